@@ -1,0 +1,112 @@
+/*
+ * adminproto - what segued and segue say to each other, one row a thing.
+ *
+ * HTTP/1.1 over the admin socket; bodies are JSON unless said otherwise.
+ * Field names end in their unit (_us, _s, _bp); times are ISO 8601 in UTC.
+ * Fields may be added; what is here keeps its meaning while ADMIN_PROTOCOL
+ * stays.
+ *
+ *   GET  /v1/version   {version, protocol, pid, started, uptime_s}
+ *   GET  /v1/status    everything there is to see, see below
+ *   GET  /v1/config    the effective configuration, as YAML (text)
+ *   GET  /v1/events    text/event-stream.  ?after=ID begins behind that event
+ *                      (as Last-Event-ID does), ?last=N with the last N kept
+ *                      ones, ?follow=0 ends when the kept ones are told.  Each
+ *                      event's data is {id, time, type, service?, pool?,
+ *                      instance?, who?, text}
+ *   GET  /metrics      Prometheus text format 0.0.4
+ *   GET  /healthz      204 while the control thread lives
+ *   POST /v1/command   {verb, service?, pool?, instance?, address?, share?,
+ *                      weight?, admin?, when_ready?, drain?, force?, mode?,
+ *                      flows?, requests?, streams?, wait?, wait_us?}
+ *                      verb, admin and mode are the words of rollout/machine.h
+ *                      and config; share is text ("10%"); flows, requests and
+ *                      streams are durations as text ("30s").  Unknown keys
+ *                      are refused.
+ *                      200 {result: "done", generation, took_us, message}
+ *                      With Accept: text/event-stream the answer is 200 at
+ *                      once and events: "progress" {lasts_us, in_flight,
+ *                      streams, sessions, holds} while it waits, then one
+ *                      "result" whose data is {status, ...what the answer
+ *                      would have been}.  Who hangs up only stops waiting.
+ *   POST /v1/reload    200 {result: "done", generation, changed: [line],
+ *                      restart: [line], warnings: [line]}
+ *
+ * Any other outcome is {error: NAME, message: SENTENCE, problems?: [line]},
+ * its status by ADMIN_ERRORS.
+ *
+ * /v1/status:
+ *   {version, pid, now, started, uptime_s, workers, stopping,
+ *    generation, changed_at, changed_by,
+ *    accounting: {accepted, answered, ours, client, deadline, fault,
+ *                 in_flight, holds},         invariant 1, over all services
+ *    services: [{name, epoch, in_flight, retries, retries_denied,
+ *      bytes_in, bytes_out, pins_bad, accounting: {as above},
+ *      outcomes: {NAME: n},                  those that are not 0
+ *      pending: {pool, drain} | null,        a switch that waits
+ *      pools: [{name, state, since, share, share_bp, ready, unready, holds,
+ *        in_flight, streams, sessions, sessions_new, instances_n, eligible,
+ *        causes: {NAME: n}, status: {"2xx": n, ...},
+ *        latency: {p50_us, p90_us, p99_us, n},
+ *        drain: {mode, began, requests_us, flows_us, streams_us, closed} |
+ *               null,
+ *        instances: [{name, address, weight, health, reason, health_s, admin,
+ *          added, in_flight, streams, requests, connections, last_status,
+ *          probe_us, probes, probes_failed, connect_failed, resets, raced,
+ *          status: {...}, latency: {...}}]}]}]}
+ *
+ * Thread: any; constant.
+ */
+#ifndef ADMIN_ADMINPROTO_H
+#define ADMIN_ADMINPROTO_H
+
+#define ADMIN_PROTOCOL 1
+#define ADMIN_SOCKET_DEFAULT "/run/segue/admin.sock"
+#define ADMIN_BODY_MAX 65536 /* bytes of a request */
+
+#define ADMIN_VERSION "/v1/version"
+#define ADMIN_STATUS "/v1/status"
+#define ADMIN_CONFIG "/v1/config"
+#define ADMIN_EVENTS "/v1/events"
+#define ADMIN_COMMAND "/v1/command"
+#define ADMIN_RELOAD "/v1/reload"
+#define ADMIN_METRICS "/metrics"
+#define ADMIN_HEALTH "/healthz"
+
+/* Exit codes of segue: identifier, number, meaning. */
+#define SEGUE_EXITS(X)                                                         \
+	X(DONE, 0, "done")                                                     \
+	X(FAILED, 1, "failed")                                                 \
+	X(USAGE, 2, "wrong usage")                                             \
+	X(REFUSED, 3, "refused by the present state")                          \
+	X(TIMED_OUT, 4, "timed out; the action itself goes on")                \
+	X(UNREACHABLE, 5, "the daemon cannot be reached")
+
+#define X(id, number, meaning) SEGUE_EXIT_##id = (number),
+enum segue_exit { SEGUE_EXITS(X) };
+#undef X
+
+/*
+ * Errors that are none of rollout/machine.h's refusals: identifier, name, HTTP
+ * status, exit code.  A refusal is 409 and REFUSED, but for those with a row.
+ */
+/* clang-format off */
+#define ADMIN_ERRORS(X)                                                        \
+	X(BAD_REQUEST, "bad_request", 400, USAGE)                              \
+	X(BAD_VALUE, "bad_value", 400, USAGE)         /* also a refusal */     \
+	X(FORBIDDEN, "forbidden", 403, FAILED)                                 \
+	X(NOT_FOUND, "not_found", 404, USAGE)                                  \
+	X(NO_SERVICE, "no_service", 404, USAGE)       /* also refusals */      \
+	X(NO_POOL, "no_pool", 404, USAGE)                                      \
+	X(NO_INSTANCE, "no_instance", 404, USAGE)                              \
+	X(METHOD, "method", 405, USAGE)                                        \
+	X(CONFIG, "config", 422, FAILED)              /* reload: bad file */   \
+	X(DISK, "disk", 500, FAILED)                  /* also a refusal */     \
+	X(NO_MEMORY, "no_memory", 500, FAILED)        /* also a refusal */     \
+	X(INTERNAL, "internal", 500, FAILED)                                   \
+	X(STOPPING, "stopping", 503, FAILED)          /* also a refusal */     \
+	X(BUSY, "busy", 503, FAILED)                  /* reload is under way */ \
+	X(TIMED_OUT, "timed_out", 504, TIMED_OUT)
+/* clang-format on */
+
+#endif

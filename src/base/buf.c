@@ -1,0 +1,127 @@
+#include "base/buf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_CAP 128
+
+/* Room for len more bytes and a NUL. */
+static bool
+reserve(struct buf *b, size_t len)
+{
+	size_t cap = b->cap == 0 ? FIRST_CAP : b->cap;
+	char *p;
+
+	if (b->failed)
+		return false;
+	while (cap - b->len <= len) {
+		if (cap > SIZE_MAX / 2) {
+			b->failed = true;
+			return false;
+		}
+		cap *= 2;
+	}
+	if (cap == b->cap)
+		return true;
+	p = realloc(b->p, cap);
+	if (p == NULL) {
+		b->failed = true;
+		return false;
+	}
+	b->p = p;
+	b->cap = cap;
+	return true;
+}
+
+void
+buf_add(struct buf *b, const void *bytes, size_t len)
+{
+	if (!reserve(b, len))
+		return;
+	if (len > 0)
+		memcpy(b->p + b->len, bytes, len);
+	b->len += len;
+	b->p[b->len] = '\0';
+}
+
+void
+buf_add_str(struct buf *b, struct str s)
+{
+	buf_add(b, s.p, s.len);
+}
+
+void
+buf_add_cstr(struct buf *b, const char *s)
+{
+	buf_add(b, s, strlen(s));
+}
+
+void
+buf_add_char(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
+
+void
+buf_vprintf(struct buf *b, const char *fmt, va_list ap)
+{
+	va_list again;
+	int n;
+
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	if (n < 0) {
+		b->failed = true;
+	} else if (reserve(b, (size_t)n)) {
+		(void)vsnprintf(b->p + b->len, (size_t)n + 1, fmt, again);
+		b->len += (size_t)n;
+	}
+	va_end(again);
+}
+
+void
+buf_printf(struct buf *b, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(b, fmt, ap);
+	va_end(ap);
+}
+
+void
+buf_reset(struct buf *b)
+{
+	b->len = 0;
+	if (b->p != NULL)
+		b->p[0] = '\0';
+}
+
+void
+buf_free(struct buf *b)
+{
+	free(b->p);
+	*b = BUF_INIT;
+}
+
+struct str
+buf_str(const struct buf *b)
+{
+	return str_from(b->p, b->len);
+}
+
+char *
+buf_take(struct buf *b)
+{
+	char *p;
+
+	buf_add(b, "", 0);
+	if (b->failed) {
+		buf_free(b);
+		return NULL;
+	}
+	p = b->p;
+	*b = BUF_INIT;
+	return p;
+}

@@ -1,0 +1,39 @@
+/*
+ * buf - a growing byte string for everything that is not the data path.
+ *
+ * A failed allocation sets .failed and later writes do nothing, so that a
+ * caller writes freely and asks once at the end.
+ *
+ * Thread: the owner.
+ */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "base/str.h"
+
+struct buf {
+	char *p;     /* owned; always NUL-terminated once non-NULL */
+	size_t len;  /* bytes in use, NUL not counted */
+	size_t cap;  /* bytes allocated */
+	bool failed; /* memory ran out at some time */
+};
+
+#define BUF_INIT ((struct buf){ NULL, 0, 0, false })
+
+void buf_add(struct buf *, const void *bytes, size_t len);
+void buf_add_str(struct buf *, struct str);
+void buf_add_cstr(struct buf *, const char *);
+void buf_add_char(struct buf *, char);
+void buf_printf(struct buf *, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void buf_vprintf(struct buf *, const char *fmt, va_list) PRINTF_LIKE(2, 0);
+void buf_reset(struct buf *); /* length 0, memory kept */
+void buf_free(struct buf *);
+struct str buf_str(const struct buf *);
+/* Hands the memory to the caller (free()); "" rather than NULL. */
+char *buf_take(struct buf *) MUST_CHECK;
+
+#endif

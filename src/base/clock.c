@@ -1,0 +1,63 @@
+#include "base/clock.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <time.h>
+
+static _Atomic bool faked;
+static _Atomic uint64_t fake_mono_us, fake_wall_us;
+
+static uint64_t
+read_clock(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * US_PER_S + (uint64_t)ts.tv_nsec / 1000;
+}
+
+uint64_t
+clock_mono_us(void)
+{
+	if (atomic_load_explicit(&faked, memory_order_relaxed))
+		return fake_mono_us;
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t
+clock_wall_us(void)
+{
+	if (atomic_load_explicit(&faked, memory_order_relaxed))
+		return fake_wall_us;
+	return read_clock(CLOCK_REALTIME);
+}
+
+size_t
+clock_iso(uint64_t wall_us, char out[CLOCK_ISO_MAX])
+{
+	time_t t = (time_t)(wall_us / US_PER_S);
+	unsigned ms = (unsigned)(wall_us % US_PER_S / US_PER_MS);
+	struct tm tm;
+	int n;
+
+	gmtime_r(&t, &tm);
+	n = snprintf(out, CLOCK_ISO_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ",
+	    (tm.tm_year + 1900) % 10000, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+	    tm.tm_min, tm.tm_sec, ms);
+	return n > 0 ? (size_t)n : 0;
+}
+
+void
+clock_fake(uint64_t mono_us, uint64_t wall_us)
+{
+	fake_mono_us = mono_us;
+	fake_wall_us = wall_us;
+	faked = true;
+}
+
+void
+clock_real(void)
+{
+	faked = false;
+}

@@ -1,0 +1,150 @@
+#include "base/stat.h"
+
+#include <math.h>
+#include <stddef.h>
+
+/*
+ * Buckets 0..3 hold 0..3 us; above, each octave [2^e, 2^(e+1)) has four:
+ * bucket 4 (e - 1) + the two bits behind the leading one.
+ */
+static unsigned
+bucket_of(uint64_t us)
+{
+	unsigned octave, bucket;
+
+	if (us < 4)
+		return (unsigned)us;
+	octave = 63u - (unsigned)__builtin_clzll(us);
+	bucket = 4 * (octave - 1) + (unsigned)(us >> (octave - 2) & 3);
+	return bucket < HIST_BUCKETS ? bucket : HIST_BUCKETS - 1;
+}
+
+/* Largest value that falls into the bucket. */
+static uint64_t
+bucket_edge(unsigned bucket)
+{
+	unsigned octave;
+
+	if (bucket < 4)
+		return bucket;
+	octave = bucket / 4 + 1;
+	return ((4 + (uint64_t)(bucket % 4) + 1) << (octave - 2)) - 1;
+}
+
+void
+hist_add(struct hist *h, uint64_t us)
+{
+	stat_add(&h->count[bucket_of(us)], 1);
+	stat_add(&h->sum_us, us);
+}
+
+void
+hist_merge(struct hist *into, const struct hist *from)
+{
+	for (unsigned i = 0; i < HIST_BUCKETS; i++)
+		stat_add(&into->count[i], stat_get(&from->count[i]));
+	stat_add(&into->sum_us, stat_get(&from->sum_us));
+}
+
+uint64_t
+hist_total(const struct hist *h)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < HIST_BUCKETS; i++)
+		n += stat_get(&h->count[i]);
+	return n;
+}
+
+/* How many values lie at or below quantile q, 1..total. */
+static uint64_t
+rank_of(double q, uint64_t total)
+{
+	/* 0.07 * 100 is a little more than 7 */
+	double rank = ceil(q * (double)total - 1e-6);
+
+	if (!(rank > 1)) /* a NaN too */
+		return 1;
+	return rank < (double)total ? (uint64_t)rank : total;
+}
+
+uint64_t
+hist_quantile(const struct hist *h, double q)
+{
+	uint64_t total = hist_total(h), want, seen = 0;
+
+	if (total == 0)
+		return 0;
+	want = rank_of(q, total);
+	for (unsigned i = 0; i < HIST_BUCKETS; i++) {
+		seen += stat_get(&h->count[i]);
+		if (seen >= want)
+			return bucket_edge(i);
+	}
+	return bucket_edge(HIST_BUCKETS - 1);
+}
+
+uint64_t
+hist_at_most(const struct hist *h, uint64_t us)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < HIST_BUCKETS && bucket_edge(i) <= us; i++)
+		n += stat_get(&h->count[i]);
+	return n;
+}
+
+/* ---- census ---- */
+
+#define REGISTER_BITS 10 /* log2(CENSUS_REGISTERS) */
+
+void
+census_see(struct census *c, uint64_t hash)
+{
+	_Atomic uint8_t *reg = &c->reg[hash >> (64 - REGISTER_BITS)];
+	uint64_t rest = hash << REGISTER_BITS | UINT64_C(1)
+	    << (REGISTER_BITS - 1);
+	uint8_t rank = (uint8_t)(__builtin_clzll(rest) + 1);
+
+	if (rank > atomic_load_explicit(reg, memory_order_relaxed))
+		atomic_store_explicit(reg, rank, memory_order_relaxed);
+}
+
+void
+census_clear(struct census *c)
+{
+	for (size_t i = 0; i < CENSUS_REGISTERS; i++)
+		atomic_store_explicit(&c->reg[i], 0, memory_order_relaxed);
+}
+
+void
+census_merge(struct census *into, const struct census *from)
+{
+	for (size_t i = 0; i < CENSUS_REGISTERS; i++) {
+		uint8_t r = atomic_load_explicit(&from->reg[i],
+		    memory_order_relaxed);
+
+		if (r > into->reg[i])
+			into->reg[i] = r;
+	}
+}
+
+uint64_t
+census_count(const struct census *c)
+{
+	const double m = CENSUS_REGISTERS;
+	double sum = 0, estimate;
+	unsigned zeros = 0;
+
+	for (size_t i = 0; i < CENSUS_REGISTERS; i++) {
+		uint8_t r = atomic_load_explicit(&c->reg[i],
+		    memory_order_relaxed);
+
+		zeros += r == 0;
+		sum += ldexp(1.0, -(int)r);
+	}
+	estimate = 0.7213 / (1 + 1.079 / m) * m * m / sum;
+	if (estimate <= 2.5 * m && zeros > 0)
+		estimate = m * log(m / zeros);
+	return (uint64_t)(estimate + 0.5);
+}

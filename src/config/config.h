@@ -1,0 +1,242 @@
+/*
+ * config - the settings of one configuration file, typed and checked.
+ *
+ * A struct cfg is immutable once made; it is shared by reference and freed by
+ * the last holder.  Text is NUL-terminated and owned by the cfg.
+ *
+ * Thread: any (reference counts are atomic); parsing blocks on nothing.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/str.h"
+
+#define CFG_NAME_MAX 63       /* bytes of a service, pool or instance name */
+#define CFG_POOLS_MAX 8       /* pools of one service */
+#define CFG_INSTANCES_MAX 4096 /* instances of all services */
+#define CFG_WORKERS_MAX 64
+#define CFG_SHARE_ALL 10000u  /* 100 % in hundredths of a per cent */
+
+/* host:port, [v6]:port, or unix:/path (then port is 0 and host the path). */
+struct cfg_addr {
+	char *text; /* as the operator wrote it, normalised */
+	char *host; /* lower case; IPv6 keeps its brackets; ":8080": 0.0.0.0 */
+	uint16_t port;
+	bool is_unix;
+};
+
+struct cfg_limits {
+	uint64_t head_bytes;   /* default 64 KiB */
+	uint64_t field_bytes;  /* default 32 KiB */
+	uint64_t target_bytes; /* default 16 KiB */
+	unsigned fields;       /* default 100 */
+};
+
+struct cfg_listener {
+	char *name;
+	struct cfg_addr address;
+	unsigned backlog;         /* default 1024; needs a restart */
+	unsigned max_connections; /* over all workers, 0: no bound */
+	uint64_t head_us;         /* a whole head, from its first byte: 10 s */
+	uint64_t idle_us;         /* between exchanges: 75 s */
+	uint64_t body_us;         /* without progress of a request body: 30 s */
+	uint64_t write_us;        /* client takes no byte of an answer: 30 s */
+	struct cfg_limits limits;
+	char **trusted_proxies; /* CIDR texts */
+	size_t n_trusted_proxies;
+};
+
+enum cfg_probe_type { CFG_PROBE_HTTP, CFG_PROBE_TCP };
+
+struct cfg_field {
+	char *name;
+	char *value;
+};
+
+struct cfg_probe {
+	enum cfg_probe_type type;
+	uint16_t port;    /* 0: the instance's own */
+	char *path;       /* default "/" */
+	char *host;       /* Host sent; NULL: the instance's address */
+	struct cfg_field *headers;
+	size_t n_headers;
+	uint16_t *expect; /* statuses that pass; default 200 */
+	size_t n_expect;
+	char *body;       /* text the body must hold, or NULL */
+	char *json_field; /* dotted path ("status"), or NULL */
+	char *json_value; /* its text ("UP") */
+	uint64_t interval_us;      /* default 2 s */
+	uint64_t fast_interval_us; /* starting or changing: 500 ms */
+	uint64_t timeout_us;       /* default 1 s */
+	unsigned rise;             /* passes in a row to be up: 2 */
+	unsigned fall;             /* failures in a row to be down: 3 */
+	uint64_t hold_us;          /* a pool must stay ready so long: 10 s */
+};
+
+struct cfg_instance {
+	char *name; /* default: the address's text */
+	struct cfg_addr address;
+	unsigned weight; /* 1..256, default 1 */
+};
+
+struct cfg_pool {
+	char *name;
+	uint32_t share_bp; /* of new sessions, first start only; sum is 10000 */
+	bool share_given;
+	struct cfg_instance *instances;
+	size_t n_instances;
+	struct cfg_probe probe;
+	uint64_t idle_us;  /* idle upstream connection is kept so long: 4 s */
+	unsigned max_idle; /* idle connections per instance and worker: 256 */
+};
+
+enum cfg_sticky_scope { CFG_STICKY_NONE, CFG_STICKY_POOL, CFG_STICKY_INSTANCE };
+enum cfg_share_key {
+	CFG_KEY_SOURCE, /* client address */
+	CFG_KEY_REQUEST, /* each cookie-less request anew */
+	CFG_KEY_HEADER,
+	CFG_KEY_COOKIE
+};
+enum cfg_drain_mode { CFG_DRAIN_KEEP, CFG_DRAIN_MOVE, CFG_DRAIN_EVICT };
+
+struct cfg_match {
+	char *host; /* lower case; "*" any; "*.example.org" one or more labels */
+	char *path; /* prefix on segment borders; "/" any */
+};
+
+struct cfg_service {
+	char *name;
+	struct cfg_match *match;
+	size_t n_match;
+	enum cfg_share_key share_key;
+	char *share_key_text; /* as written */
+	char *share_key_name; /* of the header or cookie; inside the text */
+	enum cfg_sticky_scope sticky_scope; /* default pool */
+	char *sticky_cookie;                /* default "segue" */
+	uint64_t sticky_idle_us; /* a session unseen so long has ended: 30 m */
+	uint64_t sticky_max_us;  /* a pin lives no longer: 24 h */
+	uint64_t connect_us;     /* default 2 s */
+	uint64_t first_byte_us;  /* default 30 s */
+	uint64_t progress_us;    /* answer body without progress: 60 s */
+	uint64_t tunnel_us;      /* tunnel without a byte: 1 h */
+	uint64_t body_bytes;     /* request body at most: 10 MiB; 0: no bound */
+	unsigned retries;        /* further tries after the first: 2 */
+	unsigned retry_budget_pct; /* of requests: 20 */
+	enum cfg_drain_mode drain_mode; /* default keep */
+	uint64_t drain_requests_us;     /* default 60 s */
+	uint64_t drain_flows_us;        /* grace of kept pins: 30 m */
+	uint64_t drain_streams_us;      /* default 300 s */
+	bool via;                       /* Via on requests: on */
+	struct cfg_pool *pools;
+	size_t n_pools;
+};
+
+enum cfg_access_format { CFG_ACCESS_JSON, CFG_ACCESS_COMBINED };
+
+struct cfg_principal_list {
+	char **users; /* names or numeric ids */
+	size_t n_users;
+	char **groups;
+	size_t n_groups;
+};
+
+struct cfg {
+	unsigned refs_; /* atomic; cfg_ref(), cfg_unref() */
+	unsigned workers;      /* 0: auto, one a core */
+	char *user, *group;    /* to become when started as root, or NULL */
+	char *state_dir;       /* default /var/lib/segue */
+	char *key_file;        /* key ring of pins and digests, or NULL: made
+	                          in the state directory */
+	char *log_file;        /* NULL: standard error */
+	int log_level;         /* enum log_level */
+	bool access_on;        /* default on */
+	char *access_file;     /* NULL: standard output */
+	enum cfg_access_format access_format; /* default json */
+	char *admin_socket;    /* default /run/segue/admin.sock */
+	unsigned admin_mode;   /* default 0660 */
+	char *admin_group;     /* owner group of the socket, or NULL */
+	struct cfg_addr admin_http; /* .text NULL: no TCP port */
+	struct cfg_principal_list operate; /* besides root and our own user */
+	struct cfg_principal_list view;    /* empty: whoever can connect */
+	uint64_t stop_us;   /* graceful stop at most: 60 s */
+	uint64_t linger_us; /* stopping: idle clients may ask once more: 3 s */
+	struct cfg_listener *listeners;
+	size_t n_listeners;
+	struct cfg_service *services;
+	size_t n_services;
+};
+
+/* One line for people: "segue.yaml:14:12: listeners[0].backlog: ...". */
+struct cfg_problem {
+	char *text;
+	bool is_warning;
+};
+
+struct cfg_problems {
+	struct cfg_problem *list; /* owned */
+	size_t n;
+	size_t errors; /* those that are no warnings */
+};
+
+void cfg_problems_free(struct cfg_problems *);
+
+/*
+ * Reads YAML text; origin is the name shown in messages.  All problems are
+ * found in one go and come in the order of the file.  E_OK with *out holding
+ * one reference (there may be warnings); E_SYNTAX with *out NULL and at least
+ * one error; or E_NOMEM.  cfg_problems_free() in any case.
+ */
+int cfg_parse(struct str text, const char *origin, struct cfg **out,
+    struct cfg_problems *) MUST_CHECK;
+
+/*
+ * The configuration of a start without a file: each of listen[] is an
+ * address, each of pools[] is "NAME=HOST:PORT[,HOST:PORT...]"; the first pool
+ * gets all of the share.  Makes YAML and parses it, so that one path checks
+ * everything; *yaml (may be NULL) receives the text made.  Results are those
+ * of cfg_parse().
+ */
+int cfg_from_args(const char *const *listen, size_t n_listen,
+    const char *const *pools, size_t n_pools, struct buf *yaml,
+    struct cfg **out, struct cfg_problems *) MUST_CHECK;
+
+struct cfg *cfg_ref(struct cfg *);
+void cfg_unref(struct cfg **); /* frees with the last one; NULL is fine */
+
+/* The effective configuration as YAML that cfg_parse() reads back equal. */
+void cfg_dump(const struct cfg *, struct buf *out);
+
+/*
+ * Compares two configurations.  Each changed setting gives one line
+ * "PATH: OLD -> NEW"; what a running daemon cannot take over goes to
+ * *restart, the rest to *live.  Equal: both stay empty.  Listeners, services,
+ * pools and instances are told apart by name ("services[sso].pools[v2]"), so
+ * that their order is no change; a new or vanished one gives one line.  When
+ * memory runs out live->failed is set.
+ */
+void cfg_diff(const struct cfg *from, const struct cfg *to, struct buf *live,
+    struct buf *restart);
+
+/*
+ * The table of keys for manual, completion and tests, as lines of
+ * "PATH\tKIND\tDEFAULT\tRANGE\tRELOAD\tHELP" in file order.
+ */
+void cfg_keys(struct buf *out);
+
+/*
+ * Reads "host:port", "[v6]:port", ":port" or "unix:/path"; a missing port is
+ * E_SYNTAX, one out of range E_RANGE.  cfg_addr_free() when E_OK.
+ */
+int cfg_addr_parse(struct str, struct cfg_addr *out) MUST_CHECK;
+void cfg_addr_free(struct cfg_addr *);
+
+const struct cfg_service *cfg_service_find(const struct cfg *, struct str name);
+const struct cfg_pool *cfg_pool_find(const struct cfg_service *,
+    struct str name);
+
+#endif

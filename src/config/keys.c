@@ -1,0 +1,375 @@
+/*
+ * The rows of all keys, innermost maps first; see config/schema.h.
+ */
+#include "base/log.h"
+#include "config/config.h"
+#include "config/schema.h"
+
+#define MS UINT64_C(1000) /* in microseconds */
+#define S (1000 * MS)
+#define H (3600 * S)
+#define D (24 * H)
+
+#define AT(member) offsetof(STRUCT, member)
+/* Where the number of elements goes, and how big one is. */
+#define EACH(count, list)                                                      \
+	.aux = AT(count), .size = sizeof(*((const STRUCT *)0)->list)
+#define END                                                                    \
+	{                                                                      \
+		.name = NULL                                                   \
+	}
+
+/* ---- words, by value ---- */
+
+#define X(id, name) [LOG_##id] = (name),
+static const char *const levels[] = { LOG_LEVELS(X)[LOG_LEVEL_COUNT] = NULL };
+#undef X
+
+/* clang-format off */
+static const char *const formats[] = {
+	[CFG_ACCESS_JSON] = "json",
+	[CFG_ACCESS_COMBINED] = "combined",
+	NULL
+};
+static const char *const scopes[] = {
+	[CFG_STICKY_NONE] = "none",
+	[CFG_STICKY_POOL] = "pool",
+	[CFG_STICKY_INSTANCE] = "instance",
+	NULL
+};
+static const char *const drain_modes[] = {
+	[CFG_DRAIN_KEEP] = "keep",
+	[CFG_DRAIN_MOVE] = "move",
+	[CFG_DRAIN_EVICT] = "evict",
+	NULL
+};
+static const char *const probe_types[] = {
+	[CFG_PROBE_HTTP] = "http",
+	[CFG_PROBE_TCP] = "tcp",
+	NULL
+};
+
+/* ---- what lists are made of ---- */
+
+static const struct key word_item = { "", K_WORD, 0, NULL, 0, 255, 0, .help = NULL };
+static const struct key cidr_item = { "", K_CIDR, 0, NULL, 0, 0, 0, .help = NULL };
+static const struct key status_item = { "", K_STATUS, 0, NULL, 100, 599, 0, .help = NULL };
+
+/* ---- pools ---- */
+
+#define STRUCT struct cfg_probe
+static const struct key probe_json_keys[] = {
+	{ "field", K_WORD, AT(json_field), NULL, 0, 255, 0,
+	    .help = "Dotted path of the field, such as status or checks.0.status." },
+	{ "value", K_TEXT, AT(json_value), NULL, 0, 0, 0,
+	    .help = "What the field must be: a text, a whole number, true or false." },
+	END
+};
+static const struct key probe_keys[] = {
+	{ "type", K_ENUM, AT(type), "http", 0, 0, 0,
+	    .help = "What is asked for: the answer to a GET request, or only a connection.",
+	    .names = probe_types },
+	{ "port", K_PORT, AT(port), "0", 0, 65535, 0,
+	    .help = "Port to ask, on the instance's host; 0 is the instance's own." },
+	{ "path", K_TARGET, AT(path), "/", 0, 4096, 0,
+	    .help = "Target of the request." },
+	{ "host", K_HOST, AT(host), NULL, 0, 0, 0,
+	    .help = "Host field of the request; by default the instance's address." },
+	{ "headers", K_FIELDS, AT(headers), NULL, 0, 32, 0,
+	    .help = "Further fields of the request.",
+	    EACH(n_headers, headers) },
+	{ "expect", K_ITEMS, AT(expect), "200", 1, 64, 0,
+	    .help = "Statuses that pass.",
+	    .sub = &status_item, EACH(n_expect, expect) },
+	{ "body", K_TEXT, AT(body), NULL, 0, 4096, 0,
+	    .help = "Text that the first 64 KiB of the body must hold." },
+	{ "json", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "A field that the JSON body must have; both keys belong together.",
+	    .sub = probe_json_keys },
+	{ "interval", K_DURATION, AT(interval_us), "2s", 10 * MS, H, 0,
+	    .help = "Time between probes while nothing changes; it varies by a tenth." },
+	{ "fast_interval", K_DURATION, AT(fast_interval_us), "500ms", 10 * MS, H, 0,
+	    .help = "Time between probes while the instance is unknown, changing, or down since less than two minutes." },
+	{ "timeout", K_DURATION, AT(timeout_us), "1s", MS, H, 0,
+	    .help = "A probe that takes longer has failed." },
+	{ "rise", K_UINT, AT(rise), "2", 1, 100, 0,
+	    .help = "Passes in a row after which an instance is up." },
+	{ "fall", K_UINT, AT(fall), "3", 1, 100, 0,
+	    .help = "Failures in a row after which an instance is down." },
+	{ "hold", K_DURATION, AT(hold_us), "10s", 0, H, 0,
+	    .help = "A pool is ready only after all its instances have been up so long." },
+	END
+};
+#undef STRUCT
+
+#define STRUCT struct cfg_instance
+static const struct key instance_keys[] = {
+	{ "name", K_LABEL, AT(name), NULL, 0, 0, KEY_OF_OWNER,
+	    .help = "Name in commands, logs and metrics." },
+	{ "address", K_ADDR, AT(address), NULL, 0, 0, KEY_REQUIRED,
+	    .help = "Where it listens." },
+	{ "weight", K_UINT, AT(weight), "1", 1, 256, 0,
+	    .help = "Its part of the exchanges, compared with the others of its pool." },
+	END
+};
+#undef STRUCT
+
+#define STRUCT struct cfg_pool
+static const struct key keepalive_keys[] = {
+	{ "idle", K_DURATION, AT(idle_us), "4s", 0, H, 0,
+	    .help = "An unused connection to an instance is kept so long; keep it below the instance's own limit." },
+	{ "max_idle", K_UINT, AT(max_idle), "256", 0, 65536, 0,
+	    .help = "Unused connections kept per instance and worker." },
+	END
+};
+static const struct key pool_keys[] = {
+	{ "name", K_NAME, AT(name), NULL, 0, 0, KEY_REQUIRED,
+	    .help = "Name of the version." },
+	{ "share", K_SHARE, AT(share_bp), NULL, 0, CFG_SHARE_ALL, 0,
+	    .help = "Part of the new sessions at the very first start; from then on the state file knows. Shares of a service add up to 100%; where no pool has one, the first has all.",
+	    .aux = AT(share_given) },
+	{ "instances", K_LIST, AT(instances), NULL, 0, CFG_INSTANCES_MAX, 0,
+	    .help = "Its instances: addresses, or maps.",
+	    .sub = instance_keys, EACH(n_instances, instances), .scalar = "address", .label = "name" },
+	{ "probe", K_MAP, AT(probe), NULL, 0, 0, 0,
+	    .help = "How its instances prove that they are ready.",
+	    .sub = probe_keys },
+	{ "keepalive", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "Connections to instances that are kept for reuse.",
+	    .sub = keepalive_keys },
+	END
+};
+#undef STRUCT
+
+/* ---- services ---- */
+
+#define STRUCT struct cfg_match
+static const struct key match_keys[] = {
+	{ "host", K_PATTERN, AT(host), "*", 0, 0, 0,
+	    .help = "Host of the request, in any case: one host, \"*.example.org\" for all below it, or \"*\" for any." },
+	{ "path", K_PREFIX, AT(path), "/", 0, 1024, 0,
+	    .help = "Prefix of the path, matched on borders of segments." },
+	END
+};
+#undef STRUCT
+
+#define STRUCT struct cfg_service
+static const struct key sticky_keys[] = {
+	{ "scope", K_ENUM, AT(sticky_scope), "pool", 0, 0, 0,
+	    .help = "What a session stays on.",
+	    .names = scopes },
+	{ "cookie", K_TOKEN, AT(sticky_cookie), "segue", 0, 0, 0,
+	    .help = "Name of the cookie that carries the pin." },
+	{ "idle", K_DURATION, AT(sticky_idle_us), "30m", S, 30 * D, 0,
+	    .help = "A session that was not seen for so long has ended." },
+	{ "max", K_DURATION, AT(sticky_max_us), "24h", S, 365 * D, 0,
+	    .help = "A pin older than this is void." },
+	END
+};
+static const struct key service_timeout_keys[] = {
+	{ "connect", K_DURATION, AT(connect_us), "2s", MS, H, 0,
+	    .help = "For a connection to an instance." },
+	{ "first_byte", K_DURATION, AT(first_byte_us), "30s", MS, D, 0,
+	    .help = "From the last byte of the request to the first of the answer." },
+	{ "progress", K_DURATION, AT(progress_us), "60s", MS, D, 0,
+	    .help = "The body of an answer may stand still so long." },
+	{ "tunnel", K_DURATION, AT(tunnel_us), "1h", MS, 30 * D, 0,
+	    .help = "An upgraded connection (WebSocket) may be silent so long." },
+	END
+};
+static const struct key service_limit_keys[] = {
+	{ "body", K_SIZE, AT(body_bytes), "10MiB", 0, UINT64_C(1) << 50, 0,
+	    .help = "Largest body of a request; 0 is no bound." },
+	END
+};
+static const struct key retry_keys[] = {
+	{ "attempts", K_UINT, AT(retries), "2", 0, 8, 0,
+	    .help = "Further tries after the first; never of what may have reached an instance, unless its method is safe." },
+	{ "budget", K_PERCENT, AT(retry_budget_pct), "20%", 0, 100, 0,
+	    .help = "Retries may be so much of the traffic." },
+	END
+};
+static const struct key drain_keys[] = {
+	{ "mode", K_ENUM, AT(drain_mode), "keep", 0, 0, 0,
+	    .help = "What becomes of sessions pinned to a draining pool.",
+	    .names = drain_modes },
+	{ "requests", K_DURATION, AT(drain_requests_us), "60s", 0, D, 0,
+	    .help = "Exchanges in flight may take so long once no pin leads there." },
+	{ "flows", K_DURATION, AT(drain_flows_us), "30m", 0, 30 * D, 0,
+	    .help = "The grace: in mode keep, pins are honoured for so long at most." },
+	{ "streams", K_DURATION, AT(drain_streams_us), "300s", 0, 30 * D, 0,
+	    .help = "Upgraded connections may go on for so long after the drain began." },
+	END
+};
+static const struct key service_keys[] = {
+	{ "name", K_NAME, AT(name), NULL, 0, 0, KEY_REQUIRED,
+	    .help = "Name in commands, logs and metrics." },
+	{ "match", K_LIST, AT(match), NULL, 0, 256, 0,
+	    .help = "Hosts and paths that lead here: hosts, or maps. By default all.",
+	    .sub = match_keys, EACH(n_match, match), .scalar = "host" },
+	{ "share_key", K_SHARE_KEY, AT(share_key_text), "source", 0, 255, 0,
+	    .help = "What places a session without a pin: the client's address, each request anew, or the value of a field or cookie." },
+	{ "sticky", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "How sessions stay where they began.",
+	    .sub = sticky_keys },
+	{ "timeouts", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "Deadlines towards instances.",
+	    .sub = service_timeout_keys },
+	{ "limits", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "Bounds of requests.",
+	    .sub = service_limit_keys },
+	{ "retry", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "Tries after the first.",
+	    .sub = retry_keys },
+	{ "drain", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "How its pools drain, unless the command says otherwise.",
+	    .sub = drain_keys },
+	{ "via", K_BOOL, AT(via), "on", 0, 0, 0,
+	    .help = "Whether requests to instances carry a Via field." },
+	{ "pools", K_LIST, AT(pools), NULL, 1, CFG_POOLS_MAX, KEY_REQUIRED,
+	    .help = "Its versions, oldest first.",
+	    .sub = pool_keys, EACH(n_pools, pools), .label = "name" },
+	END
+};
+#undef STRUCT
+
+/* ---- listeners ---- */
+
+#define STRUCT struct cfg_listener
+static const struct key listener_timeout_keys[] = {
+	{ "head", K_DURATION, AT(head_us), "10s", MS, H, 0,
+	    .help = "For the whole head of a request, from its first byte." },
+	{ "idle", K_DURATION, AT(idle_us), "75s", MS, D, 0,
+	    .help = "Between the requests of a connection." },
+	{ "body", K_DURATION, AT(body_us), "30s", MS, H, 0,
+	    .help = "The body of a request may stand still so long." },
+	{ "write", K_DURATION, AT(write_us), "30s", MS, H, 0,
+	    .help = "The client may take no byte of an answer for so long." },
+	END
+};
+static const struct key listener_limit_keys[] = {
+	{ "head", K_SIZE, AT(limits.head_bytes), "64KiB", 1024, 65536, 0,
+	    .help = "Largest head of a request." },
+	{ "field", K_SIZE, AT(limits.field_bytes), "32KiB", 256, 65536, 0,
+	    .help = "Largest single field." },
+	{ "target", K_SIZE, AT(limits.target_bytes), "16KiB", 64, 65536, 0,
+	    .help = "Longest target." },
+	{ "fields", K_UINT, AT(limits.fields), "100", 1, 128, 0,
+	    .help = "Most fields." },
+	END
+};
+static const struct key listener_keys[] = {
+	{ "name", K_LABEL, AT(name), NULL, 0, 0, KEY_OF_OWNER,
+	    .help = "Name in logs and metrics." },
+	{ "address", K_ADDR, AT(address), NULL, 0, 0, KEY_REQUIRED | KEY_RESTART,
+	    .help = "Where clients connect; \":8080\" is port 8080 of every IPv4 address." },
+	{ "backlog", K_UINT, AT(backlog), "1024", 1, 65535, KEY_RESTART,
+	    .help = "Connections that the system queues for us, per worker." },
+	{ "max_connections", K_UINT, AT(max_connections), "0", 0, 10000000, 0,
+	    .help = "Most client connections, over all workers; 0 is no bound." },
+	{ "timeouts", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "Deadlines towards clients.",
+	    .sub = listener_timeout_keys },
+	{ "limits", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "Bounds of the heads of requests.",
+	    .sub = listener_limit_keys },
+	{ "trusted_proxies", K_ITEMS, AT(trusted_proxies), NULL, 0, 256, 0,
+	    .help = "Networks of proxies in front of us, whose forwarding fields are believed.",
+	    .sub = &cidr_item, EACH(n_trusted_proxies, trusted_proxies) },
+	END
+};
+#undef STRUCT
+
+/* ---- the daemon ---- */
+
+#define STRUCT struct cfg
+static const struct key log_keys[] = {
+	{ "level", K_ENUM, AT(log_level), "info", 0, 0, 0,
+	    .help = "Least level that is logged.",
+	    .names = levels },
+	{ "file", K_FILE, AT(log_file), NULL, 0, 4095, KEY_RESTART,
+	    .help = "File for the log; by default standard error." },
+	END
+};
+static const struct key access_keys[] = {
+	{ "file", K_FILE, AT(access_file), NULL, 0, 4095, KEY_RESTART,
+	    .help = "File for the access log; by default standard output." },
+	{ "format", K_ENUM, AT(access_format), "json", 0, 0, 0,
+	    .help = "Form of its lines.",
+	    .names = formats },
+	END
+};
+static const struct key operate_keys[] = {
+	{ "users", K_ITEMS, AT(operate.users), NULL, 0, 256, 0,
+	    .help = "User names or numbers.",
+	    .sub = &word_item, EACH(operate.n_users, operate.users) },
+	{ "groups", K_ITEMS, AT(operate.groups), NULL, 0, 256, 0,
+	    .help = "Group names or numbers.",
+	    .sub = &word_item, EACH(operate.n_groups, operate.groups) },
+	END
+};
+static const struct key view_keys[] = {
+	{ "users", K_ITEMS, AT(view.users), NULL, 0, 256, 0,
+	    .help = "User names or numbers.",
+	    .sub = &word_item, EACH(view.n_users, view.users) },
+	{ "groups", K_ITEMS, AT(view.groups), NULL, 0, 256, 0,
+	    .help = "Group names or numbers.",
+	    .sub = &word_item, EACH(view.n_groups, view.groups) },
+	END
+};
+static const struct key admin_keys[] = {
+	{ "socket", K_FILE, AT(admin_socket), "/run/segue/admin.sock", 0, 107, KEY_RESTART,
+	    .help = "Unix socket for operators." },
+	{ "mode", K_MODE, AT(admin_mode), "0660", 0, 0777, KEY_RESTART,
+	    .help = "Mode of the socket." },
+	{ "group", K_WORD, AT(admin_group), NULL, 0, 255, KEY_RESTART,
+	    .help = "Group that owns the socket; by default the daemon's own." },
+	{ "http", K_ADDR, AT(admin_http), NULL, 0, 0, KEY_RESTART,
+	    .help = "Address for metrics, dashboard and read-only JSON over TCP; by default none." },
+	{ "operate", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "Who may change things, besides root and the daemon's own user.",
+	    .sub = operate_keys },
+	{ "view", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "Who may look; where nobody is named, whoever may open the socket.",
+	    .sub = view_keys },
+	END
+};
+static const struct key stop_keys[] = {
+	{ "deadline", K_DURATION, AT(stop_us), "60s", 0, D, 0,
+	    .help = "A graceful stop takes no longer; what is left then is cut." },
+	{ "linger", K_DURATION, AT(linger_us), "3s", 0, H, 0,
+	    .help = "While the daemon stops, idle clients may ask once more for so long." },
+	END
+};
+const struct key cfg_schema[] = {
+	{ "workers", K_WORKERS, AT(workers), "auto", 1, CFG_WORKERS_MAX, KEY_RESTART,
+	    .help = "Worker threads; auto is one per core." },
+	{ "user", K_WORD, AT(user), NULL, 0, 255, KEY_RESTART,
+	    .help = "User to become when started as root." },
+	{ "group", K_WORD, AT(group), NULL, 0, 255, KEY_RESTART,
+	    .help = "Group to become when started as root; by default the user's." },
+	{ "state_dir", K_FILE, AT(state_dir), "/var/lib/segue", 0, 4000, KEY_RESTART,
+	    .help = "Directory for what must survive a crash." },
+	{ "key_file", K_FILE, AT(key_file), NULL, 0, 4095, 0,
+	    .help = "Key ring for pins and for digests in logs; by default one is made in state_dir." },
+	{ "log", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "The log of the daemon itself.",
+	    .sub = log_keys },
+	{ "access_log", K_MAP, 0, NULL, 0, 0, KEY_OFF,
+	    .help = "The log of exchanges; \"access_log: off\" writes none.",
+	    .sub = access_keys, .aux = AT(access_on) },
+	{ "admin", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "The door for operators.",
+	    .sub = admin_keys },
+	{ "stop", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "How the daemon stops.",
+	    .sub = stop_keys },
+	{ "listeners", K_LIST, AT(listeners), NULL, 1, 64, KEY_REQUIRED | KEY_RESTART,
+	    .help = "Where clients connect: addresses, or maps.",
+	    .sub = listener_keys, EACH(n_listeners, listeners), .scalar = "address", .label = "name" },
+	{ "services", K_LIST, AT(services), NULL, 1, 1024, KEY_REQUIRED,
+	    .help = "What hosts and paths lead to.",
+	    .sub = service_keys, EACH(n_services, services), .label = "name" },
+	END
+};
+/* clang-format on */

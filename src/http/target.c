@@ -1,0 +1,208 @@
+#include "http/target.h"
+
+#include "base/err.h"
+#include "http/chars.h"
+
+void
+target_split(struct str target, struct str *path, struct str *query)
+{
+	ssize_t at = str_find(target, '?');
+
+	*path = target;
+	*query = (struct str){ NULL, 0 };
+	if (at < 0)
+		return;
+	path->len = (size_t)at;
+	*query = str_sub(target, (size_t)at + 1, target.len);
+}
+
+static bool
+read_port(struct str s, uint16_t *port)
+{
+	uint64_t n;
+
+	*port = 0;
+	if (s.len == 0)
+		return true; /* "host:" is allowed (RFC 3986 3.2.3) */
+	if (s.len > 5 || !str_u64(s, &n) || n == 0 || n > 65535)
+		return false;
+	*port = (uint16_t)n;
+	return true;
+}
+
+/* "[...]" at the start of s; its length, 0 when it is none. */
+static size_t
+bracketed(struct str s)
+{
+	size_t i = 1, colons = 0;
+
+	while (i < s.len && s.p[i] != ']') {
+		if (!ch_is(s.p[i], CH_HEX) && s.p[i] != ':' && s.p[i] != '.')
+			return 0;
+		colons += s.p[i] == ':';
+		i++;
+	}
+	return i < s.len && colons >= 2 ? i + 1 : 0;
+}
+
+bool
+target_authority(struct str authority, struct str *host, uint16_t *port)
+{
+	size_t n = 0;
+
+	*port = 0;
+	if (authority.len == 0)
+		return false;
+	if (authority.p[0] == '[')
+		n = bracketed(authority);
+	else
+		while (n < authority.len && ch_is(authority.p[n], CH_HOST))
+			n++;
+	if (n == 0)
+		return false;
+	*host = str_sub(authority, 0, n);
+	if (n == authority.len)
+		return true;
+	return authority.p[n] == ':' &&
+	    read_port(str_sub(authority, n + 1, authority.len), port);
+}
+
+/* ---- normalising ---- */
+
+struct walk {
+	struct str in;
+	size_t at;
+	char *out;
+	size_t len, cap;
+	bool ambiguous;
+};
+
+/* What hides a border of segments when decoded, or ends strings in C. */
+static bool
+is_hiding(unsigned c)
+{
+	return c == '/' || c == '\\' || c == 0 || c == '.' || c == ';' ||
+	    c == '%';
+}
+
+static int
+put(struct walk *w, char c)
+{
+	if (w->len >= w->cap)
+		return E_TOOBIG;
+	w->out[w->len++] = c;
+	return E_OK;
+}
+
+/* Decodes "%41" to "A" where that means the same; else keeps it. */
+static int
+put_escape(struct walk *w)
+{
+	const char *p = w->in.p + w->at;
+	unsigned c;
+	int rc;
+
+	if (w->in.len - w->at < 3 || !ch_is(p[1], CH_HEX) ||
+	    !ch_is(p[2], CH_HEX))
+		return E_SYNTAX;
+	c = ch_hex(p[1]) * 16 + ch_hex(p[2]);
+	w->at += 3;
+	if (is_hiding(c))
+		w->ambiguous = true;
+	if (ch_is((char)c, CH_UNRESERVED))
+		return put(w, (char)c);
+	rc = put(w, '%');
+	for (int i = 1; i <= 2 && rc == E_OK; i++)
+		rc = put(w, p[i] >= 'A' && p[i] <= 'F' ? (char)(p[i] | 0x20)
+		                                       : p[i]);
+	return rc;
+}
+
+/* One segment, without its parameters, to the output. */
+static int
+put_segment(struct walk *w)
+{
+	int rc = E_OK;
+
+	while (w->at < w->in.len && w->in.p[w->at] != '/' && rc == E_OK) {
+		char c = w->in.p[w->at];
+
+		if (c == ';') {
+			w->ambiguous = true;
+			while (w->at < w->in.len && w->in.p[w->at] != '/')
+				w->at++;
+			return E_OK;
+		}
+		if (c == '%') {
+			rc = put_escape(w);
+			continue;
+		}
+		if (c == '\\')
+			w->ambiguous = true;
+		rc = put(w, c);
+		w->at++;
+	}
+	return rc;
+}
+
+/* Removes the last segment and the "/" before it. */
+static void
+pop_segment(struct walk *w)
+{
+	while (w->len > 0 && w->out[w->len - 1] != '/')
+		w->len--;
+	if (w->len > 0)
+		w->len--;
+}
+
+ssize_t
+target_normalise(struct str path, char *out, size_t cap, bool *ambiguous)
+{
+	struct walk w = { .in = path, .out = out, .cap = cap };
+
+	*ambiguous = false;
+	while (w.at < w.in.len) {
+		size_t start;
+		struct str seg;
+		int rc;
+
+		while (w.at < w.in.len && w.in.p[w.at] == '/')
+			w.at++;
+		rc = put(&w, '/');
+		start = w.len;
+		if (rc == E_OK)
+			rc = put_segment(&w);
+		if (rc != E_OK)
+			return rc;
+		seg = str_from(out + start, w.len - start);
+		if (str_eq(seg, STR("."))) {
+			w.len = start - 1;
+		} else if (str_eq(seg, STR(".."))) {
+			w.len = start - 1;
+			pop_segment(&w);
+		} else if (seg.len == 0 && w.at < w.in.len) {
+			w.len = start - 1;
+		}
+	}
+	if (w.len == 0 && put(&w, '/') != E_OK)
+		return E_TOOBIG;
+	*ambiguous = w.ambiguous;
+	return (ssize_t)w.len;
+}
+
+bool
+target_param_next(struct str *rest, struct str *name, struct str *value)
+{
+	while (rest->len > 0) {
+		struct str pair = str_split(rest, '&');
+		ssize_t eq = str_find(pair, '=');
+
+		if (pair.len == 0)
+			continue;
+		*name = eq < 0 ? pair : str_sub(pair, 0, (size_t)eq);
+		*value = eq < 0 ? (struct str){ NULL, 0 }
+		                : str_sub(pair, (size_t)eq + 1, pair.len);
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,46 @@
+/*
+ * frame - messages between our own processes over a socket pair: a kind, a
+ * short text, perhaps a descriptor.
+ *
+ * Thread: the owner of each end.
+ */
+#ifndef IPC_FRAME_H
+#define IPC_FRAME_H
+#include <stddef.h>
+
+#include "base/attr.h"
+
+#define FRAME_TEXT_MAX 8192
+
+/* One row a kind: identifier, name, who sends it and why. */
+/* clang-format off */
+#define FRAME_KINDS(X)                                                         \
+	X(RELOAD, "reload")               /* master: fd holds the new file's text */ \
+	X(REOPEN, "reopen")               /* master: open the logs anew */     \
+	X(STOP, "stop")                   /* master: stop gracefully */        \
+	X(READY, "ready")                 /* network: serving */               \
+	X(RELOAD_PLEASE, "reload_please") /* network: an operator asks */      \
+	X(RELOADED, "reloaded")           /* network: text "" or what is wrong */
+/* clang-format on */
+
+#define X(id, name) FRAME_##id,
+enum frame_kind { FRAME_KINDS(X) FRAME_KIND_COUNT };
+#undef X
+
+const char *frame_kind_name(enum frame_kind);
+
+struct frame {
+	enum frame_kind kind;
+	int fd;                    /* -1: none; the receiver owns it */
+	char text[FRAME_TEXT_MAX]; /* NUL-terminated; cut when too long */
+};
+
+/* Both ends non-blocking and close-on-exec. */
+int frame_pair(int fds[2]) MUST_CHECK;
+/* E_OK, E_AGAIN (the other end does not read), E_RESET (it is gone)... */
+int frame_send(int sock, enum frame_kind, const char *text,
+    int fd) MUST_CHECK;
+/* E_OK, E_AGAIN (none waits), E_EOF (the other end is gone), E_SYNTAX. */
+int frame_receive(int sock, struct frame *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * addr - socket addresses: parse, print, compare, trust.
+ *
+ * Thread: any.
+ */
+#ifndef NET_ADDR_H
+#define NET_ADDR_H
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/attr.h"
+#include "base/str.h"
+
+struct cfg_addr;
+
+struct addr {
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+		struct sockaddr_un un;
+	};
+	socklen_t len;
+};
+
+#define ADDR_TEXT_MAX 120
+
+/*
+ * A literal or Unix path at once; a name through the system's resolver, which
+ * may block: start and reload only.  E_NOENT: does not resolve.
+ */
+int addr_of_cfg(const struct cfg_addr *, struct addr *out) MUST_CHECK;
+/* Same address with another port. */
+struct addr addr_with_port(const struct addr *, uint16_t port);
+/* "127.0.0.1:80", "[::1]:80", "unix:/path"; returns the length. */
+size_t addr_text(const struct addr *, char out[ADDR_TEXT_MAX]);
+/* Host part alone, without port and brackets. */
+size_t addr_host(const struct addr *, char out[ADDR_TEXT_MAX]);
+uint16_t addr_port(const struct addr *);
+bool addr_eq(const struct addr *, const struct addr *);
+/* Hash of the host part alone: the key of shares by source. */
+uint64_t addr_host_hash(const struct addr *);
+
+struct cidr {
+	uint8_t bytes[16];
+	uint8_t bits;
+	uint8_t family; /* AF_INET or AF_INET6 */
+};
+bool cidr_parse(struct str, struct cidr *out) MUST_CHECK;
+bool cidr_has(const struct cidr *, const struct addr *);
+
+#endif

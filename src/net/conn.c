@@ -1,0 +1,199 @@
+#include "net/conn.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "net/addr.h"
+
+static ssize_t
+plain_failed(struct conn *c)
+{
+	c->failed = true;
+	c->maybe_input = false;
+	return errno == ECONNRESET || errno == EPIPE ? E_RESET : E_IO;
+}
+
+static ssize_t
+plain_recv(struct conn *c, void *p, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = recv(c->fd, p, len, 0);
+	while (n == -1 && errno == EINTR);
+	if (n > 0) {
+		/* A short read has emptied the socket, unless a FIN follows. */
+		if ((size_t)n < len && !c->fin_seen)
+			c->maybe_input = false;
+		return n;
+	}
+	if (n == 0) {
+		c->eof = true;
+		c->maybe_input = false;
+		return 0;
+	}
+	if (errno == EAGAIN) {
+		c->maybe_input = false;
+		return E_AGAIN;
+	}
+	return plain_failed(c);
+}
+
+static ssize_t
+plain_sendv(struct conn *c, const struct iovec *iov, int n)
+{
+	struct msghdr msg = { .msg_iov = (struct iovec *)(uintptr_t)iov,
+		.msg_iovlen = (size_t)n };
+	size_t want = 0;
+	ssize_t sent;
+
+	for (int i = 0; i < n; i++)
+		want += iov[i].iov_len;
+	do {
+		if (n == 1)
+			sent = send(c->fd, iov[0].iov_base, iov[0].iov_len,
+			    MSG_NOSIGNAL);
+		else
+			sent = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+	} while (sent == -1 && errno == EINTR);
+	if (sent == -1) {
+		if (errno != EAGAIN)
+			return plain_failed(c);
+		sent = 0;
+	}
+	c->no_room = (size_t)sent < want;
+	return sent;
+}
+
+static void
+plain_shut(struct conn *c)
+{
+	if (shutdown(c->fd, SHUT_WR) == -1)
+		c->failed = true;
+}
+
+static const struct conn_ops plain_ops = {
+	.recv = plain_recv,
+	.sendv = plain_sendv,
+	.shut = plain_shut,
+};
+
+static void
+on_conn(struct watch *w, unsigned what)
+{
+	struct conn *c = CONTAINER_OF(w, struct conn, watch);
+
+	if (what & (WATCH_READ | WATCH_CLOSED))
+		c->maybe_input = true;
+	if (what & WATCH_CLOSED)
+		c->fin_seen = true;
+	if (what & WATCH_WRITE)
+		c->no_room = false;
+	c->fn(c, what);
+}
+
+static int
+conn_register(struct conn *c, struct loop *l, int fd, conn_fn *fn)
+{
+	int rc;
+
+	*c = (struct conn){ .ops = &plain_ops, .fn = fn, .loop = l, .fd = fd };
+	rc = watch_add(&c->watch, l, fd, on_conn);
+	if (rc != E_OK) {
+		close(fd);
+		c->fd = -1;
+	}
+	return rc;
+}
+
+int
+conn_init(struct conn *c, struct loop *l, int fd, conn_fn *fn)
+{
+	return conn_register(c, l, fd, fn);
+}
+
+int
+conn_dial(struct conn *c, struct loop *l, const struct addr *to, conn_fn *fn)
+{
+	int fd, one = 1, rc;
+	bool under_way = false;
+
+	c->fd = -1;
+	fd = socket(to->sa.sa_family,
+	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return err_sys();
+	if (to->sa.sa_family != AF_UNIX)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
+		    sizeof(one));
+	if (connect(fd, &to->sa, to->len) == -1) {
+		if (errno != EINPROGRESS) {
+			rc = err_sys();
+			close(fd);
+			return rc;
+		}
+		under_way = true;
+	}
+	rc = conn_register(c, l, fd, fn);
+	if (rc == E_OK)
+		c->connecting = under_way;
+	return rc;
+}
+
+int
+conn_connected(struct conn *c)
+{
+	socklen_t len = sizeof(int);
+	int error = 0;
+	struct addr peer = { .len = sizeof(peer.un) };
+
+	if (!c->connecting)
+		return E_OK;
+	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
+		return err_sys();
+	if (error != 0) {
+		c->failed = true;
+		return err_from_errno(error);
+	}
+	if (getpeername(c->fd, &peer.sa, &peer.len) == -1)
+		return errno == ENOTCONN ? E_AGAIN : err_sys();
+	c->connecting = false;
+	return E_OK;
+}
+
+void
+conn_close(struct conn *c)
+{
+	if (c->fd == -1)
+		return;
+	watch_del(&c->watch);
+	close(c->fd);
+	c->fd = -1;
+}
+
+void
+conn_reset(struct conn *c)
+{
+	struct linger hard = { 1, 0 };
+
+	if (c->fd == -1)
+		return;
+	(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+	conn_close(c);
+}
+
+bool
+conn_is_stale(struct conn *c)
+{
+	char byte;
+	ssize_t n;
+
+	if (c->failed || c->eof || c->fin_seen)
+		return true;
+	n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	return n != -1 || (errno != EAGAIN && errno != EINTR);
+}

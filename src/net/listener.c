@@ -1,0 +1,207 @@
+#include "net/listener.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+
+#define ACCEPT_BATCH 64
+#define RETRY_US (100 * US_PER_MS)
+
+static int
+open_one(const struct addr *a, int backlog, bool share, int *out)
+{
+	int fd, one = 1, rc;
+
+	fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+	    0);
+	if (fd == -1)
+		return err_sys();
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (a->sa.sa_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one,
+		    sizeof(one));
+	/* Accepted connections inherit it: one call saved for each. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (share && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one,
+	                 sizeof(one)) == -1)
+		goto fail;
+	if (bind(fd, &a->sa, a->len) == -1 || listen(fd, backlog) == -1)
+		goto fail;
+	*out = fd;
+	return E_OK;
+fail:
+	rc = err_sys();
+	close(fd);
+	return rc;
+}
+
+int
+listener_open(const struct addr *a, int backlog, int *fds, unsigned n)
+{
+	int rc, fd;
+
+	/*
+	 * A socket that shares nothing finds out whether somebody listens
+	 * there; ours would share the port with another of the same user.
+	 */
+	rc = open_one(a, 1, false, &fd);
+	if (rc != E_OK)
+		return rc;
+	close(fd);
+	for (unsigned i = 0; i < n; i++) {
+		rc = open_one(a, backlog, true, &fds[i]);
+		if (rc == E_OK)
+			continue;
+		while (i-- > 0)
+			close(fds[i]);
+		return rc;
+	}
+	return E_OK;
+}
+
+/* E_INUSE when somebody answers there, E_OK when the path may be taken. */
+static int
+unix_path_free(const struct addr *a)
+{
+	struct stat st;
+	int fd, rc = E_OK;
+
+	if (lstat(a->un.sun_path, &st) == -1)
+		return errno == ENOENT ? E_OK : err_sys();
+	if (!S_ISSOCK(st.st_mode))
+		return E_EXISTS;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return err_sys();
+	if (connect(fd, &a->sa, a->len) == 0)
+		rc = E_INUSE;
+	else if (unlink(a->un.sun_path) == -1)
+		rc = err_sys();
+	close(fd);
+	return rc;
+}
+
+int
+listener_open_unix(const char *path, mode_t mode, int *out)
+{
+	struct addr a = { .un = { .sun_family = AF_UNIX } };
+	size_t len = strlen(path);
+	mode_t old_mask;
+	int fd, rc;
+
+	*out = -1;
+	if (len >= sizeof(a.un.sun_path))
+		return E_TOOBIG;
+	memcpy(a.un.sun_path, path, len + 1);
+	a.len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1);
+	rc = unix_path_free(&a);
+	if (rc != E_OK)
+		return rc;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return err_sys();
+	old_mask = umask(0777); /* nobody gets in before chmod(2) */
+	rc = bind(fd, &a.sa, a.len) == -1 ? err_sys() : E_OK;
+	umask(old_mask);
+	if (rc == E_OK && (chmod(path, mode) == -1 || listen(fd, 64) == -1))
+		rc = err_sys();
+	if (rc != E_OK) {
+		close(fd);
+		return rc;
+	}
+	*out = fd;
+	return E_OK;
+}
+
+/* E_OK: one more may wait; E_AGAIN: none does; else why we must pause. */
+static int
+accept_one(struct listener *l)
+{
+	struct addr peer;
+	int fd;
+
+	peer.len = sizeof(peer.un);
+	fd = accept4(l->fd, &peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd != -1) {
+		l->fn(l, fd, &peer);
+		return E_OK;
+	}
+	switch (errno) {
+	case EAGAIN:
+		return E_AGAIN;
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		return E_NOFILES;
+	case EBADF:
+	case EINVAL:
+	case ENOTSOCK:
+	case EOPNOTSUPP:
+		return E_INTERNAL;
+	default:
+		return E_OK; /* that connection is gone; the next may do */
+	}
+}
+
+static void
+on_readable(struct watch *w, unsigned what UNUSED)
+{
+	struct listener *l = CONTAINER_OF(w, struct listener, watch);
+	int rc = E_OK;
+
+	for (int i = 0; i < ACCEPT_BATCH && rc == E_OK; i++)
+		rc = accept_one(l);
+	if (rc != E_NOFILES && rc != E_INTERNAL)
+		return;
+	log_warn("listener=%u event=accept_paused why=\"%s\"",
+	    l->index, err_text(rc));
+	watch_del(&l->watch);
+	l->paused = true;
+	deadline_set(l->loop, &l->retry, loop_now_us(l->loop) + RETRY_US);
+}
+
+static void
+on_retry(struct deadline *d)
+{
+	struct listener *l = CONTAINER_OF(d, struct listener, retry);
+
+	if (watch_add_level(&l->watch, l->loop, l->fd, on_readable) != E_OK) {
+		deadline_set(l->loop, d, loop_now_us(l->loop) + RETRY_US);
+		return;
+	}
+	l->paused = false;
+}
+
+int
+listener_start(struct listener *l, struct loop *loop, int fd,
+    listener_accept_fn *fn, void *arg)
+{
+	l->loop = loop;
+	l->fd = fd;
+	l->fn = fn;
+	l->arg = arg;
+	l->paused = false;
+	l->retry = (struct deadline){ .fn = on_retry };
+	return watch_add_level(&l->watch, loop, fd, on_readable);
+}
+
+void
+listener_stop(struct listener *l)
+{
+	if (l->fd == -1)
+		return;
+	while (accept_one(l) == E_OK)
+		;
+	deadline_clear(l->loop, &l->retry);
+	if (!l->paused)
+		watch_del(&l->watch);
+	l->fd = -1;
+}

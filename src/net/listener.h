@@ -1,0 +1,52 @@
+/*
+ * listener - opens listening sockets and accepts from them.
+ *
+ * Opening belongs to the master: n sockets share one address (SO_REUSEPORT),
+ * one per worker, and stay open in the master for as long as it runs.
+ * Accepting belongs to a worker.
+ *
+ * Thread: opening: master; accepting: the worker.
+ */
+#ifndef NET_LISTENER_H
+#define NET_LISTENER_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/attr.h"
+#include "net/addr.h"
+#include "net/loop.h"
+
+/*
+ * Opens n listening sockets on one address into fds[n], close-on-exec and
+ * non-blocking.  An address somebody else listens on is E_INUSE, even where
+ * that other socket would share it.  On error none is left open.
+ */
+int listener_open(const struct addr *, int backlog, int *fds,
+    unsigned n) MUST_CHECK;
+/* A listening Unix socket; a dead one left behind is replaced, a live one is
+ * E_INUSE.  mode as for chmod(2). */
+int listener_open_unix(const char *path, mode_t mode, int *fd) MUST_CHECK;
+
+struct listener;
+/* fd is the new connection's, now the callee's to close. */
+typedef void listener_accept_fn(struct listener *, int fd,
+    const struct addr *peer);
+
+struct listener {
+	struct watch watch;
+	struct deadline retry; /* after E_NOFILES */
+	struct loop *loop;
+	listener_accept_fn *fn;
+	void *arg;
+	unsigned index; /* which of the configuration's listeners */
+	int fd;         /* borrowed from the process */
+	bool paused;
+};
+
+int listener_start(struct listener *, struct loop *, int fd,
+    listener_accept_fn *, void *arg) MUST_CHECK;
+/* Accepts what waits in the queue, then listens no more; fd stays open. */
+void listener_stop(struct listener *);
+
+#endif

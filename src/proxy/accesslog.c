@@ -1,0 +1,198 @@
+#include "proxy/accesslog.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "proxy/client.h"
+#include "proxy/exchange.h"
+#include "proxy/worker.h"
+#include "session/digest.h"
+#include "upstream/view.h"
+
+#define FULL_BYTES 32768
+#define MOMENT_US (250 * US_PER_MS)
+#define TARGET_MAX 2048
+
+static void
+on_flush(struct deadline *d)
+{
+	accesslog_flush(CONTAINER_OF(d, struct accesslog, flush));
+}
+
+void
+accesslog_init(struct accesslog *a, struct loop *loop, int fd)
+{
+	*a = (struct accesslog){ .loop = loop, .fd = fd, .lines = BUF_INIT };
+	a->flush.fn = on_flush;
+}
+
+void
+accesslog_flush(struct accesslog *a)
+{
+	int rc;
+
+	if (a->lines.len == 0)
+		return;
+	rc = a->lines.failed ? E_NOMEM
+	                     : file_write_all(a->fd, buf_str(&a->lines));
+	if (rc != E_OK && a->lost++ == 0)
+		log_error("event=access_log_failed why=\"%s\"", err_text(rc));
+	if (rc == E_OK)
+		a->lost = 0;
+	if (a->lines.failed)
+		buf_free(&a->lines);
+	buf_reset(&a->lines);
+}
+
+void
+accesslog_free(struct accesslog *a)
+{
+	accesslog_flush(a);
+	deadline_clear(a->loop, &a->flush);
+	buf_free(&a->lines);
+}
+
+static double
+seconds(uint64_t from_us, uint64_t to_us)
+{
+	if (from_us == 0 || to_us < from_us)
+		return 0;
+	return (double)(to_us - from_us) / (double)US_PER_S;
+}
+
+static struct str
+safe_target(const struct exchange *x, char *out)
+{
+	size_t n;
+
+	if (x->proxy->digester == NULL)
+		return str_sub(x->req.target, 0, TARGET_MAX);
+	n = digest_target(x->proxy->digester, x->req.target, out, TARGET_MAX);
+	return str_from(out, n);
+}
+
+static void
+write_json(struct buf *out, const struct exchange *x, const char *when,
+    const char *peer, uint64_t now)
+{
+	char target[TARGET_MAX];
+	struct json_out j;
+
+	json_begin(&j, out);
+	json_begin_object(&j);
+	json_kv_cstr(&j, "time", when);
+	json_kv_cstr(&j, "client", peer);
+	if (x->req.method_text.len > 0) {
+		json_kv_str(&j, "method", x->req.method_text);
+		json_kv_str(&j, "host", x->req.authority);
+		json_kv_str(&j, "target", safe_target(x, target));
+	}
+	json_kv_u64(&j, "status", x->status);
+	json_kv_cstr(&j, "outcome", outcome_name(x->outcome));
+	if (x->bad != BAD_NONE)
+		json_kv_cstr(&j, "reason", http_bad_name(x->bad));
+	json_kv_cstr(&j, "service", x->service->name);
+	if (x->pool != NULL) {
+		json_kv_cstr(&j, "pool", x->pool->name);
+		json_kv_cstr(&j, "cause", pool_cause_name(x->cause));
+	}
+	if (x->inst != NULL)
+		json_kv_cstr(&j, "instance", x->inst->name);
+	json_kv_u64(&j, "retries", x->retries);
+	json_kv_u64(&j, "bytes_in", x->bytes_in);
+	json_kv_u64(&j, "bytes_out", x->bytes_out);
+	json_kv_num(&j, "head_s", seconds(x->begun_us, x->head_us));
+	json_kv_num(&j, "first_byte_s", seconds(x->picked_us, x->first_us));
+	json_kv_num(&j, "total_s", seconds(x->begun_us, now));
+	if (x->req.method_text.len > 0) {
+		json_kv_str(&j, "request_id",
+		    http_head_value(&x->req, FIELD_X_REQUEST_ID));
+		json_kv_str(&j, "user_agent",
+		    http_head_value(&x->req, FIELD_USER_AGENT));
+	}
+	json_end_object(&j);
+	buf_add_char(out, '\n');
+}
+
+/* A quoted value of the combined format: quotes and controls are escaped. */
+static void
+quoted(struct buf *out, struct str s)
+{
+	if (s.len == 0) {
+		buf_add_cstr(out, "\"-\"");
+		return;
+	}
+	buf_add_char(out, '"');
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (c < 0x20 || c == '"' || c == '\\' || c >= 0x7f)
+			buf_printf(out, "\\x%02x", c);
+		else
+			buf_add_char(out, (char)c);
+	}
+	buf_add_char(out, '"');
+}
+
+/* Scheme and path of a Referer: its query may hold secrets. */
+static struct str
+without_query(struct str url)
+{
+	ssize_t q = str_find(url, '?');
+
+	return q < 0 ? url : str_sub(url, 0, (size_t)q);
+}
+
+static void
+write_combined(struct buf *out, const struct exchange *x, const char *when,
+    const char *peer)
+{
+	char target[TARGET_MAX];
+	struct buf line = BUF_INIT;
+
+	if (x->req.method_text.len > 0)
+		buf_printf(&line, STR_FMT " " STR_FMT " HTTP/1.%u",
+		    STR_ARG(x->req.method_text),
+		    STR_ARG(safe_target(x, target)), x->req.minor);
+	buf_printf(out, "%s - - [%s] ", peer, when);
+	quoted(out, buf_str(&line));
+	buf_printf(out, " %u %llu ", x->status,
+	    (unsigned long long)x->bytes_out);
+	if (x->req.method_text.len > 0) {
+		quoted(out, without_query(http_head_value(&x->req,
+		                FIELD_REFERER)));
+		buf_add_char(out, ' ');
+		quoted(out, http_head_value(&x->req, FIELD_USER_AGENT));
+	} else {
+		buf_add_cstr(out, "\"-\" \"-\"");
+	}
+	buf_add_char(out, '\n');
+	buf_free(&line);
+}
+
+void
+accesslog_write(struct accesslog *a, const struct exchange *x)
+{
+	const struct cfg *cfg = x->proxy->view->cfg;
+	char when[CLOCK_ISO_MAX], peer[ADDR_TEXT_MAX];
+	uint64_t now;
+
+	if (a->fd == -1 || !cfg->access_on)
+		return;
+	now = loop_now_us(a->loop);
+	clock_iso(proxy_wall_us(x->proxy) - (now - x->begun_us), when);
+	addr_host(&x->client->peer, peer);
+	if (cfg->access_format == CFG_ACCESS_JSON)
+		write_json(&a->lines, x, when, peer, now);
+	else
+		write_combined(&a->lines, x, when, peer);
+	if (a->lines.len >= FULL_BYTES)
+		accesslog_flush(a);
+	else if (!a->flush.armed)
+		deadline_set(a->loop, &a->flush, now + MOMENT_US);
+}

@@ -1,0 +1,60 @@
+/*
+ * client - a downstream connection: its waits, its exchanges one after the
+ * other, its end.
+ *
+ * Thread: worker.
+ */
+#ifndef PROXY_CLIENT_H
+#define PROXY_CLIENT_H
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "net/addr.h"
+#include "net/loop.h"
+#include "wire/lane.h"
+
+struct exchange;
+struct proxy;
+struct view_listener;
+
+/* What a client connection waits for; each wait has its deadline. */
+enum client_wait {
+	WAIT_NONE,     /* the exchange has its own deadlines */
+	WAIT_REQUEST,  /* idle between requests */
+	WAIT_HEAD,     /* the rest of a head */
+	WAIT_BODY,     /* progress of a request body */
+	WAIT_WRITE,    /* the client takes bytes of the answer */
+	WAIT_LINGER    /* its FIN, after our last byte */
+};
+
+struct client {
+	struct lane lane;
+	TAILQ_ENTRY(client) link;
+	struct proxy *proxy;       /* borrowed */
+	struct exchange *exchange; /* owned; NULL while idle */
+	struct deadline deadline;
+	struct defer freeing;
+	struct addr peer;
+	uint32_t served;           /* exchanges ended */
+	uint16_t listener;         /* index */
+	uint8_t wait;              /* enum client_wait */
+	bool trusted;              /* among the listener's trusted_proxies */
+	bool peer_half_closed;     /* no more requests will come */
+	bool stop_asked;           /* we stop: close after the next answer */
+};
+
+/* Takes fd over. */
+void client_accept(struct proxy *, int fd, const struct addr *peer,
+    unsigned listener);
+/* The exchange has ended and its answer has left: on, or close. */
+void client_exchange_done(struct client *, bool keep_alive);
+/* The exchange cannot end well: cut so that the client notices. */
+void client_cut(struct client *);
+void client_wait_for(struct client *, enum client_wait);
+/* The proxy begins to stop. */
+void client_stop(struct client *);
+/* The listener's settings in the view of this turn. */
+const struct view_listener *client_listener(const struct client *);
+
+#endif

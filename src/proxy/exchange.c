@@ -1,0 +1,580 @@
+/*
+ * The life of an exchange, seen from the client's side: begin, route, refuse,
+ * end.  The instance's side is exchange_up.c.
+ */
+#include "proxy/exchange.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "proxy/answer.h"
+#include "proxy/client.h"
+#include "proxy/forward.h"
+#include "proxy/route.h"
+#include "proxy/worker.h"
+#include "upstream/conncache.h"
+#include "upstream/view.h"
+
+#define X(id, name) [STEP_##id] = (name),
+static const char *const step_names[] = { EXCHANGE_STEPS(X) };
+#undef X
+
+const char *
+exchange_step_name(enum exchange_step s)
+{
+	return step_names[s];
+}
+
+/* ---- memory ---- */
+
+static struct exchange *
+exchange_new(struct proxy *p)
+{
+	struct exchange *x = TAILQ_FIRST(&p->spare);
+
+	if (x != NULL)
+		TAILQ_REMOVE(&p->spare, x, link);
+	else
+		x = malloc(sizeof(*x));
+	if (x == NULL)
+		return NULL;
+	memset(x, 0, offsetof(struct exchange, arena));
+	x->magic = EXCHANGE_MAGIC;
+	memset(&x->req, 0, offsetof(struct http_head, f));
+	return x;
+}
+
+char *
+exchange_alloc(struct exchange *x, size_t len)
+{
+	struct spill *s;
+
+	if (len <= EXCHANGE_ARENA - x->arena_used) {
+		char *p = x->arena + x->arena_used;
+
+		x->arena_used += (uint32_t)len;
+		return p;
+	}
+	s = malloc(sizeof(*s) + len);
+	if (s == NULL)
+		return NULL;
+	s->next = x->spill;
+	x->spill = s;
+	return s->data;
+}
+
+/* Reused only after this turn: callers up the stack may still look at it. */
+static void
+exchange_retire(struct exchange *x)
+{
+	struct proxy *p = x->proxy;
+
+	while (x->spill != NULL) {
+		struct spill *s = x->spill;
+
+		x->spill = s->next;
+		free(s);
+	}
+	TAILQ_REMOVE(&p->exchanges, x, link);
+	TAILQ_INSERT_TAIL(&p->ended, x, link);
+}
+
+void
+exchange_free_spare(struct proxy *p)
+{
+	struct exchange *x;
+
+	TAILQ_CONCAT(&p->spare, &p->ended, link);
+	while ((x = TAILQ_FIRST(&p->spare)) != NULL) {
+		TAILQ_REMOVE(&p->spare, x, link);
+		free(x);
+	}
+}
+
+/* ---- begin ---- */
+
+struct exchange *
+exchange_begin(struct client *c)
+{
+	struct proxy *p = c->proxy;
+	struct exchange *x = exchange_new(p);
+
+	if (x == NULL)
+		return NULL;
+	x->proxy = p;
+	x->client = c;
+	x->service = p->view->unrouted;
+	x->scell = &x->service->cells[p->env.index];
+	x->begun_us = loop_now_us(p->env.loop);
+	stat_add(&x->scell->active, 1);
+	TAILQ_INSERT_TAIL(&p->exchanges, x, link);
+	return x;
+}
+
+static void
+keep_head(struct exchange *x, const struct http_head *h)
+{
+	memcpy(&x->req, h,
+	    offsetof(struct http_head, f) + h->n * sizeof(h->f[0]));
+	lane_hold_head(&x->client->lane);
+	x->held_head = true;
+	x->head_us = loop_now_us(x->proxy->env.loop);
+	x->keep_client = h->keep_alive;
+	x->tunnel_asked = h->upgrade && h->minor >= 1 &&
+	    h->framing == FRAMING_NONE;
+}
+
+static void
+refuse_route(struct exchange *x, int rc)
+{
+	switch (rc) {
+	case E_NOENT:
+		exchange_refuse(x, 404, OUT_NO_SERVICE);
+		return;
+	case E_TOOBIG:
+		exchange_refuse(x, 414, OUT_TOO_LARGE);
+		return;
+	default:
+		x->bad = BAD_TARGET;
+		exchange_refuse(x, 400, OUT_BAD_REQUEST);
+		return;
+	}
+}
+
+void
+exchange_head(struct exchange *x, const struct http_head *h)
+{
+	int rc;
+
+	keep_head(x, h);
+	client_wait_for(x->client,
+	    h->framing == FRAMING_NONE ? WAIT_NONE : WAIT_BODY);
+	if (h->method == METHOD_CONNECT) {
+		exchange_refuse(x, 405, OUT_NOT_SUPPORTED);
+		return;
+	}
+	rc = route_service(x);
+	if (rc != E_OK) {
+		refuse_route(x, rc);
+		return;
+	}
+	if (x->body_max != 0 && h->framing == FRAMING_LENGTH &&
+	    h->body_len > x->body_max) {
+		exchange_refuse(x, 413, OUT_TOO_LARGE);
+		return;
+	}
+	rc = forward_request(x);
+	if (rc != E_OK) {
+		exchange_refuse(x, rc == E_FULL ? 431 : 503,
+		    rc == E_FULL ? OUT_TOO_LARGE : OUT_INTERNAL);
+		return;
+	}
+	exchange_go(x);
+}
+
+/* ---- an instance ---- */
+
+static void
+up_wait(struct exchange *x, uint64_t limit_us)
+{
+	struct loop *loop = x->proxy->env.loop;
+
+	deadline_set(loop, &x->up->deadline, loop_now_us(loop) + limit_us);
+}
+
+void
+exchange_go(struct exchange *x)
+{
+	bool careful = !http_method_is_safe(x->req.method) || x->retries > 0;
+	int rc = route_pick(x);
+
+	if (rc != E_OK) {
+		if (x->n_tried > 0)
+			exchange_refuse(x, 503, OUT_CONNECT_FAILED);
+		else
+			exchange_refuse(x, 503, OUT_NO_INSTANCE);
+		return;
+	}
+	x->answer_begun = x->sent_head = false;
+	x->up = upconn_take(&x->proxy->up, x->inst, careful);
+	if (x->up != NULL) {
+		x->up->lane.user = &exchange_up_user;
+		x->up->user = x;
+		exchange_send(x);
+		return;
+	}
+	x->step = STEP_CONNECT;
+	lane_pause(&x->client->lane);
+	rc = upconn_dial(&x->proxy->up, x->inst, &exchange_up_user, x, &x->up);
+	if (rc != E_OK)
+		exchange_try_failed(x, rc, OUT_CONNECT_FAILED);
+	else
+		exchange_up_waits(x, x->connect_us);
+}
+
+void
+exchange_up_waits(struct exchange *x, uint64_t limit_us)
+{
+	up_wait(x, limit_us);
+	x->up->deadline.fn = exchange_up_deadline;
+}
+
+void
+exchange_release(struct exchange *x, bool keep)
+{
+	bool leaving;
+
+	if (x->up != NULL) {
+		if (keep)
+			upconn_keep(&x->up, x->up_idle_us, x->up_max_idle);
+		else
+			upconn_close(&x->up);
+	}
+	if (x->inst == NULL)
+		return;
+	leaving = x->pool->leaving;
+	/* From the subtraction on, the instance may be freed. */
+	stat_sub(x->in_tunnel ? &x->icell->streams : &x->icell->inflight, 1);
+	x->inst = NULL;
+	x->icell = NULL;
+	if (leaving)
+		x->proxy->env.edge(x->proxy->env.arg, PROXY_EMPTY, NULL);
+}
+
+static unsigned
+status_for(enum outcome why)
+{
+	switch (why) {
+	case OUT_CONNECT_FAILED:
+		return 503;
+	case OUT_CONNECT_TIMEOUT:
+	case OUT_FIRST_BYTE_TIMEOUT:
+		return 504;
+	case OUT_DRAIN_CUT:
+	case OUT_STOP_CUT:
+		return 503;
+	default:
+		return 502;
+	}
+}
+
+static void
+note_failure(struct exchange *x, enum outcome why)
+{
+	if (why == OUT_CONNECT_FAILED || why == OUT_CONNECT_TIMEOUT) {
+		stat_add(&x->icell->connect_failed, 1);
+		x->proxy->env.edge(x->proxy->env.arg, PROXY_CONNECT_FAILED,
+		    x->inst);
+	} else if (x->up != NULL && upconn_is_reused(x->up)) {
+		stat_add(&x->icell->raced, 1);
+	} else {
+		stat_add(&x->icell->resets, 1);
+	}
+}
+
+void
+exchange_try_failed(struct exchange *x, int code, enum outcome why)
+{
+	bool connecting = x->step == STEP_CONNECT;
+	bool raced = !connecting && x->up != NULL && upconn_is_reused(x->up);
+	struct retry_case rc = {
+		.method_safe = http_method_is_safe(x->req.method),
+		.byte_sent = x->up != NULL &&
+		    x->up->lane.sent != x->up->sent_before,
+		.body_taken = x->body_taken,
+		.answer_begun = x->answer_begun || x->answer_sent,
+		.tries_left = x->tries_left,
+	};
+
+	note_failure(x, why);
+	log_debug("instance=%s try=%u code=%s reused=%d sent=%d",
+	    x->inst->addr_text, x->retries + 1u, err_name(code), raced,
+	    rc.byte_sent);
+	if (!retry_is_allowed(&rc)) {
+		exchange_refuse(x, status_for(why), why);
+		return;
+	}
+	if (!retry_budget_spend(&x->proxy->budget)) {
+		stat_add(&x->scell->retries_denied, 1);
+		exchange_refuse(x, status_for(why), why);
+		return;
+	}
+	stat_add(&x->scell->retries, 1);
+	stat_add(&x->icell->retried_away, 1);
+	/* A kept connection that died says little about its instance. */
+	if (!raced && x->n_tried < EXCHANGE_TRIES_MAX)
+		x->tried[x->n_tried++] = x->inst;
+	x->tries_left--;
+	x->retries++;
+	exchange_release(x, false);
+	exchange_go(x);
+	if (x->step != STEP_SEND)
+		return;
+	if (exchange_flush_up(x) && x->step == STEP_SEND)
+		lane_resume(&x->client->lane);
+}
+
+/* ---- the request's body ---- */
+
+bool
+exchange_flush_up(struct exchange *x)
+{
+	int rc;
+
+	if (x->up == NULL || x->step == STEP_CONNECT)
+		return true;
+	rc = lane_flush(&x->up->lane);
+	if (rc != E_OK) {
+		exchange_up_broken(x, rc);
+		return true;
+	}
+	if (!lane_pending(&x->up->lane))
+		return true;
+	if (x->client->wait == WAIT_BODY)
+		client_wait_for(x->client, WAIT_NONE);
+	return false;
+}
+
+bool
+exchange_body(struct exchange *x, struct str bytes)
+{
+	if (x->in_tunnel)
+		return tunnel_from_client(x, bytes);
+	if (x->up == NULL)
+		return true; /* refused: the rest is thrown away */
+	x->bytes_in += bytes.len;
+	if (x->body_max != 0 && x->bytes_in > x->body_max) {
+		exchange_abort(x, 413, OUT_TOO_LARGE);
+		return true;
+	}
+	x->body_taken = true;
+	if (lane_send_data(&x->up->lane, bytes) != E_OK) {
+		exchange_abort(x, 503, OUT_INTERNAL);
+		return true;
+	}
+	client_wait_for(x->client, WAIT_BODY);
+	if (x->step == STEP_SEND)
+		up_wait(x, x->first_byte_us);
+	return !lane_is_full(&x->up->lane);
+}
+
+void
+exchange_trailers(struct exchange *x, const struct http_head *h)
+{
+	if (x->up == NULL || x->in_tunnel)
+		return;
+	x->body_taken = true;
+	x->req_trailed = true;
+	if (lane_send_end(&x->up->lane, h) != E_OK)
+		exchange_abort(x, 503, OUT_INTERNAL);
+}
+
+void
+exchange_request_end(struct exchange *x)
+{
+	x->req_done = true;
+	if (x->client->wait == WAIT_BODY)
+		client_wait_for(x->client, WAIT_NONE);
+	if (x->up == NULL || x->step == STEP_CONNECT)
+		return;
+	if (!x->req_trailed && lane_send_end(&x->up->lane, NULL) != E_OK) {
+		exchange_abort(x, 503, OUT_INTERNAL);
+		return;
+	}
+	(void)exchange_flush_up(x);
+}
+
+/* ---- our own answers ---- */
+
+void
+exchange_refuse(struct exchange *x, unsigned status, enum outcome why)
+{
+	struct lane *l = &x->client->lane;
+
+	assert(!x->answer_sent);
+	exchange_release(x, false);
+	x->outcome = (uint8_t)why;
+	x->status = (uint16_t)status;
+	x->answer_sent = x->answer_done = true;
+	x->step = STEP_FLUSH;
+	/* What follows an unread body cannot be told from the body. */
+	if (!x->held_head || (x->req.framing != FRAMING_NONE && !x->req_done))
+		x->keep_client = false;
+	x->refused = true;
+	lane_pause(l);
+	if (answer_send(x, status) != E_OK || lane_flush(l) != E_OK) {
+		struct client *c = x->client;
+
+		exchange_end(x, why);
+		client_cut(c);
+		return;
+	}
+	exchange_maybe_finish(x);
+}
+
+void
+exchange_abort(struct exchange *x, unsigned status, enum outcome why)
+{
+	struct client *c = x->client;
+
+	if (!x->answer_sent) {
+		exchange_refuse(x, status, why);
+		return;
+	}
+	exchange_end(x, why);
+	client_cut(c);
+}
+
+void
+exchange_cut(struct exchange *x, enum outcome why)
+{
+	exchange_abort(x, status_for(why), why);
+}
+
+void
+exchange_timed_out(struct exchange *x, enum outcome why)
+{
+	switch (why) {
+	case OUT_HEAD_TIMEOUT:
+	case OUT_BODY_TIMEOUT:
+		exchange_abort(x, 408, why);
+		return;
+	case OUT_CONNECT_TIMEOUT:
+		exchange_try_failed(x, E_TIMEOUT, why);
+		return;
+	default:
+		exchange_abort(x, 504, why);
+		return;
+	}
+}
+
+/* ---- what the client does ---- */
+
+static enum outcome
+outcome_of_status(unsigned status)
+{
+	switch (status) {
+	case 413:
+	case 414:
+	case 431:
+		return OUT_TOO_LARGE;
+	case 501:
+	case 505:
+		return OUT_NOT_SUPPORTED;
+	default:
+		return OUT_BAD_REQUEST;
+	}
+}
+
+void
+exchange_client_broken(struct exchange *x, int code, enum http_bad why)
+{
+	struct client *c = x->client;
+
+	if (code == E_SYNTAX) {
+		unsigned status = http_bad_status(why);
+
+		x->bad = (uint8_t)why;
+		exchange_abort(x, status, outcome_of_status(status));
+		return;
+	}
+	if (x->in_tunnel)
+		exchange_end(x, OUT_TUNNELLED);
+	else
+		exchange_end(x, code == E_NOMEM ? OUT_INTERNAL
+		                                : OUT_CLIENT_LEFT);
+	client_cut(c);
+}
+
+void
+exchange_client_eof(struct exchange *x)
+{
+	if (x->in_tunnel)
+		tunnel_eof(x, true);
+	else
+		exchange_client_broken(x, E_EOF, BAD_NONE);
+}
+
+void
+exchange_client_drained(struct exchange *x)
+{
+	if (x->in_tunnel) {
+		tunnel_drained(x, true);
+		return;
+	}
+	if (x->client->wait == WAIT_WRITE)
+		client_wait_for(x->client, WAIT_NONE);
+	if (x->answer_done) {
+		exchange_maybe_finish(x);
+	} else if (x->up != NULL) {
+		exchange_up_progress(x);
+		lane_resume(&x->up->lane);
+	}
+}
+
+/* ---- end ---- */
+
+static void
+count_status(stat_u64 *cells, unsigned status)
+{
+	if (status >= 100 && status < 600)
+		stat_add(&cells[status / 100 - 1], 1);
+}
+
+void
+exchange_account_instance(struct exchange *x)
+{
+	uint64_t took;
+
+	if (x->inst == NULL || x->status == 0 || x->in_tunnel)
+		return;
+	took = loop_now_us(x->proxy->env.loop) - x->head_us;
+	count_status(x->icell->status, x->status);
+	hist_add(&x->icell->latency, took);
+	count_status(x->pcell->status, x->status);
+	hist_add(&x->pcell->latency, took);
+}
+
+void
+exchange_end(struct exchange *x, enum outcome why)
+{
+	bool keep = x->keep_up && x->answer_done && x->req_done &&
+	    why == OUT_ANSWERED;
+	struct service_cell *cell = x->scell;
+
+	assert(x->magic == EXCHANGE_MAGIC && x->step != STEP_ENDED);
+	x->outcome = (uint8_t)why;
+	x->step = STEP_ENDED;
+	x->client->exchange = NULL;
+	exchange_account_instance(x);
+	accesslog_write(&x->proxy->log, x);
+	exchange_release(x, keep);
+	if (cell == &x->proxy->view->unrouted->cells[x->proxy->env.index])
+		stat_add(&cell->begun, 1); /* routed ones counted then */
+	stat_add(&cell->bytes_in, x->bytes_in);
+	stat_add(&cell->bytes_out, x->bytes_out);
+	stat_add(&cell->outcome[why], 1);
+	stat_sub(&cell->active, 1);
+	exchange_retire(x);
+}
+
+void
+exchange_maybe_finish(struct exchange *x)
+{
+	struct client *c = x->client;
+	bool keep;
+
+	if (!x->answer_done)
+		return;
+	if (lane_pending(&c->lane)) {
+		x->step = STEP_FLUSH;
+		client_wait_for(c, WAIT_WRITE);
+		return;
+	}
+	keep = x->keep_client && (x->req_done || x->refused);
+	exchange_end(x, x->refused ? (enum outcome)x->outcome : OUT_ANSWERED);
+	client_exchange_done(c, keep);
+}

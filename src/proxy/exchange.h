@@ -1,0 +1,179 @@
+/*
+ * exchange - one request and its response: named steps from the first byte of
+ * the request to exactly one row of the outcome table.
+ *
+ * An exchange looks at the view only within one turn, when it routes and
+ * picks; from then on it is counted in its instance's cell, which keeps
+ * service, pool and instance alive.
+ *
+ * Thread: worker.
+ */
+#ifndef PROXY_EXCHANGE_H
+#define PROXY_EXCHANGE_H
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/attr.h"
+#include "http/events.h"
+#include "http/head.h"
+#include "session/pin.h"
+#include "upstream/model.h"
+
+struct client;
+struct deadline;
+struct lane_user;
+struct proxy;
+struct upconn;
+struct view_service;
+
+#define EXCHANGE_MAGIC 0x5e60eec5u
+#define EXCHANGE_TRIES_MAX 8
+#define EXCHANGE_ARENA 1024
+
+/* One row a step: identifier, name shown in logs. */
+#define EXCHANGE_STEPS(X)                                                      \
+	X(HEAD, "head")       /* the request head is being read */             \
+	X(CONNECT, "connect") /* waits for a connection to the instance */     \
+	X(SEND, "send")       /* the request is on its way, no answer yet */   \
+	X(ANSWER, "answer")   /* the answer is on its way */                   \
+	X(FLUSH, "flush")     /* all is read; the client takes the rest */     \
+	X(TUNNEL, "tunnel")   /* both ways are raw bytes */                    \
+	X(ENDED, "ended")
+
+#define X(id, name) STEP_##id,
+enum exchange_step { EXCHANGE_STEPS(X) EXCHANGE_STEP_COUNT };
+#undef X
+
+struct spill { /* arena overflow, freed with the exchange */
+	struct spill *next;
+	char data[];
+};
+
+struct exchange {
+	unsigned magic;
+	uint8_t step;                 /* enum exchange_step */
+	uint8_t outcome;              /* once ended */
+	uint8_t cause;                /* enum pool_cause, once routed */
+	uint8_t bad;                  /* enum http_bad when we refused it */
+	TAILQ_ENTRY(exchange) link;
+	struct proxy *proxy;          /* borrowed */
+	struct client *client;        /* borrowed: outlives its exchanges */
+	struct service *service;      /* counts us from routing to end */
+	struct service_cell *scell;
+	struct pool *pool;
+	struct pool_cell *pcell;
+	struct instance *inst;        /* held by our place in its cell */
+	struct inst_cell *icell;
+	struct upconn *up;            /* owned from pick to end */
+	const struct view_service *vs; /* of this turn's view; else NULL */
+
+	/* what the view said when we routed */
+	uint64_t connect_us, first_byte_us, progress_us, tunnel_us;
+	uint64_t body_max;            /* 0: no bound */
+	uint64_t up_idle_us, sticky_idle_us, sticky_max_us;
+	unsigned up_max_idle;
+	uint32_t epoch;
+	bool via;
+	uint8_t scope;                /* enum cfg_sticky_scope */
+
+	/* the session */
+	struct pin pin;               /* what the cookie says or will say */
+	bool pin_new;                 /* answer with a Set-Cookie */
+	char cookie_name[64];
+
+	/* tries */
+	struct instance *tried[EXCHANGE_TRIES_MAX];
+	uint8_t n_tried;
+	uint8_t tries_left;
+	uint8_t retries;
+
+	/* progress */
+	bool held_head;               /* req points into the client's slab */
+	bool body_taken;              /* a body byte was handed on */
+	bool req_done;                /* the request is read to its end */
+	bool req_trailed;             /* its trailers were handed on */
+	bool refused;                 /* the answer is our own */
+	bool interim;                 /* the last head read was a 1xx */
+	bool answer_trailed;
+	bool sent_head;               /* queued on the present connection */
+	bool answer_begun;            /* a byte came on the present connection */
+	bool answer_sent;             /* a head went to the client's queue */
+	bool answer_done;             /* the answer is read to its end */
+	bool keep_client, keep_up;
+	bool tunnel_asked;
+	bool in_tunnel;
+	bool client_eof, up_eof;      /* in a tunnel: no more bytes from it */
+	bool client_shut, up_shut;    /* in a tunnel: no more bytes to it */
+	bool tls_client;              /* a trusted proxy says it used TLS */
+	bool pinned;                  /* .pin was read from a valid cookie */
+	uint16_t status;              /* final one sent to the client */
+
+	uint64_t begun_us, head_us, picked_us, first_us, begun_wall_us;
+	uint64_t bytes_in, bytes_out; /* bodies, tunnel bytes */
+
+	struct spill *spill;
+	uint32_t arena_used;
+	char arena[EXCHANGE_ARENA];
+	struct http_head req;         /* last: large, never cleared */
+};
+
+const char *exchange_step_name(enum exchange_step);
+
+/* ---- the client's side ---- */
+struct exchange *exchange_begin(struct client *) MUST_CHECK;
+void exchange_head(struct exchange *, const struct http_head *);
+bool exchange_body(struct exchange *, struct str);
+void exchange_trailers(struct exchange *, const struct http_head *);
+void exchange_request_end(struct exchange *);
+bool exchange_flush_up(struct exchange *); /* batch of the client lane */
+void exchange_client_drained(struct exchange *);
+void exchange_client_broken(struct exchange *, int code, enum http_bad);
+void exchange_client_eof(struct exchange *);
+/* A named deadline ran out. */
+void exchange_timed_out(struct exchange *, enum outcome);
+/* Ends it now: status when nothing was answered, else a cut. */
+void exchange_abort(struct exchange *, unsigned status, enum outcome);
+/* The same with the status that fits the outcome. */
+void exchange_cut(struct exchange *, enum outcome);
+
+/* ---- shared by this room ---- */
+/* len bytes that live as long as the exchange; NULL when memory is out. */
+char *exchange_alloc(struct exchange *, size_t len) MUST_CHECK;
+/* Our own answer; ends the exchange once it has left. */
+void exchange_refuse(struct exchange *, unsigned status, enum outcome);
+/* The one end of every exchange. */
+void exchange_end(struct exchange *, enum outcome);
+/* Picks an instance and sends, or refuses. */
+void exchange_go(struct exchange *);
+/* Gives connection and place in the cell back. */
+void exchange_release(struct exchange *, bool keep);
+/* The present try failed for that reason: again, or answer for it. */
+void exchange_try_failed(struct exchange *, int code, enum outcome);
+/* Counts an answer in pool and instance, before they are released. */
+void exchange_account_instance(struct exchange *);
+/* Frees what proxy_free() finds. */
+void exchange_free_spare(struct proxy *);
+
+/* ---- tunnel.c ---- */
+void tunnel_begin(struct exchange *);
+bool tunnel_from_client(struct exchange *, struct str);
+bool tunnel_from_instance(struct exchange *, struct str);
+void tunnel_eof(struct exchange *, bool from_client);
+void tunnel_drained(struct exchange *, bool to_client);
+
+/* ---- exchange_up.c: the instance's side ---- */
+extern const struct lane_user exchange_up_user;
+/* The instance's connection is waited for so long from now. */
+void exchange_up_waits(struct exchange *, uint64_t limit_us);
+void exchange_up_deadline(struct deadline *);
+/* The client took bytes: the instance's clock starts anew. */
+void exchange_up_progress(struct exchange *);
+/* Its connection failed with that code. */
+void exchange_up_broken(struct exchange *, int code);
+/* Queues the head on x->up and sends what there is. */
+void exchange_send(struct exchange *);
+/* The answer is read to its end and the client has it all. */
+void exchange_maybe_finish(struct exchange *);
+
+#endif

@@ -1,0 +1,364 @@
+/*
+ * The instance's side of an exchange: what its connection tells.
+ */
+#include <assert.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "http/h1_write.h"
+#include "proxy/client.h"
+#include "proxy/exchange.h"
+#include "proxy/forward.h"
+#include "proxy/worker.h"
+#include "upstream/conncache.h"
+
+static struct exchange *
+exchange_of(struct lane *l)
+{
+	struct exchange *x = CONTAINER_OF(l, struct upconn, lane)->user;
+
+	assert(x == NULL || x->magic == EXCHANGE_MAGIC);
+	return x;
+}
+
+/* ---- the request ---- */
+
+void
+exchange_send(struct exchange *x)
+{
+	struct lane *l = &x->up->lane;
+	unsigned flags = x->tunnel_asked ? H1W_UPGRADE : 0;
+
+	l->method = x->req.method;
+	x->step = STEP_SEND;
+	exchange_up_waits(x, x->first_byte_us);
+	stat_add(&x->icell->requests, 1);
+	if (lane_send_head(l, &x->req, x->req.framing, flags) != E_OK ||
+	    (x->req_done && lane_send_end(l, NULL) != E_OK)) {
+		exchange_refuse(x, 503, OUT_INTERNAL);
+		return;
+	}
+	x->sent_head = true;
+}
+
+static void
+on_connected(struct lane *l, int code)
+{
+	struct exchange *x = exchange_of(l);
+
+	if (code != E_OK) {
+		exchange_try_failed(x, code, OUT_CONNECT_FAILED);
+		return;
+	}
+	exchange_send(x);
+	if (x->step == STEP_SEND && exchange_flush_up(x) &&
+	    x->step == STEP_SEND)
+		lane_resume(&x->client->lane);
+}
+
+static void
+on_drained(struct lane *l)
+{
+	struct exchange *x = exchange_of(l);
+
+	if (x == NULL)
+		return;
+	if (x->in_tunnel) {
+		tunnel_drained(x, false);
+		return;
+	}
+	if (!x->req_done)
+		client_wait_for(x->client, WAIT_BODY);
+	exchange_up_progress(x);
+	lane_resume(&x->client->lane);
+}
+
+/* ---- the answer ---- */
+
+void
+exchange_up_progress(struct exchange *x)
+{
+	exchange_up_waits(x, x->step == STEP_SEND ? x->first_byte_us
+	        : x->in_tunnel                    ? x->tunnel_us
+	                                          : x->progress_us);
+}
+
+static void
+on_begin(struct lane *l)
+{
+	struct exchange *x = exchange_of(l);
+
+	x->answer_begun = true;
+	if (x->first_us == 0)
+		x->first_us = loop_now_us(x->proxy->env.loop);
+}
+
+static void
+malformed(struct exchange *x, enum http_bad why)
+{
+	log_warn("instance=%s event=malformed_answer why=%s",
+	    x->inst->addr_text, http_bad_name(why));
+	stat_add(&x->icell->malformed, 1);
+	exchange_abort(x, 502, OUT_INSTANCE_MALFORMED);
+}
+
+/* 1xx: on to the client, if it can read them; never the end. */
+static void
+on_interim(struct exchange *x, struct http_head *h)
+{
+	x->interim = true;
+	if (x->req.minor == 0)
+		return;
+	http_head_drop_hop_by_hop(h);
+	if (lane_send_head(&x->client->lane, h, FRAMING_NONE, 0) != E_OK)
+		exchange_abort(x, 503, OUT_INTERNAL);
+}
+
+static void
+on_switching(struct exchange *x, struct http_head *h)
+{
+	if (!x->tunnel_asked) {
+		malformed(x, BAD_STATUS);
+		return;
+	}
+	x->status = 101;
+	x->answer_sent = true;
+	http_head_drop_hop_by_hop(h);
+	if (lane_send_head(&x->client->lane, h, FRAMING_NONE, H1W_UPGRADE) !=
+	    E_OK) {
+		exchange_abort(x, 503, OUT_INTERNAL);
+		return;
+	}
+	tunnel_begin(x);
+}
+
+/* How the client will know the end of the answer. */
+static enum http_framing
+client_framing(struct exchange *x, const struct http_head *h)
+{
+	if (h->framing == FRAMING_NONE || h->framing == FRAMING_LENGTH)
+		return h->framing;
+	if (x->req.minor >= 1)
+		return FRAMING_CHUNKED;
+	x->keep_client = false;
+	return FRAMING_CLOSE;
+}
+
+static void
+on_final(struct exchange *x, struct http_head *h)
+{
+	enum http_framing framing = client_framing(x, h);
+	unsigned flags = 0;
+
+	x->status = h->status;
+	x->keep_up = h->keep_alive && h->framing != FRAMING_CLOSE;
+	if (!x->req_done)
+		x->keep_client = false; /* an early answer */
+	if (x->client->stop_asked)
+		x->keep_client = false;
+	if (!x->keep_client)
+		flags |= H1W_CLOSE;
+	else if (x->req.minor == 0)
+		flags |= H1W_KEEP_ALIVE;
+	if (forward_answer(x, h) != E_OK ||
+	    lane_send_head(&x->client->lane, h, framing, flags) != E_OK) {
+		exchange_abort(x, 502, OUT_INTERNAL);
+		return;
+	}
+	x->answer_sent = true;
+	x->step = STEP_ANSWER;
+	exchange_up_waits(x, x->progress_us);
+}
+
+static void
+on_head(struct lane *l, struct http_head *h)
+{
+	struct exchange *x = exchange_of(l);
+
+	if (x == NULL)
+		return;
+	x->interim = false;
+	if (h->status == 101)
+		on_switching(x, h);
+	else if (h->status < 200)
+		on_interim(x, h);
+	else
+		on_final(x, h);
+}
+
+static bool
+on_data(struct lane *l, struct str bytes)
+{
+	struct exchange *x = exchange_of(l);
+
+	if (x == NULL)
+		return true;
+	if (x->in_tunnel)
+		return tunnel_from_instance(x, bytes);
+	x->bytes_out += bytes.len;
+	if (lane_send_data(&x->client->lane, bytes) != E_OK) {
+		exchange_abort(x, 503, OUT_INTERNAL);
+		return true;
+	}
+	return !lane_is_full(&x->client->lane);
+}
+
+static void
+on_trailers(struct lane *l, struct http_head *h)
+{
+	struct exchange *x = exchange_of(l);
+
+	if (x == NULL)
+		return;
+	x->answer_trailed = true;
+	if (lane_send_end(&x->client->lane, h) != E_OK)
+		exchange_abort(x, 503, OUT_INTERNAL);
+}
+
+/* Sends what the client's queue holds; false while it is stuck or gone. */
+static bool
+flush_client(struct exchange *x)
+{
+	int rc = lane_flush(&x->client->lane);
+
+	if (rc != E_OK) {
+		exchange_client_broken(x, rc, BAD_NONE);
+		return true; /* nothing is left to wait for */
+	}
+	if (!lane_pending(&x->client->lane))
+		return true;
+	client_wait_for(x->client, WAIT_WRITE);
+	return false;
+}
+
+static void
+on_end(struct lane *l)
+{
+	struct exchange *x = exchange_of(l);
+
+	if (x == NULL || x->in_tunnel)
+		return;
+	if (x->interim) {
+		(void)flush_client(x); /* stuck or not: it was copied */
+		if (x->step != STEP_ENDED)
+			lane_next(l);
+		return;
+	}
+	if (!x->answer_trailed &&
+	    lane_send_end(&x->client->lane, NULL) != E_OK) {
+		exchange_abort(x, 503, OUT_INTERNAL);
+		return;
+	}
+	x->answer_done = true;
+	if (flush_client(x) && x->step != STEP_ENDED)
+		exchange_maybe_finish(x);
+	else if (x->step != STEP_ENDED)
+		x->step = STEP_FLUSH;
+}
+
+static bool
+on_batch(struct lane *l)
+{
+	struct exchange *x = exchange_of(l);
+
+	if (x == NULL)
+		return true;
+	if (x->step == STEP_ANSWER)
+		exchange_up_progress(x);
+	return flush_client(x);
+}
+
+/* ---- failures ---- */
+
+void
+exchange_up_broken(struct exchange *x, int code)
+{
+	if (x->in_tunnel) {
+		struct client *c = x->client;
+
+		exchange_end(x, OUT_TUNNELLED);
+		client_cut(c);
+		return;
+	}
+	if (x->answer_done)
+		return; /* its last bytes are still on their way: no harm */
+	if (x->answer_sent) {
+		exchange_abort(x, 502, OUT_INSTANCE_CUT);
+		return;
+	}
+	exchange_try_failed(x, code, OUT_INSTANCE_RESET);
+}
+
+static void
+on_eof(struct lane *l)
+{
+	struct exchange *x = exchange_of(l);
+
+	if (x == NULL)
+		return;
+	if (x->in_tunnel)
+		tunnel_eof(x, false);
+	else
+		exchange_up_broken(x, E_EOF);
+}
+
+static void
+on_broken(struct lane *l, int code, enum http_bad why)
+{
+	struct exchange *x = exchange_of(l);
+
+	if (x == NULL)
+		return;
+	if (code == E_SYNTAX)
+		malformed(x, why);
+	else
+		exchange_up_broken(x, code);
+}
+
+void
+exchange_up_deadline(struct deadline *d)
+{
+	struct exchange *x = CONTAINER_OF(d, struct upconn, deadline)->user;
+
+	switch ((enum exchange_step)x->step) {
+	case STEP_CONNECT:
+		exchange_timed_out(x, OUT_CONNECT_TIMEOUT);
+		return;
+	case STEP_SEND:
+		if (!x->req_done && !lane_pending(&x->up->lane)) {
+			/* the client is the slow one and has its own clock */
+			exchange_up_progress(x);
+			return;
+		}
+		exchange_timed_out(x, OUT_FIRST_BYTE_TIMEOUT);
+		return;
+	case STEP_ANSWER:
+		if (lane_pending(&x->client->lane)) {
+			exchange_up_progress(x);
+			return;
+		}
+		exchange_timed_out(x, OUT_ANSWER_TIMEOUT);
+		return;
+	case STEP_TUNNEL:
+		exchange_timed_out(x, OUT_TUNNEL_TIMEOUT);
+		return;
+	case STEP_HEAD:
+	case STEP_FLUSH:
+	case STEP_ENDED:
+	case EXCHANGE_STEP_COUNT:
+		return;
+	}
+}
+
+const struct lane_user exchange_up_user = {
+	.connected = on_connected,
+	.begin = on_begin,
+	.head = on_head,
+	.data = on_data,
+	.trailers = on_trailers,
+	.end = on_end,
+	.batch = on_batch,
+	.drained = on_drained,
+	.eof = on_eof,
+	.broken = on_broken,
+};

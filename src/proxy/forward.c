@@ -1,0 +1,287 @@
+#include "proxy/forward.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/random.h"
+#include "config/config.h"
+#include "http/cookie.h"
+#include "proxy/client.h"
+#include "proxy/exchange.h"
+#include "proxy/worker.h"
+#include "session/pin.h"
+
+/* ---- small texts that live as long as the exchange ---- */
+
+struct text {
+	char *p;
+	size_t len, cap;
+};
+
+static bool
+text_begin(struct exchange *x, struct text *t, size_t cap)
+{
+	t->p = exchange_alloc(x, cap);
+	t->len = 0;
+	t->cap = cap;
+	return t->p != NULL;
+}
+
+static void
+text_add(struct text *t, struct str s)
+{
+	size_t n = MIN(s.len, t->cap - t->len);
+
+	if (n > 0)
+		memcpy(t->p + t->len, s.p, n);
+	t->len += n;
+}
+
+static struct str
+text_str(const struct text *t)
+{
+	return str_from(t->p, t->len);
+}
+
+static int
+add(struct http_head *h, enum http_field_id id, struct str value)
+{
+	return http_head_add(h, id, http_field_name(id), value);
+}
+
+/* All values of one field, joined by ", ", then ours. */
+static int
+append_value(struct exchange *x, enum http_field_id id, struct str ours)
+{
+	struct http_head *h = &x->req;
+	struct text t;
+	size_t need = ours.len;
+
+	for (unsigned i = 0; i < h->n; i++)
+		if (h->f[i].id == id && !(h->f[i].flags & HF_DROP))
+			need += h->f[i].value_len + 2u;
+	if (!text_begin(x, &t, need))
+		return E_NOMEM;
+	for (unsigned i = 0; i < h->n; i++) {
+		if (h->f[i].id != id || (h->f[i].flags & HF_DROP))
+			continue;
+		text_add(&t, str_from(h->f[i].value, h->f[i].value_len));
+		text_add(&t, STR(", "));
+	}
+	text_add(&t, ours);
+	http_head_drop(h, id);
+	return add(h, id, text_str(&t));
+}
+
+/* ---- who asks ---- */
+
+static bool
+client_used_tls(const struct exchange *x)
+{
+	return x->client->trusted &&
+	    str_caseeq(http_head_value(&x->req, FIELD_X_FORWARDED_PROTO),
+	        STR("https"));
+}
+
+static int
+set_forwarded(struct exchange *x, struct str peer, bool v6)
+{
+	struct text t;
+	struct str host = x->req.authority;
+
+	if (!text_begin(x, &t, peer.len + host.len + 48))
+		return E_NOMEM;
+	text_add(&t, STR("for="));
+	text_add(&t, v6 ? STR("\"[") : STR(""));
+	text_add(&t, peer);
+	text_add(&t, v6 ? STR("]\"") : STR(""));
+	if (host.len > 0) {
+		text_add(&t, STR(";host=\""));
+		text_add(&t, host);
+		text_add(&t, STR("\""));
+	}
+	text_add(&t, STR(";proto=http"));
+	if (x->client->trusted)
+		return append_value(x, FIELD_FORWARDED, text_str(&t));
+	http_head_drop(&x->req, FIELD_FORWARDED);
+	return add(&x->req, FIELD_FORWARDED, text_str(&t));
+}
+
+/* The port the client asked for: of Host, else that of the scheme. */
+static struct str
+asked_port(struct str authority)
+{
+	for (size_t i = authority.len; i-- > 0;) {
+		if (authority.p[i] == ':')
+			return str_sub(authority, i + 1, authority.len);
+		if (authority.p[i] == ']')
+			break;
+	}
+	return STR("80");
+}
+
+/* A trusted proxy's word on how the client asked stands; ours fills gaps. */
+static int
+set_unless_trusted(struct exchange *x, enum http_field_id id, struct str value)
+{
+	if (x->client->trusted && http_head_find(&x->req, id) != NULL)
+		return E_OK;
+	http_head_drop(&x->req, id);
+	return value.len == 0 ? E_OK : add(&x->req, id, value);
+}
+
+static int
+set_client_fields(struct exchange *x)
+{
+	char host[ADDR_TEXT_MAX];
+	struct text peer;
+	size_t len = addr_host(&x->client->peer, host);
+	bool v6 = memchr(host, ':', len) != NULL;
+	int rc;
+
+	if (!text_begin(x, &peer, len))
+		return E_NOMEM;
+	text_add(&peer, str_from(host, len));
+	if (x->client->trusted) {
+		rc = append_value(x, FIELD_X_FORWARDED_FOR, text_str(&peer));
+	} else {
+		http_head_drop(&x->req, FIELD_X_FORWARDED_FOR);
+		rc = add(&x->req, FIELD_X_FORWARDED_FOR, text_str(&peer));
+	}
+	if (rc == E_OK)
+		rc = set_unless_trusted(x, FIELD_X_FORWARDED_PROTO,
+		    STR("http"));
+	if (rc == E_OK)
+		rc = set_unless_trusted(x, FIELD_X_FORWARDED_HOST,
+		    x->req.authority);
+	if (rc == E_OK)
+		rc = set_unless_trusted(x, FIELD_X_FORWARDED_PORT,
+		    asked_port(x->req.authority));
+	return rc == E_OK ? set_forwarded(x, text_str(&peer), v6) : rc;
+}
+
+static int
+set_request_id(struct exchange *x)
+{
+	static const char hex[] = "0123456789abcdef";
+	struct text t;
+	uint64_t r[2] = { random_quick(), random_quick() };
+
+	if (x->client->trusted &&
+	    http_head_find(&x->req, FIELD_X_REQUEST_ID) != NULL)
+		return E_OK;
+	if (!text_begin(x, &t, 32))
+		return E_NOMEM;
+	for (; t.len < 32; t.len++)
+		t.p[t.len] = hex[r[t.len / 16] >> (4 * (t.len % 16)) & 15];
+	http_head_drop(&x->req, FIELD_X_REQUEST_ID);
+	return add(&x->req, FIELD_X_REQUEST_ID, text_str(&t));
+}
+
+/* ---- our cookie is between the client and us ---- */
+
+static int
+hide_cookie(struct exchange *x)
+{
+	struct http_head *h = &x->req;
+	struct str name = str_of(x->cookie_name);
+
+	if (x->scope == CFG_STICKY_NONE || !HTTP_HAS(h, COOKIE) ||
+	    cookie_find(h, name).p == NULL)
+		return E_OK;
+	for (unsigned i = 0; i < h->n; i++) {
+		struct http_field *f = &h->f[i];
+		char *rest;
+		ssize_t n;
+
+		if (f->id != FIELD_COOKIE || (f->flags & HF_DROP))
+			continue;
+		rest = exchange_alloc(x, f->value_len);
+		if (rest == NULL)
+			return E_NOMEM;
+		n = cookie_without(str_from(f->value, f->value_len), name,
+		    rest, f->value_len);
+		if (n < 0)
+			return (int)n;
+		f->value = rest;
+		f->value_len = (uint32_t)n;
+		if (n == 0)
+			f->flags |= HF_DROP;
+	}
+	return E_OK;
+}
+
+/* RFC 9110 7.6.3: a gateway sends Via on requests. */
+static int
+add_via(struct exchange *x)
+{
+	if (!x->via)
+		return E_OK;
+	if (HTTP_HAS(&x->req, VIA))
+		return append_value(x, FIELD_VIA,
+		    x->req.minor == 0 ? STR("1.0 segue") : STR("1.1 segue"));
+	return add(&x->req, FIELD_VIA,
+	    x->req.minor == 0 ? STR("1.0 segue") : STR("1.1 segue"));
+}
+
+int
+forward_request(struct exchange *x)
+{
+	int rc;
+
+	x->tls_client = client_used_tls(x);
+	http_head_drop_hop_by_hop(&x->req);
+	rc = hide_cookie(x);
+	if (rc == E_OK)
+		rc = set_client_fields(x);
+	if (rc == E_OK)
+		rc = set_request_id(x);
+	if (rc == E_OK)
+		rc = add_via(x);
+	return rc;
+}
+
+/* ---- the answer ---- */
+
+static int
+add_pin(struct exchange *x, struct http_head *h)
+{
+	char sealed[TOKEN_TEXT_MAX];
+	struct set_cookie c = { .name = str_of(x->cookie_name),
+		.path = STR("/"),
+		.max_age_s = -1,
+		.http_only = true };
+	ssize_t n;
+	char *text;
+
+	if (!x->pin_new || x->proxy->sealer == NULL)
+		return E_OK;
+	n = pin_write(x->proxy->sealer, str_of(x->service->name), &x->pin,
+	    sealed);
+	if (n < 0)
+		return (int)n;
+	c.value = str_from(sealed, (size_t)n);
+	if (x->tls_client) {
+		c.secure = true;
+		c.same_site = STR("None");
+	}
+	text = exchange_alloc(x, 384);
+	if (text == NULL)
+		return E_NOMEM;
+	n = set_cookie_write(&c, text, 384);
+	if (n < 0)
+		return (int)n;
+	return add(h, FIELD_SET_COOKIE, str_from(text, (size_t)n));
+}
+
+int
+forward_answer(struct exchange *x, struct http_head *h)
+{
+	int rc = E_OK;
+
+	http_head_drop_hop_by_hop(h);
+	if (!HTTP_HAS(h, DATE))
+		rc = add(h, FIELD_DATE, proxy_date(x->proxy));
+	return rc == E_OK ? add_pin(x, h) : rc;
+}

@@ -1,0 +1,19 @@
+/*
+ * forward - edits heads on their way through: what belongs to one connection
+ * goes, what we know about the client comes.
+ *
+ * Thread: worker.
+ */
+#ifndef PROXY_FORWARD_H
+#define PROXY_FORWARD_H
+#include "base/attr.h"
+#include "http/head.h"
+
+struct exchange;
+
+/* Edits x->req in place for the instance; E_OK, E_NOMEM, E_FULL. */
+int forward_request(struct exchange *) MUST_CHECK;
+/* Edits an answer's head in place for the client. */
+int forward_answer(struct exchange *, struct http_head *) MUST_CHECK;
+
+#endif

@@ -1,0 +1,243 @@
+#include "proxy/proxy.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/slab.h"
+#include "proxy/client.h"
+#include "proxy/exchange.h"
+#include "proxy/worker.h"
+#include "session/digest.h"
+#include "session/token.h"
+#include "upstream/view.h"
+
+#define SLABS_KEPT 256
+
+int
+proxy_new(const struct proxy_env *env, struct proxy **out)
+{
+	struct proxy *p;
+
+	*out = NULL;
+	p = calloc(1, sizeof(*p));
+	if (p == NULL)
+		return E_NOMEM;
+	p->env = *env;
+	p->wire.loop = env->loop;
+	p->wire.slabs = slab_store_new(SLABS_KEPT);
+	p->listeners = calloc(env->n_listen + 1, sizeof(*p->listeners));
+	p->n_accepted = calloc(env->n_listen + 1, sizeof(*p->n_accepted));
+	if (p->wire.slabs == NULL || p->listeners == NULL ||
+	    p->n_accepted == NULL) {
+		slab_store_free(&p->wire.slabs);
+		free(p->listeners);
+		free(p->n_accepted);
+		free(p);
+		return E_NOMEM;
+	}
+	upworker_init(&p->up, &p->wire, env->index);
+	TAILQ_INIT(&p->clients);
+	TAILQ_INIT(&p->exchanges);
+	TAILQ_INIT(&p->ended);
+	TAILQ_INIT(&p->spare);
+	p->budget.tokens = RETRY_TOKENS_START;
+	accesslog_init(&p->log, env->loop, env->access_fd);
+	for (size_t i = 0; i < env->n_listen; i++)
+		p->listeners[i].fd = -1;
+	*out = p;
+	return E_OK;
+}
+
+static void
+on_accept(struct listener *l, int fd, const struct addr *peer)
+{
+	client_accept(l->arg, fd, peer, l->index);
+}
+
+int
+proxy_start(struct proxy *p)
+{
+	proxy_turn(p);
+	for (size_t i = 0; i < p->env.n_listen; i++) {
+		int rc;
+
+		p->listeners[i].index = (unsigned)i;
+		rc = listener_start(&p->listeners[i], p->env.loop,
+		    p->env.listen_fds[i], on_accept, p);
+		if (rc != E_OK)
+			return rc;
+	}
+	return E_OK;
+}
+
+/* What must follow the keyring of the view. */
+static void
+adopt_keys(struct proxy *p)
+{
+	struct keyring *ring = p->view->keyring;
+
+	if (ring == NULL ||
+	    (p->sealer != NULL && sealer_keyring(p->sealer) == ring))
+		return;
+	sealer_free(&p->sealer);
+	digester_free(&p->digester);
+	p->sealer = sealer_new(ring);
+	p->digester = digester_new(ring);
+}
+
+static bool
+must_cut(const struct exchange *x, const struct view_pool *vp)
+{
+	if (x->pool != vp->pool || x->inst == NULL)
+		return false;
+	return (vp->cut & (x->in_tunnel ? CUT_STREAMS : CUT_REQUESTS)) != 0;
+}
+
+/* Ends what a drain's clocks have run out for. */
+static void
+cut_pool(struct proxy *p, const struct view_pool *vp)
+{
+	struct exchange *x, *next;
+
+	for (x = TAILQ_FIRST(&p->exchanges); x != NULL; x = next) {
+		next = TAILQ_NEXT(x, link);
+		if (must_cut(x, vp))
+			exchange_cut(x, OUT_DRAIN_CUT);
+	}
+}
+
+void
+proxy_turn(struct proxy *p)
+{
+	const struct view *v;
+
+	TAILQ_CONCAT(&p->spare, &p->ended, link);
+	if (p->view != NULL && !views_has_newer(p->env.views, p->env.index))
+		return;
+	/* Before we say that we have adopted: what is gone may be freed then. */
+	upworker_retire(&p->up);
+	v = views_adopt(p->env.views, p->env.index);
+	if (v == NULL)
+		return;
+	p->view = v;
+	adopt_keys(p);
+	for (size_t s = 0; s < v->n_services; s++)
+		for (size_t i = 0; i < v->services[s].n_pools; i++)
+			if (v->services[s].pools[i].cut != 0)
+				cut_pool(p, &v->services[s].pools[i]);
+	p->env.edge(p->env.arg, PROXY_ADOPTED, NULL);
+}
+
+uint64_t
+proxy_wall_us(struct proxy *p)
+{
+	uint64_t now = loop_now_us(p->env.loop);
+
+	if (p->wall_at_us == 0 || now - p->wall_at_us > US_PER_S / 4) {
+		p->wall_at_us = now;
+		p->wall_off_us = clock_wall_us() - now;
+	}
+	return now + p->wall_off_us;
+}
+
+struct str
+proxy_date(struct proxy *p)
+{
+	uint64_t now = proxy_wall_us(p) / US_PER_S;
+
+	if (now != p->date_s) {
+		time_t t = (time_t)now;
+		struct tm tm;
+
+		p->date_s = now;
+		gmtime_r(&t, &tm);
+		(void)strftime(p->date, sizeof(p->date),
+		    "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	}
+	return str_of(p->date);
+}
+
+/* ---- stopping ---- */
+
+void
+proxy_client_gone(struct proxy *p)
+{
+	if (!p->stopping || p->stop_told || p->n_clients > 0)
+		return;
+	p->stop_told = true;
+	deadline_clear(p->env.loop, &p->stop_deadline);
+	accesslog_flush(&p->log);
+	p->env.edge(p->env.arg, PROXY_STOPPED, NULL);
+}
+
+/* Cuts every exchange and closes every client. */
+static void
+cut_all(struct proxy *p)
+{
+	struct exchange *x;
+	struct client *c;
+
+	while ((x = TAILQ_FIRST(&p->exchanges)) != NULL) {
+		struct client *owner = x->client;
+
+		exchange_end(x, OUT_STOP_CUT);
+		client_cut(owner);
+	}
+	while ((c = TAILQ_FIRST(&p->clients)) != NULL)
+		client_cut(c);
+}
+
+static void
+on_stop_deadline(struct deadline *d)
+{
+	cut_all(CONTAINER_OF(d, struct proxy, stop_deadline));
+}
+
+void
+proxy_stop(struct proxy *p, uint64_t linger_us, uint64_t deadline_us)
+{
+	uint64_t now = loop_now_us(p->env.loop);
+	struct client *c, *next;
+
+	if (p->stopping)
+		return;
+	p->linger_until_us = now + linger_us;
+	for (size_t i = 0; i < p->env.n_listen; i++)
+		listener_stop(&p->listeners[i]);
+	p->stopping = true;
+	p->stop_deadline.fn = on_stop_deadline;
+	deadline_set(p->env.loop, &p->stop_deadline, now + deadline_us);
+	for (c = TAILQ_FIRST(&p->clients); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
+		client_stop(c);
+	}
+	proxy_client_gone(p);
+}
+
+void
+proxy_free(struct proxy **pp)
+{
+	struct proxy *p = *pp;
+
+	if (p == NULL)
+		return;
+	for (size_t i = 0; i < p->env.n_listen; i++)
+		listener_stop(&p->listeners[i]);
+	p->stop_told = true;
+	cut_all(p);
+	upworker_close(&p->up);
+	deadline_clear(p->env.loop, &p->stop_deadline);
+	accesslog_free(&p->log);
+	exchange_free_spare(p);
+	sealer_free(&p->sealer);
+	digester_free(&p->digester);
+	views_leave(p->env.views, p->env.index);
+	loop_run_deferred(p->env.loop);
+	slab_store_free(&p->wire.slabs);
+	free(p->listeners);
+	free(p->n_accepted);
+	free(p);
+	*pp = NULL;
+}

@@ -1,0 +1,378 @@
+#include "proxy/route.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/random.h"
+#include "http/cookie.h"
+#include "http/target.h"
+#include "proxy/client.h"
+#include "proxy/exchange.h"
+#include "proxy/worker.h"
+#include "upstream/balance.h"
+#include "upstream/view.h"
+
+#define PATH_MAX_BYTES 16384
+#define HOST_MAX_BYTES 256
+#define BUCKET_SEED UINT64_C(0xb0c4e7)
+
+/* ---- service ---- */
+
+/* Nothing to normalise: by far the most paths. */
+static bool
+path_is_plain(struct str path)
+{
+	for (size_t i = 0; i < path.len; i++) {
+		char c = path.p[i];
+
+		if (c == '%' || c == ';' || c == '\\')
+			return false;
+		if (c == '/' && i + 1 < path.len &&
+		    (path.p[i + 1] == '/' || path.p[i + 1] == '.'))
+			return false;
+	}
+	return true;
+}
+
+static int
+lower_host(struct str authority, char *out, struct str *host)
+{
+	uint16_t port;
+
+	*host = (struct str){ NULL, 0 };
+	if (authority.len == 0)
+		return E_OK;
+	if (!target_authority(authority, host, &port))
+		return E_SYNTAX;
+	if (host->len > HOST_MAX_BYTES)
+		return E_TOOBIG;
+	for (size_t i = 0; i < host->len; i++) {
+		char c = host->p[i];
+
+		out[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+	}
+	host->p = out;
+	return E_OK;
+}
+
+static void
+take_settings(struct exchange *x, const struct view_service *vs)
+{
+	const struct cfg_service *cfg = vs->cfg;
+	unsigned worker = x->proxy->env.index;
+
+	stat_sub(&x->scell->active, 1);
+	x->service = vs->service;
+	x->scell = &vs->service->cells[worker];
+	stat_add(&x->scell->begun, 1);
+	stat_add(&x->scell->active, 1);
+	x->connect_us = cfg->connect_us;
+	x->first_byte_us = cfg->first_byte_us;
+	x->progress_us = cfg->progress_us;
+	x->tunnel_us = cfg->tunnel_us;
+	x->body_max = cfg->body_bytes;
+	x->via = cfg->via;
+	x->scope = (uint8_t)cfg->sticky_scope;
+	str_copy(str_of(cfg->sticky_cookie), x->cookie_name,
+	    sizeof(x->cookie_name));
+	x->tries_left = (uint8_t)MIN(cfg->retries, EXCHANGE_TRIES_MAX);
+	retry_budget_earn(&x->proxy->budget, cfg->retry_budget_pct);
+}
+
+static bool
+read_pin(struct exchange *x, const struct cfg_service *cfg)
+{
+	struct str cookie;
+	enum pin_verdict verdict;
+	uint64_t now_s = proxy_wall_us(x->proxy) / US_PER_S;
+
+	cookie = cookie_find(&x->req, str_of(x->cookie_name));
+	if (cookie.p == NULL || x->proxy->sealer == NULL)
+		return false;
+	verdict = pin_read(x->proxy->sealer, str_of(cfg->name), cookie, now_s,
+	    cfg->sticky_max_us / US_PER_S, &x->pin);
+	stat_add(&x->scell->pins_bad[verdict], verdict != PIN_OK);
+	return verdict == PIN_OK;
+}
+
+int
+route_service(struct exchange *x)
+{
+	char host_bytes[HOST_MAX_BYTES], path_bytes[PATH_MAX_BYTES];
+	struct str host, path, query;
+	const struct view_service *vs;
+	bool ambiguous;
+	int rc = lower_host(x->req.authority, host_bytes, &host);
+
+	if (rc != E_OK)
+		return rc;
+	target_split(x->req.target, &path, &query);
+	if (!path_is_plain(path)) {
+		ssize_t n = target_normalise(path, path_bytes,
+		    sizeof(path_bytes), &ambiguous);
+
+		if (n < 0)
+			return (int)n;
+		path = str_from(path_bytes, (size_t)n);
+	}
+	vs = view_route(x->proxy->view, host, path);
+	if (vs == NULL)
+		return E_NOENT;
+	x->vs = vs;
+	take_settings(x, vs);
+	/* Now, as the cookie does not travel on. */
+	if (x->scope != CFG_STICKY_NONE)
+		x->pinned = read_pin(x, vs->cfg);
+	return E_OK;
+}
+
+/* ---- pool ---- */
+
+static const struct view_pool *
+pool_by_hash(const struct view_service *vs, uint64_t name_hash)
+{
+	for (size_t i = 0; i < vs->n_pools; i++)
+		if (vs->pools[i].pool->name_hash == name_hash)
+			return &vs->pools[i];
+	return NULL;
+}
+
+static bool
+may_take_new(const struct view_pool *vp)
+{
+	return vp->serves && vp->n_eligible > 0 && vp->share_to > vp->share_from;
+}
+
+/* The pool that owns the bucket, or, when it is dead, another with a share. */
+static const struct view_pool *
+pool_by_share(const struct view_service *vs, uint16_t bucket)
+{
+	const struct view_pool *other = NULL;
+
+	for (size_t i = 0; i < vs->n_pools; i++) {
+		const struct view_pool *vp = &vs->pools[i];
+
+		if (!may_take_new(vp))
+			continue;
+		if (bucket >= vp->share_from && bucket < vp->share_to)
+			return vp;
+		other = vp;
+	}
+	return other;
+}
+
+/*
+ * A point at which a session may change its pool without losing what it is
+ * in the middle of: a safe request that is no part of a page.
+ */
+static bool
+is_safe_point(const struct exchange *x)
+{
+	struct str dest;
+
+	if (!http_method_is_safe(x->req.method) || x->tunnel_asked)
+		return false;
+	dest = http_head_value(&x->req, FIELD_SEC_FETCH_DEST);
+	return dest.len == 0 || str_eq(dest, STR("document"));
+}
+
+static uint16_t
+bucket_of_hash(uint64_t hash)
+{
+	return (uint16_t)(hash % CFG_SHARE_ALL);
+}
+
+/* Where a client that shows no pin stands in the share. */
+static uint16_t
+new_bucket(const struct exchange *x, const struct cfg_service *cfg)
+{
+	struct str key = { NULL, 0 };
+
+	switch (cfg->share_key) {
+	case CFG_KEY_REQUEST:
+		return (uint16_t)random_below(CFG_SHARE_ALL);
+	case CFG_KEY_HEADER:
+		key = http_head_value_of(&x->req,
+		    str_of(cfg->share_key_name));
+		break;
+	case CFG_KEY_COOKIE:
+		key = cookie_find(&x->req, str_of(cfg->share_key_name));
+		break;
+	case CFG_KEY_SOURCE:
+		break;
+	}
+	if (key.len > 0)
+		return bucket_of_hash(
+		    hash_bytes(key.p, key.len, BUCKET_SEED));
+	return bucket_of_hash(addr_host_hash(&x->client->peer));
+}
+
+/* Where a valid pin leads; NULL, with the cause, when it leads nowhere. */
+static const struct view_pool *
+pool_by_pin(const struct exchange *x, const struct view_service *vs,
+    enum pool_cause *cause)
+{
+	const struct view_pool *vp = pool_by_hash(vs, x->pin.pool);
+
+	*cause = CAUSE_MOVED_EVICT;
+	if (vp == NULL || x->pin.epoch < vp->min_epoch ||
+	    vp->pins == PINS_EVICT || !vp->serves)
+		return NULL;
+	*cause = CAUSE_MOVED_DRAIN;
+	if (vp->pins == PINS_MOVE && is_safe_point(x))
+		return NULL;
+	*cause = CAUSE_MOVED_DEAD;
+	if (vp->n_eligible == 0 &&
+	    (x->scope != CFG_STICKY_INSTANCE ||
+	        balance_pinned(vp, x->pin.instance) == NULL))
+		return NULL;
+	*cause = CAUSE_PIN;
+	return vp;
+}
+
+static void
+new_session(struct exchange *x, uint16_t bucket)
+{
+	x->pin = (struct pin){
+		.session = random_quick(),
+		.bucket = bucket,
+		.issued_s = proxy_wall_us(x->proxy) / US_PER_S,
+	};
+	x->pin_new = true;
+}
+
+static const struct view_pool *
+decide(struct exchange *x, const struct view_service *vs)
+{
+	enum pool_cause cause = CAUSE_UNPINNED;
+	const struct view_pool *vp = NULL;
+
+	if (x->scope != CFG_STICKY_NONE) {
+		cause = CAUSE_SHARE;
+		if (x->pinned)
+			vp = pool_by_pin(x, vs, &cause);
+		else
+			new_session(x, new_bucket(x, vs->cfg));
+	} else {
+		x->pin.bucket = new_bucket(x, vs->cfg);
+	}
+	if (vp == NULL) {
+		vp = pool_by_share(vs, x->pin.bucket);
+		x->pin_new = x->scope != CFG_STICKY_NONE;
+		if (x->pinned)
+			x->pin.issued_s = proxy_wall_us(x->proxy) / US_PER_S;
+	}
+	x->cause = (uint8_t)cause;
+	return vp;
+}
+
+/* The same pool again for another try; NULL when it cannot serve any more. */
+static const struct view_pool *
+pool_again(const struct exchange *x, const struct view_service *vs)
+{
+	for (size_t i = 0; i < vs->n_pools; i++)
+		if (vs->pools[i].pool == x->pool && vs->pools[i].serves &&
+		    vs->pools[i].n_eligible > 0)
+			return &vs->pools[i];
+	return NULL;
+}
+
+static const struct view_service *
+service_now(const struct exchange *x)
+{
+	const struct view *v = x->proxy->view;
+
+	for (size_t i = 0; i < v->n_services; i++)
+		if (v->services[i].service == x->service)
+			return &v->services[i];
+	return NULL;
+}
+
+/* ---- instance ---- */
+
+static struct instance *
+pick(const struct exchange *x, const struct view_pool *vp)
+{
+	struct instance *i = NULL;
+
+	if (x->scope == CFG_STICKY_INSTANCE && x->pin.instance != 0 &&
+	    x->n_tried == 0)
+		i = balance_pinned(vp, x->pin.instance);
+	if (i == NULL)
+		i = balance_pick(vp, x->tried, x->n_tried);
+	/* Of one instance alone we ask again rather than give up. */
+	return i != NULL ? i : balance_pick(vp, NULL, 0);
+}
+
+static void
+take_place(struct exchange *x, const struct view_service *vs,
+    const struct view_pool *vp, struct instance *inst)
+{
+	unsigned worker = x->proxy->env.index;
+
+	x->inst = inst;
+	x->icell = &inst->cells[worker];
+	stat_add(&x->icell->inflight, 1);
+	x->epoch = vs->epoch;
+	x->up_idle_us = vp->cfg->idle_us;
+	x->up_max_idle = vp->cfg->max_idle;
+	x->sticky_max_us = vs->cfg->sticky_max_us;
+	x->picked_us = loop_now_us(x->proxy->env.loop);
+	if (x->scope == CFG_STICKY_NONE)
+		return;
+	if (x->pin.pool != vp->pool->name_hash || x->pin_new) {
+		x->pin_new = true;
+		x->pin.pool = vp->pool->name_hash;
+		x->pin.epoch = vs->epoch;
+	}
+	if (x->scope == CFG_STICKY_INSTANCE &&
+	    x->pin.instance != inst->name_hash) {
+		x->pin_new = true;
+		x->pin.instance = inst->name_hash;
+	}
+}
+
+static void
+count_pool(struct exchange *x, const struct view_service *vs,
+    const struct view_pool *vp)
+{
+	if (x->pool == vp->pool)
+		return; /* another try: counted already */
+	x->pool = vp->pool;
+	x->pcell = &vp->pool->cells[x->proxy->env.index];
+	stat_add(&x->pcell->cause[x->cause], 1);
+	if (x->scope == CFG_STICKY_NONE)
+		return;
+	if (x->cause == CAUSE_SHARE)
+		stat_add(&x->pcell->sessions_new, 1);
+	pool_cell_see(x->pcell, x->pin.session, proxy_wall_us(x->proxy),
+	    vs->cfg->sticky_idle_us);
+}
+
+int
+route_pick(struct exchange *x)
+{
+	const struct view_service *vs = x->vs;
+	const struct view_pool *vp = NULL;
+	struct instance *inst;
+
+	if (vs == NULL)
+		vs = service_now(x);
+	x->vs = NULL; /* the view is not ours beyond this turn */
+	if (vs == NULL)
+		return E_NOENT;
+	if (x->pool != NULL)
+		vp = pool_again(x, vs);
+	if (vp == NULL)
+		vp = decide(x, vs);
+	if (vp == NULL)
+		return E_NOENT;
+	inst = pick(x, vp);
+	if (inst == NULL)
+		return E_NOENT;
+	count_pool(x, vs, vp);
+	take_place(x, vs, vp, inst);
+	return E_OK;
+}

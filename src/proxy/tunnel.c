@@ -1,0 +1,149 @@
+/*
+ * tunnel - after 101 both ways are raw bytes: lent from lane to lane as bodies
+ * are, half-closes passed on, counted as a stream of the instance.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "proxy/client.h"
+#include "proxy/exchange.h"
+#include "proxy/worker.h"
+#include "upstream/conncache.h"
+
+/* A copy of s that outlives the head's slab; empty when memory is out. */
+static struct str
+keep(struct exchange *x, struct str s)
+{
+	char *p = s.len == 0 ? NULL : exchange_alloc(x, s.len);
+
+	if (p == NULL)
+		return (struct str){ NULL, 0 };
+	memcpy(p, s.p, s.len);
+	return str_from(p, s.len);
+}
+
+/* Keeps what the access log needs of the head and lets go of its bytes. */
+static void
+detach_head(struct exchange *x)
+{
+	static const uint8_t kept[] = { FIELD_USER_AGENT, FIELD_REFERER,
+		FIELD_X_REQUEST_ID };
+	struct http_head *h = &x->req;
+	struct http_field copy[ARRAY_LEN(kept)];
+	uint16_t n = 0;
+
+	h->method_text = keep(x, h->method_text);
+	h->target = keep(x, h->target);
+	h->authority = keep(x, h->authority);
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+		struct str v = keep(x, http_head_value(h, kept[i]));
+		struct str name = http_field_name(kept[i]);
+
+		if (v.len == 0)
+			continue;
+		copy[n++] = (struct http_field){ .name = name.p,
+			.name_len = (uint16_t)name.len,
+			.value = v.p,
+			.value_len = (uint32_t)v.len,
+			.id = kept[i] };
+	}
+	memcpy(h->f, copy, n * sizeof(copy[0]));
+	h->n = n;
+	x->held_head = false;
+	lane_release_head(&x->client->lane);
+}
+
+void
+tunnel_begin(struct exchange *x)
+{
+	struct client *c = x->client;
+
+	x->in_tunnel = true;
+	x->step = STEP_TUNNEL;
+	x->keep_client = x->keep_up = false;
+	/* Streams have their own place in the cell and their own drain clock. */
+	stat_add(&x->icell->streams, 1);
+	stat_sub(&x->icell->inflight, 1);
+	if (x->pool->leaving)
+		x->proxy->env.edge(x->proxy->env.arg, PROXY_EMPTY, NULL);
+	client_wait_for(c, WAIT_NONE);
+	exchange_up_waits(x, x->tunnel_us);
+	lane_go_raw(&x->up->lane);
+	lane_go_raw(&c->lane);
+	detach_head(x);
+	/* Bytes that came behind the request belong to the tunnel. */
+	lane_pause(&c->lane);
+	lane_resume(&c->lane);
+}
+
+bool
+tunnel_from_client(struct exchange *x, struct str bytes)
+{
+	x->bytes_in += bytes.len;
+	exchange_up_progress(x);
+	(void)lane_send_data(&x->up->lane, bytes);
+	return false;
+}
+
+bool
+tunnel_from_instance(struct exchange *x, struct str bytes)
+{
+	x->bytes_out += bytes.len;
+	exchange_up_progress(x);
+	(void)lane_send_data(&x->client->lane, bytes);
+	return false;
+}
+
+static void
+finish(struct exchange *x)
+{
+	struct client *c = x->client;
+
+	exchange_end(x, OUT_TUNNELLED);
+	client_exchange_done(c, false);
+}
+
+/* Passes a half-close on once all before it has left. */
+static void
+pass_eof(struct exchange *x)
+{
+	struct lane *up = &x->up->lane, *down = &x->client->lane;
+
+	if (x->client_eof && !lane_pending(up) && !x->up_shut) {
+		x->up_shut = true;
+		conn_shut(&up->conn);
+	}
+	if (x->up_eof && !lane_pending(down) && !x->client_shut) {
+		x->client_shut = true;
+		conn_shut(&down->conn);
+	}
+	if (x->up_shut && x->client_shut)
+		finish(x);
+}
+
+void
+tunnel_eof(struct exchange *x, bool from_client)
+{
+	if (from_client)
+		x->client_eof = true;
+	else
+		x->up_eof = true;
+	pass_eof(x);
+}
+
+void
+tunnel_drained(struct exchange *x, bool to_client)
+{
+	struct lane *source = to_client ? &x->up->lane : &x->client->lane;
+
+	exchange_up_progress(x);
+	if (to_client)
+		client_wait_for(x->client, WAIT_NONE);
+	if (x->client_eof || x->up_eof) {
+		pass_eof(x);
+		if (x->step == STEP_ENDED)
+			return;
+	}
+	lane_resume(source);
+}

@@ -1,0 +1,63 @@
+/*
+ * worker - what the modules of this room share: the struct behind proxy.h.
+ *
+ * Thread: worker.
+ */
+#ifndef PROXY_WORKER_H
+#define PROXY_WORKER_H
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/attr.h"
+#include "net/listener.h"
+#include "net/loop.h"
+#include "proxy/accesslog.h"
+#include "proxy/proxy.h"
+#include "proxy/retry.h"
+#include "upstream/conncache.h"
+#include "wire/lane.h"
+
+struct client;
+struct digester;
+struct exchange;
+struct sealer;
+struct view;
+
+TAILQ_HEAD(client_list, client);
+TAILQ_HEAD(exchange_list, exchange);
+
+struct proxy {
+	struct proxy_env env;
+	struct wire wire;
+	struct upworker up;
+	const struct view *view;       /* of this turn; never kept past it */
+	struct sealer *sealer;         /* owned; for the view's keyring */
+	struct digester *digester;     /* owned; for the view's keyring */
+	struct listener *listeners;    /* owned; [env.n_listen] */
+	unsigned *n_accepted;          /* owned; open clients per listener */
+	struct client_list clients;
+	size_t n_clients;
+	struct exchange_list exchanges; /* those that began and have not ended */
+	struct exchange_list ended;    /* in this turn: still looked at */
+	struct exchange_list spare;    /* for reuse */
+	struct retry_budget budget;
+	struct accesslog log;
+	struct deadline stop_deadline;
+	uint64_t linger_until_us;      /* while stopping */
+	bool stopping;
+	bool stop_told;
+	uint64_t wall_off_us;          /* wall clock minus monotonic */
+	uint64_t wall_at_us;           /* when that was read */
+	uint64_t date_s;               /* second that date[] shows */
+	char date[32];                 /* IMF-fixdate */
+};
+
+/* Wall clock of this turn, without asking the system each time. */
+uint64_t proxy_wall_us(struct proxy *);
+/* The Date field's value for now; valid until the next call. */
+struct str proxy_date(struct proxy *);
+/* A client is gone: tells the control thread when it was the last. */
+void proxy_client_gone(struct proxy *);
+
+#endif

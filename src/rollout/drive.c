@@ -1,0 +1,369 @@
+#include "rollout/drive.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "net/loop.h"
+#include "rollout/drive_int.h"
+#include "rollout/facts.h"
+#include "rollout/news.h"
+#include "rollout/waiters.h"
+
+#define LOOK_US (US_PER_S) /* at least so often */
+/* So many steps a look takes at most: no pool has more to go at once. */
+#define STEPS_MAX 4
+
+static void on_look(struct defer *);
+
+/* ---- facts ---- */
+
+int
+drive_make_room(struct drive *d, size_t n_services)
+{
+	size_t n = (n_services + 1) * CFG_POOLS_MAX;
+	struct ro_facts_pool *rows = realloc(d->rows, n * sizeof(*rows));
+	struct service_plan *plans;
+
+	if (rows == NULL)
+		return E_NOMEM;
+	memset(rows, 0, n * sizeof(*rows));
+	d->rows = rows;
+	d->facts.pools = rows;
+	plans = realloc(d->plans, (n_services + 1) * sizeof(*plans));
+	if (plans == NULL)
+		return E_NOMEM;
+	d->plans = plans;
+	return E_OK;
+}
+
+/* Does every worker route by the present state? */
+static bool
+is_adopted(const struct drive *d)
+{
+	return !d->unpublished && views_adopted(d->env.views, d->state_view);
+}
+
+const struct ro_facts *
+drive_facts(struct drive *d)
+{
+	d->facts.wall_us = clock_wall_us();
+	facts_gather(d->env.registry, d->cfg, &d->state, is_adopted(d),
+	    d->facts.wall_us, d->rows, &d->hold_due_us);
+	return &d->facts;
+}
+
+/* ---- workers ---- */
+
+static void
+plan_service(struct drive *d, size_t at, uint64_t wall_us)
+{
+	const struct ro_service *s = &d->state.services[at];
+
+	machine_plan(s, wall_us, &d->plans[at]);
+	for (size_t i = 0; i < s->n_pools; i++) {
+		struct pool *p = registry_pool(d->env.registry, s->name,
+		    s->pools[i].name);
+
+		if (p != NULL)
+			p->leaving = s->pools[i].state == POOL_DRAINING &&
+			    s->pools[i].drain.closed_us != 0;
+	}
+}
+
+bool
+drive_publish(struct drive *d)
+{
+	uint64_t wall_us = clock_wall_us();
+	struct view *v;
+
+	for (size_t i = 0; i < d->state.n_services; i++)
+		plan_service(d, i, wall_us);
+	v = registry_view(d->env.registry, d->cfg, d->keyring, d->plans,
+	    d->state.n_services);
+	d->stale = v == NULL;
+	if (v == NULL) {
+		log_error("event=view_failed why=\"%s\"", err_text(E_NOMEM));
+		return false;
+	}
+	d->newest_view = views_publish(d->env.views, v);
+	if (d->unpublished)
+		d->state_view = d->newest_view;
+	d->unpublished = false;
+	d->env.nudge(d->env.arg);
+	return true;
+}
+
+/* The clocks of a drain cut without a change of state. */
+static bool
+cuts_differ(const struct drive *d)
+{
+	const struct view *v = views_newest(d->env.views);
+	uint64_t wall_us = clock_wall_us();
+
+	for (size_t i = 0; i < d->state.n_services; i++) {
+		struct service_plan plan;
+
+		machine_plan(&d->state.services[i], wall_us, &plan);
+		for (size_t p = 0; p < plan.n_pools; p++)
+			if (v->services[i].pools[p].cut != plan.pools[p].cut)
+				return true;
+	}
+	return false;
+}
+
+static void
+on_edge(struct instance *i, enum health from, void *arg)
+{
+	struct drive *d = arg;
+
+	news_health(d->env.feed, i, from);
+	probing_note(&d->probing, i);
+	d->stale = true;
+	drive_poke(d);
+}
+
+void
+drive_fit_probes(struct drive *d, bool renew)
+{
+	int rc = probing_fit(&d->probing, d->cfg, renew);
+
+	d->probes_missing = rc != E_OK;
+	if (rc != E_OK)
+		log_error("event=probes_missing why=\"%s\"", err_text(rc));
+}
+
+/* ---- disk, then memory, then workers ---- */
+
+int
+drive_save(struct drive *d, const struct ro_state *s)
+{
+	int rc = ro_state_save(d->path, s);
+
+	d->disk_in_doubt = rc != E_OK;
+	if (rc != E_OK)
+		log_error("event=state_not_saved file=\"%s\" why=\"%s\"",
+		    d->path, err_text(rc));
+	return rc;
+}
+
+void
+drive_take_over(struct drive *d)
+{
+	struct ro_state was = d->state;
+
+	d->state = d->next;
+	d->next = was;
+	d->unpublished = true;
+	news_changes(d->env.feed, &was, &d->state);
+}
+
+/* What time and the world moved; false when nothing. */
+static bool
+step(struct drive *d)
+{
+	uint64_t due = 0;
+	enum ro_changed c;
+
+	if (ro_state_copy(&d->next, &d->state) != E_OK)
+		return false;
+	c = machine_clock(&d->next, drive_facts(d), &due);
+	if (due == 0 || (d->hold_due_us != 0 && d->hold_due_us < due))
+		due = d->hold_due_us;
+	d->due_us = due;
+	if (c == RO_SAME || (c == RO_HARD && drive_save(d, &d->next) != E_OK))
+		return false;
+	drive_take_over(d);
+	return true;
+}
+
+static void
+arm_clock(struct drive *d)
+{
+	uint64_t now = clock_wall_us(), in = LOOK_US;
+
+	if (d->due_us != 0)
+		in = d->due_us > now ? d->due_us - now : 0;
+	alarm_set(d->clock, MIN(in, LOOK_US));
+}
+
+static void
+on_look(struct defer *f)
+{
+	struct drive *d = CONTAINER_OF(f, struct drive, look);
+	struct waiters_news news = { .drive = d, .state = &d->state };
+
+	if (d->ending)
+		return;
+	if (d->disk_in_doubt)
+		(void)drive_save(d, &d->state);
+	if (d->probes_missing)
+		drive_fit_probes(d, false);
+	for (int i = 0; i < STEPS_MAX && step(d); i++)
+		;
+	if (d->unpublished || d->stale || cuts_differ(d))
+		(void)drive_publish(d);
+	(void)views_collect(d->env.views);
+	registry_collect(d->env.registry,
+	    !d->stale && views_adopted(d->env.views, d->newest_view));
+	news.adopted = is_adopted(d);
+	waiters_look(d->waiters, &news);
+	arm_clock(d);
+}
+
+void
+drive_poke(struct drive *d)
+{
+	ON_CONTROL_THREAD();
+	loop_defer(d->env.loop, &d->look, on_look);
+}
+
+static void
+on_clock(void *arg)
+{
+	struct drive *d = arg;
+
+	probing_note_all(&d->probing);
+	drive_poke(d);
+}
+
+void
+drive_connect_failed(struct drive *d, struct instance *i)
+{
+	probing_hurry(&d->probing, i);
+}
+
+/* ---- life ---- */
+
+static int
+load_state(struct drive *d, char *why, size_t cap)
+{
+	int rc = ro_state_load(d->path, &d->state, why, cap);
+	uint64_t wall_us = clock_wall_us();
+	bool changed = false;
+
+	if (rc != E_OK && rc != E_NOENT)
+		return rc;
+	rc = ro_state_reconcile(&d->state, d->cfg, wall_us, &changed);
+	if (rc == E_OK && changed) {
+		d->state.generation++;
+		d->state.changed_us = wall_us;
+		memcpy(d->state.changed_by, "configuration",
+		    sizeof("configuration"));
+		rc = drive_save(d, &d->state);
+	}
+	ro_state_wake(&d->state, wall_us);
+	if (rc != E_OK)
+		(void)snprintf(why, cap, "%s: %s", d->path, err_text(rc));
+	return rc;
+}
+
+static int
+begin(struct drive *d, char *why, size_t cap)
+{
+	int rc = load_state(d, why, cap);
+
+	if (rc != E_OK)
+		return rc;
+	rc = registry_apply(d->env.registry, d->cfg, d->state.instances,
+	    d->state.n_instances, why, cap);
+	if (rc != E_OK)
+		return rc;
+	(void)snprintf(why, cap, "%s", err_text(E_NOMEM));
+	rc = drive_make_room(d, d->state.n_services);
+	if (rc == E_OK)
+		rc = probing_fit(&d->probing, d->cfg, true);
+	if (rc != E_OK)
+		return rc;
+	d->unpublished = true;
+	return drive_publish(d) ? E_OK : E_NOMEM;
+}
+
+static bool
+make(struct drive *d)
+{
+	d->clock = alarm_new(d->env.loop, on_clock, d);
+	d->waiters = waiters_new(d->env.loop);
+	if (asprintf(&d->path, "%s/" RO_STATE_FILE, d->cfg->state_dir) == -1)
+		d->path = NULL;
+	return d->clock != NULL && d->waiters != NULL && d->path != NULL &&
+	    ro_state_new(&d->state) == E_OK && ro_state_new(&d->next) == E_OK;
+}
+
+int
+drive_new(const struct drive_env *env, struct drive **out, char *why,
+    size_t cap)
+{
+	struct drive *d = calloc(1, sizeof(*d));
+	int rc = E_NOMEM;
+
+	ON_CONTROL_THREAD();
+	*out = NULL;
+	(void)snprintf(why, cap, "%s", err_text(E_NOMEM));
+	if (d == NULL)
+		return E_NOMEM;
+	d->env = *env;
+	d->cfg = cfg_ref(env->cfg);
+	d->keyring = env->keyring;
+	d->probing = (struct probing){ .loop = env->loop,
+		.registry = env->registry,
+		.board = env->board,
+		.edge = on_edge,
+		.arg = d };
+	if (make(d))
+		rc = begin(d, why, cap);
+	if (rc != E_OK) {
+		drive_free(&d);
+		return rc;
+	}
+	why[0] = '\0';
+	drive_poke(d);
+	*out = d;
+	return E_OK;
+}
+
+void
+drive_free(struct drive **dp)
+{
+	struct drive *d = *dp;
+
+	if (d == NULL)
+		return;
+	d->ending = true; /* a look may be waiting for the turn's end */
+	waiters_free(&d->waiters);
+	probing_stop(&d->probing);
+	alarm_free(&d->clock);
+	loop_run_deferred(d->env.loop);
+	ro_state_free(&d->state);
+	ro_state_free(&d->next);
+	free(d->path);
+	free(d->rows);
+	free(d->plans);
+	cfg_unref(&d->cfg);
+	free(d);
+	*dp = NULL;
+}
+
+/* ---- reading ---- */
+
+const struct ro_state *
+drive_state(const struct drive *d)
+{
+	return &d->state;
+}
+
+struct cfg *
+drive_cfg(const struct drive *d)
+{
+	return d->cfg;
+}
+
+struct registry *
+drive_registry(const struct drive *d)
+{
+	return d->env.registry;
+}

@@ -1,0 +1,118 @@
+/*
+ * drive - carries out what the machine decided, always in the same order:
+ * disk, then memory, then workers.  The one door for every change.
+ *
+ * Thread: control.  All of it runs in the loop of drive_env.
+ */
+#ifndef ROLLOUT_DRIVE_H
+#define ROLLOUT_DRIVE_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "rollout/feed.h"
+#include "rollout/machine.h"
+
+struct board;
+struct cfg;
+struct drive;
+struct keyring;
+struct loop;
+struct registry;
+struct views;
+
+/* All but cfg is borrowed and outlives the drive. */
+struct drive_env {
+	struct loop *loop;
+	struct registry *registry;
+	struct views *views;
+	struct feed *feed;
+	struct board *board;     /* NULL: none */
+	struct cfg *cfg;         /* a reference is taken */
+	struct keyring *keyring; /* goes into views; not looked at */
+	/* Wakes every worker, so that it adopts the newest view. */
+	void (*nudge)(void *arg);
+	void *arg;
+};
+
+/*
+ * Loads the state from cfg's state directory (or makes it from cfg), makes
+ * instances and probes, and publishes the first view.
+ *
+ * why[cap]  a sentence for the operator when the result is not E_OK; state
+ *           files that are damaged are refused (rollout/state.h)
+ */
+int drive_new(const struct drive_env *, struct drive **out, char *why,
+    size_t cap) MUST_CHECK;
+/* Before the registry and the views; answers who waits; ends the probes. */
+void drive_free(struct drive **);
+
+/* ---- commands ---- */
+struct drive_result {
+	enum ro_refusal refusal; /* RO_NO_NONE: done */
+	bool timed_out;          /* the wait, not the action */
+	uint64_t generation;     /* of the state that has it */
+	uint64_t took_us;
+	const char *sentence;    /* "" when there is nothing to say; borrowed */
+};
+typedef void drive_done_fn(const struct drive_result *, void *arg);
+
+/*
+ * Carries the command out.  done is called once: when it is on disk and every
+ * worker routes by it; with wait, when what it began (a switch that waits, a
+ * drain) has ended too, was superseded by another command, or wait_us have
+ * passed (0: no bound).  It may be called before this returns, when the
+ * command is refused.  After a refusal nothing has changed.
+ *
+ * Names are resolved for add-instance and remove-instance; that may block.
+ *
+ * returns  an id for drive_forget(), 0 when done was called already
+ */
+uint64_t drive_command(struct drive *, const struct ro_command *, bool wait,
+    uint64_t wait_us, drive_done_fn *done, void *arg);
+/* Whoever waited has left: done is not called; the action goes on. */
+void drive_forget(struct drive *, uint64_t id);
+/* The clocks the configuration gives a service (NULL or "": the only one). */
+struct ro_drain drive_clocks(const struct drive *, const char *service);
+
+/* How a wait stands: sums over the draining pools it waits for. */
+struct drive_progress {
+	uint64_t lasts_us;                   /* since the command came */
+	uint64_t inflight, streams, sessions;
+	const char *holds;                   /* a sentence, or ""; borrowed */
+};
+typedef void drive_progress_fn(const struct drive_progress *, void *arg);
+/*
+ * From now on fn is called with done's arg while the command waits: ten times
+ * a second at most, once a second at least.
+ */
+void drive_on_progress(struct drive *, uint64_t id, drive_progress_fn *);
+
+/* ---- what happens ---- */
+/* A worker adopted a view, or ended an exchange on a leaving pool. */
+void drive_poke(struct drive *);
+/* A worker could not connect to that instance (checked to exist). */
+void drive_connect_failed(struct drive *, struct instance *);
+/*
+ * A new configuration; a reference is taken.  E_OK, or nothing has changed
+ * and why[cap] says what is wrong.  Names are resolved: that may block.
+ */
+int drive_reload(struct drive *, struct cfg *, struct keyring *, char *why,
+    size_t cap) MUST_CHECK;
+
+/* ---- reading ---- */
+const struct ro_state *drive_state(const struct drive *);
+/* Fresh facts; valid until the next call into drive. */
+const struct ro_facts *drive_facts(struct drive *);
+struct cfg *drive_cfg(const struct drive *);
+struct registry *drive_registry(const struct drive *);
+/*
+ * What still holds a draining pool, or one that a switch waits for, as a
+ * sentence; "" for others.  Both are drive_state()'s.
+ */
+#define DRIVE_HOLDS_MAX 256
+void drive_holds(struct drive *, const struct ro_service *,
+    const struct ro_pool *, char *out, size_t cap);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * drive_int - what drive's two files share: its fields, and the three steps
+ * disk, memory, workers.  Only rollout/drive*.c include it.
+ *
+ * Thread: control.
+ */
+#ifndef ROLLOUT_DRIVE_INT_H
+#define ROLLOUT_DRIVE_INT_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "net/loop.h"
+#include "rollout/drive.h"
+#include "rollout/probing.h"
+
+struct waiters;
+
+struct drive {
+	struct drive_env env;
+	struct cfg *cfg;         /* one ref */
+	struct keyring *keyring; /* borrowed */
+	struct probing probing;
+	char *path;              /* of the state file; owned */
+	struct ro_state state;   /* what is so */
+	struct ro_state next;    /* what is to be */
+	struct ro_facts_pool *rows;
+	struct ro_facts facts;
+	uint64_t hold_due_us;    /* wall clock: a pool gets ready; 0: none */
+	uint64_t due_us;         /* wall clock: look then; 0: when poked */
+	struct service_plan *plans;
+	uint64_t newest_view;    /* generations of views */
+	uint64_t state_view;     /* the first that has the present state */
+	struct alarm *clock;
+	struct defer look;
+	struct waiters *waiters;
+	bool unpublished;        /* the present state is in no view yet */
+	bool stale;              /* nor is something else */
+	bool disk_in_doubt;      /* a save failed: it may hold what is not so */
+	bool probes_missing;     /* memory ran out */
+	bool ending;
+};
+
+/* Rows and plans for that many services; E_NOMEM: as they were. */
+int drive_make_room(struct drive *, size_t n_services) MUST_CHECK;
+
+/* Disk: the state is there, or a code, and soon .state is again. */
+int drive_save(struct drive *, const struct ro_state *) MUST_CHECK;
+/* Memory: makes .next, which is on disk if it must be, what is so. */
+void drive_take_over(struct drive *);
+/* Workers: when memory runs out the old view goes on, and we come again. */
+bool drive_publish(struct drive *);
+
+/* Every instance gets its probe, now or with a later look. */
+void drive_fit_probes(struct drive *, bool renew);
+
+#endif

@@ -1,0 +1,158 @@
+#include "rollout/facts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/units.h"
+#include "upstream/registry.h"
+
+struct count {
+	size_t instances, in, up;
+	const struct instance *unfit; /* one that is in and not up */
+};
+
+static struct count
+count_instances(struct registry *r, const struct pool *p)
+{
+	struct count c = { 0 };
+	const struct instance *i = NULL;
+
+	while ((i = registry_instance_next(r, p, i)) != NULL) {
+		c.instances++;
+		if (i->admin != INST_IN)
+			continue;
+		c.in++;
+		if (i->health == HEALTH_UP)
+			c.up++;
+		else if (c.unfit == NULL)
+			c.unfit = i;
+	}
+	return c;
+}
+
+static void
+say_unready(struct ro_facts_pool *f, const struct count *c)
+{
+	if (c->instances == 0)
+		(void)snprintf(f->unready, sizeof(f->unready),
+		    "it has no instance");
+	else if (c->in == 0)
+		(void)snprintf(f->unready, sizeof(f->unready),
+		    "none of its instances is in");
+	else if (c->unfit != NULL)
+		(void)snprintf(f->unready, sizeof(f->unready),
+		    "%.40s is %s: %s", c->unfit->name,
+		    health_name(c->unfit->health),
+		    health_reason_text(c->unfit->reason));
+}
+
+/* Ready means: all that are in are up, for the hold time. */
+static void
+judge_ready(struct pool *p, const struct cfg_pool *cfg, const struct count *c,
+    struct ro_facts_pool *f, uint64_t wall_us, uint64_t *due_us)
+{
+	uint64_t now = clock_mono_us(), hold = cfg->probe.hold_us, since;
+	char left[UNITS_MAX];
+
+	if (c->in == 0 || c->up < c->in) {
+		p->ready_since_us = 0;
+		say_unready(f, c);
+		return;
+	}
+	if (p->ready_since_us == 0)
+		p->ready_since_us = now;
+	since = now - p->ready_since_us;
+	f->ready = since >= hold;
+	if (f->ready)
+		return;
+	units_duration_round(hold - since, left);
+	(void)snprintf(f->unready, sizeof(f->unready),
+	    "up, and must hold %s longer", left);
+	if (*due_us == 0 || wall_us + hold - since < *due_us)
+		*due_us = wall_us + hold - since;
+}
+
+static void
+gather_pool(struct registry *r, const struct cfg_service *svc,
+    const struct cfg_pool *cfg, bool view_current, uint64_t wall_us,
+    struct ro_facts_pool *f, uint64_t *due_us)
+{
+	struct pool *p = registry_pool(r, svc->name, cfg->name);
+	struct count c;
+
+	if (p == NULL)
+		return;
+	c = count_instances(r, p);
+	f->exists = true;
+	f->instances = c.instances;
+	f->eligible = c.up;
+	f->view_current = view_current;
+	f->inflight = registry_pool_inflight(r, p);
+	f->streams = registry_pool_streams(r, p);
+	f->sessions = pool_live_sessions(p, wall_us, svc->sticky_idle_us);
+	judge_ready(p, cfg, &c, f, wall_us, due_us);
+}
+
+void
+facts_gather(struct registry *r, const struct cfg *cfg,
+    const struct ro_state *s, bool view_current, uint64_t wall_us,
+    struct ro_facts_pool *rows, uint64_t *due_us)
+{
+	*due_us = 0;
+	memset(rows, 0, s->n_services * CFG_POOLS_MAX * sizeof(*rows));
+	for (size_t i = 0; i < s->n_services; i++) {
+		const struct cfg_service *svc = cfg_service_find(cfg,
+		    str_of(s->services[i].name));
+
+		for (size_t p = 0; svc != NULL && p < s->services[i].n_pools;
+		     p++) {
+			const struct cfg_pool *pool = cfg_pool_find(svc,
+			    str_of(s->services[i].pools[p].name));
+
+			if (pool != NULL)
+				gather_pool(r, svc, pool, view_current,
+				    wall_us, &rows[i * CFG_POOLS_MAX + p],
+				    due_us);
+		}
+	}
+}
+
+const char *
+facts_service_of(const struct ro_state *s, const struct ro_command *c)
+{
+	if (c->service[0] == '\0' && s->n_services == 1)
+		return s->services[0].name;
+	return c->service;
+}
+
+static const char *
+configured_address(const struct cfg *cfg, const char *service,
+    const char *pool, const char *instance)
+{
+	const struct cfg_service *s = cfg_service_find(cfg, str_of(service));
+	const struct cfg_pool *p =
+	    s == NULL ? NULL : cfg_pool_find(s, str_of(pool));
+
+	for (size_t i = 0; p != NULL && i < p->n_instances; i++)
+		if (strcmp(p->instances[i].name, instance) == 0)
+			return p->instances[i].address.text;
+	return NULL;
+}
+
+struct ro_facts_instance
+facts_of_instance(struct registry *r, const struct cfg *cfg,
+    const struct ro_state *s, const struct ro_command *c)
+{
+	const char *service = facts_service_of(s, c);
+	const struct instance *i =
+	    registry_instance(r, service, c->pool, c->instance);
+
+	return (struct ro_facts_instance){
+		.exists = i != NULL,
+		.eligible = i != NULL && i->health == HEALTH_UP &&
+		    i->admin == INST_IN,
+		.configured = configured_address(cfg, service, c->pool,
+		    c->instance),
+	};
+}

@@ -1,0 +1,34 @@
+/*
+ * facts - what the world says of each pool of a state.
+ *
+ * Thread: control.
+ */
+#ifndef ROLLOUT_FACTS_H
+#define ROLLOUT_FACTS_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "rollout/machine.h"
+
+struct cfg;
+struct registry;
+
+/*
+ * Fills rows[n_services * CFG_POOLS_MAX].  view_current: every worker routes
+ * by the state.  *due_us: wall time at which a pool that is held becomes ready
+ * (0: none).  Notes in each pool since when it is ready.
+ */
+void facts_gather(struct registry *, const struct cfg *,
+    const struct ro_state *, bool view_current, uint64_t wall_us,
+    struct ro_facts_pool *rows, uint64_t *due_us);
+
+/* What there is to know of the instance a command names. */
+struct ro_facts_instance facts_of_instance(struct registry *,
+    const struct cfg *, const struct ro_state *, const struct ro_command *);
+
+/* The service a command means, be it named or not; "" when there is none. */
+const char *facts_service_of(const struct ro_state *,
+    const struct ro_command *);
+
+#endif

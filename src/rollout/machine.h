@@ -1,0 +1,156 @@
+/*
+ * machine - decides: (state, facts, command or clock) in, (state, what it
+ * weighs) out.  It does no I/O and reads no clock, so every path runs in a
+ * unit test; what its caller then does is always the same (rollout/drive).
+ *
+ * Thread: any; control in the daemon.
+ */
+#ifndef ROLLOUT_MACHINE_H
+#define ROLLOUT_MACHINE_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "rollout/state.h"
+
+/* One row a verb: identifier, name as typed. */
+#define RO_VERBS(X)                                                            \
+	X(SHARE, "share")                                                      \
+	X(SWITCH, "switch")                                                    \
+	X(DRAIN, "drain")                                                      \
+	X(UNDRAIN, "undrain")                                                  \
+	X(INSTANCE, "instance")                                                \
+	X(ADD_INSTANCE, "add-instance")                                        \
+	X(REMOVE_INSTANCE, "remove-instance")
+
+#define X(id, name) RO_##id,
+enum ro_verb { RO_VERBS(X) RO_VERB_COUNT };
+#undef X
+
+/* Why a command is refused: identifier, name, sentence when none fits better. */
+/* clang-format off */
+#define RO_REFUSALS(X)                                                         \
+	X(NONE, "none", "done")                                                \
+	X(NO_SERVICE, "no_service", "there is no such service, or several")    \
+	X(NO_POOL, "no_pool", "the service has no such pool")                  \
+	X(NO_INSTANCE, "no_instance", "the pool has no such instance")         \
+	X(NOT_READY, "not_ready", "the pool has not proved itself")            \
+	X(DRAINING, "draining", "the pool is draining")                        \
+	X(NOT_DRAINING, "not_draining", "the pool is not draining")            \
+	X(LAST_POOL, "last_pool", "no other pool could serve")                 \
+	X(LAST_INSTANCE, "last_instance", "no other instance could serve")     \
+	X(AMBIGUOUS, "ambiguous", "several pools could take the rest")         \
+	X(EXISTS, "exists", "there is one of that name")                       \
+	X(TOO_MANY, "too_many", "more than the state has room for")            \
+	X(BAD_VALUE, "bad_value", "a value is out of range or malformed")      \
+	X(SUPERSEDED, "superseded", "a later command took its place")          \
+	X(DISK, "disk", "the state could not be written")                      \
+	X(ADDRESS, "address", "the address does not resolve")                  \
+	X(NO_MEMORY, "no_memory", "out of memory")                             \
+	X(STOPPING, "stopping", "segued is stopping")
+/* clang-format on */
+
+#define X(id, name, text) RO_NO_##id,
+enum ro_refusal { RO_REFUSALS(X) RO_REFUSAL_COUNT };
+#undef X
+
+const char *ro_verb_name(enum ro_verb);
+const char *ro_refusal_name(enum ro_refusal);
+const char *ro_refusal_text(enum ro_refusal);
+
+#define RO_CLOCK_MAX_US (UINT64_C(366) * 24 * 3600 * 1000000)
+#define RO_WEIGHT_MAX 256
+
+/* All texts end with NUL; those a verb does not use are empty. */
+struct ro_command {
+	enum ro_verb verb;
+	char service[CFG_NAME_MAX + 1]; /* empty: the only one */
+	char pool[CFG_NAME_MAX + 1];
+	char instance[CFG_NAME_MAX + 1];
+	char address[ADDR_TEXT_MAX];    /* of ADD_INSTANCE */
+	uint32_t share_bp;              /* of SHARE */
+	unsigned weight;                /* of ADD_INSTANCE; 0: 1 */
+	uint8_t admin;                  /* of INSTANCE; enum inst_admin */
+	bool when_ready, drain;         /* of SWITCH */
+	bool force;
+	struct ro_drain clocks; /* SWITCH with drain, DRAIN: mode and the three */
+	char who[RO_WHO_MAX];   /* shown and kept; quotes and controls become ? */
+};
+
+/* What the world says of a pool now. */
+struct ro_facts_pool {
+	bool exists;
+	bool ready;        /* all its instances that are in are up, and were for
+			      the hold time; there is one */
+	size_t instances;  /* configured and added, without removed */
+	size_t eligible;   /* up and in */
+	bool view_current; /* every worker routes by the present state */
+	uint64_t inflight, streams, sessions;
+	char unready[120]; /* why it is not ready; empty when it is */
+};
+
+/* ... and of the instance that a command names. */
+struct ro_facts_instance {
+	bool exists;            /* in the configuration or added, not removed */
+	bool eligible;          /* up and in */
+	const char *configured; /* its address there; NULL: not configured */
+};
+
+struct ro_facts {
+	uint64_t wall_us;
+	/* [service * CFG_POOLS_MAX + pool], as in the state */
+	const struct ro_facts_pool *pools;
+	struct ro_facts_instance instance;
+};
+
+static inline const struct ro_facts_pool *
+ro_facts_of(const struct ro_facts *f, size_t service, size_t pool)
+{
+	return &f->pools[service * CFG_POOLS_MAX + pool];
+}
+
+/*
+ * Carries a command out on *s, a copy of the present state.
+ *
+ * share      the pool gets that much of new sessions; the others keep their
+ *            proportions in the rest.  What grows must be able to serve.
+ * switch     all of the share.  when_ready: as soon as the pool is ready; a
+ *            later share, switch or undrain cancels that.  A drained pool is
+ *            taken back for it.  drain: then the other active ones drain.
+ * drain      no new session; its share goes to those that can serve.  Again
+ *            on a draining pool: other clocks, the same begin.
+ * undrain    active without a share, or, once drained, it proves itself anew.
+ * instance   sets the admin word.
+ * add, remove-instance   what differs from the configuration.
+ *
+ * force      overrides not_ready, last_pool and last_instance.
+ * returns    RO_NO_NONE, or the reason with a sentence in why[cap]; then *s
+ *            may be half changed and is thrown away
+ */
+enum ro_refusal machine_command(struct ro_state *s, const struct ro_facts *,
+    const struct ro_command *, char *why, size_t cap) MUST_CHECK;
+
+/* What machine_clock() changed. */
+enum ro_changed {
+	RO_SAME, /* nothing */
+	RO_SOFT, /* readiness only: need not be on disk */
+	RO_HARD  /* must be on disk before it acts */
+};
+
+/* A starting pool without one ready instance for so long is called failed. */
+#define RO_START_LIMIT_US (UINT64_C(600) * 1000000)
+
+/*
+ * Moves each pool by one step at most, as time and the world have it.  *due_us
+ * gets the wall time at which to ask again at the latest (0: when something
+ * happens).
+ */
+enum ro_changed machine_clock(struct ro_state *s, const struct ro_facts *,
+    uint64_t *due_us) MUST_CHECK;
+
+/* How workers shall route by that state. */
+void machine_plan(const struct ro_service *, uint64_t wall_us,
+    struct service_plan *out);
+
+#endif

@@ -1,0 +1,247 @@
+#include "rollout/news.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/units.h"
+#include "rollout/facts.h"
+
+static void
+set_name(char out[FEED_NAME_MAX], const char *name)
+{
+	str_copy(str_of(name), out, FEED_NAME_MAX);
+}
+
+/* Ends e with the text, cut to its room, and tells it. */
+static void
+tell(struct feed *f, struct feed_event *e, struct buf *text)
+{
+	str_copy(buf_str(text), e->text, sizeof(e->text));
+	buf_free(text);
+	feed_tell(f, e);
+}
+
+/* ---- commands ---- */
+
+static void
+add_clock(struct buf *out, const char *name, uint64_t us)
+{
+	char text[UNITS_MAX];
+
+	units_duration(us, text);
+	buf_printf(out, " --%s %s", name, text);
+}
+
+static void
+add_clocks(struct buf *out, const struct ro_drain *d)
+{
+	if (d->mode <= CFG_DRAIN_EVICT)
+		buf_printf(out, " --mode %s", ro_drain_mode_name(d->mode));
+	add_clock(out, "grace", d->flows_us);
+	add_clock(out, "requests", d->requests_us);
+	add_clock(out, "streams", d->streams_us);
+}
+
+static void
+add_share(struct buf *out, uint32_t bp)
+{
+	char text[UNITS_MAX];
+
+	units_share(bp, text);
+	buf_add_cstr(out, text);
+}
+
+/* The command as one would type it. */
+static void
+add_command(struct buf *out, const struct ro_command *c)
+{
+	buf_printf(out, "%s %s", ro_verb_name(c->verb), c->pool);
+	if (c->instance[0] != '\0')
+		buf_printf(out, " %s", c->instance);
+	if (c->verb == RO_SHARE) {
+		buf_add_char(out, ' ');
+		add_share(out, c->share_bp);
+	}
+	if (c->verb == RO_INSTANCE && c->admin < INST_ADMIN_COUNT)
+		buf_printf(out, " %s",
+		    inst_admin_name((enum inst_admin)c->admin));
+	if (c->verb == RO_ADD_INSTANCE)
+		buf_printf(out, " %s --weight %u", c->address, c->weight);
+	if (c->verb == RO_SWITCH && c->when_ready)
+		buf_add_cstr(out, " --when-ready");
+	if (c->verb == RO_SWITCH && c->drain)
+		buf_add_cstr(out, " --drain");
+	if (c->verb == RO_DRAIN || (c->verb == RO_SWITCH && c->drain))
+		add_clocks(out, &c->clocks);
+	if (c->force)
+		buf_add_cstr(out, " --force");
+}
+
+/* A quote would end the log's value early. */
+static void
+unquote(struct buf *b)
+{
+	for (size_t i = 0; i < b->len; i++)
+		if (b->p[i] == '"')
+			b->p[i] = '\'';
+}
+
+static void
+write_audit(const char *service, const struct ro_command *c,
+    enum ro_refusal r, const char *why, uint64_t generation)
+{
+	struct buf who = BUF_INIT, what = BUF_INIT, result = BUF_INIT;
+
+	buf_add_cstr(&who, c->who);
+	add_command(&what, c);
+	buf_add_cstr(&result, why);
+	unquote(&who);
+	unquote(&what);
+	unquote(&result);
+	log_info("audit=command who=\"" STR_FMT "\" service=%s "
+		 "command=\"" STR_FMT "\" result=%s why=\"" STR_FMT "\" "
+		 "generation=%llu",
+	    STR_ARG(who), service, STR_ARG(what), ro_refusal_name(r),
+	    STR_ARG(result), (unsigned long long)generation);
+	buf_free(&who);
+	buf_free(&what);
+	buf_free(&result);
+}
+
+void
+news_command(struct feed *f, const struct ro_state *s,
+    const struct ro_command *c, enum ro_refusal r, const char *why)
+{
+	struct feed_event e = { .type = FEED_COMMAND };
+	const char *service = facts_service_of(s, c);
+	struct buf text = BUF_INIT;
+
+	set_name(e.service, service);
+	set_name(e.pool, c->pool);
+	set_name(e.instance, c->instance);
+	set_name(e.who, c->who);
+	add_command(&text, c);
+	buf_printf(&text, ": %s",
+	    r == RO_NO_NONE ? "done" : ro_refusal_name(r));
+	if (why[0] != '\0')
+		buf_printf(&text, ": %s", why);
+	tell(f, &e, &text);
+	write_audit(service, c, r, why, s->generation);
+}
+
+/* ---- pools ---- */
+
+static void
+add_state_change(struct buf *out, const struct ro_pool *was,
+    const struct ro_pool *is)
+{
+	buf_printf(out, "%s -> %s",
+	    pool_state_name((enum pool_state)was->state),
+	    pool_state_name((enum pool_state)is->state));
+}
+
+static void
+add_share_change(struct buf *out, const struct ro_pool *was,
+    const struct ro_pool *is)
+{
+	if (out->len > 0)
+		buf_add_cstr(out, ", ");
+	buf_add_cstr(out, "share ");
+	add_share(out, was->share_bp);
+	buf_add_cstr(out, " -> ");
+	add_share(out, is->share_bp);
+}
+
+/* Those that were never able to serve are told by their instances' health. */
+static void
+add_life_change(struct buf *out, const struct ro_pool *was,
+    const struct ro_pool *is)
+{
+	if (out->len > 0)
+		buf_add_cstr(out, ", ");
+	if (is->life == RO_LIFE_DEAD)
+		buf_add_cstr(out, "no ready instance: sessions move away");
+	else if (was->life == RO_LIFE_DEAD)
+		buf_add_cstr(out, "can serve again");
+	else
+		buf_add_cstr(out, "can serve");
+}
+
+static void
+tell_pool(struct feed *f, const char *service, const struct ro_pool *was,
+    const struct ro_pool *is)
+{
+	struct feed_event e = { .type = FEED_POOL };
+	struct buf text = BUF_INIT;
+
+	if (was->state != is->state)
+		add_state_change(&text, was, is);
+	if (was->share_bp != is->share_bp)
+		add_share_change(&text, was, is);
+	if (was->life != is->life && is->life != RO_LIFE_UNKNOWN)
+		add_life_change(&text, was, is);
+	if (text.len == 0) {
+		buf_free(&text);
+		return;
+	}
+	log_info("service=%s pool=%s change=\"" STR_FMT "\"", service,
+	    is->name, STR_ARG(text));
+	set_name(e.service, service);
+	set_name(e.pool, is->name);
+	tell(f, &e, &text);
+}
+
+void
+news_changes(struct feed *f, struct ro_state *before,
+    const struct ro_state *after)
+{
+	static const struct ro_pool none = { .state = POOL_COLD };
+
+	for (size_t s = 0; s < after->n_services; s++) {
+		const struct ro_service *svc = &after->services[s];
+		struct ro_service *old = ro_service_find(before, svc->name);
+
+		for (size_t p = 0; p < svc->n_pools; p++) {
+			const struct ro_pool *was = old == NULL
+			    ? NULL
+			    : ro_pool_find(old, svc->pools[p].name);
+
+			tell_pool(f, svc->name, was == NULL ? &none : was,
+			    &svc->pools[p]);
+		}
+	}
+}
+
+/* ---- the rest ---- */
+
+void
+news_health(struct feed *f, const struct instance *i, enum health from)
+{
+	struct feed_event e = { .type = FEED_HEALTH };
+	struct buf text = BUF_INIT;
+
+	set_name(e.service, i->pool->service->name);
+	set_name(e.pool, i->pool->name);
+	set_name(e.instance, i->name);
+	buf_printf(&text, "%s -> %s: %s", health_name(from),
+	    health_name((enum health)i->health),
+	    health_reason_text((enum health_reason)i->reason));
+	if (i->last_status != 0)
+		buf_printf(&text, ", status %u", i->last_status);
+	tell(f, &e, &text);
+}
+
+void
+news_reload(struct feed *f, const char *why, uint64_t generation)
+{
+	struct feed_event e = { .type = FEED_RELOAD };
+	struct buf text = BUF_INIT;
+
+	if (why == NULL)
+		buf_printf(&text, "done, generation %llu",
+		    (unsigned long long)generation);
+	else
+		buf_printf(&text, "refused: %s", why);
+	tell(f, &e, &text);
+}

@@ -1,0 +1,25 @@
+/*
+ * news - what drive tells the feed and the log, in words.
+ *
+ * Thread: control.
+ */
+#ifndef ROLLOUT_NEWS_H
+#define ROLLOUT_NEWS_H
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "rollout/feed.h"
+#include "rollout/machine.h"
+#include "upstream/model.h"
+
+/* A command as it was given, with its result; also the audit line. */
+void news_command(struct feed *, const struct ro_state *,
+    const struct ro_command *, enum ro_refusal, const char *why);
+/* Every pool whose state, share or life differs. */
+void news_changes(struct feed *, struct ro_state *before,
+    const struct ro_state *after);
+void news_health(struct feed *, const struct instance *, enum health from);
+/* why: NULL when the configuration was taken over. */
+void news_reload(struct feed *, const char *why, uint64_t generation);
+
+#endif

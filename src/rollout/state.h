@@ -1,0 +1,126 @@
+/*
+ * state - what must survive every crash: for each service its pools' states,
+ * shares, epochs and drains, and what commands said of instances.
+ *
+ * File: one line "segue-state FORMAT GENERATION LENGTH HASH", then LENGTH
+ * bytes of JSON whose hash it is.  Replaced as a whole, so there is always the
+ * old one or the new one.
+ *
+ * Thread: control.
+ */
+#ifndef ROLLOUT_STATE_H
+#define ROLLOUT_STATE_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "config/config.h"
+#include "upstream/registry.h"
+
+#define RO_STATE_FORMAT 1
+#define RO_STATE_BYTES_MAX ((size_t)16 << 20)
+#define RO_STATE_FILE "state.json" /* in the state directory */
+
+#define RO_WHO_MAX 64
+#define RO_INSTANCES_MAX 512 /* instances that commands spoke of */
+
+struct ro_drain {
+	uint8_t mode;       /* enum cfg_drain_mode */
+	uint64_t began_us;  /* wall clock */
+	uint64_t closed_us; /* wall clock: no pin leads here since; 0: yet */
+	uint64_t flows_us, requests_us, streams_us; /* its clocks */
+};
+
+/* Can an active pool serve?  Unknown until it could once. */
+enum ro_life { RO_LIFE_UNKNOWN, RO_LIFE_ALIVE, RO_LIFE_DEAD };
+
+struct ro_pool {
+	char name[CFG_NAME_MAX + 1];
+	uint8_t state;         /* enum pool_state */
+	uint8_t life;          /* enum ro_life; not in the file */
+	uint32_t share_bp;     /* of new sessions */
+	uint32_t min_epoch;    /* pins older than this are void */
+	uint64_t since_us;     /* wall clock of the last change of state */
+	struct ro_drain drain; /* while DRAINING */
+};
+
+/* A switch that waits for its pool to be ready. */
+struct ro_pending {
+	char pool[CFG_NAME_MAX + 1]; /* empty: none */
+	bool drain;
+	struct ro_drain clocks; /* for that drain */
+};
+
+struct ro_service {
+	char name[CFG_NAME_MAX + 1];
+	uint32_t epoch; /* grows with whatever changes who serves whom */
+	size_t n_pools;
+	struct ro_pool pools[CFG_POOLS_MAX];
+	struct ro_pending pending;
+};
+
+struct ro_state {
+	uint64_t generation; /* grows with every change that is on disk */
+	uint64_t changed_us; /* wall clock */
+	char changed_by[RO_WHO_MAX];
+	size_t n_services;
+	struct ro_service *services; /* owned */
+	size_t n_instances;
+	struct instance_plan *instances; /* owned; room for the maximum */
+};
+
+int ro_state_new(struct ro_state *) MUST_CHECK;
+void ro_state_free(struct ro_state *);
+/* *to was made by ro_state_new() or is a copy before; on error unchanged. */
+int ro_state_copy(struct ro_state *to, const struct ro_state *from) MUST_CHECK;
+
+/* NULL when there is none of that name. */
+struct ro_service *ro_service_find(struct ro_state *, const char *name);
+struct ro_pool *ro_pool_find(struct ro_service *, const char *name);
+struct instance_plan *ro_plan_find(struct ro_state *, const char *service,
+    const char *pool, const char *name);
+
+/* "keep", "move", "evict"; the mode of a name, -1 when it is none. */
+const char *ro_drain_mode_name(uint8_t mode);
+int ro_drain_mode_of(const char *name);
+
+/*
+ * Fits the state to a configuration: new services begin with its shares, new
+ * pools without one, vanished ones go; a share that went with its pool falls
+ * to a pool that stays.  *changed (may be NULL): anything but nothing.
+ */
+int ro_state_reconcile(struct ro_state *, const struct cfg *, uint64_t wall_us,
+    bool *changed) MUST_CHECK;
+
+/* After a start: what was proved before must be proved again. */
+void ro_state_wake(struct ro_state *, uint64_t wall_us);
+
+/* ---- the file ---- */
+
+void ro_state_write(const struct ro_state *, struct buf *out);
+
+/*
+ * *out was made by ro_state_new() and is half filled on error; why[cap] then
+ * says what is wrong, as in "it WHY".
+ * returns  E_OK, E_DAMAGED, E_UNSUPPORTED (a later format) or E_NOMEM
+ */
+int ro_state_read(struct str text, struct ro_state *out, char *why,
+    size_t cap) MUST_CHECK;
+
+/*
+ * As ro_state_read(), but why[cap] is a whole message: the file, what is wrong
+ * and how to go on.  E_NOENT: there is none yet.  Removes what crashes left
+ * beside it.
+ */
+int ro_state_load(const char *path, struct ro_state *out, char *why,
+    size_t cap) MUST_CHECK;
+
+/* On disk, or a code; then the old file stands, or (base/file.h) may not. */
+int ro_state_save(const char *path, const struct ro_state *) MUST_CHECK;
+
+/* What the header line must hold for that body. */
+uint64_t ro_state_hash(struct str body, uint64_t generation);
+
+#endif

@@ -1,0 +1,360 @@
+/*
+ * Reading the state file, believing nothing.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "rollout/state.h"
+
+/* ---- values: present, of the right type, within range ---- */
+
+static bool
+read_text(const struct json *j, const char *key, char *out, size_t cap)
+{
+	const char *text = json_get_text(j, key, NULL);
+
+	if (text == NULL || strlen(text) >= cap)
+		return false;
+	memcpy(out, text, strlen(text) + 1);
+	return true;
+}
+
+static bool
+read_name(const struct json *j, const char *key, char out[CFG_NAME_MAX + 1])
+{
+	return read_text(j, key, out, CFG_NAME_MAX + 1) && out[0] != '\0';
+}
+
+static bool
+read_u64(const struct json *j, const char *key, uint64_t *out)
+{
+	int64_t n = json_get_int(j, key, -1);
+
+	*out = (uint64_t)n;
+	return n >= 0;
+}
+
+static bool
+read_u32(const struct json *j, const char *key, uint32_t max, uint32_t *out)
+{
+	uint64_t n;
+
+	if (!read_u64(j, key, &n) || n > max)
+		return false;
+	*out = (uint32_t)n;
+	return true;
+}
+
+static bool
+read_bool(const struct json *j, const char *key, bool *out)
+{
+	return json_truth(json_get(j, key), out);
+}
+
+/* ---- the tree ---- */
+
+static bool
+read_drain(const struct json *j, struct ro_drain *d)
+{
+	int mode = ro_drain_mode_of(json_get_text(j, "mode", ""));
+
+	if (mode < 0)
+		return false;
+	d->mode = (uint8_t)mode;
+	return read_u64(j, "began_us", &d->began_us) &&
+	    read_u64(j, "closed_us", &d->closed_us) &&
+	    read_u64(j, "flows_us", &d->flows_us) &&
+	    read_u64(j, "requests_us", &d->requests_us) &&
+	    read_u64(j, "streams_us", &d->streams_us);
+}
+
+static bool
+read_pool(const struct json *j, struct ro_pool *p)
+{
+	int state = pool_state_of(json_get_text(j, "state", ""));
+
+	if (state < 0)
+		return false;
+	p->state = (uint8_t)state;
+	return read_name(j, "name", p->name) &&
+	    read_u32(j, "share_bp", CFG_SHARE_ALL, &p->share_bp) &&
+	    read_u32(j, "min_epoch", UINT32_MAX, &p->min_epoch) &&
+	    read_u64(j, "since_us", &p->since_us) &&
+	    (state != POOL_DRAINING ||
+		read_drain(json_get(j, "drain"), &p->drain));
+}
+
+static bool
+read_pools(const struct json *j, struct ro_service *s)
+{
+	uint32_t sum = 0;
+
+	if (!json_is_array(j) || json_len(j) > CFG_POOLS_MAX)
+		return false;
+	for (size_t i = 0; i < json_len(j); i++) {
+		struct ro_pool p = { .state = POOL_COLD };
+
+		if (!read_pool(json_at(j, i), &p) ||
+		    ro_pool_find(s, p.name) != NULL)
+			return false;
+		sum += p.share_bp;
+		s->pools[s->n_pools++] = p;
+	}
+	return sum <= CFG_SHARE_ALL;
+}
+
+static bool
+read_service(const struct json *j, struct ro_service *s)
+{
+	const struct json *pending = json_get(j, "pending");
+
+	if (!read_name(j, "name", s->name) ||
+	    !read_u32(j, "epoch", UINT32_MAX, &s->epoch) ||
+	    !read_pools(json_get(j, "pools"), s))
+		return false;
+	if (pending == NULL)
+		return true;
+	return read_name(pending, "pool", s->pending.pool) &&
+	    ro_pool_find(s, s->pending.pool) != NULL &&
+	    read_bool(pending, "drain", &s->pending.drain) &&
+	    read_drain(json_get(pending, "clocks"), &s->pending.clocks);
+}
+
+static bool
+read_plan(const struct json *j, struct instance_plan *p)
+{
+	int admin = inst_admin_of(json_get_text(j, "admin", ""));
+	uint32_t weight;
+
+	if (admin < 0 || !read_name(j, "service", p->service) ||
+	    !read_name(j, "pool", p->pool) || !read_name(j, "name", p->name) ||
+	    !read_text(j, "address", p->address, sizeof(p->address)) ||
+	    !read_u32(j, "weight", UINT16_MAX, &weight) ||
+	    !read_bool(j, "removed", &p->removed))
+		return false;
+	p->admin = (uint8_t)admin;
+	p->weight = weight;
+	return true;
+}
+
+static bool
+read_services(const struct json *j, struct ro_state *s)
+{
+	for (size_t i = 0; i < json_len(j); i++) {
+		struct ro_service *svc = &s->services[i];
+
+		if (!read_service(json_at(j, i), svc) ||
+		    ro_service_find(s, svc->name) != NULL)
+			return false;
+		s->n_services++;
+	}
+	return true;
+}
+
+static bool
+read_plans(const struct json *j, struct ro_state *s)
+{
+	for (size_t i = 0; i < json_len(j); i++)
+		if (!read_plan(json_at(j, i), &s->instances[s->n_instances++]))
+			return false;
+	return true;
+}
+
+static int
+read_body(const struct json *j, struct ro_state *s)
+{
+	const struct json *services = json_get(j, "services");
+	const struct json *plans = json_get(j, "instances");
+
+	if (!json_is_array(services) || !json_is_array(plans) ||
+	    json_len(plans) > RO_INSTANCES_MAX)
+		return E_DAMAGED;
+	free(s->services);
+	s->n_services = s->n_instances = 0;
+	s->services = calloc(json_len(services) + 1, sizeof(*s->services));
+	if (s->services == NULL)
+		return E_NOMEM;
+	return read_u64(j, "changed_us", &s->changed_us) &&
+		read_text(j, "changed_by", s->changed_by,
+		    sizeof(s->changed_by)) &&
+		read_services(services, s) && read_plans(plans, s)
+	    ? E_OK
+	    : E_DAMAGED;
+}
+
+/* ---- the envelope ---- */
+
+struct envelope {
+	uint64_t format, generation, len, hash;
+	struct str body;
+};
+
+static bool
+read_hash(struct str s, uint64_t *out)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint64_t n = 0;
+
+	if (s.len != 16)
+		return false;
+	for (size_t i = 0; i < 16; i++) {
+		const char *at =
+		    s.p[i] == '\0' ? NULL : strchr(digits, s.p[i]);
+
+		if (at == NULL)
+			return false;
+		n = n << 4 | (uint64_t)(at - digits);
+	}
+	*out = n;
+	return true;
+}
+
+static bool
+open_envelope(struct str text, struct envelope *e)
+{
+	struct str line = str_split(&text, '\n');
+
+	e->body = text;
+	return str_eq(str_split(&line, ' '), STR("segue-state")) &&
+	    str_u64(str_split(&line, ' '), &e->format) &&
+	    str_u64(str_split(&line, ' '), &e->generation) &&
+	    str_u64(str_split(&line, ' '), &e->len) &&
+	    read_hash(line, &e->hash);
+}
+
+/* Is it as it was written?  Nothing of the body is looked at before. */
+static int
+check_envelope(const struct envelope *e, char *why, size_t cap)
+{
+	if (e->format != RO_STATE_FORMAT) {
+		(void)snprintf(why, cap,
+		    "has format %llu, and this version knows format %d",
+		    (unsigned long long)e->format, RO_STATE_FORMAT);
+		return E_UNSUPPORTED;
+	}
+	if (e->body.len != e->len) {
+		(void)snprintf(why, cap,
+		    "should hold %llu bytes behind its first line and holds "
+		    "%zu",
+		    (unsigned long long)e->len, e->body.len);
+		return E_DAMAGED;
+	}
+	if (ro_state_hash(e->body, e->generation) != e->hash) {
+		(void)snprintf(why, cap, "does not fit its checksum");
+		return E_DAMAGED;
+	}
+	return E_OK;
+}
+
+int
+ro_state_read(struct str text, struct ro_state *out, char *why, size_t cap)
+{
+	struct envelope e;
+	struct json *j;
+	char detail[160];
+	int rc;
+
+	if (!open_envelope(text, &e)) {
+		(void)snprintf(why, cap,
+		    "does not begin with the line \"segue-state %d "
+		    "GENERATION LENGTH HASH\"",
+		    RO_STATE_FORMAT);
+		return E_DAMAGED;
+	}
+	rc = check_envelope(&e, why, cap);
+	if (rc != E_OK)
+		return rc;
+	j = json_read(e.body, detail, sizeof(detail));
+	if (j == NULL) {
+		(void)snprintf(why, cap, "is no JSON: %s", detail);
+		return E_DAMAGED;
+	}
+	rc = read_body(j, out);
+	out->generation = e.generation;
+	json_free(&j);
+	if (rc != E_OK)
+		(void)snprintf(why, cap, "%s",
+		    rc == E_DAMAGED ? "lacks a value or holds an impossible one"
+				    : "needs more memory than there is");
+	return rc;
+}
+
+/* ---- the file ---- */
+
+/*
+ * A crash while the file was replaced leaves the new one beside it under its
+ * temporary name; only one process at a time writes here.
+ */
+static void
+sweep(const char *path)
+{
+	const char *base = strrchr(path, '/');
+	struct buf prefix = BUF_INIT;
+	struct dirent *e;
+	DIR *dir;
+
+	if (base == NULL)
+		return;
+	buf_add(&prefix, path, (size_t)(base - path));
+	buf_add_char(&prefix, '/');
+	dir = prefix.failed ? NULL : opendir(prefix.p);
+	buf_reset(&prefix);
+	buf_printf(&prefix, "%s.new.", base + 1);
+	while (dir != NULL && !prefix.failed && (e = readdir(dir)) != NULL)
+		if (str_starts(str_of(e->d_name), buf_str(&prefix)))
+			(void)unlinkat(dirfd(dir), e->d_name, 0);
+	if (dir != NULL)
+		closedir(dir);
+	buf_free(&prefix);
+}
+
+static void
+explain(int rc, const char *path, const char *detail, char *why, size_t cap)
+{
+	static const char no_guess[] =
+	    "segued does not guess which pool serves.";
+
+	if (rc == E_DAMAGED)
+		(void)snprintf(why, cap,
+		    "%s: the state file is damaged: it %s.  %s  Put back a "
+		    "good copy, or begin with the configuration's shares "
+		    "after  mv %s %s.damaged",
+		    path, detail, no_guess, path, path);
+	else if (rc == E_UNSUPPORTED)
+		(void)snprintf(why, cap,
+		    "%s: the state file is of a later segued: it %s.  %s  "
+		    "Start the later version, or begin with the "
+		    "configuration's shares after  mv %s %s.later",
+		    path, detail, no_guess, path, path);
+	else
+		(void)snprintf(why, cap,
+		    "%s: the state file cannot be read: %s.  %s  Mend its "
+		    "access rights or the disk, or begin with the "
+		    "configuration's shares after  mv %s %s.unread",
+		    path, err_text(rc), no_guess, path, path);
+}
+
+int
+ro_state_load(const char *path, struct ro_state *out, char *why, size_t cap)
+{
+	struct buf text = BUF_INIT;
+	char detail[256] = "";
+	int rc;
+
+	rc = file_read(path, RO_STATE_BYTES_MAX, &text);
+	if (rc == E_OK)
+		rc = ro_state_read(buf_str(&text), out, detail, sizeof(detail));
+	buf_free(&text);
+	if (rc != E_OK && rc != E_NOENT)
+		explain(rc, path, detail, why, cap);
+	else
+		sweep(path);
+	return rc;
+}

@@ -1,0 +1,137 @@
+/*
+ * Writing the state file.
+ */
+#include "base/err.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "rollout/state.h"
+
+#define HASH_SEED UINT64_C(0x57a7e)
+
+static void
+write_drain(struct json_out *j, const struct ro_drain *d)
+{
+	json_begin_object(j);
+	json_kv_cstr(j, "mode", ro_drain_mode_name(d->mode));
+	json_kv_u64(j, "began_us", d->began_us);
+	json_kv_u64(j, "closed_us", d->closed_us);
+	json_kv_u64(j, "flows_us", d->flows_us);
+	json_kv_u64(j, "requests_us", d->requests_us);
+	json_kv_u64(j, "streams_us", d->streams_us);
+	json_end_object(j);
+}
+
+static void
+write_pool(struct json_out *j, const struct ro_pool *p)
+{
+	json_begin_object(j);
+	json_kv_cstr(j, "name", p->name);
+	json_kv_cstr(j, "state", pool_state_name(p->state));
+	json_kv_u64(j, "share_bp", p->share_bp);
+	json_kv_u64(j, "min_epoch", p->min_epoch);
+	json_kv_u64(j, "since_us", p->since_us);
+	if (p->state == POOL_DRAINING) {
+		json_key(j, "drain");
+		write_drain(j, &p->drain);
+	}
+	json_end_object(j);
+}
+
+static void
+write_service(struct json_out *j, const struct ro_service *s)
+{
+	json_begin_object(j);
+	json_kv_cstr(j, "name", s->name);
+	json_kv_u64(j, "epoch", s->epoch);
+	json_key(j, "pools");
+	json_begin_array(j);
+	for (size_t i = 0; i < s->n_pools; i++)
+		write_pool(j, &s->pools[i]);
+	json_end_array(j);
+	if (s->pending.pool[0] != '\0') {
+		json_key(j, "pending");
+		json_begin_object(j);
+		json_kv_cstr(j, "pool", s->pending.pool);
+		json_kv_bool(j, "drain", s->pending.drain);
+		json_key(j, "clocks");
+		write_drain(j, &s->pending.clocks);
+		json_end_object(j);
+	}
+	json_end_object(j);
+}
+
+static void
+write_plan(struct json_out *j, const struct instance_plan *p)
+{
+	json_begin_object(j);
+	json_kv_cstr(j, "service", p->service);
+	json_kv_cstr(j, "pool", p->pool);
+	json_kv_cstr(j, "name", p->name);
+	json_kv_cstr(j, "address", p->address);
+	json_kv_u64(j, "weight", p->weight);
+	json_kv_bool(j, "removed", p->removed);
+	json_kv_cstr(j, "admin", inst_admin_name(p->admin));
+	json_end_object(j);
+}
+
+static void
+write_body(const struct ro_state *s, struct buf *out)
+{
+	struct json_out j;
+
+	json_begin(&j, out);
+	json_begin_object(&j);
+	json_kv_u64(&j, "changed_us", s->changed_us);
+	json_kv_cstr(&j, "changed_by", s->changed_by);
+	json_key(&j, "services");
+	json_begin_array(&j);
+	for (size_t i = 0; i < s->n_services; i++)
+		write_service(&j, &s->services[i]);
+	json_end_array(&j);
+	json_key(&j, "instances");
+	json_begin_array(&j);
+	for (size_t i = 0; i < s->n_instances; i++)
+		write_plan(&j, &s->instances[i]);
+	json_end_array(&j);
+	json_end_object(&j);
+	buf_add_char(out, '\n');
+}
+
+/* The generation stands in the header only, so the hash covers it too. */
+uint64_t
+ro_state_hash(struct str body, uint64_t generation)
+{
+	return hash_bytes(body.p, body.len, HASH_SEED ^ generation);
+}
+
+void
+ro_state_write(const struct ro_state *s, struct buf *out)
+{
+	struct buf body = BUF_INIT;
+
+	write_body(s, &body);
+	buf_printf(out, "segue-state %d %llu %zu %016llx\n", RO_STATE_FORMAT,
+	    (unsigned long long)s->generation, body.len,
+	    (unsigned long long)ro_state_hash(buf_str(&body), s->generation));
+	buf_add_str(out, buf_str(&body));
+	out->failed |= body.failed;
+	buf_free(&body);
+}
+
+int
+ro_state_save(const char *path, const struct ro_state *s)
+{
+	struct buf text = BUF_INIT;
+	int rc;
+
+	ro_state_write(s, &text);
+	if (text.failed)
+		rc = E_NOMEM;
+	else if (text.len > RO_STATE_BYTES_MAX)
+		rc = E_TOOBIG; /* we would refuse to load it */
+	else
+		rc = file_replace(path, buf_str(&text), 0600);
+	buf_free(&text);
+	return rc;
+}

@@ -1,0 +1,304 @@
+#include "rollout/waiters.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "net/loop.h"
+#include "rollout/facts.h"
+
+struct waiter {
+	TAILQ_ENTRY(waiter) link;
+	struct waiters *all;
+	uint64_t id, began_us;
+	struct ro_command cmd; /* with the service's name filled in */
+	bool wait;
+	struct alarm *limit;   /* NULL: none */
+	uint64_t generation;
+	drive_done_fn *done;
+	drive_progress_fn *progress; /* NULL: not asked for */
+	uint64_t told_us;
+	uint64_t told_look;          /* the look in which it was told */
+	void *arg;
+};
+
+struct waiters {
+	struct loop *loop;
+	TAILQ_HEAD(, waiter) list;
+	uint64_t last_id;
+	uint64_t looks;
+};
+
+struct waiters *
+waiters_new(struct loop *loop)
+{
+	struct waiters *ws = calloc(1, sizeof(*ws));
+
+	if (ws == NULL)
+		return NULL;
+	ws->loop = loop;
+	TAILQ_INIT(&ws->list);
+	return ws;
+}
+
+static void
+waiter_free(struct waiter *w)
+{
+	TAILQ_REMOVE(&w->all->list, w, link);
+	alarm_free(&w->limit);
+	free(w);
+}
+
+static void
+answer(struct waiter *w, enum ro_refusal r, bool timed_out,
+    const char *sentence)
+{
+	struct drive_result result = { .refusal = r,
+		.timed_out = timed_out,
+		.generation = w->generation,
+		.took_us = clock_mono_us() - w->began_us,
+		.sentence = sentence };
+	drive_done_fn *done = w->done;
+	void *arg = w->arg;
+
+	waiter_free(w);
+	done(&result, arg);
+}
+
+void
+waiters_free(struct waiters **wsp)
+{
+	struct waiters *ws = *wsp;
+
+	if (ws == NULL)
+		return;
+	while (!TAILQ_EMPTY(&ws->list))
+		answer(TAILQ_FIRST(&ws->list), RO_NO_STOPPING, false,
+		    "segued is stopping; what was begun goes on after the "
+		    "next start");
+	free(ws);
+	*wsp = NULL;
+}
+
+static void
+on_limit(void *arg)
+{
+	struct waiter *w = arg;
+
+	answer(w, RO_NO_NONE, true,
+	    w->wait ? "not done in time; it goes on by itself"
+		    : "on disk, but a worker has not taken it over yet");
+}
+
+uint64_t
+waiters_add(struct waiters *ws, const struct ro_state *s,
+    const struct ro_command *c, bool wait, uint64_t wait_us,
+    uint64_t began_us, drive_done_fn *done, void *arg)
+{
+	uint64_t limit_us = wait ? wait_us : WAITERS_ADOPT_LIMIT_US;
+	struct waiter *w = calloc(1, sizeof(*w));
+
+	if (w != NULL && limit_us > 0) {
+		w->limit = alarm_new(ws->loop, on_limit, w);
+		if (w->limit == NULL) {
+			free(w);
+			w = NULL;
+		}
+	}
+	if (w == NULL) {
+		struct drive_result result = { .refusal = RO_NO_NONE,
+			.generation = s->generation,
+			.sentence = "on disk, but there is no memory to wait" };
+
+		done(&result, arg);
+		return 0;
+	}
+	w->all = ws;
+	w->id = ++ws->last_id;
+	w->began_us = began_us;
+	w->cmd = *c;
+	str_copy(str_of(facts_service_of(s, c)), w->cmd.service,
+	    sizeof(w->cmd.service));
+	w->wait = wait;
+	w->generation = s->generation;
+	w->done = done;
+	w->arg = arg;
+	TAILQ_INSERT_TAIL(&ws->list, w, link);
+	if (w->limit != NULL)
+		alarm_set(w->limit, limit_us);
+	return w->id;
+}
+
+static struct waiter *
+find(struct waiters *ws, uint64_t id)
+{
+	struct waiter *w;
+
+	TAILQ_FOREACH (w, &ws->list, link)
+		if (w->id == id)
+			return w;
+	return NULL;
+}
+
+void
+waiters_forget(struct waiters *ws, uint64_t id)
+{
+	struct waiter *w = find(ws, id);
+
+	if (w != NULL)
+		waiter_free(w);
+}
+
+void
+waiters_on_progress(struct waiters *ws, uint64_t id, drive_progress_fn *fn)
+{
+	struct waiter *w = find(ws, id);
+
+	if (w != NULL)
+		w->progress = fn;
+}
+
+/* ---- the end of what a command began ---- */
+
+enum ending { GOES_ON, ENDED, OUTRUN };
+
+static bool
+any_draining(const struct ro_service *s)
+{
+	for (size_t i = 0; i < s->n_pools; i++)
+		if (s->pools[i].state == POOL_DRAINING)
+			return true;
+	return false;
+}
+
+static enum ending
+switch_ending(const struct waiter *w, const struct ro_service *s,
+    const struct ro_pool *p)
+{
+	if (strcmp(s->pending.pool, p->name) == 0)
+		return GOES_ON;
+	if (p->share_bp != CFG_SHARE_ALL)
+		return OUTRUN;
+	return w->cmd.drain && any_draining(s) ? GOES_ON : ENDED;
+}
+
+static enum ending
+ending_of(const struct waiter *w, struct ro_state *s)
+{
+	struct ro_service *svc = ro_service_find(s, w->cmd.service);
+	struct ro_pool *p =
+	    svc == NULL ? NULL : ro_pool_find(svc, w->cmd.pool);
+
+	if (!w->wait)
+		return ENDED;
+	if (p == NULL)
+		return OUTRUN; /* reloaded away */
+	if (w->cmd.verb == RO_SWITCH)
+		return switch_ending(w, svc, p);
+	if (w->cmd.verb == RO_DRAIN)
+		return p->state == POOL_DRAINING ? GOES_ON
+		    : p->state == POOL_DRAINED	 ? ENDED
+						 : OUTRUN;
+	return ENDED;
+}
+
+static bool
+answer_one(struct waiters *ws, struct ro_state *s)
+{
+	struct waiter *w;
+
+	TAILQ_FOREACH (w, &ws->list, link) {
+		enum ending e = ending_of(w, s);
+
+		if (e == GOES_ON)
+			continue;
+		w->generation = s->generation;
+		answer(w, e == ENDED ? RO_NO_NONE : RO_NO_SUPERSEDED, false,
+		    e == ENDED ? "" : ro_refusal_text(RO_NO_SUPERSEDED));
+		return true;
+	}
+	return false;
+}
+
+/* ---- how it stands ---- */
+
+static void
+sum_up(struct drive *d, const struct ro_service *s, const struct waiter *w,
+    struct drive_progress *out)
+{
+	const struct ro_facts *facts = drive_facts(d);
+	size_t at = (size_t)(s - drive_state(d)->services);
+
+	for (size_t i = 0; i < s->n_pools; i++) {
+		const struct ro_facts_pool *f = ro_facts_of(facts, at, i);
+
+		if (s->pools[i].state != POOL_DRAINING ||
+		    (w->cmd.verb == RO_DRAIN &&
+			strcmp(s->pools[i].name, w->cmd.pool) != 0))
+			continue;
+		out->inflight += f->inflight;
+		out->streams += f->streams;
+		out->sessions += f->sessions;
+	}
+}
+
+/* Of a switch the first pool that holds it; of a drain its own. */
+static void
+describe(struct drive *d, const struct ro_service *s, const struct waiter *w,
+    char *out, size_t cap)
+{
+	out[0] = '\0';
+	for (size_t i = 0; i < s->n_pools && out[0] == '\0'; i++)
+		if (w->cmd.verb == RO_SWITCH ||
+		    strcmp(s->pools[i].name, w->cmd.pool) == 0)
+			drive_holds(d, s, &s->pools[i], out, cap);
+}
+
+static void
+tell_progress(struct waiter *w, const struct waiters_news *news, uint64_t now)
+{
+	const struct ro_service *s =
+	    ro_service_find(news->state, w->cmd.service);
+	struct drive_progress p = { .lasts_us = now - w->began_us };
+	char holds[DRIVE_HOLDS_MAX];
+
+	if (s == NULL)
+		return;
+	sum_up(news->drive, s, w, &p);
+	describe(news->drive, s, w, holds, sizeof(holds));
+	p.holds = holds;
+	w->told_us = now;
+	w->progress(&p, w->arg);
+}
+
+/* The next one not told in this look; the list may change between two. */
+static struct waiter *
+next_untold(struct waiters *ws, uint64_t now)
+{
+	struct waiter *w;
+
+	TAILQ_FOREACH (w, &ws->list, link) {
+		if (w->told_look == ws->looks || w->progress == NULL)
+			continue;
+		w->told_look = ws->looks;
+		if (w->told_us == 0 ||
+		    now - w->told_us >= WAITERS_PROGRESS_US)
+			return w;
+	}
+	return NULL;
+}
+
+void
+waiters_look(struct waiters *ws, const struct waiters_news *news)
+{
+	uint64_t now = clock_mono_us();
+	struct waiter *w;
+
+	while (news->adopted && answer_one(ws, news->state))
+		;
+	ws->looks++;
+	while ((w = next_untold(ws, now)) != NULL)
+		tell_progress(w, news, now);
+}

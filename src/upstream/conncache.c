@@ -1,0 +1,282 @@
+#include "upstream/conncache.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/stat.h"
+
+#define MOMENT_US (20 * US_PER_MS)
+
+TAILQ_HEAD(upconn_list, upconn);
+
+struct conncache {
+	LIST_ENTRY(conncache) link;
+	struct upworker *worker;  /* borrowed */
+	struct instance *inst;    /* borrowed */
+	struct inst_cell *cell;   /* the worker's */
+	struct upconn_list idle;  /* most recently used first */
+	unsigned n_idle;
+	unsigned n_conns;         /* idle and lent */
+};
+
+/* ---- what an idle connection may be told: nothing good ---- */
+
+static struct upconn *
+upconn_of(struct lane *l)
+{
+	return CONTAINER_OF(l, struct upconn, lane);
+}
+
+static void
+drop_idle(struct upconn *u)
+{
+	TAILQ_REMOVE(&u->cache->idle, u, link);
+	u->cache->n_idle--;
+	upconn_close(&u);
+}
+
+static void
+idle_begin(struct lane *l)
+{
+	drop_idle(upconn_of(l)); /* bytes nobody asked for */
+}
+
+static void
+idle_eof(struct lane *l)
+{
+	drop_idle(upconn_of(l));
+}
+
+static void
+idle_broken(struct lane *l, int code UNUSED, enum http_bad why UNUSED)
+{
+	drop_idle(upconn_of(l));
+}
+
+static bool
+idle_batch(struct lane *l UNUSED)
+{
+	return true;
+}
+
+static const struct lane_user idle_user = {
+	.begin = idle_begin,
+	.batch = idle_batch,
+	.eof = idle_eof,
+	.broken = idle_broken,
+};
+
+static void
+on_idle_limit(struct deadline *d)
+{
+	drop_idle(CONTAINER_OF(d, struct upconn, deadline));
+}
+
+/* ---- caches ---- */
+
+void
+upworker_init(struct upworker *w, struct wire *wire, unsigned index)
+{
+	w->wire = wire;
+	w->index = index;
+	w->limits = (struct http_limits){ .head_bytes = 65536,
+		.field_bytes = 65536,
+		.target_bytes = 0,
+		.fields = HTTP_FIELDS_MAX };
+	LIST_INIT(&w->caches);
+}
+
+static struct conncache *
+cache_of(struct upworker *w, struct instance *inst)
+{
+	struct inst_cell *cell = &inst->cells[w->index];
+	struct conncache *c = cell->cache;
+
+	if (c != NULL)
+		return c;
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return NULL;
+	c->worker = w;
+	c->inst = inst;
+	c->cell = cell;
+	TAILQ_INIT(&c->idle);
+	LIST_INSERT_HEAD(&w->caches, c, link);
+	cell->cache = c;
+	return c;
+}
+
+/* An empty cache of an instance that is gone is not needed again. */
+static void
+cache_forget(struct conncache *c)
+{
+	if (c->n_conns > 0)
+		return;
+	LIST_REMOVE(c, link);
+	c->cell->cache = NULL;
+	free(c);
+}
+
+static bool
+is_leaving(const struct instance *i)
+{
+	return i->gone || i->pool->leaving || i->admin != INST_IN ||
+	    i->health != HEALTH_UP;
+}
+
+static void
+drop_all_idle(struct conncache *c)
+{
+	while (!TAILQ_EMPTY(&c->idle))
+		drop_idle(TAILQ_FIRST(&c->idle));
+}
+
+void
+upworker_retire(struct upworker *w)
+{
+	struct conncache *c, *next;
+
+	for (c = LIST_FIRST(&w->caches); c != NULL; c = next) {
+		next = LIST_NEXT(c, link);
+		if (!is_leaving(c->inst))
+			continue;
+		drop_all_idle(c);
+		if (c->inst->gone)
+			cache_forget(c);
+	}
+}
+
+void
+upworker_close(struct upworker *w)
+{
+	struct conncache *c, *next;
+
+	for (c = LIST_FIRST(&w->caches); c != NULL; c = next) {
+		next = LIST_NEXT(c, link);
+		drop_all_idle(c);
+		cache_forget(c);
+	}
+}
+
+/* ---- connections ---- */
+
+static void
+upconn_lend(struct upconn *u)
+{
+	u->uses++;
+	u->sent_before = u->lane.sent;
+}
+
+struct upconn *
+upconn_take(struct upworker *w, struct instance *inst, bool careful)
+{
+	struct conncache *c = inst->cells[w->index].cache;
+	uint64_t now = loop_now_us(w->wire->loop);
+	struct upconn *u;
+
+	if (c == NULL)
+		return NULL;
+	while ((u = TAILQ_FIRST(&c->idle)) != NULL) {
+		bool look = careful || now - u->idle_since_us > MOMENT_US;
+
+		if (u->lane.conn.fin_seen || u->lane.conn.failed ||
+		    (look && conn_is_stale(&u->lane.conn))) {
+			stat_add(&c->cell->stale, 1);
+			drop_idle(u);
+			continue;
+		}
+		TAILQ_REMOVE(&c->idle, u, link);
+		c->n_idle--;
+		stat_add(&c->cell->conns_reused, 1);
+		upconn_lend(u);
+		return u;
+	}
+	return NULL;
+}
+
+int
+upconn_dial(struct upworker *w, struct instance *inst,
+    const struct lane_user *user, void *arg, struct upconn **out)
+{
+	struct conncache *c = cache_of(w, inst);
+	struct upconn *u;
+	int rc;
+
+	*out = NULL;
+	if (c == NULL)
+		return E_NOMEM;
+	u = calloc(1, sizeof(*u));
+	if (u == NULL)
+		return E_NOMEM;
+	rc = lane_dial(&u->lane, w->wire, &inst->addr, user, &w->limits);
+	if (rc != E_OK) {
+		free(u);
+		return rc;
+	}
+	u->inst = inst;
+	u->cell = c->cell;
+	u->cache = c;
+	u->user = arg;
+	upconn_lend(u);
+	c->n_conns++;
+	stat_add(&c->cell->conns, 1);
+	stat_add(&c->cell->conns_opened, 1);
+	*out = u;
+	return E_OK;
+}
+
+static void
+upconn_free(struct defer *d)
+{
+	free(CONTAINER_OF(d, struct upconn, freeing));
+}
+
+void
+upconn_close(struct upconn **up)
+{
+	struct upconn *u = *up;
+	struct conncache *c;
+
+	if (u == NULL)
+		return;
+	*up = NULL;
+	assert(!u->closed);
+	u->closed = true;
+	u->user = NULL;
+	c = u->cache;
+	deadline_clear(c->worker->wire->loop, &u->deadline);
+	lane_close(&u->lane);
+	c->n_conns--;
+	loop_defer(c->worker->wire->loop, &u->freeing, upconn_free);
+	if (c->inst->gone)
+		cache_forget(c);
+	/* last: from here on the instance may be freed */
+	stat_sub(&u->cell->conns, 1);
+}
+
+void
+upconn_keep(struct upconn **up, uint64_t idle_us, unsigned max_idle)
+{
+	struct upconn *u = *up;
+	struct conncache *c = u->cache;
+	struct loop *loop = c->worker->wire->loop;
+	uint64_t now = loop_now_us(loop);
+
+	if (is_leaving(u->inst) || c->n_idle >= max_idle || u->lane.closed ||
+	    u->lane.conn.fin_seen || u->lane.conn.failed ||
+	    lane_has_unread(&u->lane) || lane_pending(&u->lane)) {
+		upconn_close(up);
+		return;
+	}
+	*up = NULL;
+	u->user = NULL;
+	u->lane.user = &idle_user;
+	u->idle_since_us = now;
+	u->deadline.fn = on_idle_limit;
+	TAILQ_INSERT_HEAD(&c->idle, u, link);
+	c->n_idle++;
+	deadline_set(loop, &u->deadline, now + idle_us);
+	lane_next(&u->lane);
+}

@@ -1,0 +1,83 @@
+/*
+ * conncache - a worker's connections to instances: lends them to exchanges,
+ * keeps idle ones for reuse, retires them in time.
+ *
+ * Most recently used first.  An idle connection is looked at before reuse
+ * when the request may not be sent twice or the connection has been idle
+ * longer than a moment; within a moment the loop itself would have seen a
+ * close.
+ *
+ * Thread: worker.
+ */
+#ifndef UPSTREAM_CONNCACHE_H
+#define UPSTREAM_CONNCACHE_H
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/attr.h"
+#include "http/events.h"
+#include "net/loop.h"
+#include "upstream/model.h"
+#include "wire/lane.h"
+
+struct upconn;
+
+/* What the caches of one worker share; embedded in the worker. */
+struct upworker {
+	struct wire *wire;              /* borrowed */
+	unsigned index;                 /* which cell is ours */
+	struct http_limits limits;      /* of what instances send */
+	LIST_HEAD(, conncache) caches;  /* all that were ever used */
+};
+
+struct upconn {
+	struct lane lane;
+	struct instance *inst;          /* borrowed: inst->conns counts us */
+	struct inst_cell *cell;         /* ours */
+	struct conncache *cache;
+	TAILQ_ENTRY(upconn) link;       /* while idle */
+	struct deadline deadline;       /* idle limit, or what the user sets */
+	struct defer freeing;
+	void *user;                     /* the exchange; NULL while idle */
+	uint64_t idle_since_us;
+	uint64_t sent_before;           /* lane.sent when lent */
+	uint32_t uses;
+	bool closed;
+};
+
+void upworker_init(struct upworker *, struct wire *, unsigned index);
+/* Closes all idle connections; lent ones are the exchanges' to close. */
+void upworker_close(struct upworker *);
+
+/*
+ * An idle connection to inst, now the caller's; NULL: none is fit.
+ * careful: look at the kernel even if it was used a moment ago.
+ */
+struct upconn *upconn_take(struct upworker *, struct instance *,
+    bool careful) MUST_CHECK;
+/*
+ * A new connection; user->connected() follows.  E_* when it cannot even begin.
+ */
+int upconn_dial(struct upworker *, struct instance *,
+    const struct lane_user *user, void *arg, struct upconn **out) MUST_CHECK;
+/*
+ * The exchange is over and the connection at a message border: keeps it for
+ * idle_us, or closes it when max_idle are kept, or its instance is leaving.
+ */
+void upconn_keep(struct upconn **, uint64_t idle_us, unsigned max_idle);
+/* Closes; frees after this turn. */
+void upconn_close(struct upconn **);
+/* Has the connection been used before by another exchange? */
+static inline bool
+upconn_is_reused(const struct upconn *u)
+{
+	return u->uses > 1;
+}
+/*
+ * Closes idle connections to instances that take no more exchanges; called
+ * after a new view was adopted.
+ */
+void upworker_retire(struct upworker *);
+
+#endif

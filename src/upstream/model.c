@@ -1,0 +1,166 @@
+#include "upstream/model.h"
+
+#include <string.h>
+
+#define X(id, name) [HEALTH_##id] = (name),
+static const char *const health_names[] = { HEALTHS(X) };
+#undef X
+#define X(id, name) [INST_##id] = (name),
+static const char *const admin_names[] = { INST_ADMINS(X) };
+#undef X
+#define X(id, name) [POOL_##id] = (name),
+static const char *const state_names[] = { POOL_STATES(X) };
+#undef X
+#define X(id, text) [HEALTH_WHY_##id] = (text),
+static const char *const reason_texts[] = { HEALTH_REASONS(X) };
+#undef X
+#define X(id, class, name, help) [OUT_##id] = { (name), #class, (help) },
+static const struct {
+	const char *name, *class, *help;
+} outcome_rows[] = { OUTCOMES(X) };
+#undef X
+#define X(id, name, help) [CAUSE_##id] = { (name), (help) },
+static const struct {
+	const char *name, *help;
+} cause_rows[] = { POOL_CAUSES(X) };
+#undef X
+
+const char *
+health_name(enum health h)
+{
+	return health_names[h];
+}
+
+const char *
+inst_admin_name(enum inst_admin a)
+{
+	return admin_names[a];
+}
+
+const char *
+pool_state_name(enum pool_state s)
+{
+	return state_names[s];
+}
+
+const char *
+health_reason_text(enum health_reason r)
+{
+	return reason_texts[r];
+}
+
+static int
+index_of(const char *const *names, int n, const char *name)
+{
+	for (int i = 0; i < n; i++)
+		if (strcmp(names[i], name) == 0)
+			return i;
+	return -1;
+}
+
+int
+inst_admin_of(const char *name)
+{
+	return index_of(admin_names, INST_ADMIN_COUNT, name);
+}
+
+int
+pool_state_of(const char *name)
+{
+	return index_of(state_names, POOL_STATE_COUNT, name);
+}
+
+const char *
+outcome_name(enum outcome o)
+{
+	return outcome_rows[o].name;
+}
+
+const char *
+outcome_class(enum outcome o)
+{
+	return outcome_rows[o].class;
+}
+
+const char *
+outcome_help(enum outcome o)
+{
+	return outcome_rows[o].help;
+}
+
+const char *
+pool_cause_name(enum pool_cause c)
+{
+	return cause_rows[c].name;
+}
+
+const char *
+pool_cause_help(enum pool_cause c)
+{
+	return cause_rows[c].help;
+}
+
+uint64_t
+inst_inflight(const struct instance *i)
+{
+	uint64_t sum = 0;
+
+	for (unsigned w = 0; w < i->n_workers; w++)
+		sum += stat_get(&i->cells[w].inflight);
+	return sum;
+}
+
+uint64_t
+inst_streams(const struct instance *i)
+{
+	uint64_t sum = 0;
+
+	for (unsigned w = 0; w < i->n_workers; w++)
+		sum += stat_get(&i->cells[w].streams);
+	return sum;
+}
+
+/* ---- sessions seen: a ring of censuses, one per slot of time ---- */
+
+static uint64_t
+slot_number(uint64_t wall_us, uint64_t idle_us)
+{
+	uint64_t slot_us = idle_us / (CENSUS_SLOTS - 1);
+
+	return wall_us / (slot_us == 0 ? 1 : slot_us) + 1;
+}
+
+void
+pool_cell_see(struct pool_cell *c, uint64_t session, uint64_t wall_us,
+    uint64_t idle_us)
+{
+	uint64_t n = slot_number(wall_us, idle_us);
+	unsigned i = (unsigned)(n % CENSUS_SLOTS);
+
+	if (stat_get(&c->seen_slot[i]) != n) {
+		census_clear(&c->seen[i]);
+		atomic_store_explicit(&c->seen_slot[i], n,
+		    memory_order_release);
+	}
+	census_see(&c->seen[i], session);
+}
+
+uint64_t
+pool_live_sessions(const struct pool *p, uint64_t wall_us, uint64_t idle_us)
+{
+	uint64_t now = slot_number(wall_us, idle_us);
+	struct census all;
+
+	memset(&all, 0, sizeof(all));
+	for (unsigned w = 0; w < p->n_workers; w++) {
+		const struct pool_cell *c = &p->cells[w];
+
+		for (unsigned i = 0; i < CENSUS_SLOTS; i++) {
+			uint64_t n = stat_get(&c->seen_slot[i]);
+
+			if (n <= now && now - n < CENSUS_SLOTS)
+				census_merge(&all, &c->seen[i]);
+		}
+	}
+	return census_count(&all);
+}

@@ -1,0 +1,217 @@
+/*
+ * model - the long-lived things: service, pool, instance, and the cells in
+ * which each worker counts.
+ *
+ * Made and freed by the control thread only (upstream/registry).  A view
+ * refers to them; an exchange keeps its instance alive by being counted in
+ * its cell.  Every cell field has one writer, the cell's worker; all threads
+ * may read.
+ */
+#ifndef UPSTREAM_MODEL_H
+#define UPSTREAM_MODEL_H
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/attr.h"
+#include "base/stat.h"
+#include "net/addr.h"
+
+/* ---- words ---- */
+/* clang-format off */
+#define HEALTHS(X) X(UNKNOWN, "unknown") X(UP, "up") X(DOWN, "down")
+#define INST_ADMINS(X) X(IN, "in") X(DRAIN, "drain") X(MAINT, "maint")
+#define POOL_STATES(X)                                                         \
+	X(COLD, "cold") X(STARTING, "starting") X(READY, "ready")              \
+	X(ACTIVE, "active") X(DRAINING, "draining") X(DRAINED, "drained")      \
+	X(RETIRED, "retired") X(FAILED, "failed")
+/* Why health is what it is. */
+#define HEALTH_REASONS(X)                                                      \
+	X(NONE, "not probed yet") X(PASSED, "probe passed")                    \
+	X(CARRIED, "proved before a restart")                                  \
+	X(CONNECT_REFUSED, "connection refused")                               \
+	X(CONNECT_TIMEOUT, "connect timed out")                                \
+	X(UNREACHABLE, "address unreachable")                                  \
+	X(TIMEOUT, "no answer in time") X(RESET, "connection reset")           \
+	X(MALFORMED, "malformed answer") X(STATUS, "unexpected status")        \
+	X(BODY, "body text not found") X(JSON, "JSON field differs")           \
+	X(INTERNAL, "could not probe")
+/* clang-format on */
+
+#define X(id, name) HEALTH_##id,
+enum health { HEALTHS(X) HEALTH_COUNT };
+#undef X
+#define X(id, name) INST_##id,
+enum inst_admin { INST_ADMINS(X) INST_ADMIN_COUNT };
+#undef X
+#define X(id, name) POOL_##id,
+enum pool_state { POOL_STATES(X) POOL_STATE_COUNT };
+#undef X
+#define X(id, text) HEALTH_WHY_##id,
+enum health_reason { HEALTH_REASONS(X) HEALTH_REASON_COUNT };
+#undef X
+
+const char *health_name(enum health);
+const char *inst_admin_name(enum inst_admin);
+const char *pool_state_name(enum pool_state);
+const char *health_reason_text(enum health_reason);
+/* -1 when no such name. */
+int inst_admin_of(const char *name);
+int pool_state_of(const char *name);
+
+/* ---- outcomes: every exchange ends in exactly one row ---- */
+/* class: answered, ours, client, deadline, fault (design.md, invariant 1) */
+/* clang-format off */
+#define OUTCOMES(X)                                                            \
+	X(ANSWERED, answered, "answered", "the instance's answer was delivered") \
+	X(TUNNELLED, answered, "tunnelled", "an upgraded connection ended by itself") \
+	X(BAD_REQUEST, ours, "bad_request", "the request was malformed")       \
+	X(NOT_SUPPORTED, ours, "not_supported", "a method, coding or version we refuse") \
+	X(TOO_LARGE, ours, "too_large", "head, target or body above its limit") \
+	X(NO_SERVICE, ours, "no_service", "no service fits host and path")     \
+	X(NO_INSTANCE, ours, "no_instance", "no instance is ready")            \
+	X(STOPPING, ours, "stopping", "we are stopping")                       \
+	X(OVERLOAD, ours, "overload", "a bound of ours was reached")           \
+	X(CLIENT_LEFT, client, "client_left", "the client closed before the end") \
+	X(HEAD_TIMEOUT, deadline, "head_timeout", "the request head took too long") \
+	X(BODY_TIMEOUT, deadline, "body_timeout", "the request body stood still") \
+	X(CONNECT_TIMEOUT, deadline, "connect_timeout", "no connection to an instance in time") \
+	X(FIRST_BYTE_TIMEOUT, deadline, "first_byte_timeout", "no answer in time") \
+	X(ANSWER_TIMEOUT, deadline, "answer_timeout", "the answer stood still") \
+	X(CLIENT_TIMEOUT, deadline, "client_timeout", "the client took no byte of the answer") \
+	X(TUNNEL_TIMEOUT, deadline, "tunnel_timeout", "a tunnel without a byte") \
+	X(DRAIN_CUT, deadline, "drain_cut", "cut at a deadline of a drain")    \
+	X(STOP_CUT, deadline, "stop_cut", "cut at the deadline of our stop")   \
+	X(CONNECT_FAILED, fault, "connect_failed", "every try to connect failed") \
+	X(INSTANCE_RESET, fault, "instance_reset", "the instance closed before its answer") \
+	X(INSTANCE_CUT, fault, "instance_cut", "the instance closed within its answer") \
+	X(INSTANCE_MALFORMED, fault, "instance_malformed", "the instance's answer was malformed") \
+	X(INTERNAL, fault, "internal", "out of memory or another fault of ours")
+/* clang-format on */
+
+#define X(id, class, name, help) OUT_##id,
+enum outcome { OUTCOMES(X) OUT_COUNT };
+#undef X
+const char *outcome_name(enum outcome);
+const char *outcome_class(enum outcome);
+const char *outcome_help(enum outcome);
+
+/* ---- cells: one per worker, written by that worker only ---- */
+
+/* Where the pool of an exchange came from. */
+/* clang-format off */
+#define POOL_CAUSES(X)                                                         \
+	X(SHARE, "share", "a new session, placed by the share")                \
+	X(PIN, "pin", "a valid pin")                                           \
+	X(MOVED_DEAD, "moved_dead", "pinned, but its pool has no ready instance") \
+	X(MOVED_DRAIN, "moved_drain", "moved at a safe point of a drain")      \
+	X(MOVED_EVICT, "moved_evict", "its pin was evicted")                   \
+	X(UNPINNED, "unpinned", "the service pins nothing")
+/* clang-format on */
+#define X(id, name, help) CAUSE_##id,
+enum pool_cause { POOL_CAUSES(X) CAUSE_COUNT };
+#undef X
+const char *pool_cause_name(enum pool_cause);
+const char *pool_cause_help(enum pool_cause);
+
+enum { STATUS_1XX, STATUS_2XX, STATUS_3XX, STATUS_4XX, STATUS_5XX, STATUS_N };
+
+struct service_cell {
+	stat_u64 begun;                  /* exchanges that reached it */
+	stat_u64 active;                 /* of these, not ended yet */
+	stat_u64 outcome[OUT_COUNT];     /* exchanges ended, by row */
+	stat_u64 pins_bad[8];            /* by enum pin_verdict */
+	stat_u64 retries;                /* tries after the first */
+	stat_u64 retries_denied;         /* the budget said no */
+	stat_u64 bytes_in, bytes_out;    /* bodies: from and to clients */
+} CACHE_ALIGNED;
+
+#define CENSUS_SLOTS 6 /* of a sixth of sticky idle each */
+
+struct pool_cell {
+	stat_u64 cause[CAUSE_COUNT];     /* exchanges routed here, by cause */
+	stat_u64 sessions_new;           /* sessions begun here */
+	stat_u64 status[STATUS_N];       /* final answers by class */
+	struct hist latency;             /* head read to last byte, us */
+	struct census seen[CENSUS_SLOTS]; /* sessions seen, by time slot */
+	stat_u64 seen_slot[CENSUS_SLOTS]; /* which slot number each one holds */
+} CACHE_ALIGNED;
+
+struct conncache; /* upstream/conncache.h */
+
+struct inst_cell {
+	stat_u64 inflight;               /* exchanges now, tunnels not counted */
+	stat_u64 streams;                /* tunnels now */
+	stat_u64 requests;               /* exchanges sent here */
+	stat_u64 status[STATUS_N];
+	stat_u64 conns;                  /* connections open now */
+	stat_u64 conns_opened;
+	stat_u64 conns_reused;
+	stat_u64 connect_failed;
+	stat_u64 stale;                  /* idle connections found closed */
+	stat_u64 raced;                  /* closed under a request on reuse */
+	stat_u64 resets;                 /* died before an answer */
+	stat_u64 malformed;
+	stat_u64 retried_away;           /* tries that went elsewhere after us */
+	struct hist latency;
+	struct conncache *cache;         /* the worker's own, NULL until used */
+} CACHE_ALIGNED;
+
+/* ---- things ---- */
+struct service {
+	char *name;                      /* owned */
+	unsigned n_workers;
+	struct service_cell *cells;      /* [n_workers] */
+};
+
+struct pool {
+	char *name;                      /* owned */
+	struct service *service;         /* borrowed, lives longer */
+	uint64_t name_hash;              /* pin_name_hash(name) */
+	unsigned n_workers;
+	struct pool_cell *cells;         /* [n_workers] */
+	_Atomic bool leaving;            /* control: no pin leads here any more;
+	                                    workers tell each end */
+	uint64_t ready_since_us;         /* control; monotonic, 0: not ready */
+};
+
+struct instance {
+	char *name;                      /* owned */
+	struct pool *pool;               /* borrowed, lives longer */
+	struct addr addr;
+	char addr_text[ADDR_TEXT_MAX];
+	uint64_t name_hash;
+	_Atomic uint32_t weight;         /* control */
+	_Atomic uint8_t health;          /* control; enum health */
+	_Atomic uint8_t admin;           /* control; enum inst_admin */
+	_Atomic bool gone;               /* control: removed, waits for its
+	                                    cells and connections */
+	/* control only: */
+	uint8_t reason;                  /* enum health_reason */
+	uint16_t last_status;            /* of the last probe, 0: none */
+	uint64_t health_since_us;        /* monotonic */
+	uint64_t last_probe_us;          /* monotonic, 0: never */
+	uint64_t probe_took_us;
+	uint64_t probes, probes_failed;  /* ever */
+	unsigned passes, fails;          /* in a row */
+	bool runtime;                    /* added by a command */
+	struct probe *probe;             /* owned by registry; NULL: none */
+	unsigned n_workers;
+	struct inst_cell *cells;         /* [n_workers] */
+};
+
+/* Sums over workers; any thread. */
+uint64_t inst_inflight(const struct instance *);
+uint64_t inst_streams(const struct instance *);
+
+/*
+ * Distinct sessions of a pool seen within the last sticky idle time.
+ */
+uint64_t pool_live_sessions(const struct pool *, uint64_t wall_us,
+    uint64_t idle_us);
+/* The worker's note that a session was seen. */
+void pool_cell_see(struct pool_cell *, uint64_t session, uint64_t wall_us,
+    uint64_t idle_us);
+
+#endif

@@ -1,0 +1,397 @@
+#include "upstream/probe.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/slab.h"
+#include "base/thread.h"
+#include "net/loop.h"
+#include "upstream/probe_judge.h"
+#include "wire/lane.h"
+
+#define BODY_MAX 65536
+#define HURRY_US (50 * US_PER_MS)
+/* So long after it went down an instance is asked at the fast interval. */
+#define EAGER_US (120 * US_PER_S)
+
+struct probe {
+	struct cfg_probe cfg;      /* borrowed from .owner */
+	struct cfg *owner;         /* one ref: keeps cfg's texts */
+	struct instance *inst;     /* borrowed; owns us */
+	struct loop *loop;
+	probe_edge_fn *edge;
+	void *arg;
+	struct alarm *next;        /* when to ask */
+	struct alarm *limit;       /* when the answer is late */
+	struct lane lane;
+	struct wire wire;
+	struct defer freeing;
+	struct buf body;
+	uint64_t asked_us;
+	uint16_t status;
+	bool under_way;
+	bool answered; /* a final head was read */
+	bool freed;
+};
+
+static void ask(void *arg);
+
+static struct probe *
+probe_of(struct lane *l)
+{
+	return CONTAINER_OF(l, struct probe, lane);
+}
+
+/* ---- when ---- */
+
+static bool
+is_eager(const struct probe *p)
+{
+	const struct instance *i = p->inst;
+
+	switch ((enum health)i->health) {
+	case HEALTH_UP:
+		return i->fails > 0;
+	case HEALTH_DOWN:
+		return i->passes > 0 ||
+		    clock_mono_us() - i->health_since_us < EAGER_US;
+	default:
+		return true;
+	}
+}
+
+/* Steady intervals vary by a tenth, so that probes do not fall in step. */
+static void
+plan_next(struct probe *p)
+{
+	uint64_t in = p->cfg.fast_interval_us;
+
+	if (!is_eager(p)) {
+		in = p->cfg.interval_us;
+		in = in - in / 10 + random_below((uint32_t)(in / 5) + 1);
+	}
+	alarm_set(p->next, in);
+}
+
+/* ---- the end of one ---- */
+
+static void
+set_health(struct probe *p, enum health to, enum health_reason why)
+{
+	struct instance *i = p->inst;
+	enum health from = i->health;
+
+	i->health = (uint8_t)to;
+	i->reason = (uint8_t)why;
+	if (from == to)
+		return;
+	i->health_since_us = clock_mono_us();
+	log_info("service=%s pool=%s instance=%s from=%s to=%s why=\"%s\" "
+	         "status=%u",
+	    i->pool->service->name, i->pool->name, i->name, health_name(from),
+	    health_name(to), health_reason_text(why), i->last_status);
+	p->edge(i, from, p->arg);
+}
+
+static void
+finish(struct probe *p, enum health_reason why)
+{
+	struct instance *i = p->inst;
+	enum health to;
+
+	if (!p->under_way)
+		return;
+	p->under_way = false;
+	alarm_clear(p->limit);
+	lane_close(&p->lane);
+	i->last_probe_us = clock_mono_us();
+	i->probe_took_us = i->last_probe_us - p->asked_us;
+	i->last_status = p->status;
+	i->probes++;
+	i->probes_failed += why != HEALTH_WHY_PASSED;
+	to = probe_count(i->health, &i->passes, &i->fails,
+	    why == HEALTH_WHY_PASSED, p->cfg.rise, p->cfg.fall);
+	/* A reason is kept as long as it explains the present health. */
+	if (to != (enum health)i->health || why != HEALTH_WHY_PASSED ||
+	    to == HEALTH_UP)
+		set_health(p, to, why);
+	plan_next(p);
+}
+
+static void
+on_limit(void *arg)
+{
+	struct probe *p = arg;
+
+	finish(p, p->lane.dialing ? HEALTH_WHY_CONNECT_TIMEOUT
+	                          : HEALTH_WHY_TIMEOUT);
+}
+
+static enum health_reason
+why_of(int code)
+{
+	switch (code) {
+	case E_CONNREFUSED:
+		return HEALTH_WHY_CONNECT_REFUSED;
+	case E_TIMEOUT:
+		return HEALTH_WHY_CONNECT_TIMEOUT;
+	case E_UNREACH:
+	case E_NOENT:
+		return HEALTH_WHY_UNREACHABLE;
+	case E_RESET:
+	case E_EOF:
+		return HEALTH_WHY_RESET;
+	case E_SYNTAX:
+		return HEALTH_WHY_MALFORMED;
+	default:
+		return HEALTH_WHY_INTERNAL;
+	}
+}
+
+/* ---- the question ---- */
+
+static void
+write_request(const struct probe *p, struct buf *out)
+{
+	buf_printf(out, "GET %s HTTP/1.1\r\nHost: %s\r\n", p->cfg.path,
+	    p->cfg.host != NULL ? p->cfg.host : p->inst->addr_text);
+	buf_add_cstr(out, "User-Agent: segue-probe/" SEGUE_VERSION
+	                  "\r\nAccept: */*\r\nConnection: close\r\n");
+	for (size_t i = 0; i < p->cfg.n_headers; i++)
+		buf_printf(out, "%s: %s\r\n", p->cfg.headers[i].name,
+		    p->cfg.headers[i].value);
+	buf_add_cstr(out, "\r\n");
+}
+
+static void
+on_connected(struct lane *l, int code)
+{
+	struct probe *p = probe_of(l);
+	struct buf request = BUF_INIT;
+
+	if (code != E_OK) {
+		finish(p, why_of(code));
+		return;
+	}
+	if (p->cfg.type == CFG_PROBE_TCP) {
+		finish(p, HEALTH_WHY_PASSED);
+		return;
+	}
+	write_request(p, &request);
+	if (request.failed || lane_send_copy(l, buf_str(&request)) != E_OK)
+		code = E_NOMEM;
+	else
+		code = lane_flush(l);
+	buf_free(&request);
+	if (code != E_OK)
+		finish(p, why_of(code));
+}
+
+/* ---- the answer ---- */
+
+static void
+on_begin(struct lane *l UNUSED)
+{
+}
+
+static void
+on_head(struct lane *l, struct http_head *h)
+{
+	struct probe *p = probe_of(l);
+
+	p->answered = h->status >= 200;
+	if (!p->answered)
+		return;
+	p->status = h->status;
+	if (!probe_status_fits(&p->cfg, h->status))
+		finish(p, HEALTH_WHY_STATUS);
+	else if (!probe_wants_body(&p->cfg))
+		finish(p, HEALTH_WHY_PASSED);
+}
+
+static bool
+on_data(struct lane *l, struct str bytes)
+{
+	struct probe *p = probe_of(l);
+
+	if (p->body.len < BODY_MAX)
+		buf_add_str(&p->body,
+		    str_sub(bytes, 0, BODY_MAX - p->body.len));
+	return true;
+}
+
+static void
+on_trailers(struct lane *l UNUSED, struct http_head *h UNUSED)
+{
+}
+
+static void
+on_end(struct lane *l)
+{
+	struct probe *p = probe_of(l);
+
+	if (!p->answered)
+		lane_next(l); /* that was an interim answer */
+	else
+		finish(p, probe_judge_body(&p->cfg, buf_str(&p->body)));
+}
+
+static bool
+on_batch(struct lane *l UNUSED)
+{
+	return true;
+}
+
+static void
+on_drained(struct lane *l UNUSED)
+{
+}
+
+static void
+on_eof(struct lane *l)
+{
+	finish(probe_of(l), HEALTH_WHY_RESET);
+}
+
+static void
+on_broken(struct lane *l, int code, enum http_bad why UNUSED)
+{
+	finish(probe_of(l), why_of(code));
+}
+
+static const struct lane_user probe_user = {
+	.connected = on_connected,
+	.begin = on_begin,
+	.head = on_head,
+	.data = on_data,
+	.trailers = on_trailers,
+	.end = on_end,
+	.batch = on_batch,
+	.drained = on_drained,
+	.eof = on_eof,
+	.broken = on_broken,
+};
+
+static void
+ask(void *arg)
+{
+	static const struct http_limits limits = { 65536, 65536, 0,
+		HTTP_FIELDS_MAX };
+	struct probe *p = arg;
+	struct addr to = p->inst->addr;
+	int rc;
+
+	if (p->under_way)
+		return;
+	if (p->cfg.port != 0)
+		to = addr_with_port(&to, p->cfg.port);
+	p->under_way = true;
+	p->answered = false;
+	p->status = 0;
+	p->asked_us = clock_mono_us();
+	buf_reset(&p->body);
+	alarm_set(p->limit, p->cfg.timeout_us);
+	rc = lane_dial(&p->lane, &p->wire, &to, &probe_user, &limits);
+	p->lane.method = METHOD_GET;
+	if (rc != E_OK)
+		finish(p, why_of(rc));
+}
+
+/* ---- life ---- */
+
+int
+probe_new(struct loop *loop, struct cfg *owner, const struct cfg_probe *cfg,
+    struct instance *inst, probe_edge_fn *edge, void *arg, struct probe **out)
+{
+	struct probe *p = calloc(1, sizeof(*p));
+
+	ON_CONTROL_THREAD();
+	*out = NULL;
+	if (p == NULL)
+		return E_NOMEM;
+	p->owner = cfg_ref(owner);
+	p->cfg = *cfg;
+	p->inst = inst;
+	p->loop = loop;
+	p->edge = edge;
+	p->arg = arg;
+	p->lane.closed = true;
+	p->wire.loop = loop;
+	p->wire.slabs = slab_store_new(0);
+	p->next = alarm_new(loop, ask, p);
+	p->limit = alarm_new(loop, on_limit, p);
+	if (p->wire.slabs == NULL || p->next == NULL || p->limit == NULL) {
+		probe_free(&p);
+		return E_NOMEM;
+	}
+	*out = p;
+	return E_OK;
+}
+
+void
+probe_start(struct probe *p)
+{
+	alarm_set(p->next, 0);
+}
+
+void
+probe_configure(struct probe *p, struct cfg *owner,
+    const struct cfg_probe *cfg)
+{
+	struct cfg *old = p->owner;
+
+	p->owner = cfg_ref(owner);
+	p->cfg = *cfg;
+	cfg_unref(&old);
+	if (!p->under_way)
+		plan_next(p);
+}
+
+void
+probe_hurry(struct probe *p)
+{
+	if (p->under_way ||
+	    clock_mono_us() - p->inst->last_probe_us < HURRY_US)
+		return;
+	alarm_set(p->next, 0);
+}
+
+void
+probe_carry(struct probe *p, enum health h)
+{
+	p->inst->passes = p->cfg.rise;
+	set_health(p, h, HEALTH_WHY_CARRIED);
+}
+
+static void
+free_later(struct defer *d)
+{
+	struct probe *p = CONTAINER_OF(d, struct probe, freeing);
+
+	slab_store_free(&p->wire.slabs);
+	buf_free(&p->body);
+	cfg_unref(&p->owner);
+	free(p);
+}
+
+void
+probe_free(struct probe **pp)
+{
+	struct probe *p = *pp;
+
+	if (p == NULL)
+		return;
+	*pp = NULL;
+	p->under_way = false;
+	lane_close(&p->lane);
+	alarm_free(&p->next);
+	alarm_free(&p->limit);
+	loop_defer(p->loop, &p->freeing, free_later);
+}

@@ -1,0 +1,575 @@
+#include "upstream/registry.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "upstream/probe.h"
+#include "upstream/registry_int.h"
+
+struct registry *
+registry_new(unsigned n_workers)
+{
+	struct registry *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	r->n_workers = n_workers;
+	TAILQ_INIT(&r->services);
+	r->unrouted = service_new(r, "-");
+	if (r->unrouted == NULL) {
+		free(r);
+		return NULL;
+	}
+	return r;
+}
+
+/* ---- making ---- */
+
+static void *
+cells_new(unsigned n, size_t size)
+{
+	void *cells = aligned_alloc(64, n * size);
+
+	if (cells != NULL)
+		memset(cells, 0, n * size);
+	return cells;
+}
+
+struct service_entry *
+service_new(struct registry *r, const char *name)
+{
+	struct service_entry *e = calloc(1, sizeof(*e));
+
+	if (e == NULL)
+		return NULL;
+	TAILQ_INIT(&e->pools);
+	e->service.n_workers = r->n_workers;
+	e->service.name = strdup(name);
+	e->service.cells = cells_new(r->n_workers, sizeof(struct service_cell));
+	if (e->service.name == NULL || e->service.cells == NULL) {
+		free(e->service.name);
+		free(e->service.cells);
+		free(e);
+		return NULL;
+	}
+	return e;
+}
+
+static struct pool_entry *
+pool_new(struct registry *r, struct service_entry *s, const char *name)
+{
+	struct pool_entry *e = calloc(1, sizeof(*e));
+
+	if (e == NULL)
+		return NULL;
+	TAILQ_INIT(&e->instances);
+	e->pool.n_workers = r->n_workers;
+	e->pool.service = &s->service;
+	e->pool.name = strdup(name);
+	e->pool.name_hash = registry_name_hash(str_of(name));
+	e->pool.cells = cells_new(r->n_workers, sizeof(struct pool_cell));
+	if (e->pool.name == NULL || e->pool.cells == NULL) {
+		free(e->pool.name);
+		free(e->pool.cells);
+		free(e);
+		return NULL;
+	}
+	TAILQ_INSERT_TAIL(&s->pools, e, link);
+	return e;
+}
+
+static struct inst_entry *
+inst_new(struct registry *r, struct pool_entry *p, const char *name,
+    const struct addr *addr)
+{
+	struct inst_entry *e = calloc(1, sizeof(*e));
+
+	if (e == NULL)
+		return NULL;
+	e->inst.n_workers = r->n_workers;
+	e->inst.pool = &p->pool;
+	e->inst.name = strdup(name);
+	e->inst.name_hash = registry_name_hash(str_of(name));
+	e->inst.addr = *addr;
+	addr_text(addr, e->inst.addr_text);
+	e->inst.health_since_us = clock_mono_us();
+	e->inst.cells = cells_new(r->n_workers, sizeof(struct inst_cell));
+	if (e->inst.name == NULL || e->inst.cells == NULL) {
+		free(e->inst.name);
+		free(e->inst.cells);
+		free(e);
+		return NULL;
+	}
+	TAILQ_INSERT_TAIL(&p->instances, e, link);
+	return e;
+}
+
+/* ---- freeing ---- */
+
+static void
+inst_free(struct pool_entry *p, struct inst_entry *e)
+{
+	TAILQ_REMOVE(&p->instances, e, link);
+	probe_free(&e->inst.probe);
+	free(e->inst.name);
+	free(e->inst.cells);
+	free(e);
+}
+
+static void
+pool_free(struct service_entry *s, struct pool_entry *e)
+{
+	TAILQ_REMOVE(&s->pools, e, link);
+	free(e->pool.name);
+	free(e->pool.cells);
+	free(e);
+}
+
+static void
+service_free(struct service_entry *e)
+{
+	free(e->service.name);
+	free(e->service.cells);
+	free(e);
+}
+
+static bool
+inst_is_unused(const struct instance *i)
+{
+	for (unsigned w = 0; w < i->n_workers; w++) {
+		const struct inst_cell *c = &i->cells[w];
+
+		if (stat_get(&c->inflight) > 0 || stat_get(&c->streams) > 0 ||
+		    stat_get(&c->conns) > 0)
+			return false;
+	}
+	return true;
+}
+
+static bool
+service_is_unused(const struct service *s)
+{
+	for (unsigned w = 0; w < s->n_workers; w++)
+		if (stat_get(&s->cells[w].active) > 0)
+			return false;
+	return true;
+}
+
+static void
+pool_collect(struct pool_entry *p, bool force)
+{
+	struct inst_entry *e, *next;
+
+	for (e = TAILQ_FIRST(&p->instances); e != NULL; e = next) {
+		next = TAILQ_NEXT(e, link);
+		if (force || (e->inst.gone && inst_is_unused(&e->inst)))
+			inst_free(p, e);
+	}
+}
+
+static void
+service_collect(struct service_entry *s, bool force)
+{
+	struct pool_entry *p, *next;
+
+	for (p = TAILQ_FIRST(&s->pools); p != NULL; p = next) {
+		next = TAILQ_NEXT(p, link);
+		pool_collect(p, force);
+		if (force || (!p->wanted && TAILQ_EMPTY(&p->instances) &&
+		                 service_is_unused(&s->service)))
+			pool_free(s, p);
+	}
+}
+
+static void
+collect(struct registry *r, bool force)
+{
+	struct service_entry *s, *next;
+
+	for (s = TAILQ_FIRST(&r->services); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, link);
+		service_collect(s, force);
+		if (force || (!s->wanted && TAILQ_EMPTY(&s->pools) &&
+		                 service_is_unused(&s->service))) {
+			TAILQ_REMOVE(&r->services, s, link);
+			service_free(s);
+		}
+	}
+}
+
+void
+registry_collect(struct registry *r, bool all_views_current)
+{
+	ON_CONTROL_THREAD();
+	if (all_views_current)
+		collect(r, false);
+}
+
+void
+registry_free(struct registry **rp)
+{
+	struct registry *r = *rp;
+
+	if (r == NULL)
+		return;
+	collect(r, true);
+	service_free(r->unrouted);
+	free(r);
+	*rp = NULL;
+}
+
+/* ---- finding ---- */
+
+static struct service_entry *
+find_service(struct registry *r, const char *name)
+{
+	struct service_entry *s;
+
+	TAILQ_FOREACH (s, &r->services, link)
+		if (strcmp(s->service.name, name) == 0)
+			return s;
+	return NULL;
+}
+
+static struct pool_entry *
+find_pool(struct service_entry *s, const char *name)
+{
+	struct pool_entry *p;
+
+	TAILQ_FOREACH (p, &s->pools, link)
+		if (strcmp(p->pool.name, name) == 0)
+			return p;
+	return NULL;
+}
+
+/* By name and, unless NULL, by address; gone ones are not found. */
+static struct inst_entry *
+find_inst(struct pool_entry *p, const char *name, const struct addr *addr)
+{
+	struct inst_entry *e;
+
+	TAILQ_FOREACH (e, &p->instances, link)
+		if (!e->inst.gone && strcmp(e->inst.name, name) == 0 &&
+		    (addr == NULL || addr_eq(&e->inst.addr, addr)))
+			return e;
+	return NULL;
+}
+
+/* ---- applying a configuration ---- */
+
+struct plan_view {
+	const struct instance_plan *list;
+	size_t n;
+};
+
+static const struct instance_plan *
+plan_for(const struct plan_view *plans, const char *service, const char *pool,
+    const char *name)
+{
+	for (size_t i = 0; i < plans->n; i++) {
+		const struct instance_plan *p = &plans->list[i];
+
+		if (strcmp(p->service, service) == 0 &&
+		    strcmp(p->pool, pool) == 0 && strcmp(p->name, name) == 0)
+			return p;
+	}
+	return NULL;
+}
+
+static int
+want_inst(struct registry *r, struct pool_entry *p, const char *name,
+    const struct addr *addr, unsigned weight, const struct instance_plan *plan,
+    bool runtime)
+{
+	struct inst_entry *e = find_inst(p, name, addr);
+
+	if (e == NULL)
+		e = inst_new(r, p, name, addr);
+	if (e == NULL)
+		return E_NOMEM;
+	e->wanted = true;
+	e->inst.weight = weight;
+	e->inst.runtime = runtime;
+	e->inst.admin = plan == NULL ? INST_IN : plan->admin;
+	return E_OK;
+}
+
+static int
+resolve(const struct cfg_addr *cfg, const char *where, struct addr *out,
+    char *why, size_t cap)
+{
+	int rc = addr_of_cfg(cfg, out);
+
+	if (rc != E_OK)
+		(void)snprintf(why, cap, "%s: %s: %s", where, cfg->text,
+		    rc == E_NOENT ? "this name does not resolve"
+		                  : err_text(rc));
+	return rc;
+}
+
+static int
+want_configured(struct registry *r, struct pool_entry *p,
+    const struct cfg_pool *cfg, const char *service,
+    const struct plan_view *plans, char *why, size_t cap)
+{
+	for (size_t i = 0; i < cfg->n_instances; i++) {
+		const struct cfg_instance *ci = &cfg->instances[i];
+		const struct instance_plan *plan = plan_for(plans, service,
+		    cfg->name, ci->name);
+		struct addr addr;
+		int rc;
+
+		if (plan != NULL && plan->removed)
+			continue;
+		rc = resolve(&ci->address, ci->name, &addr, why, cap);
+		if (rc == E_OK)
+			rc = want_inst(r, p, ci->name, &addr, ci->weight, plan,
+			    false);
+		if (rc != E_OK)
+			return rc;
+	}
+	return E_OK;
+}
+
+static int
+want_runtime(struct registry *r, struct pool_entry *p, const char *service,
+    const struct plan_view *plans, char *why, size_t cap)
+{
+	for (size_t i = 0; i < plans->n; i++) {
+		const struct instance_plan *plan = &plans->list[i];
+		struct cfg_addr ca;
+		struct addr addr;
+		int rc;
+
+		if (plan->removed || plan->address[0] == '\0' ||
+		    strcmp(plan->service, service) != 0 ||
+		    strcmp(plan->pool, p->pool.name) != 0)
+			continue;
+		rc = cfg_addr_parse(str_of(plan->address), &ca);
+		if (rc == E_OK) {
+			rc = resolve(&ca, plan->name, &addr, why, cap);
+			cfg_addr_free(&ca);
+		}
+		if (rc == E_OK)
+			rc = want_inst(r, p, plan->name, &addr, plan->weight,
+			    plan, true);
+		if (rc != E_OK)
+			return rc;
+	}
+	return E_OK;
+}
+
+static int
+want_service(struct registry *r, const struct cfg_service *cfg,
+    const struct plan_view *plans, char *why, size_t cap)
+{
+	struct service_entry *s = find_service(r, cfg->name);
+
+	if (s == NULL) {
+		s = service_new(r, cfg->name);
+		if (s == NULL)
+			return E_NOMEM;
+		TAILQ_INSERT_TAIL(&r->services, s, link);
+	}
+	s->wanted = true;
+	for (size_t i = 0; i < cfg->n_pools; i++) {
+		struct pool_entry *p = find_pool(s, cfg->pools[i].name);
+		int rc;
+
+		if (p == NULL)
+			p = pool_new(r, s, cfg->pools[i].name);
+		if (p == NULL)
+			return E_NOMEM;
+		p->wanted = true;
+		rc = want_configured(r, p, &cfg->pools[i], cfg->name, plans,
+		    why, cap);
+		if (rc == E_OK)
+			rc = want_runtime(r, p, cfg->name, plans, why, cap);
+		if (rc != E_OK)
+			return rc;
+	}
+	return E_OK;
+}
+
+enum mark { MARK_CLEAR, MARK_GONE, MARK_BACK };
+
+/* CLEAR: nothing is wanted yet; GONE: what is not wanted goes; BACK: undo. */
+static void
+mark_all(struct registry *r, enum mark mark)
+{
+	struct service_entry *s;
+	struct pool_entry *p;
+	struct inst_entry *e;
+
+	TAILQ_FOREACH (s, &r->services, link) {
+		if (mark == MARK_CLEAR)
+			s->was_wanted = s->wanted, s->wanted = false;
+		else if (mark == MARK_BACK)
+			s->wanted = s->was_wanted;
+		TAILQ_FOREACH (p, &s->pools, link) {
+			if (mark == MARK_CLEAR)
+				p->was_wanted = p->wanted, p->wanted = false;
+			else if (mark == MARK_BACK)
+				p->wanted = p->was_wanted;
+			TAILQ_FOREACH (e, &p->instances, link) {
+				if (mark == MARK_CLEAR)
+					e->was_wanted = e->wanted,
+					e->wanted = false;
+				else if (mark == MARK_BACK)
+					e->wanted = e->was_wanted;
+				if (mark == MARK_CLEAR || e->wanted ||
+				    e->inst.gone)
+					continue;
+				probe_free(&e->inst.probe);
+				e->inst.gone = true;
+			}
+		}
+	}
+}
+
+int
+registry_apply(struct registry *r, struct cfg *cfg,
+    const struct instance_plan *plans, size_t n, char *why, size_t cap)
+{
+	struct plan_view pv = { plans, n };
+
+	ON_CONTROL_THREAD();
+	mark_all(r, MARK_CLEAR);
+	for (size_t i = 0; i < cfg->n_services; i++) {
+		int rc = want_service(r, &cfg->services[i], &pv, why, cap);
+
+		if (rc == E_OK)
+			continue;
+		if (rc == E_NOMEM)
+			(void)snprintf(why, cap, "%s", err_text(rc));
+		mark_all(r, MARK_BACK);
+		return rc;
+	}
+	mark_all(r, MARK_GONE);
+	return E_OK;
+}
+
+/* ---- reading ---- */
+
+struct service *
+registry_service(struct registry *r, const char *name)
+{
+	struct service_entry *s = find_service(r, name);
+
+	return s == NULL || !s->wanted ? NULL : &s->service;
+}
+
+struct pool *
+registry_pool(struct registry *r, const char *service, const char *pool)
+{
+	struct service_entry *s = find_service(r, service);
+	struct pool_entry *p = s == NULL ? NULL : find_pool(s, pool);
+
+	return p == NULL ? NULL : &p->pool;
+}
+
+struct instance *
+registry_instance(struct registry *r, const char *service, const char *pool,
+    const char *name)
+{
+	struct service_entry *s = find_service(r, service);
+	struct pool_entry *p = s == NULL ? NULL : find_pool(s, pool);
+	struct inst_entry *e = p == NULL ? NULL : find_inst(p, name, NULL);
+
+	return e == NULL ? NULL : &e->inst;
+}
+
+struct service *
+registry_unrouted(struct registry *r)
+{
+	return &r->unrouted->service;
+}
+
+struct service *
+registry_service_at(struct registry *r, size_t i)
+{
+	struct service_entry *s;
+
+	TAILQ_FOREACH (s, &r->services, link)
+		if (s->wanted && i-- == 0)
+			return &s->service;
+	return NULL;
+}
+
+static struct service_entry *
+entry_of_service(const struct service *s)
+{
+	return CONTAINER_OF((struct service *)(uintptr_t)s,
+	    struct service_entry, service);
+}
+
+static struct pool_entry *
+entry_of_pool(const struct pool *p)
+{
+	return CONTAINER_OF((struct pool *)(uintptr_t)p, struct pool_entry,
+	    pool);
+}
+
+struct pool *
+registry_pool_at(struct registry *r UNUSED, const struct service *s, size_t i)
+{
+	struct pool_entry *p;
+
+	TAILQ_FOREACH (p, &entry_of_service(s)->pools, link)
+		if (p->wanted && i-- == 0)
+			return &p->pool;
+	return NULL;
+}
+
+struct instance *
+registry_instance_at(struct registry *r UNUSED, const struct pool *p, size_t i)
+{
+	struct inst_entry *e;
+
+	TAILQ_FOREACH (e, &entry_of_pool(p)->instances, link)
+		if (!e->inst.gone && i-- == 0)
+			return &e->inst;
+	return NULL;
+}
+
+struct instance *
+registry_instance_next(struct registry *r UNUSED, const struct pool *p,
+    const struct instance *prev)
+{
+	struct inst_entry *e = prev == NULL
+	    ? TAILQ_FIRST(&entry_of_pool(p)->instances)
+	    : TAILQ_NEXT(CONTAINER_OF((struct instance *)(uintptr_t)prev,
+			     struct inst_entry, inst),
+		  link);
+
+	while (e != NULL && e->inst.gone)
+		e = TAILQ_NEXT(e, link);
+	return e == NULL ? NULL : &e->inst;
+}
+
+uint64_t
+registry_pool_inflight(struct registry *r UNUSED, const struct pool *p)
+{
+	struct inst_entry *e;
+	uint64_t sum = 0;
+
+	TAILQ_FOREACH (e, &entry_of_pool(p)->instances, link)
+		sum += inst_inflight(&e->inst);
+	return sum;
+}
+
+uint64_t
+registry_pool_streams(struct registry *r UNUSED, const struct pool *p)
+{
+	struct inst_entry *e;
+	uint64_t sum = 0;
+
+	TAILQ_FOREACH (e, &entry_of_pool(p)->instances, link)
+		sum += inst_streams(&e->inst);
+	return sum;
+}

@@ -1,0 +1,231 @@
+/*
+ * Building views.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/thread.h"
+#include "upstream/registry_int.h"
+
+#define NAME_SEED UINT64_C(0x7069c0de)
+
+uint64_t
+registry_name_hash(struct str name)
+{
+	uint64_t h = hash_bytes(name.p, name.len, NAME_SEED);
+
+	return h == 0 ? 1 : h;
+}
+
+static const struct service_plan *
+plan_of_service(const struct service_plan *plans, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(plans[i].service, name) == 0)
+			return &plans[i];
+	return NULL;
+}
+
+static const struct pool_plan *
+plan_of_pool(const struct service_plan *plan, const char *name)
+{
+	for (size_t i = 0; plan != NULL && i < plan->n_pools; i++)
+		if (strcmp(plan->pools[i].pool, name) == 0)
+			return &plan->pools[i];
+	return NULL;
+}
+
+/* ---- pools ---- */
+
+static bool
+fill_instances(struct view_pool *vp)
+{
+	struct pool_entry *pe = CONTAINER_OF(vp->pool, struct pool_entry, pool);
+	struct inst_entry *e;
+	uint32_t sum = 0;
+	size_t n = 0;
+
+	TAILQ_FOREACH (e, &pe->instances, link)
+		n++;
+	vp->eligible = calloc(n + 1, sizeof(struct instance *));
+	vp->weight_sum = calloc(n + 1, sizeof(*vp->weight_sum));
+	vp->pinnable = calloc(n + 1, sizeof(struct instance *));
+	if (vp->eligible == NULL || vp->weight_sum == NULL ||
+	    vp->pinnable == NULL)
+		return false;
+	TAILQ_FOREACH (e, &pe->instances, link) {
+		struct instance *inst = &e->inst;
+
+		if (inst->gone || inst->health != HEALTH_UP ||
+		    inst->admin == INST_MAINT)
+			continue;
+		vp->pinnable[vp->n_pinnable++] = inst;
+		if (inst->admin != INST_IN)
+			continue;
+		sum += inst->weight;
+		vp->weight_sum[vp->n_eligible] = sum;
+		vp->eligible[vp->n_eligible++] = inst;
+	}
+	return true;
+}
+
+/*
+ * The last pool takes the lowest buckets, so that raising the share of the
+ * newest pool only adds sessions to it and re-rolls none.
+ */
+static void
+lay_out_shares(struct view_service *vs, const struct service_plan *plan)
+{
+	uint32_t at = 0;
+
+	for (size_t i = vs->n_pools; i-- > 0;) {
+		const struct pool_plan *pp = plan_of_pool(plan,
+		    vs->pools[i].pool->name);
+
+		vs->pools[i].share_from = at;
+		if (pp != NULL)
+			at = MIN(at + pp->share_bp, CFG_SHARE_ALL);
+		vs->pools[i].share_to = at;
+	}
+}
+
+static bool
+fill_service(struct registry *r, struct view_service *vs,
+    const struct cfg_service *cfg, const struct service_plan *plan)
+{
+	vs->cfg = cfg;
+	vs->service = registry_service(r, cfg->name);
+	vs->epoch = plan == NULL ? 0 : plan->epoch;
+	if (vs->service == NULL)
+		return false;
+	for (size_t i = 0; i < cfg->n_pools; i++) {
+		struct view_pool *vp = &vs->pools[i];
+		const struct pool_plan *pp = plan_of_pool(plan,
+		    cfg->pools[i].name);
+
+		vp->pool = registry_pool(r, cfg->name, cfg->pools[i].name);
+		vp->cfg = &cfg->pools[i];
+		if (vp->pool == NULL)
+			return false;
+		vs->n_pools++;
+		if (!fill_instances(vp))
+			return false;
+		if (pp == NULL)
+			continue;
+		vp->min_epoch = pp->min_epoch;
+		vp->pins = pp->pins;
+		vp->cut = pp->cut;
+		vp->serves = pp->serves;
+	}
+	lay_out_shares(vs, plan);
+	return true;
+}
+
+/* ---- rules ---- */
+
+/* Exact hosts first, then wildcards, then any; longer before shorter. */
+static int
+host_rank(struct str host)
+{
+	if (host.len == 1 && host.p[0] == '*')
+		return 2;
+	return host.p[0] == '*' ? 1 : 0;
+}
+
+static int
+by_specificity(const void *pa, const void *pb)
+{
+	const struct view_rule *a = pa, *b = pb;
+	int rank = host_rank(a->host) - host_rank(b->host);
+
+	if (rank != 0)
+		return rank;
+	if (a->host.len != b->host.len)
+		return a->host.len > b->host.len ? -1 : 1;
+	rank = str_cmp(a->host, b->host);
+	if (rank != 0)
+		return rank;
+	return a->path.len == b->path.len ? 0
+	    : a->path.len > b->path.len   ? -1
+	                                  : 1;
+}
+
+static bool
+fill_rules(struct view *v)
+{
+	size_t n = 0;
+
+	for (size_t s = 0; s < v->n_services; s++)
+		n += v->services[s].cfg->n_match;
+	v->rules = calloc(n + 1, sizeof(*v->rules));
+	if (v->rules == NULL)
+		return false;
+	for (size_t s = 0; s < v->n_services; s++) {
+		const struct cfg_service *cfg = v->services[s].cfg;
+
+		for (size_t i = 0; i < cfg->n_match; i++)
+			v->rules[v->n_rules++] = (struct view_rule){
+				.host = str_of(cfg->match[i].host),
+				.path = str_of(cfg->match[i].path),
+				.service = &v->services[s],
+			};
+	}
+	qsort(v->rules, v->n_rules, sizeof(*v->rules), by_specificity);
+	return true;
+}
+
+/* ---- listeners ---- */
+
+static bool
+fill_listeners(struct view *v)
+{
+	v->listeners = calloc(v->cfg->n_listeners + 1, sizeof(*v->listeners));
+	if (v->listeners == NULL)
+		return false;
+	for (size_t i = 0; i < v->cfg->n_listeners; i++) {
+		const struct cfg_listener *cfg = &v->cfg->listeners[i];
+		struct view_listener *l = &v->listeners[i];
+
+		v->n_listeners++;
+		l->cfg = cfg;
+		l->trusted = calloc(cfg->n_trusted_proxies + 1,
+		    sizeof(*l->trusted));
+		if (l->trusted == NULL)
+			return false;
+		for (size_t t = 0; t < cfg->n_trusted_proxies; t++)
+			if (cidr_parse(str_of(cfg->trusted_proxies[t]),
+			        &l->trusted[l->n_trusted]))
+				l->n_trusted++;
+	}
+	return true;
+}
+
+struct view *
+registry_view(struct registry *r, struct cfg *cfg, struct keyring *ring,
+    const struct service_plan *plans, size_t n)
+{
+	struct view *v = calloc(1, sizeof(*v));
+
+	ON_CONTROL_THREAD();
+	if (v == NULL)
+		return NULL;
+	v->cfg = cfg_ref(cfg);
+	v->keyring = ring;
+	v->unrouted = registry_unrouted(r);
+	v->services = calloc(cfg->n_services + 1, sizeof(*v->services));
+	if (v->services == NULL || !fill_listeners(v))
+		goto fail;
+	for (size_t i = 0; i < cfg->n_services; i++) {
+		v->n_services++;
+		if (!fill_service(r, &v->services[i], &cfg->services[i],
+		        plan_of_service(plans, n, cfg->services[i].name)))
+			goto fail;
+	}
+	if (!fill_rules(v))
+		goto fail;
+	return v;
+fail:
+	view_free(&v);
+	return NULL;
+}

@@ -1,0 +1,225 @@
+#include "upstream/view.h"
+
+#include <stdlib.h>
+
+#include "base/thread.h"
+
+struct seat {
+	_Atomic uint64_t generation; /* adopted; written by the worker */
+	const struct view *view;     /* the worker's own */
+} CACHE_ALIGNED;
+
+struct views {
+	_Atomic(struct view *) newest;
+	_Atomic uint64_t generation; /* of newest */
+	view_gone_fn *on_free;
+	void *arg;
+	unsigned n_workers;
+	struct seat *seats;
+};
+
+/* ---- routing ---- */
+
+static bool
+path_fits(struct str rule, struct str path)
+{
+	if (!str_starts(path, rule))
+		return false;
+	return rule.len == path.len || rule.p[rule.len - 1] == '/' ||
+	    path.p[rule.len] == '/';
+}
+
+static bool
+host_fits(struct str rule, struct str host)
+{
+	if (rule.len == 1 && rule.p[0] == '*')
+		return true;
+	if (rule.len > 1 && rule.p[0] == '*') /* "*.x.y" */
+		return host.len > rule.len - 1 &&
+		    str_ends(host, str_sub(rule, 1, rule.len));
+	return str_eq(rule, host);
+}
+
+const struct view_service *
+view_route(const struct view *v, struct str host, struct str path)
+{
+	for (size_t i = 0; i < v->n_rules; i++)
+		if (host_fits(v->rules[i].host, host) &&
+		    path_fits(v->rules[i].path, path))
+			return v->rules[i].service;
+	return NULL;
+}
+
+/* ---- publishing ---- */
+
+struct views *
+views_new(unsigned n_workers)
+{
+	struct views *vs = calloc(1, sizeof(*vs));
+
+	if (vs == NULL)
+		return NULL;
+	vs->n_workers = n_workers;
+	vs->seats = aligned_alloc(64, n_workers * sizeof(*vs->seats));
+	if (vs->seats == NULL) {
+		free(vs);
+		return NULL;
+	}
+	for (unsigned i = 0; i < n_workers; i++) {
+		atomic_init(&vs->seats[i].generation, 0);
+		vs->seats[i].view = NULL;
+	}
+	return vs;
+}
+
+void
+views_on_free(struct views *vs, view_gone_fn *fn, void *arg)
+{
+	vs->on_free = fn;
+	vs->arg = arg;
+}
+
+void
+view_free(struct view **vp)
+{
+	struct view *v = *vp;
+
+	if (v == NULL)
+		return;
+	for (size_t s = 0; s < v->n_services; s++) {
+		for (size_t i = 0; i < v->services[s].n_pools; i++) {
+			struct view_pool *p = &v->services[s].pools[i];
+
+			free(p->eligible);
+			free(p->weight_sum);
+			free(p->pinnable);
+		}
+	}
+	for (size_t i = 0; i < v->n_listeners; i++)
+		free(v->listeners[i].trusted);
+	free(v->listeners);
+	free(v->services);
+	free(v->rules);
+	cfg_unref(&v->cfg);
+	free(v);
+	*vp = NULL;
+}
+
+static void
+free_view(struct views *vs, struct view *v)
+{
+	if (vs->on_free != NULL)
+		vs->on_free(v, vs->arg);
+	view_free(&v);
+}
+
+void
+views_free(struct views **vsp)
+{
+	struct views *vs = *vsp;
+	struct view *v;
+
+	if (vs == NULL)
+		return;
+	v = vs->newest;
+	while (v != NULL) {
+		struct view *older = v->older;
+
+		free_view(vs, v);
+		v = older;
+	}
+	free(vs->seats);
+	free(vs);
+	*vsp = NULL;
+}
+
+uint64_t
+views_publish(struct views *vs, struct view *v)
+{
+	v->older = atomic_load(&vs->newest);
+	v->generation = atomic_load(&vs->generation) + 1;
+	atomic_store_explicit(&vs->newest, v, memory_order_release);
+	atomic_store_explicit(&vs->generation, v->generation,
+	    memory_order_release);
+	return v->generation;
+}
+
+static uint64_t
+oldest_in_use(const struct views *vs)
+{
+	uint64_t oldest = UINT64_MAX;
+
+	for (unsigned i = 0; i < vs->n_workers; i++) {
+		uint64_t g = atomic_load_explicit(&vs->seats[i].generation,
+		    memory_order_acquire);
+
+		oldest = MIN(oldest, g);
+	}
+	return MIN(oldest, atomic_load(&vs->generation));
+}
+
+uint64_t
+views_collect(struct views *vs)
+{
+	uint64_t oldest = oldest_in_use(vs);
+	struct view *v = atomic_load(&vs->newest);
+
+	/* Everything behind the oldest one in use is nobody's. */
+	while (v != NULL && v->generation > oldest)
+		v = v->older;
+	if (v == NULL)
+		return oldest;
+	while (v->older != NULL) {
+		struct view *gone = v->older;
+
+		v->older = gone->older;
+		free_view(vs, gone);
+	}
+	return oldest;
+}
+
+bool
+views_adopted(const struct views *vs, uint64_t generation)
+{
+	for (unsigned i = 0; i < vs->n_workers; i++)
+		if (atomic_load_explicit(&vs->seats[i].generation,
+		        memory_order_acquire) < generation)
+			return false;
+	return true;
+}
+
+const struct view *
+views_newest(const struct views *vs)
+{
+	return atomic_load_explicit(&vs->newest, memory_order_acquire);
+}
+
+bool
+views_has_newer(const struct views *vs, unsigned worker)
+{
+	return atomic_load_explicit(&vs->generation, memory_order_acquire) >
+	    atomic_load_explicit(&vs->seats[worker].generation,
+	        memory_order_relaxed);
+}
+
+const struct view *
+views_adopt(struct views *vs, unsigned worker)
+{
+	struct seat *seat = &vs->seats[worker];
+	const struct view *v = views_newest(vs);
+
+	if (v == NULL)
+		return NULL;
+	seat->view = v;
+	atomic_store_explicit(&seat->generation, v->generation,
+	    memory_order_release);
+	return v;
+}
+
+void
+views_leave(struct views *vs, unsigned worker)
+{
+	vs->seats[worker].view = NULL;
+	atomic_store_explicit(&vs->seats[worker].generation, UINT64_MAX,
+	    memory_order_release);
+}

@@ -1,0 +1,482 @@
+/*
+ * The reading half of lanes: input slabs, the pump, events.
+ */
+#include "wire/lane.h"
+
+#include <assert.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/err.h"
+#include "base/slab.h"
+#include "net/addr.h"
+
+#define BODY_ROOM_MIN 4096 /* less room than that behind a head: new slab */
+
+static void on_conn(struct conn *, unsigned what);
+
+static void
+lane_setup(struct lane *l, struct wire *w, const struct lane_user *user,
+    const struct http_limits *limits, bool responses)
+{
+	memset((char *)l + sizeof(l->conn), 0, sizeof(*l) - sizeof(l->conn));
+	l->wire = w;
+	l->user = user;
+	l->limits = *limits;
+	h1_reader_init(&l->reader, responses);
+}
+
+int
+lane_accept(struct lane *l, struct wire *w, int fd,
+    const struct lane_user *user, const struct http_limits *limits)
+{
+	int rc;
+
+	lane_setup(l, w, user, limits, false);
+	rc = conn_init(&l->conn, w->loop, fd, on_conn);
+	if (rc != E_OK)
+		l->closed = true;
+	return rc;
+}
+
+int
+lane_dial(struct lane *l, struct wire *w, const struct addr *to,
+    const struct lane_user *user, const struct http_limits *limits)
+{
+	int rc;
+
+	lane_setup(l, w, user, limits, true);
+	rc = conn_dial(&l->conn, w->loop, to, on_conn);
+	l->dialing = rc == E_OK;
+	l->closed = rc != E_OK;
+	return rc;
+}
+
+static void
+give_slabs(struct lane *l)
+{
+	if (l->held != NULL && l->held != l->in)
+		slab_give(l->wire->slabs, &l->held);
+	l->held = NULL;
+	slab_give(l->wire->slabs, &l->in);
+	slab_give(l->wire->slabs, &l->out);
+	l->in_base = l->in_off = l->in_len = 0;
+}
+
+void
+lane_close(struct lane *l)
+{
+	if (l->closed)
+		return;
+	l->closed = true;
+	conn_close(&l->conn);
+	give_slabs(l);
+}
+
+void
+lane_reset(struct lane *l)
+{
+	if (l->closed)
+		return;
+	l->closed = true;
+	conn_reset(&l->conn);
+	give_slabs(l);
+}
+
+static void
+tell_broken(struct lane *l, int code, enum http_bad why)
+{
+	if (l->told || l->closed)
+		return;
+	l->told = true;
+	l->user->broken(l, code, why);
+}
+
+static struct str
+unread(const struct lane *l)
+{
+	if (l->in == NULL)
+		return (struct str){ NULL, 0 };
+	return str_from(l->in->data + l->in_off, l->in_len - l->in_off);
+}
+
+/* Gives the input slab back when nothing in it is needed. */
+static void
+settle(struct lane *l)
+{
+	if (l->in == NULL || l->in_len > l->in_off)
+		return;
+	if (l->held == l->in) {
+		l->in_off = l->in_len = l->in_base;
+		return;
+	}
+	slab_give(l->wire->slabs, &l->in);
+	l->in_base = l->in_off = l->in_len = 0;
+}
+
+/* A fresh slab for input; unread bytes move along. */
+static int
+swap_slab(struct lane *l, enum slab_size size)
+{
+	struct slab *fresh = slab_take(l->wire->slabs, size);
+	struct str rest = unread(l);
+
+	if (fresh == NULL)
+		return E_NOMEM;
+	if (rest.len > 0)
+		memcpy(fresh->data, rest.p, rest.len);
+	if (l->in != l->held)
+		slab_give(l->wire->slabs, &l->in);
+	l->in = fresh;
+	l->in_base = l->in_off = 0;
+	l->in_len = (uint32_t)rest.len;
+	return E_OK;
+}
+
+/* Makes room behind the unread bytes. */
+static int
+make_room(struct lane *l)
+{
+	struct str rest = unread(l);
+	size_t room;
+
+	if (l->in == NULL)
+		return swap_slab(l, l->bulk ? SLAB_LARGE : SLAB_SMALL);
+	if (rest.len == 0) {
+		l->in_off = l->in_len = l->in_base;
+		room = l->in->cap - l->in_len;
+		if (l->bulk && l->in->size == SLAB_SMALL)
+			return swap_slab(l, SLAB_LARGE);
+		return room >= BODY_ROOM_MIN ? E_OK
+		                             : swap_slab(l, SLAB_SMALL);
+	}
+	if (l->in->cap > l->in_len)
+		return E_OK;
+	if (l->in_off > l->in_base && l->held != l->in) {
+		memmove(l->in->data, rest.p, rest.len);
+		l->in_off = 0;
+		l->in_len = (uint32_t)rest.len;
+		return E_OK;
+	}
+	if (l->in->size == SLAB_LARGE && rest.len >= l->in->cap)
+		return E_TOOBIG;
+	return swap_slab(l, SLAB_LARGE);
+}
+
+/* Reads once; false when there is nothing (more) to do with input now. */
+static bool
+fill(struct lane *l)
+{
+	size_t room;
+	ssize_t n;
+	int rc = make_room(l);
+
+	if (rc != E_OK) {
+		tell_broken(l, rc == E_TOOBIG ? E_SYNTAX : rc,
+		    rc == E_TOOBIG ? BAD_HEAD_TOO_BIG : BAD_NONE);
+		return false;
+	}
+	room = l->in->cap - l->in_len;
+	n = conn_recv(&l->conn, l->in->data + l->in_len, room);
+	if (n > 0) {
+		l->in_len += (uint32_t)n;
+		l->bulk = (size_t)n == room;
+		return true;
+	}
+	if (n == 0)
+		return true; /* conn.eof: the pump sees it */
+	if (n != E_AGAIN)
+		tell_broken(l, (int)n, BAD_NONE);
+	return false;
+}
+
+static bool
+flush_lent(struct lane *l)
+{
+	if (!l->lent)
+		return true;
+	l->lent = false;
+	if (l->user->batch(l))
+		return !l->closed;
+	if (!l->closed)
+		l->paused = true;
+	return false;
+}
+
+enum step { STEP_MORE, STEP_ON, STEP_STOP };
+
+static enum step
+read_head(struct lane *l)
+{
+	struct str in = unread(l);
+	struct http_head *h = &l->wire->scratch;
+	ssize_t used;
+
+	if (in.len == 0)
+		return STEP_MORE;
+	if (!l->begun) {
+		l->begun = true;
+		l->user->begin(l);
+		if (l->closed)
+			return STEP_STOP;
+	}
+	used = h1_read_head(&l->reader, in, &l->limits,
+	    (enum http_method)l->method, h);
+	if (used == 0)
+		return STEP_MORE;
+	if (used < 0) {
+		tell_broken(l, E_SYNTAX, (enum http_bad)l->reader.bad);
+		return STEP_STOP;
+	}
+	l->in_off += (uint32_t)used;
+	l->end_due = true;
+	l->lent = true;
+	l->user->head(l, h);
+	return STEP_ON;
+}
+
+static enum step
+read_body(struct lane *l)
+{
+	struct str in = unread(l), data;
+	size_t used = 0;
+	enum h1_body_event ev;
+
+	if (in.len == 0)
+		return STEP_MORE;
+	ev = h1_read_body(&l->reader, in, &l->limits, &used, &data,
+	    &l->wire->scratch);
+	l->in_off += (uint32_t)used;
+	switch (ev) {
+	case H1_MORE:
+		return STEP_MORE;
+	case H1_DATA:
+		l->lent = true;
+		if (l->user->data(l, data))
+			return STEP_ON;
+		return flush_lent(l) ? STEP_ON : STEP_STOP;
+	case H1_TRAILED:
+		l->lent = true;
+		l->user->trailers(l, &l->wire->scratch);
+		return STEP_ON;
+	case H1_END:
+		return STEP_ON;
+	case H1_BAD:
+		break;
+	}
+	tell_broken(l, E_SYNTAX, (enum http_bad)l->reader.bad);
+	return STEP_STOP;
+}
+
+static enum step
+read_raw(struct lane *l)
+{
+	struct str in = unread(l);
+
+	if (in.len == 0)
+		return STEP_MORE;
+	l->in_off = l->in_len;
+	if (l->deaf)
+		return STEP_ON;
+	l->lent = true;
+	(void)l->user->data(l, in);
+	return flush_lent(l) ? STEP_ON : STEP_STOP;
+}
+
+/* Does the next thing with the bytes at hand. */
+static enum step
+step(struct lane *l)
+{
+	if (l->raw || l->deaf)
+		return read_raw(l);
+	switch ((enum h1_phase)l->reader.phase) {
+	case H1_HEAD:
+		return read_head(l);
+	case H1_BODY:
+	case H1_TRAILERS:
+		return read_body(l);
+	case H1_DONE:
+		break;
+	}
+	if (!l->end_due)
+		return STEP_STOP; /* until lane_next() */
+	l->end_due = false;
+	l->user->end(l);
+	return STEP_ON;
+}
+
+/* The peer's FIN, everything before it read. */
+static void
+at_eof(struct lane *l)
+{
+	bool whole = l->raw || l->deaf ||
+	    (!l->begun && l->reader.phase == H1_HEAD) ||
+	    (l->reader.phase != H1_HEAD && h1_read_eof(&l->reader));
+
+	if (l->told)
+		return;
+	if (whole && l->end_due && !l->raw) {
+		l->end_due = false;
+		l->user->end(l); /* a body that ends with the connection */
+		if (l->closed || l->told)
+			return;
+	}
+	l->told = true;
+	if (whole)
+		l->user->eof(l);
+	else
+		l->user->broken(l, E_EOF, BAD_CUT);
+}
+
+static void
+pump(struct lane *l)
+{
+	if (l->in_pump)
+		return; /* the outer one goes on */
+	l->in_pump = true;
+	while (!l->closed && !l->paused) {
+		enum step s = step(l);
+
+		if (s == STEP_ON)
+			continue;
+		if (s == STEP_STOP || !flush_lent(l))
+			break;
+		if (l->conn.eof) {
+			at_eof(l);
+			break;
+		}
+		if (!l->conn.maybe_input || !fill(l))
+			break;
+	}
+	l->in_pump = false;
+	if (!l->closed && !l->paused && !l->lent)
+		settle(l);
+}
+
+/*
+ * Bytes or an end have come while we do not read: is the client still there?
+ * An instance is not asked: what it sent before a reset can still be read.
+ */
+static void
+look_for_reset(struct lane *l)
+{
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	if (l->reader.is_response)
+		return;
+	if (getsockopt(l->conn.fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
+		error = EIO;
+	if (error == 0)
+		return;
+	l->conn.failed = true;
+	tell_broken(l, E_RESET, BAD_NONE);
+}
+
+static void
+on_writable(struct lane *l)
+{
+	int rc = lane_flush(l);
+
+	if (rc != E_OK)
+		tell_broken(l, rc, BAD_NONE);
+	else if (l->out == NULL)
+		l->user->drained(l);
+}
+
+static void
+on_dialled(struct lane *l)
+{
+	int rc = conn_connected(&l->conn);
+
+	if (rc == E_AGAIN)
+		return;
+	l->dialing = false;
+	l->user->connected(l, rc);
+}
+
+static void
+on_conn(struct conn *c, unsigned what)
+{
+	struct lane *l = CONTAINER_OF(c, struct lane, conn);
+
+	if (l->dialing) {
+		on_dialled(l);
+		return;
+	}
+	if (l->out != NULL && !c->no_room)
+		on_writable(l);
+	if (l->closed || !(what & (WATCH_READ | WATCH_CLOSED)))
+		return;
+	if (l->paused || (l->reader.phase == H1_DONE && !l->raw && !l->deaf))
+		look_for_reset(l);
+	else
+		pump(l);
+}
+
+void
+lane_hold_head(struct lane *l)
+{
+	l->held = l->in;
+	l->in_base = l->in_off;
+}
+
+void
+lane_release_head(struct lane *l)
+{
+	if (l->held != l->in)
+		slab_give(l->wire->slabs, &l->held);
+	l->held = NULL;
+	l->in_base = 0;
+}
+
+void
+lane_next(struct lane *l)
+{
+	if (l->closed)
+		return;
+	lane_release_head(l);
+	l->begun = l->end_due = l->lent = l->paused = false;
+	h1_read_next(&l->reader);
+	settle(l);
+	if (l->in != NULL || l->conn.maybe_input || l->conn.eof)
+		pump(l);
+}
+
+void
+lane_pause(struct lane *l)
+{
+	l->paused = true;
+}
+
+void
+lane_resume(struct lane *l)
+{
+	if (l->closed || !l->paused)
+		return;
+	l->paused = false;
+	pump(l);
+}
+
+void
+lane_go_raw(struct lane *l)
+{
+	l->raw = true;
+	l->bulk = false;
+}
+
+void
+lane_go_deaf(struct lane *l)
+{
+	l->deaf = true;
+	l->paused = false;
+	l->in_off = l->in_len;
+	pump(l);
+}
+
+bool
+lane_is_idle(const struct lane *l)
+{
+	return !l->closed && l->reader.phase == H1_HEAD && !l->begun &&
+	    l->out == NULL && !lane_has_unread(l);
+}

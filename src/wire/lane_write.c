@@ -1,0 +1,193 @@
+/*
+ * The writing half of lanes.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/slab.h"
+#include "http/h1_write.h"
+#include "wire/lane.h"
+#include "wire/queue.h"
+
+static int
+need_queue(struct lane *l, enum slab_size size)
+{
+	if (l->out != NULL)
+		return E_OK;
+	l->out = slab_take(l->wire->slabs, size);
+	if (l->out == NULL)
+		return E_NOMEM;
+	queue_init(l->out);
+	return E_OK;
+}
+
+/* Own bytes that must fit: the caller has asked lane_is_full() before. */
+static int
+put(struct lane *l, struct str s)
+{
+	int rc = need_queue(l, SLAB_SMALL);
+
+	if (rc != E_OK)
+		return rc;
+	if (queue_room(l->out) < s.len)
+		return E_TOOBIG;
+	memcpy(queue_end(l->out), s.p, s.len);
+	queue_commit(l->out, s.len);
+	return E_OK;
+}
+
+/* Moves what is queued into a large slab; nothing of it may be own bytes but
+ * what is copied along. */
+static int
+grow(struct lane *l)
+{
+	struct slab *big;
+	struct queue *from, *to;
+	ptrdiff_t shift;
+
+	if (l->out->size == SLAB_LARGE)
+		return E_TOOBIG;
+	big = slab_take(l->wire->slabs, SLAB_LARGE);
+	if (big == NULL)
+		return E_NOMEM;
+	from = queue_of(l->out);
+	memcpy(big->data, l->out->data, from->used);
+	to = queue_of(big);
+	shift = big->data - l->out->data;
+	for (unsigned i = to->first; i < to->n; i++) {
+		char *p = to->run[i].iov_base;
+
+		if (p >= l->out->data && p < l->out->data + from->used)
+			to->run[i].iov_base = p + shift;
+	}
+	slab_give(l->wire->slabs, &l->out);
+	l->out = big;
+	return E_OK;
+}
+
+int
+lane_send_head(struct lane *l, const struct http_head *h,
+    enum http_framing framing, unsigned flags)
+{
+	ssize_t n;
+	int rc = need_queue(l, SLAB_SMALL);
+
+	if (rc != E_OK)
+		return rc;
+	if (framing == FRAMING_CHUNKED)
+		flags |= H1W_CHUNKED;
+	n = h1_write_head(h, flags, queue_end(l->out), queue_room(l->out));
+	if (n == E_TOOBIG) {
+		rc = grow(l);
+		if (rc != E_OK)
+			return rc;
+		n = h1_write_head(h, flags, queue_end(l->out),
+		    queue_room(l->out));
+	}
+	if (n < 0)
+		return (int)n;
+	queue_commit(l->out, (size_t)n);
+	l->out_framing = (uint8_t)framing;
+	l->chunk_open = false;
+	return E_OK;
+}
+
+int
+lane_send_data(struct lane *l, struct str bytes)
+{
+	int rc;
+
+	if (bytes.len == 0 || (l->out_framing == FRAMING_NONE && !l->raw))
+		return E_OK;
+	rc = need_queue(l, SLAB_SMALL);
+	if (rc != E_OK)
+		return rc;
+	if (l->out_framing == FRAMING_CHUNKED && !l->raw) {
+		char *p = queue_end(l->out);
+		size_t n = 0;
+
+		assert(queue_room(l->out) > H1_CHUNK_HEAD_MAX + 2);
+		if (l->chunk_open) {
+			memcpy(p, H1_CHUNK_TAIL, 2);
+			n = 2;
+		}
+		n += h1_write_chunk_head(bytes.len, p + n);
+		queue_commit(l->out, n);
+		l->chunk_open = true;
+	}
+	queue_lend(l->out, bytes);
+	return E_OK;
+}
+
+int
+lane_send_copy(struct lane *l, struct str bytes)
+{
+	int rc;
+
+	if (bytes.len == 0)
+		return E_OK;
+	rc = put(l, bytes);
+	if (rc == E_TOOBIG && grow(l) == E_OK)
+		rc = put(l, bytes);
+	return rc;
+}
+
+int
+lane_send_end(struct lane *l, const struct http_head *trailers)
+{
+	ssize_t n;
+	int rc;
+
+	if (l->out_framing != FRAMING_CHUNKED || l->raw)
+		return E_OK;
+	if (l->chunk_open) {
+		rc = put(l, STR(H1_CHUNK_TAIL));
+		if (rc != E_OK)
+			return rc;
+		l->chunk_open = false;
+	}
+	if (trailers == NULL || trailers->n == 0)
+		return put(l, STR(H1_LAST_CHUNK));
+	rc = need_queue(l, SLAB_SMALL);
+	if (rc != E_OK)
+		return rc;
+	n = h1_write_trailers(trailers, queue_end(l->out),
+	    queue_room(l->out));
+	if (n == E_TOOBIG && grow(l) == E_OK)
+		n = h1_write_trailers(trailers, queue_end(l->out),
+		    queue_room(l->out));
+	if (n < 0)
+		return (int)n;
+	queue_commit(l->out, (size_t)n);
+	return E_OK;
+}
+
+bool
+lane_is_full(const struct lane *l)
+{
+	return l->out != NULL && queue_is_full(l->out);
+}
+
+int
+lane_flush(struct lane *l)
+{
+	struct queue *q;
+	ssize_t n;
+
+	if (l->out == NULL || l->conn.no_room || l->conn.connecting)
+		return l->conn.failed ? E_RESET : E_OK;
+	if (l->closed)
+		return E_RESET;
+	q = queue_of(l->out);
+	if (q->n > q->first) {
+		n = conn_sendv(&l->conn, q->run + q->first, q->n - q->first);
+		if (n < 0)
+			return (int)n;
+		l->sent += (uint64_t)n;
+		if (!queue_sent(l->out, (size_t)n))
+			return E_OK;
+	}
+	slab_give(l->wire->slabs, &l->out);
+	return E_OK;
+}

@@ -1,0 +1,192 @@
+"""peers - the proxies of the benchmark: how each is configured and started.
+
+All do the same job: HTTP mode, keep-alive on both sides, the client's address
+and scheme handed on, no access log, one thread or worker.
+"""
+import http.client
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+# pool-*-fd-ratio: by default idle server connections are given up once a
+# quarter of the descriptors is in use, which 5,000 clients would reach.
+HAPROXY = """\
+global
+  maxconn 9000
+  nbthread 1
+  tune.pool-low-fd-ratio 100
+  tune.pool-high-fd-ratio 100
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+  timeout http-keep-alive 60s
+  http-reuse always
+  option forwardfor
+frontend web
+  bind 127.0.0.1:{port} backlog 4096
+  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Host %[req.hdr(host)]
+  default_backend origin
+backend origin
+  server o1 127.0.0.1:{origin}
+"""
+
+# keepalive_requests: the default of 1,000 would close connections in the
+# middle of a run; temporary files off: 64 MiB would go through the disk.
+NGINX = """\
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile 20000;
+error_log {dir}/error.log;
+pid {dir}/nginx.pid;
+events {{ worker_connections 16384; }}
+http {{
+  access_log off;
+  keepalive_requests 100000000;
+  keepalive_timeout 60s;
+  client_max_body_size 0;
+  client_body_temp_path {dir}/body;
+  proxy_temp_path {dir}/proxy;
+  fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
+  upstream origin {{
+    server 127.0.0.1:{origin};
+    keepalive 8192;
+    keepalive_requests 100000000;
+  }}
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    location / {{
+      proxy_pass http://origin;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $host;
+      proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_set_header X-Forwarded-Host $http_host;
+      proxy_request_buffering off;
+      proxy_max_temp_file_size 0;
+    }}
+  }}
+}}
+"""
+
+SEGUED = """\
+workers: 1
+state_dir: {dir}/state
+access_log: off
+admin: {{ socket: {dir}/admin.sock }}
+listeners:
+  - name: web
+    address: 127.0.0.1:{port}
+    backlog: 4096
+services:
+  - name: bench
+    match: [ {{ host: "*", path: / }} ]
+    sticky: {{ scope: none }}
+    limits: {{ body: 1GiB }}
+    pools:
+      - name: v1
+        share: 100%
+        instances: [ 127.0.0.1:{origin} ]
+        probe: {{ path: /, interval: 2s, fast_interval: 100ms, rise: 1, hold: 0s }}
+        keepalive: {{ idle: 30s, max_idle: 8192 }}
+"""
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+
+
+def relay_command(env, scenario):
+    pin = ["--pin"] if scenario.big else []
+    return [env.relay, f"127.0.0.1:{env.port}", f"127.0.0.1:{env.origin_port}",
+            *pin]
+
+
+def haproxy_command(env, _scenario):
+    path = f"{env.dir}/haproxy.cfg"
+    write(path, HAPROXY.format(port=env.port, origin=env.origin_port))
+    return [env.haproxy, "-db", "-f", path]
+
+
+def nginx_command(env, _scenario):
+    path = f"{env.dir}/nginx.conf"
+    write(path, NGINX.format(port=env.port, origin=env.origin_port,
+                             dir=env.dir))
+    return [env.nginx, "-c", path, "-p", env.dir]
+
+
+def segued_command(env, _scenario):
+    path = f"{env.dir}/segue.yaml"
+    shutil.rmtree(f"{env.dir}/state", ignore_errors=True)
+    os.mkdir(f"{env.dir}/state")
+    write(path, SEGUED.format(port=env.port, origin=env.origin_port,
+                              dir=env.dir))
+    return [env.segued, "-c", path]
+
+
+# name: how to start it; the first is the floor, the last is ours
+PEERS = {
+    "relay": relay_command,
+    "haproxy": haproxy_command,
+    "nginx": nginx_command,
+    "segued": segued_command,
+}
+
+
+def wait_for_answer(port, process, seconds=15.0):
+    """Until the proxy answers 200 on /; None, or what went wrong."""
+    end = time.monotonic() + seconds
+    why = "no answer"
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            return f"ended at once with {process.returncode}"
+        try:
+            c = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+            c.request("GET", "/")
+            status = c.getresponse().status
+            c.close()
+            if status == 200:
+                return None
+            why = f"answers {status}"
+        except (OSError, http.client.HTTPException) as e:
+            why = str(e)
+        time.sleep(0.05)
+    return why
+
+
+class Running:
+    """One started proxy; a context manager that stops it."""
+
+    def __init__(self, env, name, scenario):
+        self.name = name
+        self.log = open(f"{env.dir}/{name}.log", "ab")
+        self.process = subprocess.Popen(
+            env.on_core(1) + PEERS[name](env, scenario),
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        why = wait_for_answer(env.port, self.process)
+        if why is not None:
+            self.stop()
+            raise RuntimeError(f"{name}: {why}; see {self.log.name}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        fast = signal.SIGINT if self.name == "segued" else signal.SIGTERM
+        if self.process.poll() is None:
+            self.process.send_signal(fast)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.log.close()

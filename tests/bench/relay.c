@@ -1,0 +1,266 @@
+/*
+ * relay - the floor of the benchmark: what a proxy costs that understands
+ * nothing.
+ *
+ *     bench-relay LISTEN ORIGIN [--pin]
+ *
+ * One thread, one epoll, edge-triggered, every descriptor registered once.
+ * A request is whatever one recv gives: it goes to an upstream connection from
+ * a list of idle ones (newest first), the answer goes back, and the upstream
+ * returns to the list.  With --pin it stays with its client instead, for
+ * bodies larger than one recv, and bytes are pumped with back-pressure.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/bench/sock.h"
+
+#define BUF_BYTES 65536
+#define EVENTS 512
+
+/* One socket; a client and its upstream are each other's peer. */
+struct link {
+	int fd; /* -1: closed, waiting to be freed after the turn */
+	bool is_client;
+	bool is_idle;       /* an upstream on the idle list */
+	bool has_more;      /* stopped reading since the peer is stuffed */
+	struct link *peer;  /* borrowed, NULL when alone */
+	char *rest;         /* owned: bytes the kernel would not take */
+	size_t off, len;    /* of rest */
+	struct link *prev, *next; /* idle list, or dead list by next */
+};
+
+static struct sockaddr_in origin;
+static struct link *idle, *dead;
+static char shared[BUF_BYTES];
+static bool pinned;
+static int epfd;
+
+static struct link *
+link_new(int fd, bool is_client)
+{
+	struct link *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		sock_die("calloc");
+	l->fd = fd;
+	l->is_client = is_client;
+	sock_watch(epfd, fd, l);
+	return l;
+}
+
+static void
+idle_add(struct link *up)
+{
+	up->is_idle = true;
+	up->prev = NULL;
+	up->next = idle;
+	if (idle != NULL)
+		idle->prev = up;
+	idle = up;
+}
+
+static void
+idle_remove(struct link *up)
+{
+	if (up->prev != NULL)
+		up->prev->next = up->next;
+	else
+		idle = up->next;
+	if (up->next != NULL)
+		up->next->prev = up->prev;
+	up->prev = up->next = NULL;
+	up->is_idle = false;
+}
+
+static void
+link_close(struct link *l)
+{
+	struct link *peer = l->peer;
+
+	if (l->fd == -1)
+		return;
+	if (l->is_idle)
+		idle_remove(l);
+	close(l->fd);
+	l->fd = -1;
+	free(l->rest);
+	l->rest = NULL;
+	l->next = dead;
+	dead = l;
+	l->peer = NULL;
+	if (peer != NULL) {
+		peer->peer = NULL;
+		link_close(peer); /* half an exchange is of no use */
+	}
+}
+
+static struct link *
+upstream_get(void)
+{
+	struct link *up = idle;
+	int fd;
+
+	if (up != NULL) {
+		idle_remove(up);
+		return up;
+	}
+	fd = sock_connect(&origin, NULL);
+	if (fd == -1)
+		sock_die("connect to the origin");
+	return link_new(fd, false);
+}
+
+/* Sends p[n] to l; what does not fit is kept.  False when l is broken. */
+static bool
+link_send(struct link *l, const char *p, size_t n)
+{
+	ssize_t done = send(l->fd, p, n, MSG_NOSIGNAL);
+
+	if (done == -1) {
+		if (errno != EAGAIN)
+			return false;
+		done = 0;
+	}
+	if ((size_t)done == n)
+		return true;
+	l->rest = malloc(n - (size_t)done);
+	if (l->rest == NULL)
+		sock_die("malloc");
+	l->off = 0;
+	l->len = n - (size_t)done;
+	memcpy(l->rest, p + done, l->len);
+	return true;
+}
+
+/*
+ * Moves what l has to its peer until l is dry or the peer is stuffed.  A
+ * short recv means dry, unless the end of the stream is known to follow.
+ */
+static void
+pump(struct link *l, bool to_end)
+{
+	ssize_t n;
+
+	for (;;) {
+		if (l->peer != NULL && l->peer->rest != NULL) {
+			l->has_more = true;
+			return;
+		}
+		n = recv(l->fd, shared, sizeof(shared), 0);
+		if (n == -1 && errno == EAGAIN)
+			return;
+		if (n <= 0) {
+			link_close(l);
+			return;
+		}
+		if (l->peer == NULL) {
+			if (!l->is_client) {
+				link_close(l); /* bytes nobody asked for */
+				return;
+			}
+			l->peer = upstream_get();
+			l->peer->peer = l;
+		}
+		if (!link_send(l->peer, shared, (size_t)n)) {
+			link_close(l);
+			return;
+		}
+		if ((size_t)n == sizeof(shared) || to_end)
+			continue;
+		if (!l->is_client && !pinned && l->peer->rest == NULL) {
+			l->peer->peer = NULL;
+			l->peer = NULL;
+			idle_add(l);
+		}
+		return;
+	}
+}
+
+static void
+flush_rest(struct link *l)
+{
+	ssize_t n = send(l->fd, l->rest + l->off, l->len, MSG_NOSIGNAL);
+
+	if (n == -1) {
+		if (errno != EAGAIN)
+			link_close(l);
+		return;
+	}
+	l->off += (size_t)n;
+	l->len -= (size_t)n;
+	if (l->len > 0)
+		return;
+	free(l->rest);
+	l->rest = NULL;
+	if (l->peer != NULL && l->peer->has_more) {
+		l->peer->has_more = false;
+		pump(l->peer, false);
+	}
+}
+
+static void
+accept_all(int listener)
+{
+	int fd;
+
+	while ((fd = sock_accept(listener)) != -1)
+		(void)link_new(fd, true);
+}
+
+static void
+turn(int listener)
+{
+	struct epoll_event ev[EVENTS];
+	int n = epoll_wait(epfd, ev, EVENTS, -1);
+
+	for (int i = 0; i < n; i++) {
+		struct link *l = ev[i].data.ptr;
+
+		if (l == NULL) {
+			accept_all(listener);
+			continue;
+		}
+		if (l->fd != -1 && (ev[i].events & EPOLLOUT) != 0 &&
+		    l->rest != NULL)
+			flush_rest(l);
+		if (l->fd != -1 && (ev[i].events & ~(unsigned)EPOLLOUT) != 0)
+			pump(l, (ev[i].events & EPOLLRDHUP) != 0);
+	}
+	while (dead != NULL) {
+		struct link *l = dead;
+
+		dead = l->next;
+		free(l);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct sockaddr_in at;
+	int listener;
+
+	if (argc < 3 || argc > 4 ||
+	    (argc == 4 && strcmp(argv[3], "--pin") != 0)) {
+		fprintf(stderr, "usage: bench-relay LISTEN ORIGIN [--pin]\n");
+		return 2;
+	}
+	pinned = argc == 4;
+	sock_many_files();
+	sock_addr(argv[1], &at);
+	sock_addr(argv[2], &origin);
+	epfd = epoll_create1(EPOLL_CLOEXEC);
+	if (epfd == -1)
+		sock_die("epoll_create1");
+	listener = sock_listen(&at);
+	sock_watch(epfd, listener, NULL);
+	for (;;)
+		turn(listener);
+}

@@ -1,0 +1,422 @@
+/*
+ * Dump and comparison: any configuration, made at random by the rows of the
+ * schema, comes back equal from its own dump.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/schema.h"
+#include "config/value.h"
+#include "config/yaml.h"
+#include "try.h"
+
+/* ---- chance, the same in every run ---- */
+
+static uint64_t dice;
+
+static unsigned
+roll(unsigned below)
+{
+	dice ^= dice << 13; /* xorshift64, Marsaglia 2003 */
+	dice ^= dice >> 7;
+	dice ^= dice << 17;
+	return (unsigned)(dice >> 11) % below;
+}
+
+static unsigned serial; /* so that names and addresses differ */
+
+/* ---- a value of each kind ---- */
+
+static void
+add_number(const struct key *k, struct buf *out)
+{
+	uint64_t span = k->max - k->min, n;
+
+	switch (roll(4)) {
+	case 0:
+		n = k->min;
+		break;
+	case 1:
+		n = k->max;
+		break;
+	default: /* any magnitude */
+		n = (uint64_t)roll(1U << 31) << 31 | roll(1U << 31);
+		n = k->min + (span == 0 ? 0 : (n >> roll(62)) % span);
+		break;
+	}
+	value_show_number(k, n, out);
+}
+
+static void
+add_wild_text(struct buf *out)
+{
+	static const char *const parts[] = { "a", "Z", "0", " ", "\t", "\n",
+		"\"", "\\", "'", "#", ": ", "- ", "[", "{", "&", "*", "!", "%",
+		"@", "`", "|", ">", "\x01", "\x7f", "\xc3\xa4", "\xc2\x85",
+		"\xe2\x80\xa8", "\xef\xbb\xbf", "\xf0\x9f\x8e\xb5", "null",
+		"~", "on" };
+	struct buf text = BUF_INIT;
+
+	for (unsigned n = roll(8); n > 0; n--)
+		buf_add_cstr(&text, parts[roll(ARRAY_LEN(parts))]);
+	yaml_add_quoted(out, buf_str(&text));
+	buf_free(&text);
+}
+
+static void
+add_scalar(const struct key *k, struct buf *out)
+{
+	static const char *const share_keys[] = { "source", "request",
+		"\"header:X-Id\"", "\"cookie:sid\"" };
+	static const char *const hosts[] = { "a", "\"A.example.org:80\"",
+		"\"[::1]:80\"", "\"127.0.0.1\"" };
+	static const char *const networks[] = { "10.0.0.0/8", "\"fd00::/8\"",
+		"192.0.2.1", "\"::/0\"" };
+	size_t n = 0;
+
+	if (value_is_number(k) && k->kind != K_SHARE) {
+		add_number(k, out);
+		return;
+	}
+	switch (k->kind) {
+	case K_TEXT:
+		add_wild_text(out);
+		break;
+	case K_WORD:
+		buf_printf(out, "\"word{%u}\"", roll(100));
+		break;
+	case K_NAME:
+	case K_LABEL:
+		buf_printf(out, "N%u.a_b-c", ++serial);
+		break;
+	case K_FILE:
+		buf_printf(out, "\"/tmp/a: b #%u\"", ++serial);
+		break;
+	case K_TARGET:
+		buf_printf(out, "\"/a?b=%u&c=[]{}\"", roll(100));
+		break;
+	case K_PREFIX:
+		buf_printf(out, "/a/b.%u%s", ++serial,
+		    roll(2) == 0 ? "" : "/");
+		break;
+	case K_HOST:
+		buf_add_cstr(out, hosts[roll(ARRAY_LEN(hosts))]);
+		break;
+	case K_PATTERN:
+		buf_printf(out, "\"%sH%u.example.org\"",
+		    roll(2) == 0 ? "" : "*.", ++serial);
+		break;
+	case K_TOKEN:
+		buf_printf(out, "\"!#$%%&'*+-.^_`|~%u\"", roll(100));
+		break;
+	case K_SHARE_KEY:
+		buf_add_cstr(out, share_keys[roll(ARRAY_LEN(share_keys))]);
+		break;
+	case K_CIDR:
+		buf_add_cstr(out, networks[roll(ARRAY_LEN(networks))]);
+		break;
+	case K_ENUM:
+		while (k->names[n] != NULL)
+			n++;
+		buf_add_cstr(out, k->names[roll((unsigned)n)]);
+		break;
+	case K_ADDR:
+		serial++;
+		if (roll(2) == 0)
+			buf_printf(out, "\"[2001:db8::%x]:%u\"", serial,
+			    serial % 65535 + 1);
+		else
+			buf_printf(out, "\"Host-%u:%u\"", serial,
+			    serial % 65535 + 1);
+		break;
+	default:
+		cr_assert_fail("no value for %s", k->name);
+	}
+}
+
+/* ---- maps and lists ---- */
+
+static void add_map(const struct key *, struct buf *);
+
+static void
+add_items(const struct key *k, struct buf *out)
+{
+	buf_add_cstr(out, "[");
+	for (unsigned n = (unsigned)k->min + roll(3); n > 0; n--) {
+		add_scalar(k->sub, out);
+		buf_add_cstr(out, n > 1 ? ", " : "");
+	}
+	buf_add_cstr(out, "]");
+}
+
+static void
+add_fields(struct buf *out)
+{
+	buf_add_cstr(out, "{");
+	for (unsigned n = roll(3); n > 0; n--) {
+		buf_printf(out, "\"X!%u\": ", ++serial);
+		buf_printf(out, "\"a\\t: b %u\"%s", roll(10),
+		    n > 1 ? ", " : "");
+	}
+	buf_add_cstr(out, "}");
+}
+
+static void
+add_list(const struct key *k, struct buf *out)
+{
+	unsigned n = 1 + roll(3);
+
+	buf_add_cstr(out, "[");
+	for (; n > 0; n--) {
+		add_map(k->sub, out);
+		buf_add_cstr(out, n > 1 ? ", " : "");
+	}
+	buf_add_cstr(out, "]");
+}
+
+/* Keys that only some others allow are left out. */
+static bool
+is_wanted(const struct key *k)
+{
+	if (k->kind == K_SHARE)
+		return false;
+	if ((k->flags & KEY_REQUIRED) != 0 || k->kind == K_LIST ||
+	    k->kind == K_PREFIX) /* or rules would be alike */
+		return true;
+	if (strcmp(k->name, "field") == 0 || strcmp(k->name, "value") == 0)
+		return true; /* both or none */
+	return roll(2) == 0;
+}
+
+static void
+add_map(const struct key *keys, struct buf *out)
+{
+	const char *comma = "";
+
+	buf_add_cstr(out, "{");
+	for (const struct key *k = keys; k->name != NULL; k++) {
+		if (!is_wanted(k))
+			continue;
+		buf_printf(out, "%s%s: ", comma, k->name);
+		comma = ", ";
+		if ((k->flags & KEY_OFF) != 0 && roll(3) == 0)
+			buf_add_cstr(out, "off");
+		else if (k->kind == K_MAP)
+			add_map(k->sub, out);
+		else if (k->kind == K_LIST)
+			add_list(k, out);
+		else if (k->kind == K_ITEMS)
+			add_items(k, out);
+		else if (k->kind == K_FIELDS)
+			add_fields(out);
+		else
+			add_scalar(k, out);
+	}
+	buf_add_cstr(out, "}");
+}
+
+Test(dump, anything_comes_back, .timeout = 120)
+{
+	dice = UINT64_C(0x9e3779b97f4a7c15);
+	for (int round = 0; round < 400; round++) {
+		struct buf yaml = BUF_INIT, said;
+		struct cfg *c;
+
+		serial = 0;
+		add_map(cfg_schema, &yaml);
+		(void)try_text(buf_str(&yaml), &c, &said);
+		cr_assert_not_null(c, "round %d: %s\n%s", round, said.p,
+		    yaml.p);
+		try_round_trip(c, yaml.p);
+		try_free(&c, &said);
+		buf_free(&yaml);
+	}
+}
+
+/* How many settings changed; those of a log may be switched off. */
+static unsigned
+count_changes(const struct buf *b)
+{
+	struct str rest = buf_str(b);
+	unsigned n = 0;
+
+	while (rest.len > 0)
+		n += !str_starts(str_split(&rest, '\n'), STR("access_log"));
+	return n;
+}
+
+/* Two at random differ, each way, in the same places. */
+Test(dump, comparison_is_symmetric, .timeout = 120)
+{
+	dice = 42;
+	for (int round = 0; round < 50; round++) {
+		struct cfg *c[2];
+		struct buf diff[2][2];
+
+		for (int i = 0; i < 2; i++) {
+			struct buf yaml = BUF_INIT, said;
+
+			serial = 0;
+			add_map(cfg_schema, &yaml);
+			(void)try_text(buf_str(&yaml), &c[i], &said);
+			cr_assert_not_null(c[i], "%s", said.p);
+			buf_free(&said);
+			buf_free(&yaml);
+			diff[i][0] = diff[i][1] = BUF_INIT;
+		}
+		cfg_diff(c[0], c[1], &diff[0][0], &diff[0][1]);
+		cfg_diff(c[1], c[0], &diff[1][0], &diff[1][1]);
+		cr_expect_gt(count_changes(&diff[0][0]), 0);
+		for (int i = 0; i < 2; i++)
+			cr_expect_eq(count_changes(&diff[0][i]),
+			    count_changes(&diff[1][i]));
+		for (int i = 0; i < 4; i++)
+			buf_free(&diff[i / 2][i % 2]);
+		cfg_unref(&c[0]);
+		cfg_unref(&c[1]);
+	}
+}
+
+/* ---- the form ---- */
+
+Test(dump, form)
+{
+	static const char want[] =
+	    "listeners:\n"
+	    "  - name: web\n"
+	    "    address: \"0.0.0.0:8080\"\n"
+	    "    backlog: 1024\n"
+	    "    max_connections: 0\n"
+	    "    timeouts:\n"
+	    "      head: 10s\n"
+	    "      idle: 1m15s\n"
+	    "      body: 30s\n"
+	    "      write: 30s\n"
+	    "    limits:\n"
+	    "      head: 64KiB\n"
+	    "      field: 32KiB\n"
+	    "      target: 16KiB\n"
+	    "      fields: 100\n"
+	    "    trusted_proxies: [ \"10.0.0.0/8\" ]\n"
+	    "services:\n"
+	    "  - name: sso\n"
+	    "    match:\n"
+	    "      - host: sso.example.org\n"
+	    "        path: /\n";
+	struct cfg *c = try_good("access_log: off\nlisteners:\n- name: web\n"
+	    "  address: \":8080\"\n  trusted_proxies: 10.0.0.0/8\nservices:\n"
+	    "- name: sso\n  match: SSO.example.org\n  pools:\n  - name: v1\n"
+	    "    instances: a:1\n", "form");
+	struct buf out = BUF_INIT;
+	const char *at;
+
+	cfg_dump(c, &out);
+	cr_expect_eq(strstr(out.p, "workers: auto\nstate_dir: "), out.p,
+	    "what is absent is left out");
+	cr_expect_not_null(strstr(out.p, "\naccess_log: off\n"));
+	at = strstr(out.p, "listeners:\n");
+	cr_assert_not_null(at);
+	cr_expect_eq(strncmp(at, want, sizeof(want) - 1), 0, "%s", at);
+	cr_expect_not_null(strstr(out.p, "        share: 100%\n"));
+	cr_expect_null(strstr(out.p, "\n\n"));
+	buf_free(&out);
+	cfg_unref(&c);
+}
+
+/* ---- what counts as a change ---- */
+
+#define TWO_POOLS(a, b)                                                        \
+	LISTEN "services: [ { name: s, pools: [ " a ", " b " ] } ]\n"
+#define V1 "{ name: v1, share: 100%, instances: [ { name: i, address: a:1 } ] }"
+#define V2 "{ name: v2, share: 0%, instances: b:1 }"
+
+static const struct {
+	const char *why, *from, *to, *live, *restart;
+} changes[] = {
+	{ "nothing", LISTEN SERVE, LISTEN SERVE, "", "" },
+	{ "another spelling", LISTEN SERVE "stop: { deadline: 1m }",
+	    "listeners: [ { address: \"0.0.0.0:1\" } ]\n" SERVE, "", "" },
+	{ "another order", TWO_POOLS(V1, V2), TWO_POOLS(V2, V1), "", "" },
+	{ "a new service with all that is in it",
+	    LISTEN "services: [ { name: a, match: a, pools: [ " V1 " ] } ]\n",
+	    LISTEN "services: [ { name: b, match: b, pools: [ " V1 " ] }, "
+	           "{ name: a, match: a, pools: [ " V1 " ] } ]\n",
+	    "services[b]: none -> present\n", "" },
+	{ "an instance that moved to another pool",
+	    TWO_POOLS("{ name: v1, instances: [ a:1, c:1 ] }",
+	        "{ name: v2, instances: b:1 }"),
+	    TWO_POOLS("{ name: v1, instances: [ a:1 ] }",
+	        "{ name: v2, instances: [ b:1, c:1 ] }"),
+	    "services[s].pools[v1].instances[c:1]: present -> gone\n"
+	    "services[s].pools[v2].instances[c:1]: none -> present\n", "" },
+	{ "live and restart together",
+	    LISTEN SERVE, "listeners: [ { address: \":1\", backlog: 5, "
+	    "timeouts: { idle: 1s } } ]\n" SERVE,
+	    "listeners[0.0.0.0:1].timeouts.idle: 1m15s -> 1s\n",
+	    "listeners[0.0.0.0:1].backlog: 1024 -> 5\n" },
+	{ "a log that is switched off", LISTEN SERVE "access_log: { file: /a }",
+	    LISTEN SERVE "access_log: off", "access_log: on -> off\n", "" },
+	{ "a log that is switched on", LISTEN SERVE "access_log: off",
+	    LISTEN SERVE "access_log: { file: /a }",
+	    "access_log: off -> on\n", "access_log.file: none -> /a\n" },
+};
+
+Test(diff, changes)
+{
+	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+		struct cfg *from, *to;
+		struct buf live = BUF_INIT, restart = BUF_INIT, said;
+
+		(void)try_text(str_of(changes[i].from), &from, &said);
+		buf_free(&said);
+		(void)try_text(str_of(changes[i].to), &to, &said);
+		cr_assert_not_null(from, "%s", changes[i].why);
+		cr_assert_not_null(to, "%s: %s", changes[i].why, said.p);
+		buf_add_cstr(&live, "");
+		buf_add_cstr(&restart, "");
+		cfg_diff(from, to, &live, &restart);
+		cr_expect_str_eq(live.p, changes[i].live, "%s: %s",
+		    changes[i].why, live.p);
+		cr_expect_str_eq(restart.p, changes[i].restart, "%s: %s",
+		    changes[i].why, restart.p);
+		buf_free(&live);
+		buf_free(&restart);
+		buf_free(&said);
+		cfg_unref(&from);
+		cfg_unref(&to);
+	}
+}
+
+/* As many instances as there may be, all of them new: quick, and each told. */
+Test(diff, many_instances, .timeout = 30)
+{
+	struct cfg *c[2];
+	struct buf live = BUF_INIT, restart = BUF_INIT;
+	struct str rest;
+	size_t lines = 0;
+
+	for (int i = 0; i < 2; i++) {
+		struct buf yaml = BUF_INIT;
+
+		buf_add_cstr(&yaml, LISTEN "services: [ { name: s, pools: "
+		    "[ { name: v1, instances: [");
+		for (int n = 0; n < CFG_INSTANCES_MAX; n++)
+			buf_printf(&yaml, "%s\"h%d:%d\"", n == 0 ? " " : ", ",
+			    i, n + 1);
+		buf_add_cstr(&yaml, " ] } ] } ]\n");
+		c[i] = try_good(yaml.p, "many");
+		buf_free(&yaml);
+	}
+	cfg_diff(c[0], c[1], &live, &restart);
+	rest = buf_str(&live);
+	while (rest.len > 0) {
+		(void)str_split(&rest, '\n');
+		lines++;
+	}
+	cr_expect_eq(lines, 2 * CFG_INSTANCES_MAX);
+	cr_expect_eq(restart.len, 0);
+	buf_free(&live);
+	cfg_unref(&c[0]);
+	cfg_unref(&c[1]);
+}

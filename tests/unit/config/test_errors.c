@@ -1,0 +1,555 @@
+/* What is said about a file that is wrong: every word of it, and where. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "try.h"
+
+/* A service around one pool's settings, around one probe's, and so on. */
+#define SERVICE(text) LISTEN "services:\n- name: s\n  " text "\n"
+#define POOLS "pools: [ { name: v1, instances: a:1 } ]"
+#define POOL(text)                                                             \
+	SERVICE("pools:\n  - name: v1\n    instances: a:1\n    " text)
+#define PROBE(text) POOL("probe: { " text " }")
+#define LISTENER(text) "listeners:\n- address: \":1\"\n  " text "\n" SERVE
+
+static const struct {
+	const char *why, *in, *said;
+} rows[] = {
+	/* ---- YAML ---- */
+	{ "not YAML", "a: [",
+	    "f:2:1: did not find expected node content (while parsing a flow "
+	    "node that begins in line 2)\n" },
+	{ "no text", "a: \"\\0\"", "f:1:4: this text holds a NUL\n" },
+	{ "not a map", "- a\n", "f:1:1: the file is not a map of keys\n" },
+	{ "a word", "hello\n", "f:1:1: the file is not a map of keys\n" },
+	{ "nothing at all", "",
+	    "f: listeners: is missing; a list is expected\n"
+	    "f: services: is missing; a list is expected\n" },
+
+	/* ---- keys ---- */
+	{ "unknown, with a near one", LISTEN SERVE "worker: 3\n",
+	    "f:3:1: worker: there is no such key; did you mean workers?\n" },
+	{ "unknown, with none near", LISTEN SERVE "quux: 3\n",
+	    "f:3:1: quux: there is no such key\n" },
+	{ "unknown, deep inside", PROBE("intervall: 2s"),
+	    "f:7:14: services[0].pools[0].probe.intervall: there is no such "
+	    "key; did you mean interval?\n" },
+	{ "unknown, and what is inside is not looked at",
+	    LISTEN SERVE "quux: { a: { b: [ 1 ] } }\n",
+	    "f:3:1: quux: there is no such key\n" },
+	{ "unknown, long and strange",
+	    LISTEN SERVE "? \"\\ta-key-that-goes-on-and-on-and-on-and-on-and-on"
+	    "-and-on-and-on-and-on-and-on-and-on-and-on\"\n: 1\n",
+	    "f:3:3: ?a-key-that-goes-on-and-on-and-on-and-on-and-on-and-on-"
+	    "and-on-and-on-and-on-and-on-and-o...: there is no such key\n" },
+	{ "merge keys are none of ours", LISTEN SERVE "<<: { a: 1 }\n",
+	    "f:3:1: <<: there is no such key\n" },
+	{ "twice", LISTEN SERVE "workers: 1\nworkers: 2\n",
+	    "f:4:1: workers: stands here a second time; line 3 has it "
+	    "already\n" },
+	{ "twice, inside", LISTENER("timeouts: { head: 1s, head: 2s }"),
+	    "f:3:25: listeners[0].timeouts.head: stands here a second time; "
+	    "line 3 has it already\n" },
+	{ "twice, of a field", PROBE("headers: { X-A: a, X-A: b }"),
+	    "f:7:33: services[0].pools[0].probe.headers.X-A: stands here a "
+	    "second time; line 7 has it already\n" },
+	{ "missing: a name", LISTEN "services:\n- " POOLS "\n",
+	    "f:3:3: services[0].name: is missing; a name of at most 63 "
+	    "letters, digits, \".\", \"_\" and \"-\" is expected\n" },
+	{ "missing: null is nothing",
+	    LISTEN "services:\n- name: ~\n  " POOLS "\n",
+	    "f:3:9: services[0].name: is missing; a name of at most 63 "
+	    "letters, digits, \".\", \"_\" and \"-\" is expected\n" },
+	{ "missing: an address", "listeners: [ { name: a } ]\n" SERVE,
+	    "f:1:14: listeners[0].address: is missing; an address such as "
+	    "127.0.0.1:8080, [::1]:8080 or unix:/path is expected\n" },
+	{ "missing: pools", SERVICE(""),
+	    "f:3:3: services[0].pools: is missing; a list is expected\n" },
+	{ "missing: listeners", SERVE,
+	    "f:1:1: listeners: is missing; a list is expected\n" },
+
+	/* ---- kinds ---- */
+	{ "a map where a number is meant", LISTEN SERVE "workers: { a: 1 }\n",
+	    "f:3:10: workers: a map is not a whole number, or auto\n" },
+	{ "a list where a number is meant", LISTEN SERVE "workers: [ 1 ]\n",
+	    "f:3:10: workers: a list is not a whole number, or auto\n" },
+	{ "a scalar where a map is meant", LISTEN SERVE "log: debug\n",
+	    "f:3:6: log: debug is not a map\n" },
+	{ "a list where a map is meant", LISTEN SERVE "log: [ a ]\n",
+	    "f:3:6: log: a list is not a map\n" },
+	{ "a scalar where a map or off is meant",
+	    LISTEN SERVE "access_log: /var/log/a\n",
+	    "f:3:13: access_log: /var/log/a is not a map or off\n" },
+	{ "a scalar where a list is meant", LISTEN "services: s\n",
+	    "f:2:11: services: s is not a list\n" },
+	{ "a map where a list is meant", LISTEN "services: { name: s }\n",
+	    "f:2:11: services: a map is not a list\n" },
+	{ "a scalar as an element", LISTEN "services: [ s ]\n",
+	    "f:2:13: services[0]: s is not a map\n" },
+	{ "a list as an element", "listeners: [ [ \":1\" ] ]\n" SERVE,
+	    "f:1:14: listeners[0]: a list is not a map\n" },
+	{ "nothing as an element", LISTEN "services:\n-\n",
+	    "f:3:2: services[0]: is empty; a map is expected\n" },
+	{ "an empty text as an element", "listeners: [ \"\" ]\n" SERVE,
+	    "f:1:14: listeners[0].address: \"\" is not an address such as "
+	    "127.0.0.1:8080, [::1]:8080 or unix:/path\n" },
+	{ "nothing as an address", "listeners: [ ~ ]\n" SERVE,
+	    "f:1:14: listeners[0].address: is missing; an address such as "
+	    "127.0.0.1:8080, [::1]:8080 or unix:/path is expected\n" },
+	{ "an empty list", "listeners: []\n" SERVE,
+	    "f:1:12: listeners: 0 elements are too few; at least 1 is "
+	    "expected\n" },
+	{ "no pools", SERVICE("pools: []"),
+	    "f:4:10: services[0].pools: 0 elements are too few; at least 1 "
+	    "is expected\n" },
+	{ "too many pools",
+	    SERVICE("pools: [ { name: a, instances: a:1 }, { name: b }, "
+	            "{ name: c }, { name: d }, { name: e }, { name: f }, "
+	            "{ name: g }, { name: h }, { name: i } ]"),
+	    "f:4:10: services[0].pools: 9 elements are too many; at most 8 are "
+	    "possible\n"
+	    "f:4:41: warning: services[0].pools[1]: there is no instance; "
+	    "\"segue add-instance\" can bring some\n"
+	    "f:4:54: warning: services[0].pools[2]: there is no instance; "
+	    "\"segue add-instance\" can bring some\n"
+	    "f:4:67: warning: services[0].pools[3]: there is no instance; "
+	    "\"segue add-instance\" can bring some\n"
+	    "f:4:80: warning: services[0].pools[4]: there is no instance; "
+	    "\"segue add-instance\" can bring some\n"
+	    "f:4:93: warning: services[0].pools[5]: there is no instance; "
+	    "\"segue add-instance\" can bring some\n"
+	    "f:4:106: warning: services[0].pools[6]: there is no instance; "
+	    "\"segue add-instance\" can bring some\n"
+	    "f:4:119: warning: services[0].pools[7]: there is no instance; "
+	    "\"segue add-instance\" can bring some\n" },
+	{ "a list of the wrong things",
+	    LISTENER("trusted_proxies: [ 10.0.0.0/8, { a: b } ]"),
+	    "f:3:34: listeners[0].trusted_proxies[1]: a map is not a network "
+	    "such as 10.0.0.0/8 or fd00::/8\n" },
+	{ "a map where a list of scalars is meant",
+	    LISTENER("trusted_proxies: { a: b }"),
+	    "f:3:20: listeners[0].trusted_proxies: a map is not a list\n" },
+
+	/* ---- values ---- */
+	{ "a number", LISTEN SERVE "workers: many\n",
+	    "f:3:10: workers: many is not a whole number, or auto\n" },
+	{ "a number below", LISTEN SERVE "workers: 0\n",
+	    "f:3:10: workers: 0 is not a whole number, or auto\n" },
+	{ "a number above", LISTEN SERVE "workers: 65\n",
+	    "f:3:10: workers: 65 is not in 1..64\n" },
+	{ "a number with a sign", LISTENER("backlog: -1"),
+	    "f:3:12: listeners[0].backlog: -1 is not a whole number\n" },
+	{ "a number with a point", LISTENER("backlog: 1.5"),
+	    "f:3:12: listeners[0].backlog: 1.5 is not a whole number\n" },
+	{ "a number above 16 bits", LISTENER("backlog: 70000"),
+	    "f:3:12: listeners[0].backlog: 70000 is not in 1..65535\n" },
+	{ "a number above 64 bits", LISTENER("backlog: 18446744073709551617"),
+	    "f:3:12: listeners[0].backlog: 18446744073709551617 is not a "
+	    "whole number\n" },
+	{ "a duration without unit", LISTENER("timeouts: { head: 10 }"),
+	    "f:3:21: listeners[0].timeouts.head: 10 is not a duration such as "
+	    "500ms, 30s or 5m\n" },
+	{ "a duration of nothing", LISTENER("timeouts: { head: \"\" }"),
+	    "f:3:21: listeners[0].timeouts.head: \"\" is not a duration such "
+	    "as 500ms, 30s or 5m\n" },
+	{ "a duration below", LISTENER("timeouts: { head: 0 }"),
+	    "f:3:21: listeners[0].timeouts.head: 0 is not in 1ms..1h\n" },
+	{ "a duration above", LISTENER("timeouts: { head: 61m }"),
+	    "f:3:21: listeners[0].timeouts.head: 61m is not in 1ms..1h\n" },
+	{ "a size", LISTENER("limits: { head: big }"),
+	    "f:3:19: listeners[0].limits.head: big is not a size such as 512, "
+	    "16KiB or 10MiB\n" },
+	{ "a size above", LISTENER("limits: { head: 1MiB }"),
+	    "f:3:19: listeners[0].limits.head: 1MiB is not in 1KiB..64KiB\n" },
+	{ "a percentage", SERVICE(POOLS "\n  retry: { budget: lots }"),
+	    "f:5:20: services[0].retry.budget: lots is not a whole percentage "
+	    "such as 20%\n" },
+	{ "a percentage with a part", SERVICE(POOLS "\n  retry: { budget: 2.5% }"),
+	    "f:5:20: services[0].retry.budget: 2.5% is not a whole percentage "
+	    "such as 20%\n" },
+	{ "a share", POOL("share: half"),
+	    "f:7:12: services[0].pools[0].share: half is not a percentage up "
+	    "to 100%, such as 10% or 12.5%\n" },
+	{ "a share above all", POOL("share: 101%"),
+	    "f:7:12: services[0].pools[0].share: 101% is not a percentage up "
+	    "to 100%, such as 10% or 12.5%\n" },
+	{ "a switch", SERVICE("via: maybe\n  " POOLS),
+	    "f:4:8: services[0].via: maybe is not on or off\n" },
+	{ "a word of several, with a near one", LISTEN SERVE "log: { level: warning }\n",
+	    "f:3:15: log.level: warning is not one of error, warn, info, "
+	    "debug; did you mean warn?\n" },
+	{ "a word of several, with none near", LISTEN SERVE "log: { level: 7 }\n",
+	    "f:3:15: log.level: 7 is not one of error, warn, info, debug\n" },
+	{ "a mode", LISTEN SERVE "admin: { mode: rw }\n",
+	    "f:3:16: admin.mode: rw is not an octal mode such as \"0660\"\n" },
+	{ "a mode that is not octal", LISTEN SERVE "admin: { mode: 0668 }\n",
+	    "f:3:16: admin.mode: 0668 is not an octal mode such as "
+	    "\"0660\"\n" },
+	{ "a mode with more than it takes", LISTEN SERVE "admin: { mode: 4660 }\n",
+	    "f:3:16: admin.mode: 4660 is not in \"0000\"..\"0777\"\n" },
+	{ "a name with a space", LISTEN "services: [ { name: a b, " POOLS " } ]\n",
+	    "f:2:21: services[0].name: a b is not a name of at most 63 "
+	    "letters, digits, \".\", \"_\" and \"-\"\n" },
+	{ "a name of nothing but signs", LISTEN "services: [ { name: \"-\", " POOLS " } ]\n",
+	    "f:2:21: services[0].name: - is not a name of at most 63 letters, "
+	    "digits, \".\", \"_\" and \"-\"\n" },
+	{ "a name too long",
+	    LISTEN "services: [ { name: "
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, "
+	    POOLS " } ]\n",
+	    "f:2:21: services[0].name: "
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa "
+	    "is not a name of at most 63 letters, digits, \".\", \"_\" and "
+	    "\"-\"\n" },
+	{ "a name with a quote", "listeners: [ { name: \"a\\\"b\", address: \":1\" } ]\n" SERVE,
+	    "f:1:22: listeners[0].name: a\"b is not a name of at most 63 "
+	    "letters, digits, \".\", \"_\", \"-\", \":\", \"/\", \"%\" and "
+	    "brackets\n" },
+	{ "a file of nothing", LISTEN SERVE "state_dir: \"\"\n",
+	    "f:3:12: state_dir: \"\" is not the path of a file\n" },
+	{ "a file with a line break", LISTEN SERVE "state_dir: \"/a\\nb\"\n",
+	    "f:3:12: state_dir: /a?b is not the path of a file\n" },
+	{ "a socket too long",
+	    LISTEN SERVE "admin: { socket: "
+	    "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa }\n",
+	    "f:3:18: admin.socket: "
+	    "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	    "aaaaaaaaaaaaaaaaaaaaaa... is longer than 107 bytes\n" },
+	{ "a word with a space", LISTEN SERVE "user: \"a b\"\n",
+	    "f:3:7: user: a b is not a word without spaces\n" },
+	{ "an address", "listeners: [ 8080 ]\n" SERVE,
+	    "f:1:14: listeners[0].address: 8080 is not an address such as "
+	    "127.0.0.1:8080, [::1]:8080 or unix:/path\n" },
+	{ "an address whose port is too big", "listeners: [ \"a:65536\" ]\n" SERVE,
+	    "f:1:14: listeners[0].address: a:65536 has a port that is not in "
+	    "1..65535\n" },
+	{ "an ephemeral port", "listeners: [ \":0\" ]\n" SERVE,
+	    "f:1:14: listeners[0].address: :0 has a port that is not in "
+	    "1..65535\n" },
+	{ "a network with too many bits", LISTENER("trusted_proxies: 10.0.0.0/33"),
+	    "f:3:20: listeners[0].trusted_proxies[0]: 10.0.0.0/33 is not a "
+	    "network such as 10.0.0.0/8 or fd00::/8\n" },
+	{ "a network by name", LISTENER("trusted_proxies: [ lb.example.org ]"),
+	    "f:3:22: listeners[0].trusted_proxies[0]: lb.example.org is not a "
+	    "network such as 10.0.0.0/8 or fd00::/8\n" },
+	{ "a host with a port", SERVICE("match: a.example.org:8443\n  " POOLS),
+	    "f:4:10: services[0].match[0].host: a.example.org:8443 is not a "
+	    "host without port, \"*.DOMAIN\" or \"*\"\n" },
+	{ "a star in the middle", SERVICE("match: a.*.org\n  " POOLS),
+	    "f:4:10: services[0].match[0].host: a.*.org is not a host without "
+	    "port, \"*.DOMAIN\" or \"*\"\n" },
+	{ "a path without slash", SERVICE("match: { path: auth }\n  " POOLS),
+	    "f:4:18: services[0].match[0].path: auth is not a path that begins "
+	    "with \"/\", as it is after normalisation: no \"%\", \"?\", \"#\", "
+	    "\";\", \"//\", \"/./\" or \"/../\"\n" },
+	{ "a path that no request has", SERVICE("match: { path: /a/../b }\n  " POOLS),
+	    "f:4:18: services[0].match[0].path: /a/../b is not a path that "
+	    "begins with \"/\", as it is after normalisation: no \"%\", \"?\", "
+	    "\"#\", \";\", \"//\", \"/./\" or \"/../\"\n" },
+	{ "a key of shares", SERVICE("share_key: ip\n  " POOLS),
+	    "f:4:14: services[0].share_key: ip is not source, request, "
+	    "header:NAME or cookie:NAME\n" },
+	{ "a key of shares without its name", SERVICE("share_key: \"header:\"\n  " POOLS),
+	    "f:4:14: services[0].share_key: header: is not source, request, "
+	    "header:NAME or cookie:NAME\n" },
+	{ "a cookie with a space", SERVICE("sticky: { cookie: a b }\n  " POOLS),
+	    "f:4:21: services[0].sticky.cookie: a b is not a name that HTTP "
+	    "allows, of at most 63 bytes\n" },
+	{ "a probe's path with a space", PROBE("path: /a b"),
+	    "f:7:20: services[0].pools[0].probe.path: /a b is not a path that "
+	    "begins with \"/\" and has no spaces\n" },
+	{ "a probe's host with a break", PROBE("host: \"a\\r\\nX: y\""),
+	    "f:7:20: services[0].pools[0].probe.host: a??X: y is not a host, "
+	    "with or without a port\n" },
+	{ "a status", PROBE("expect: [ 200, 600 ]"),
+	    "f:7:29: services[0].pools[0].probe.expect[1]: 600 is not in "
+	    "100..599\n" },
+	{ "no status would pass", PROBE("expect: []"),
+	    "f:7:22: services[0].pools[0].probe.expect: 0 elements are too "
+	    "few; at least 1 is expected\n" },
+	{ "a field's name", PROBE("headers: { \"X A\": b }"),
+	    "f:7:25: services[0].pools[0].probe.headers.X A: this is not the "
+	    "name of a field\n" },
+	{ "a field's value that begins another field", PROBE("headers: { X-A: \"b\\r\\nX-B: c\" }"),
+	    "f:7:30: services[0].pools[0].probe.headers.X-A: b??X-B: c is not "
+	    "the value of a field\n" },
+	{ "a field's value that is a list", PROBE("headers: { X-A: [ b ] }"),
+	    "f:7:30: services[0].pools[0].probe.headers.X-A: a list is not the "
+	    "value of a field\n" },
+	{ "fields that are no map", PROBE("headers: [ a ]"),
+	    "f:7:23: services[0].pools[0].probe.headers: a list is not a map "
+	    "of field names and values\n" },
+	{ "text is cut between characters", LISTEN SERVE
+	    "workers: \xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+	    "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+	    "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+	    "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+	    "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+	    "x\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\n",
+	    "f:3:10: workers: "
+	    "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+	    "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+	    "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+	    "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+	    "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+	    "x\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4... is not a whole number, or "
+	    "auto\n" },
+
+	/* ---- what no row can say ---- */
+	{ "two listeners on one address", "listeners: [ \":1\", \"*:1\" ]\n" SERVE,
+	    "f:1:20: listeners[1].address: 0.0.0.0:1 is that of listeners[0] "
+	    "already; another is expected\n" },
+	{ "two listeners of one name",
+	    "listeners: [ { name: a, address: \":1\" }, "
+	    "{ name: a, address: \":2\" } ]\n" SERVE,
+	    "f:1:50: listeners[1].name: a is that of listeners[0] already; "
+	    "another is expected\n" },
+	{ "a name taken from an address", "listeners:\n- \"a:1\"\n- name: a:1\n"
+	    "  address: \"a:2\"\n" SERVE,
+	    "f:3:9: listeners[1].name: a:1 is that of listeners[0] already; "
+	    "another is expected\n" },
+	{ "an address that can be no name",
+	    "listeners: [ \"unix:/a b\" ]\n" SERVE,
+	    "f:1:14: listeners[0].name: is missing; the address is too long or "
+	    "strange to be a name too\n" },
+	{ "a field above the head", LISTENER("limits: { head: 1KiB, field: 2KiB, target: 1KiB }"),
+	    "f:3:32: warning: listeners[0].limits.field: this is more than the "
+	    "whole head may have\n" },
+	{ "a target above the head", LISTENER("limits: { head: 1KiB, field: 1KiB, target: 2KiB }"),
+	    "f:3:46: warning: listeners[0].limits.target: this is more than "
+	    "the whole head may have\n" },
+	{ "everybody is trusted", LISTENER("trusted_proxies: [ 10.0.0.0/8, 0.0.0.0/0 ]"),
+	    "f:3:34: warning: listeners[0].trusted_proxies[1]: every client is "
+	    "believed\n" },
+	{ "two services of one name",
+	    LISTEN "services:\n- { name: s, match: a, " POOLS " }\n"
+	    "- { name: s, match: b, " POOLS " }\n",
+	    "f:4:11: services[1].name: s is that of services[0] already; "
+	    "another is expected\n" },
+	{ "two services with one rule",
+	    LISTEN "services:\n- { name: s, match: a, " POOLS " }\n"
+	    "- { name: t, match: [ b, { host: A, path: / } ], "
+	    "sticky: { scope: none }, " POOLS " }\n",
+	    "f:4:26: services[1].match[1]: host a with path / leads to "
+	    "services[0] already\n" },
+	{ "two services for everything",
+	    LISTEN "services:\n- { name: s, sticky: { scope: none }, " POOLS
+	    " }\n- { name: t, " POOLS " }\n",
+	    "f:4:3: services[1].match[0]: host * with path / leads to "
+	    "services[0] already\n" },
+	{ "one rule twice", SERVICE("match: [ a, A ]\n  " POOLS),
+	    "f:4:15: services[0].match[1]: host a with path / leads to "
+	    "services[0] already\n" },
+	{ "two services that share a cookie",
+	    LISTEN "services:\n- { name: s, match: a, " POOLS " }\n"
+	    "- { name: t, match: { host: a, path: /t }, " POOLS " }\n",
+	    "f:4:3: warning: services[1].sticky.cookie: segue is the cookie of "
+	    "services[0] too, for the same host a; they would overwrite each "
+	    "other's pins\n" },
+	{ "two pools of one name",
+	    SERVICE("pools: [ { name: v1, instances: a:1 }, "
+	            "{ name: v1, instances: b:1 } ]"),
+	    "f:4:50: services[0].pools[1].name: v1 is that of "
+	    "services[0].pools[0] already; another is expected\n" },
+	{ "shares that leave a rest",
+	    SERVICE("pools: [ { name: v1, share: 90%, instances: a:1 }, "
+	            "{ name: v2, share: 9.5%, instances: b:1 } ]"),
+	    "f:4:10: services[0].pools: the shares add up to 99.5%; 100% is "
+	    "expected\n" },
+	{ "shares that are too much",
+	    SERVICE("pools: [ { name: v1, share: 100%, instances: a:1 }, "
+	            "{ name: v2, share: 1%, instances: b:1 } ]"),
+	    "f:4:10: services[0].pools: the shares add up to 101%; 100% is "
+	    "expected\n" },
+	{ "one share, and not all",
+	    POOL("share: 50%"),
+	    "f:5:3: services[0].pools: the shares add up to 50%; 100% is "
+	    "expected\n" },
+	{ "a share and nobody to serve it", SERVICE("pools: [ { name: v1 } ]"),
+	    "f:4:12: services[0].pools[0]: there is no instance; a pool with a "
+	    "share of 100% needs one\n" },
+	{ "neither share nor instance",
+	    SERVICE("pools: [ { name: v1, instances: a:1 }, { name: v2 } ]"),
+	    "f:4:42: warning: services[0].pools[1]: there is no instance; "
+	    "\"segue add-instance\" can bring some\n" },
+	{ "one address twice in a pool",
+	    SERVICE("pools: [ { name: v1, instances: [ a:1, { name: b, "
+	            "address: A:1 } ] } ]"),
+	    "f:4:62: services[0].pools[0].instances[1].address: a:1 is that of "
+	    "services[0].pools[0].instances[0] already; another is expected\n" },
+	{ "one name twice in a pool",
+	    SERVICE("pools: [ { name: v1, instances: [ { name: k, address: "
+	            "a:1 }, { name: k, address: a:2 } ] } ]"),
+	    "f:4:72: services[0].pools[0].instances[1].name: k is that of "
+	    "services[0].pools[0].instances[0] already; another is expected\n" },
+	{ "one address in two pools",
+	    SERVICE("pools: [ { name: v1, instances: a:1 }, "
+	            "{ name: v2, instances: [ b:1, a:1 ] } ]"),
+	    "f:4:72: warning: services[0].pools[1].instances[1]: a:1 is in "
+	    "pools[0] too\n" },
+	{ "an instance that is everywhere",
+	    SERVICE("pools: [ { name: v1, instances: \":1\" } ]"),
+	    "f:4:35: warning: services[0].pools[0].instances[0].address: "
+	    "0.0.0.0:1 is this machine itself; 127.0.0.1 would say so\n" },
+	{ "a session that ends later than its pin",
+	    SERVICE("sticky: { idle: 2h, max: 1h }\n  " POOLS),
+	    "f:4:19: warning: services[0].sticky.idle: this is longer than "
+	    "max\n" },
+	{ "retries with no budget", SERVICE("retry: { budget: 0% }\n  " POOLS),
+	    "f:4:20: warning: services[0].retry.budget: with nothing to spend "
+	    "there are no retries; \"attempts: 0\" says so\n" },
+	{ "a probe that outlives its interval", PROBE("timeout: 3s"),
+	    "f:7:23: warning: services[0].pools[0].probe.timeout: this is "
+	    "longer than interval; the next probe waits\n" },
+	{ "fast is slower", PROBE("fast_interval: 3s"),
+	    "f:7:29: warning: services[0].pools[0].probe.fast_interval: this "
+	    "is longer than interval\n" },
+	{ "fast is slower, since the interval is short",
+	    PROBE("interval: 100ms, timeout: 50ms"),
+	    "f:7:12: warning: services[0].pools[0].probe.fast_interval: this "
+	    "is longer than interval\n" },
+	{ "half of a JSON condition", PROBE("json: { field: status }"),
+	    "f:7:20: services[0].pools[0].probe.json: field and value belong "
+	    "together\n" },
+	{ "a Host as a field", PROBE("headers: { host: a }"),
+	    "f:7:23: services[0].pools[0].probe.headers: Host is set by us; it "
+	    "cannot be given but as host\n" },
+	{ "framing as a field", PROBE("headers: { content-length: 3 }"),
+	    "f:7:23: services[0].pools[0].probe.headers: Content-Length is set "
+	    "by us; it cannot be given\n" },
+	{ "a path for a connection", PROBE("type: tcp, path: /health"),
+	    "f:7:31: warning: services[0].pools[0].probe.path: this means "
+	    "nothing with type tcp\n" },
+	{ "a port of a Unix socket",
+	    SERVICE("pools: [ { name: v1, instances: unix:/a, "
+	            "probe: { host: a, port: 90 } } ]"),
+	    "f:4:68: services[0].pools[0].probe.port: unix:/a has no ports\n" },
+	{ "no Host for a Unix socket",
+	    SERVICE("pools: [ { name: v1, instances: unix:/a } ]"),
+	    "f:4:12: services[0].pools[0].probe: host is missing; unix:/a "
+	    "cannot be a Host\n" },
+	{ "an open admin port", LISTEN SERVE "admin: { http: \":9180\" }\n",
+	    "f:3:16: warning: admin.http: 0.0.0.0:9180 is no loopback address; "
+	    "whoever reaches it may look\n" },
+	{ "a Unix admin port", LISTEN SERVE "admin: { http: \"unix:/a\" }\n",
+	    "f:3:16: admin.http: unix:/a is no TCP address; the Unix socket is "
+	    "admin.socket\n" },
+	{ "an admin port that is a listener's",
+	    "listeners: \"localhost:1\"\n" SERVE "admin: { http: \"localhost:1\" }\n",
+	    "f:3:16: admin.http: localhost:1 is the address of listeners[0] "
+	    "already\n" },
+	{ "an admin socket that is a listener's",
+	    "listeners: unix:/run/segue/admin.sock\n" SERVE,
+	    "f:1:1: admin.socket: /run/segue/admin.sock is the address of "
+	    "listeners[0] already\n" },
+	{ "a linger beyond the end", LISTEN SERVE "stop: { deadline: 1s }\n",
+	    "f:3:7: warning: stop.linger: this is longer than deadline\n" },
+
+	/* ---- together ---- */
+	{ "all of it in one go, in the order of the file",
+	    "services:\n- name: s\n  via: x\n  pools:\n  - name: v1\n"
+	    "    share: 10%\n    instances: [ a:1, a:1, b ]\nworkers: x\n"
+	    "stop: { linger: 2m }\n",
+	    "f:1:1: listeners: is missing; a list is expected\n"
+	    "f:3:8: services[0].via: x is not on or off\n"
+	    "f:7:23: services[0].pools[0].instances[1].address: a:1 is that of "
+	    "services[0].pools[0].instances[0] already; another is expected\n"
+	    "f:7:28: services[0].pools[0].instances[2].address: b is not an "
+	    "address such as 127.0.0.1:8080, [::1]:8080 or unix:/path\n"
+	    "f:8:10: workers: x is not a whole number, or auto\n"
+	    "f:9:17: warning: stop.linger: this is longer than deadline\n" },
+	{ "a wrong value is not judged by its default, too",
+	    SERVICE("match: [ { path: x }, { path: y } ]\n  " POOLS),
+	    "f:4:20: services[0].match[0].path: x is not a path that begins "
+	    "with \"/\", as it is after normalisation: no \"%\", \"?\", \"#\", "
+	    "\";\", \"//\", \"/./\" or \"/../\"\n"
+	    "f:4:33: services[0].match[1].path: y is not a path that begins "
+	    "with \"/\", as it is after normalisation: no \"%\", \"?\", \"#\", "
+	    "\";\", \"//\", \"/./\" or \"/../\"\n" },
+};
+
+Test(errors, rows, .timeout = 20)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf said;
+		struct cfg *c;
+
+		(void)try_text(str_of(rows[i].in), &c, &said);
+		cr_expect_str_eq(said.p, rows[i].said, "%s:\n%s", rows[i].why,
+		    said.p);
+		try_free(&c, &said);
+	}
+}
+
+/* ---- many ---- */
+
+Test(errors, a_flood_is_dammed, .timeout = 20)
+{
+	struct buf text = BUF_INIT;
+	struct cfg_problems p;
+	struct cfg *c;
+
+	buf_add_cstr(&text, LISTEN SERVE);
+	for (int i = 0; i < 150; i++)
+		buf_printf(&text, "wrong%d: 1\n", i);
+	cr_assert_eq(cfg_parse(buf_str(&text), "f", &c, &p), E_SYNTAX);
+	cr_expect_eq(p.errors, 150, "all are counted");
+	cr_expect_eq(p.n, 101);
+	cr_expect_str_eq(p.list[100].text, "f: 50 more problems are not shown");
+	cr_expect_str_eq(p.list[99].text, "f:102:1: wrong99: there is no such "
+	    "key");
+	cr_expect(!p.list[100].is_warning);
+	cfg_problems_free(&p);
+	buf_free(&text);
+}
+
+Test(errors, a_flood_of_warnings_is_no_error, .timeout = 20)
+{
+	struct buf text = BUF_INIT;
+	struct cfg_problems p;
+	struct cfg *c;
+
+	buf_add_cstr(&text, LISTEN "services:\n");
+	for (int i = 0; i < 150; i++)
+		buf_printf(&text, "- { name: s%d, match: h%d, retry: { budget: "
+		    "0%% }, " POOLS " }\n", i, i);
+	cr_assert_eq(cfg_parse(buf_str(&text), "f", &c, &p), E_OK);
+	cr_expect_eq(p.errors, 0);
+	cr_expect_eq(p.n, 101);
+	cr_expect(p.list[100].is_warning);
+	cfg_problems_free(&p);
+	cfg_unref(&c);
+	buf_free(&text);
+}
+
+/* Bounds over all services, and how long the largest file takes. */
+Test(errors, instances_in_all, .timeout = 60)
+{
+	for (int over = 0; over < 2; over++) {
+		struct buf text = BUF_INIT;
+		struct cfg_problems p;
+		struct cfg *c;
+
+		buf_add_cstr(&text, LISTEN "services:\n");
+		for (int s = 0; s < 4; s++) {
+			buf_printf(&text, "- { name: s%d, match: h%d, pools: "
+			    "[ { name: v, instances: [", s, s);
+			for (int i = 0; i < CFG_INSTANCES_MAX / 4; i++)
+				buf_printf(&text, " \"h%d:%d\",", s, i + 1);
+			if (s == 3 && over == 1)
+				buf_add_cstr(&text, " \"x:1\"");
+			buf_add_cstr(&text, " ] } ] }\n");
+		}
+		cr_expect_eq(cfg_parse(buf_str(&text), "f", &c, &p),
+		    over == 1 ? E_SYNTAX : E_OK);
+		cr_assert_eq(p.n, over);
+		if (over == 1)
+			cr_expect_str_eq(p.list[0].text,
+			    "f:3:1: services: 4097 instances in all are too "
+			    "many; at most 4096 are possible");
+		cfg_problems_free(&p);
+		cfg_unref(&c);
+		buf_free(&text);
+	}
+}

@@ -1,0 +1,639 @@
+/*
+ * Every key: its default, that it is read, shown and compared, and whether a
+ * running daemon can take a new value over.  A key without a row here fails.
+ */
+#include "config/schema.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "try.h"
+
+/* The parts of a small configuration; a row puts something else in one. */
+enum part {
+	TOP,
+	LISTENERS,      /* more of them */
+	LISTENER_AT,    /* its address */
+	LISTENER,
+	SERVICES,
+	SERVICE_NAME,
+	SERVICE,
+	POOLS,
+	POOL_NAME,
+	POOL,
+	INSTANCES,
+	INSTANCE_AT,
+	INSTANCE,
+	PARTS
+};
+
+static const char *const usual[PARTS] = {
+	[TOP] = "",
+	[LISTENERS] = "",
+	[LISTENER_AT] = "address: \":1\"",
+	[LISTENER] = "",
+	[SERVICES] = "",
+	[SERVICE_NAME] = "name: s",
+	[SERVICE] = "",
+	[POOLS] = "",
+	[POOL_NAME] = "name: v1",
+	[POOL] = "",
+	[INSTANCES] = "",
+	[INSTANCE_AT] = "address: \"a:1\"",
+	[INSTANCE] = "",
+};
+
+#define L "listeners[web]."
+#define S "services[s]."
+#define P "services[s].pools[v1]."
+#define I "services[s].pools[v1].instances[i]."
+
+static const struct {
+	const char *path; /* as cfg_keys() has it */
+	enum part part;
+	const char *text; /* what stands there instead */
+	const char *live, *restart; /* what cfg_diff() says */
+} rows[] = {
+	{ "workers", TOP, "workers: 3", "", "workers: auto -> 3\n" },
+	{ "user", TOP, "user: segue", "", "user: none -> segue\n" },
+	{ "group", TOP, "group: \"42\"", "", "group: none -> \"42\"\n" },
+	{ "state_dir", TOP, "state_dir: /srv/s t", "",
+	    "state_dir: /var/lib/segue -> \"/srv/s t\"\n" },
+	{ "key_file", TOP, "key_file: /etc/segue/keys",
+	    "key_file: none -> /etc/segue/keys\n", "" },
+	{ "log.level", TOP, "log: { level: debug }",
+	    "log.level: info -> debug\n", "" },
+	{ "log.level", TOP, "log: { level: error }",
+	    "log.level: info -> error\n", "" },
+	{ "log.file", TOP, "log: { file: /a.log }", "",
+	    "log.file: none -> /a.log\n" },
+	{ "access_log", TOP, "access_log: off", "access_log: on -> off\n",
+	    "" },
+	{ "access_log", TOP, "access_log: no", "access_log: on -> off\n", "" },
+	{ "access_log", TOP, "access_log: on", "", "" },
+	{ "access_log", TOP, "access_log:", "", "" },
+	{ "access_log.file", TOP, "access_log: { file: /b.log }", "",
+	    "access_log.file: none -> /b.log\n" },
+	{ "access_log.format", TOP, "access_log: { format: combined }",
+	    "access_log.format: json -> combined\n", "" },
+	{ "admin.socket", TOP, "admin: { socket: /s }", "",
+	    "admin.socket: /run/segue/admin.sock -> /s\n" },
+	{ "admin.mode", TOP, "admin: { mode: 600 }", "",
+	    "admin.mode: \"0660\" -> \"0600\"\n" },
+	{ "admin.group", TOP, "admin: { group: ops }", "",
+	    "admin.group: none -> ops\n" },
+	{ "admin.http", TOP, "admin: { http: \"localhost:9180\" }", "",
+	    "admin.http: none -> \"localhost:9180\"\n" },
+	{ "admin.operate.users", TOP, "admin: { operate: { users: ann } }",
+	    "admin.operate.users: none -> [ ann ]\n", "" },
+	{ "admin.operate.groups", TOP,
+	    "admin: { operate: { groups: [ \"100\", ops ] } }",
+	    "admin.operate.groups: none -> [ \"100\", ops ]\n", "" },
+	{ "admin.view.users", TOP, "admin: { view: { users: [ bob ] } }",
+	    "admin.view.users: none -> [ bob ]\n", "" },
+	{ "admin.view.groups", TOP, "admin: { view: { groups: [ dev ] } }",
+	    "admin.view.groups: none -> [ dev ]\n", "" },
+	{ "stop.deadline", TOP, "stop: { deadline: 90s }",
+	    "stop.deadline: 1m -> 1m30s\n", "" },
+	{ "stop.linger", TOP, "stop: { linger: 0 }",
+	    "stop.linger: 3s -> 0\n", "" },
+
+	{ "listeners", LISTENERS, ", \":2\"", "",
+	    "listeners[0.0.0.0:2]: none -> present\n" },
+	{ "listeners[].name", LISTENER, ", name: other", "",
+	    "listeners[web]: present -> gone\n"
+	    "listeners[other]: none -> present\n" },
+	{ "listeners[].address", LISTENER_AT, "address: \"[::]:1\"", "",
+	    L "address: \"0.0.0.0:1\" -> \"[::]:1\"\n" },
+	{ "listeners[].backlog", LISTENER, ", backlog: 64", "",
+	    L "backlog: 1024 -> 64\n" },
+	{ "listeners[].max_connections", LISTENER, ", max_connections: 5",
+	    L "max_connections: 0 -> 5\n", "" },
+	{ "listeners[].timeouts.head", LISTENER, ", timeouts: { head: 1s }",
+	    L "timeouts.head: 10s -> 1s\n", "" },
+	{ "listeners[].timeouts.idle", LISTENER, ", timeouts: { idle: 1s }",
+	    L "timeouts.idle: 1m15s -> 1s\n", "" },
+	{ "listeners[].timeouts.body", LISTENER, ", timeouts: { body: 1s }",
+	    L "timeouts.body: 30s -> 1s\n", "" },
+	{ "listeners[].timeouts.write", LISTENER, ", timeouts: { write: 1s }",
+	    L "timeouts.write: 30s -> 1s\n", "" },
+	{ "listeners[].limits.head", LISTENER, ", limits: { head: 40000 }",
+	    L "limits.head: 64KiB -> 40000\n", "" },
+	{ "listeners[].limits.field", LISTENER, ", limits: { field: 1k }",
+	    L "limits.field: 32KiB -> 1KiB\n", "" },
+	{ "listeners[].limits.target", LISTENER, ", limits: { target: 8KiB }",
+	    L "limits.target: 16KiB -> 8KiB\n", "" },
+	{ "listeners[].limits.fields", LISTENER, ", limits: { fields: 128 }",
+	    L "limits.fields: 100 -> 128\n", "" },
+	{ "listeners[].trusted_proxies", LISTENER,
+	    ", trusted_proxies: [ 10.0.0.0/8, fd00::/8, 192.0.2.1 ]",
+	    L "trusted_proxies: none -> [ \"10.0.0.0/8\", \"fd00::/8\", "
+	      "\"192.0.2.1\" ]\n", "" },
+
+	{ "services", SERVICES,
+	    ", { name: t, match: t, pools: [ { name: v1, instances: b:1 } ] }",
+	    "services[t]: none -> present\n", "" },
+	{ "services[].name", SERVICE_NAME, "name: other",
+	    "services[s]: present -> gone\nservices[other]: none -> present\n",
+	    "" },
+	{ "services[].match", SERVICE, ", match: a.example.org",
+	    S "match: [ { host: \"*\", path: / } ] -> "
+	      "[ { host: a.example.org, path: / } ]\n", "" },
+	{ "services[].match", SERVICE, ", match: [ a, { host: b } ]",
+	    S "match: [ { host: \"*\", path: / } ] -> "
+	      "[ { host: a, path: / }, { host: b, path: / } ]\n", "" },
+	{ "services[].match[].host", SERVICE,
+	    ", match: { host: \"*.Example.ORG\" }",
+	    S "match: [ { host: \"*\", path: / } ] -> "
+	      "[ { host: \"*.example.org\", path: / } ]\n", "" },
+	{ "services[].match[].path", SERVICE, ", match: { path: /auth/ }",
+	    S "match: [ { host: \"*\", path: / } ] -> "
+	      "[ { host: \"*\", path: /auth/ } ]\n", "" },
+	{ "services[].share_key", SERVICE, ", share_key: \"header:X-User\"",
+	    S "share_key: source -> \"header:X-User\"\n", "" },
+	{ "services[].share_key", SERVICE, ", share_key: request",
+	    S "share_key: source -> request\n", "" },
+	{ "services[].sticky.scope", SERVICE, ", sticky: { scope: none }",
+	    S "sticky.scope: pool -> none\n", "" },
+	{ "services[].sticky.scope", SERVICE, ", sticky: { scope: instance }",
+	    S "sticky.scope: pool -> instance\n", "" },
+	{ "services[].sticky.cookie", SERVICE, ", sticky: { cookie: pin!~ }",
+	    S "sticky.cookie: segue -> \"pin!~\"\n", "" },
+	{ "services[].sticky.idle", SERVICE, ", sticky: { idle: 1h }",
+	    S "sticky.idle: 30m -> 1h\n", "" },
+	{ "services[].sticky.max", SERVICE, ", sticky: { max: 10h }",
+	    S "sticky.max: 1d -> 10h\n", "" },
+	{ "services[].timeouts.connect", SERVICE,
+	    ", timeouts: { connect: 1.5s }",
+	    S "timeouts.connect: 2s -> 1s500ms\n", "" },
+	{ "services[].timeouts.first_byte", SERVICE,
+	    ", timeouts: { first_byte: 5s }",
+	    S "timeouts.first_byte: 30s -> 5s\n", "" },
+	{ "services[].timeouts.progress", SERVICE,
+	    ", timeouts: { progress: 5s }",
+	    S "timeouts.progress: 1m -> 5s\n", "" },
+	{ "services[].timeouts.tunnel", SERVICE, ", timeouts: { tunnel: 5s }",
+	    S "timeouts.tunnel: 1h -> 5s\n", "" },
+	{ "services[].limits.body", SERVICE, ", limits: { body: 0 }",
+	    S "limits.body: 10MiB -> 0\n", "" },
+	{ "services[].limits.body", SERVICE, ", limits: { body: 1GiB }",
+	    S "limits.body: 10MiB -> 1GiB\n", "" },
+	{ "services[].retry.attempts", SERVICE, ", retry: { attempts: 0 }",
+	    S "retry.attempts: 2 -> 0\n", "" },
+	{ "services[].retry.budget", SERVICE, ", retry: { budget: 5 }",
+	    S "retry.budget: 20% -> 5%\n", "" },
+	{ "services[].drain.mode", SERVICE, ", drain: { mode: move }",
+	    S "drain.mode: keep -> move\n", "" },
+	{ "services[].drain.mode", SERVICE, ", drain: { mode: evict }",
+	    S "drain.mode: keep -> evict\n", "" },
+	{ "services[].drain.requests", SERVICE, ", drain: { requests: 5s }",
+	    S "drain.requests: 1m -> 5s\n", "" },
+	{ "services[].drain.flows", SERVICE, ", drain: { flows: 5s }",
+	    S "drain.flows: 30m -> 5s\n", "" },
+	{ "services[].drain.streams", SERVICE, ", drain: { streams: 5s }",
+	    S "drain.streams: 5m -> 5s\n", "" },
+	{ "services[].via", SERVICE, ", via: FALSE", S "via: on -> off\n",
+	    "" },
+	{ "services[].via", SERVICE, ", via: yes", "", "" },
+	{ "services[].pools", POOLS, ", { name: v2, instances: b:1 }",
+	    "services[s].pools[v2]: none -> present\n", "" },
+
+	{ "services[].pools[].name", POOL_NAME, "name: v0",
+	    "services[s].pools[v1]: present -> gone\n"
+	    "services[s].pools[v0]: none -> present\n", "" },
+	{ "services[].pools[].share", POOLS,
+	    ", { name: v2, share: 100, instances: b:1 }",
+	    "services[s].pools[v1].share: 100% -> 0%\n"
+	    "services[s].pools[v2]: none -> present\n", "" },
+	{ "services[].pools[].instances", INSTANCES, ", \"b:1\"",
+	    "services[s].pools[v1].instances[b:1]: none -> present\n", "" },
+	{ "services[].pools[].keepalive.idle", POOL, ", keepalive: { idle: 0 }",
+	    P "keepalive.idle: 4s -> 0\n", "" },
+	{ "services[].pools[].keepalive.max_idle", POOL,
+	    ", keepalive: { max_idle: 0 }", P "keepalive.max_idle: 256 -> 0\n",
+	    "" },
+	{ "services[].pools[].probe.type", POOL, ", probe: { type: tcp }",
+	    P "probe.type: http -> tcp\n", "" },
+	{ "services[].pools[].probe.port", POOL, ", probe: { port: 9000 }",
+	    P "probe.port: 0 -> 9000\n", "" },
+	{ "services[].pools[].probe.path", POOL,
+	    ", probe: { path: \"/health/ready?x=%20\" }",
+	    P "probe.path: / -> \"/health/ready?x=%20\"\n", "" },
+	{ "services[].pools[].probe.host", POOL,
+	    ", probe: { host: \"Sso.example.org:8443\" }",
+	    P "probe.host: none -> \"Sso.example.org:8443\"\n", "" },
+	{ "services[].pools[].probe.headers", POOL,
+	    ", probe: { headers: { X-A: b, \"!\": \"\", x-a: \"c\\td\" } }",
+	    P "probe.headers: none -> { X-A: b, \"!\": \"\", x-a: "
+	      "\"c\\x09d\" }\n", "" },
+	{ "services[].pools[].probe.expect", POOL, ", probe: { expect: 204 }",
+	    P "probe.expect: [ 200 ] -> [ 204 ]\n", "" },
+	{ "services[].pools[].probe.expect", POOL,
+	    ", probe: { expect: [ 200, 204, 429 ] }",
+	    P "probe.expect: [ 200 ] -> [ 200, 204, 429 ]\n", "" },
+	{ "services[].pools[].probe.body", POOL,
+	    ", probe: { body: \"a\\nb: \\\"c\\\"\" }",
+	    P "probe.body: none -> \"a\\x0ab: \\\"c\\\"\"\n", "" },
+	{ "services[].pools[].probe.json.field", POOL,
+	    ", probe: { json: { field: checks.0.status, value: UP } }",
+	    P "probe.json.field: none -> checks.0.status\n"
+	    P "probe.json.value: none -> UP\n", "" },
+	{ "services[].pools[].probe.json.value", POOL,
+	    ", probe: { json: { field: a, value: \"\" } }",
+	    P "probe.json.field: none -> a\n"
+	    P "probe.json.value: none -> \"\"\n", "" },
+	{ "services[].pools[].probe.interval", POOL,
+	    ", probe: { interval: 10s }", P "probe.interval: 2s -> 10s\n",
+	    "" },
+	{ "services[].pools[].probe.fast_interval", POOL,
+	    ", probe: { fast_interval: 10ms }",
+	    P "probe.fast_interval: 500ms -> 10ms\n", "" },
+	{ "services[].pools[].probe.timeout", POOL,
+	    ", probe: { timeout: 300ms }", P "probe.timeout: 1s -> 300ms\n",
+	    "" },
+	{ "services[].pools[].probe.rise", POOL, ", probe: { rise: 1 }",
+	    P "probe.rise: 2 -> 1\n", "" },
+	{ "services[].pools[].probe.fall", POOL, ", probe: { fall: 1 }",
+	    P "probe.fall: 3 -> 1\n", "" },
+	{ "services[].pools[].probe.hold", POOL, ", probe: { hold: 0s }",
+	    P "probe.hold: 10s -> 0\n", "" },
+
+	{ "services[].pools[].instances[].name", INSTANCE, ", name: kc-1",
+	    P "instances[i]: present -> gone\n"
+	    P "instances[kc-1]: none -> present\n", "" },
+	{ "services[].pools[].instances[].address", INSTANCE_AT,
+	    "address: \"unix:/run/a\"",
+	    I "address: \"a:1\" -> \"unix:/run/a\"\n"
+	    P "probe.host: none -> x\n", "" },
+	{ "services[].pools[].instances[].weight", INSTANCE, ", weight: 256",
+	    I "weight: 1 -> 256\n", "" },
+};
+
+static bool
+has(const char *text, const char *word)
+{
+	return strstr(text, word) != NULL;
+}
+
+static void
+write_yaml(enum part part, const char *text, struct buf *yaml)
+{
+	const char *at[PARTS];
+
+	memcpy(at, usual, sizeof(at));
+	if (part < PARTS)
+		at[part] = text;
+	buf_printf(yaml, "%s\nlisteners: [ { %s%s%s }%s ]\n", at[TOP],
+	    has(at[LISTENER], "name:") ? "" : "name: web, ",
+	    at[LISTENER_AT], at[LISTENER], at[LISTENERS]);
+	buf_printf(yaml, "services: [ { %s%s, pools: [ { %s%s, ",
+	    at[SERVICE_NAME], at[SERVICE], at[POOL_NAME], at[POOL]);
+	if (has(at[INSTANCE_AT], "unix:"))
+		buf_add_cstr(yaml, "probe: { host: x }, ");
+	if (has(at[POOLS], "share:"))
+		buf_add_cstr(yaml, "share: 0%, ");
+	buf_printf(yaml, "instances: [ { %s%s%s }%s ] }%s ] }%s ]\n",
+	    has(at[INSTANCE], "name:") ? "" : "name: i, ", at[INSTANCE_AT],
+	    at[INSTANCE], at[INSTANCES], at[POOLS], at[SERVICES]);
+}
+
+static struct cfg *
+make(enum part part, const char *text, const char *why)
+{
+	struct buf yaml = BUF_INIT;
+	struct cfg *c;
+
+	write_yaml(part, text, &yaml);
+	c = try_good(yaml.p, why);
+	buf_free(&yaml);
+	return c;
+}
+
+Test(keys, each_is_read_shown_and_compared, .timeout = 20)
+{
+	struct cfg *base = make(PARTS, NULL, "base");
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct cfg *c = make(rows[i].part, rows[i].text,
+		    rows[i].text);
+		struct buf live = BUF_INIT, restart = BUF_INIT;
+
+		buf_add_cstr(&live, "");
+		buf_add_cstr(&restart, "");
+		cfg_diff(base, c, &live, &restart);
+		cr_expect_str_eq(live.p, rows[i].live, "%s: live:\n%s",
+		    rows[i].text, live.p);
+		cr_expect_str_eq(restart.p, rows[i].restart,
+		    "%s: restart:\n%s", rows[i].text, restart.p);
+		try_round_trip(c, rows[i].text);
+		buf_free(&live);
+		buf_free(&restart);
+		cfg_unref(&c);
+	}
+	cfg_unref(&base);
+}
+
+/* ---- the table of keys ---- */
+
+static bool
+has_row(struct str path)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (str_eq(path, str_of(rows[i].path)))
+			return true;
+	return false;
+}
+
+Test(keys, each_has_a_row_above)
+{
+	struct buf keys = BUF_INIT;
+	struct str rest;
+	size_t n = 0;
+
+	cfg_keys(&keys);
+	rest = buf_str(&keys);
+	while (rest.len > 0) {
+		struct str line = str_split(&rest, '\n'), column = line;
+		struct str path = str_split(&column, '\t');
+		struct str kind = str_split(&column, '\t');
+
+		n++;
+		if (!str_eq(kind, STR("map")) ||
+		    str_ends(path, STR(".headers")))
+			cr_expect(has_row(path), STR_FMT, STR_ARG(path));
+	}
+	cr_expect_gt(n, 90);
+	buf_free(&keys);
+}
+
+Test(keys, six_columns_and_a_sentence)
+{
+	struct buf keys = BUF_INIT;
+	struct str rest;
+
+	cfg_keys(&keys);
+	rest = buf_str(&keys);
+	while (rest.len > 0) {
+		struct str line = str_split(&rest, '\n'), column = line, last;
+		struct str reload = line;
+
+		for (int i = 0; i < 5; i++) {
+			reload = str_split(&column, '\t');
+			cr_expect_not_null(column.p, STR_FMT, STR_ARG(line));
+		}
+		cr_expect(str_eq(reload, STR("live")) ||
+		    str_eq(reload, STR("restart")), STR_FMT, STR_ARG(line));
+		last = column;
+		cr_expect_eq(str_find(last, '\t'), -1, STR_FMT, STR_ARG(line));
+		cr_expect(str_ends(last, STR(".")), STR_FMT, STR_ARG(line));
+	}
+	buf_free(&keys);
+}
+
+static const char *
+keys_line(const struct buf *keys, const char *path, char out[256])
+{
+	struct str rest = buf_str(keys);
+
+	while (rest.len > 0) {
+		struct str line = str_split(&rest, '\n'), column = line;
+
+		if (str_eq(str_split(&column, '\t'), str_of(path))) {
+			str_copy(line, out, 256);
+			return out;
+		}
+	}
+	return "none";
+}
+
+/* One of each form that the columns take. */
+Test(keys, columns)
+{
+	static const char *const lines[][2] = {
+		{ "workers", "workers\tnumber\tauto\t1..64\trestart\tWorker "
+		             "threads; auto is one per core." },
+		{ "log.level", "log.level\tword\tinfo\terror|warn|info|debug\t"
+		               "live\tLeast level that is logged." },
+		{ "log", "log\tmap\t\t\tlive\tThe log of the daemon itself." },
+		{ "admin.mode", "admin.mode\tmode\t0660\t\"0000\"..\"0777\"\t"
+		                "restart\tMode of the socket." },
+		{ "admin.group", "admin.group\tword\tnone\tat most 255 bytes\t"
+		                 "restart\tGroup that owns the socket; by "
+		                 "default the daemon's own." },
+		{ "services[].name", "services[].name\tname\trequired\t\tlive\t"
+		                     "Name in commands, logs and metrics." },
+		{ "services[].pools", "services[].pools\tlist\trequired\t"
+		                      "1..8 elements\tlive\tIts versions, "
+		                      "oldest first." },
+		{ "services[].pools[].instances[].name",
+		    "services[].pools[].instances[].name\tlabel\tthe address\t"
+		    "\tlive\tName in commands, logs and metrics." },
+		{ "services[].pools[].probe.expect",
+		    "services[].pools[].probe.expect\tstatus list\t200\t"
+		    "1..64 elements\tlive\tStatuses that pass." },
+		{ "services[].retry.budget",
+		    "services[].retry.budget\tpercentage\t20%\t0%..100%\tlive\t"
+		    "Retries may be so much of the traffic." },
+	};
+	struct buf keys = BUF_INIT;
+	char line[256];
+
+	cfg_keys(&keys);
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+		cr_expect_str_eq(keys_line(&keys, lines[i][0], line),
+		    lines[i][1]);
+	buf_free(&keys);
+}
+
+/* ---- rows of the schema ---- */
+
+static void
+walk(const struct key *keys, unsigned *n)
+{
+	for (const struct key *k = keys; k->name != NULL; k++) {
+		bool is_many = k->kind == K_LIST || k->kind == K_ITEMS ||
+		    k->kind == K_FIELDS;
+
+		(*n)++;
+		cr_expect_eq(key_find(keys, k->name), k,
+		    "%s stands there once", k->name);
+		cr_expect_not_null(k->help, "%s", k->name);
+		if (is_many) {
+			cr_expect_gt(k->size, 0, "%s", k->name);
+			cr_expect_gt(k->max, 0, "%s has a bound", k->name);
+		}
+		if (k->kind == K_LIST && k->scalar != NULL)
+			cr_expect_not_null(key_find(k->sub, k->scalar));
+		if (k->kind == K_LIST && k->label != NULL)
+			cr_expect_not_null(key_find(k->sub, k->label));
+		cr_expect_eq(k->names != NULL, k->kind == K_ENUM, "%s",
+		    k->name);
+		if (k->kind == K_MAP || k->kind == K_LIST)
+			walk(k->sub, n);
+	}
+}
+
+Test(keys, rows_of_the_schema)
+{
+	unsigned n = 0;
+
+	walk(cfg_schema, &n);
+	cr_expect_gt(n, 90);
+}
+
+/* ---- defaults, as config.h promises them ---- */
+
+Test(keys, defaults_in_the_struct)
+{
+	struct cfg *c = try_good(LISTEN SERVE, "defaults");
+	const struct cfg_listener *l = &c->listeners[0];
+	const struct cfg_service *s = &c->services[0];
+	const struct cfg_pool *p = &s->pools[0];
+
+	cr_expect_eq(c->workers, 0);
+	cr_expect_null(c->user);
+	cr_expect_null(c->group);
+	cr_expect_null(c->key_file);
+	cr_expect_null(c->log_file);
+	cr_expect_null(c->access_file);
+	cr_expect(c->access_on);
+	cr_expect_eq(c->access_format, CFG_ACCESS_JSON);
+	cr_expect_eq(c->admin_mode, 0660);
+	cr_expect_null(c->admin_http.text);
+	cr_expect_eq(c->stop_us, 60000000);
+	cr_expect_eq(c->linger_us, 3000000);
+	cr_expect_str_eq(l->name, "0.0.0.0:1", "the address");
+	cr_expect_eq(l->address.port, 1);
+	cr_expect_eq(l->limits.head_bytes, 65536);
+	cr_expect_eq(l->limits.fields, 100);
+	cr_expect_eq(s->n_match, 1);
+	cr_expect_str_eq(s->match[0].host, "*");
+	cr_expect_str_eq(s->match[0].path, "/");
+	cr_expect_eq(s->share_key, CFG_KEY_SOURCE);
+	cr_expect_null(s->share_key_name);
+	cr_expect_eq(s->sticky_scope, CFG_STICKY_POOL);
+	cr_expect_str_eq(s->sticky_cookie, "segue");
+	cr_expect_eq(s->retries, 2);
+	cr_expect_eq(s->drain_mode, CFG_DRAIN_KEEP);
+	cr_expect(s->via);
+	cr_expect_eq(p->share_bp, CFG_SHARE_ALL, "the first pool has all");
+	cr_expect_str_eq(p->instances[0].name, "a:1", "the address");
+	cr_expect_eq(p->instances[0].weight, 1);
+	cr_expect_eq(p->probe.n_expect, 1);
+	cr_expect_eq(p->probe.expect[0], 200);
+	cr_expect_str_eq(p->probe.path, "/");
+	cr_expect_eq(p->probe.hold_us, 10000000);
+	cr_expect_eq(p->idle_us, 4000000);
+	cr_expect_eq(p->max_idle, 256);
+	cfg_unref(&c);
+}
+
+Test(keys, share_keys_in_the_struct)
+{
+	static const struct {
+		const char *text, *name;
+		enum cfg_share_key key;
+	} keys[] = { { "source", NULL, CFG_KEY_SOURCE },
+		{ "request", NULL, CFG_KEY_REQUEST },
+		{ "header:X-User", "X-User", CFG_KEY_HEADER },
+		{ "cookie:sid", "sid", CFG_KEY_COOKIE } };
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		char text[128];
+		struct cfg *c;
+
+		(void)snprintf(text, sizeof(text), ", share_key: \"%s\"",
+		    keys[i].text);
+		c = make(SERVICE, text, text);
+		cr_expect_eq(c->services[0].share_key, keys[i].key);
+		cr_expect_str_eq(c->services[0].share_key_text, keys[i].text);
+		if (keys[i].name == NULL)
+			cr_expect_null(c->services[0].share_key_name);
+		else
+			cr_expect_str_eq(c->services[0].share_key_name,
+			    keys[i].name);
+		cfg_unref(&c);
+	}
+}
+
+/* ---- bounds: the least and the most are taken, as shown ---- */
+
+/* Where a key of that path stands: that of the longest prefix. */
+static enum part
+part_of(struct str path)
+{
+	static const struct {
+		const char *prefix;
+		enum part part;
+	} parts[] = { { "services[].pools[].instances[].", INSTANCE },
+		{ "services[].pools[].", POOL }, { "services[].", SERVICE },
+		{ "listeners[].", LISTENER }, { "", TOP } };
+	size_t i = 0;
+
+	while (!str_starts(path, str_of(parts[i].prefix)))
+		i++;
+	return parts[i].part;
+}
+
+/* Warnings may come of extremes; errors may not. */
+static void
+try_bound(struct str path, struct str value)
+{
+	struct buf text = BUF_INIT, yaml = BUF_INIT, said;
+	struct str rest = path, last = path, map = path;
+	enum part part = part_of(path);
+	struct cfg *c;
+
+	while (rest.p != NULL) {
+		map = last;
+		last = str_split(&rest, '.');
+	}
+	if (part != TOP)
+		buf_add_cstr(&text, ", ");
+	if (str_ends(map, STR("]")) || str_eq(map, path))
+		buf_printf(&text, STR_FMT ": " STR_FMT, STR_ARG(last),
+		    STR_ARG(value));
+	else
+		buf_printf(&text, STR_FMT ": { " STR_FMT ": " STR_FMT " }",
+		    STR_ARG(map), STR_ARG(last), STR_ARG(value));
+	write_yaml(part, text.p, &yaml);
+	(void)try_text(buf_str(&yaml), &c, &said);
+	cr_assert_not_null(c, "%s: %s", text.p, said.p);
+	try_round_trip(c, text.p);
+	try_free(&c, &said);
+	buf_free(&yaml);
+	buf_free(&text);
+}
+
+Test(keys, bounds_are_inside, .timeout = 20)
+{
+	struct buf keys = BUF_INIT;
+	struct str rest;
+	unsigned n = 0;
+
+	cfg_keys(&keys);
+	rest = buf_str(&keys);
+	while (rest.len > 0) {
+		struct str column = str_split(&rest, '\n');
+		struct str path = str_split(&column, '\t');
+		struct str range;
+		const char *dots;
+
+		(void)str_split(&column, '\t');
+		(void)str_split(&column, '\t');
+		range = str_split(&column, '\t');
+		dots = range.len == 0 ? NULL
+		                      : memmem(range.p, range.len, "..", 2);
+		/* half a share alone would be wrong */
+		if (dots == NULL || str_ends(range, STR("elements")) ||
+		    str_ends(path, STR(".share")))
+			continue;
+		try_bound(path, str_from(range.p, (size_t)(dots - range.p)));
+		try_bound(path,
+		    str_sub(range, (size_t)(dots - range.p) + 2, range.len));
+		n++;
+	}
+	cr_expect_gt(n, 35);
+	buf_free(&keys);
+}
