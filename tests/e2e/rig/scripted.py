@@ -1,0 +1,142 @@
+"""scripted - an instance of Python, for what no real server does.
+
+A test gives a function that is called with each connection, in a thread of
+its own; probes (targets that begin with /health) are answered before.
+"""
+import queue
+import socket
+import struct
+import threading
+
+from rig.wire import Reader, Closed
+
+
+class Request:
+    def __init__(self, head, body):
+        self.head, self.body = head, body
+        self.line = head.split(b"\r\n", 1)[0].decode("latin-1")
+        self.method, self.target = self.line.split(" ")[:2]
+
+    def field(self, name):
+        """The value of a field, None when there is none."""
+        for line in self.head.decode("latin-1").split("\r\n")[1:]:
+            key, _, value = line.partition(":")
+            if key.lower() == name.lower():
+                return value.strip()
+        return None
+
+
+class Connection:
+    """What the script holds of one connection."""
+
+    def __init__(self, instance, sock):
+        self.instance, self.sock = instance, sock
+        self.reader = Reader(sock)
+
+    def request(self, body=True):
+        """The next request, probes apart; None when the peer closed."""
+        while True:
+            try:
+                head = self.reader.head()
+            except (Closed, OSError):
+                return None
+            r = Request(head, b"")
+            if r.target.startswith("/health"):
+                self.send(self.instance.health)
+                continue
+            if body:
+                try:
+                    r.body = self.reader.body(head, is_request=True)
+                except (Closed, OSError):
+                    return None
+            self.instance.requests.append(r)
+            self.instance.arrived.put(r)
+            return r
+
+    def send(self, data):
+        try:
+            self.sock.sendall(data)
+        except OSError:
+            pass
+
+    def answer(self, body=b"", status="200 OK", fields=""):
+        self.send(f"HTTP/1.1 {status}\r\nX-Version: "
+                  f"{self.instance.version}\r\nX-Instance: "
+                  f"{self.instance.name}\r\n{fields}Content-Length: "
+                  f"{len(body)}\r\n\r\n".encode() + body)
+
+    def close(self):
+        # shutdown() too: another thread may be in recv()
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.sock.close()
+
+    def reset(self):
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                             struct.pack("ii", 1, 0))
+        self.sock.close()
+
+
+def answer_all(conn):
+    """The plainest script: 200 to whatever comes."""
+    while (r := conn.request()) is not None:
+        conn.answer(f"{r.method} {r.target} {len(r.body)}\n".encode())
+
+
+class Scripted:
+    def __init__(self, rig, version, name, script=answer_all):
+        self.version, self.name, self.script = version, name, script
+        self.health = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nUP"
+        self.port = rig.port()
+        self.address = self.port.address
+        self.requests = []            # all that came, but probes
+        self.arrived = queue.Queue()  # the same, to wait for
+        self.connections = []
+        self.sock = None
+        self.closing = False
+        self.listen()
+
+    def listen(self):
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((self.port.host, self.port.number))
+        s.listen(512)
+        self.sock = s
+        threading.Thread(target=self.accept, args=(s,), daemon=True).start()
+
+    def deafen(self):
+        """From now on connections are refused; those there are stay."""
+        if self.sock is not None:
+            self.sock.shutdown(socket.SHUT_RDWR)
+            self.sock.close()
+            self.sock = None
+
+    def accept(self, listening):
+        while True:
+            try:
+                sock, _ = listening.accept()
+            except OSError:
+                return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            conn = Connection(self, sock)
+            self.connections.append(conn)
+            threading.Thread(target=self.serve, args=(conn,),
+                             daemon=True).start()
+
+    def serve(self, conn):
+        try:
+            self.script(conn)
+        except (Closed, OSError):
+            pass
+        finally:
+            conn.close()
+
+    def wait_request(self, seconds=5):
+        return self.arrived.get(timeout=seconds)
+
+    def close(self):
+        self.deafen()
+        for conn in self.connections:
+            conn.close()
