@@ -13,6 +13,7 @@
 #include "base/attr.h"
 
 struct admin;
+struct buf;
 struct drive;
 struct feed;
 struct loop;
@@ -46,5 +47,8 @@ int admin_new(const struct admin_env *, struct admin **out) MUST_CHECK;
 void admin_stopping(struct admin *);
 /* Ends all connections; before drive and feed. */
 void admin_free(struct admin **);
+
+/* One line a metric, "NAME\tTYPE\tLABELS\tHELP", for manual and tests. */
+void admin_metrics_names(struct buf *out);
 
 #endif

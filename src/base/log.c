@@ -137,6 +137,17 @@ log_reopen(void)
 	return rc;
 }
 
+int
+log_use_fd(int fd)
+{
+	int rc;
+
+	pthread_mutex_lock(&path_lock);
+	rc = use_fd(fd);
+	pthread_mutex_unlock(&path_lock);
+	return rc;
+}
+
 void
 log_close(void)
 {

@@ -38,6 +38,8 @@ bool log_wants(enum log_level);
 int log_open(const char *path) MUST_CHECK;
 /* Opens the same path again, for log rotation; the old one stays on error. */
 int log_reopen(void) MUST_CHECK;
+/* Logs to fd from now on and owns it: a process that may not open files. */
+int log_use_fd(int fd) MUST_CHECK;
 void log_close(void);
 
 void log_line(enum log_level, const char *fmt, ...) PRINTF_LIKE(2, 3);

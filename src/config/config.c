@@ -182,3 +182,50 @@ cfg_pool_find(const struct cfg_service *s, struct str name)
 			return &s->pools[i];
 	return NULL;
 }
+
+static size_t
+listener_at(const struct cfg *c, const char *name)
+{
+	size_t i = 0;
+
+	while (i < c->n_listeners && strcmp(c->listeners[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+/* Those of a that b has not. */
+static size_t
+missing_listeners(const struct cfg *a, const struct cfg *b, const char *word,
+    struct buf *why)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->n_listeners; i++) {
+		if (listener_at(b, a->listeners[i].name) < b->n_listeners)
+			continue;
+		buf_printf(why,
+		    "listeners[%s] is %s: this needs a restart; "
+		    "nothing was changed\n",
+		    a->listeners[i].name, word);
+		n++;
+	}
+	return n;
+}
+
+int
+cfg_order_listeners(struct cfg *c, const struct cfg *as, struct buf *why)
+{
+	size_t n = missing_listeners(c, as, "new", why);
+
+	n += missing_listeners(as, c, "gone", why);
+	if (n > 0)
+		return E_STATE;
+	for (size_t i = 0; i < as->n_listeners; i++) {
+		size_t from = listener_at(c, as->listeners[i].name);
+		struct cfg_listener moved = c->listeners[from];
+
+		c->listeners[from] = c->listeners[i];
+		c->listeners[i] = moved;
+	}
+	return E_OK;
+}

@@ -223,6 +223,14 @@ void cfg_diff(const struct cfg *from, const struct cfg *to, struct buf *live,
     struct buf *restart);
 
 /*
+ * Brings the listeners of c, which nobody else has yet, into the order that
+ * "as" has them in.  E_STATE with a line in why for each that only one of them
+ * has: sockets cannot come or go without a restart.
+ */
+int cfg_order_listeners(struct cfg *c, const struct cfg *as,
+    struct buf *why) MUST_CHECK;
+
+/*
  * The table of keys for manual, completion and tests, as lines of
  * "PATH\tKIND\tDEFAULT\tRANGE\tRELOAD\tHELP" in file order.
  */

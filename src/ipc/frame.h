@@ -15,9 +15,14 @@
 /* One row a kind: identifier, name, who sends it and why. */
 /* clang-format off */
 #define FRAME_KINDS(X)                                                         \
-	X(RELOAD, "reload")               /* master: fd holds the new file's text */ \
-	X(REOPEN, "reopen")               /* master: open the logs anew */     \
+	X(KEYS, "keys")                   /* master: fd is the key ring for the \
+	                                     reload that follows */            \
+	X(RELOAD, "reload")               /* master: fd holds the new file's   \
+	                                     text, or text says why it cannot */ \
+	X(LOG_FILE, "log_file")           /* master: fd is the log, opened anew */ \
+	X(ACCESS_FILE, "access_file")     /* master: ... the access log */     \
 	X(STOP, "stop")                   /* master: stop gracefully */        \
+	X(QUIT, "quit")                   /* master: stop now */               \
 	X(READY, "ready")                 /* network: serving */               \
 	X(RELOAD_PLEASE, "reload_please") /* network: an operator asks */      \
 	X(RELOADED, "reloaded")           /* network: text "" or what is wrong */

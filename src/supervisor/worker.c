@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -21,7 +22,7 @@ struct stop_mail {
 
 struct worker {
 	struct worker_env env;
-	int *listen_fds;  /* owned */
+	int *listen_fds;  /* owned, the sockets too; -1: closed */
 	struct loop *loop;
 	struct mailbox *box;
 	struct proxy *proxy;
@@ -30,16 +31,29 @@ struct worker {
 	bool stop_sent;
 };
 
+/* No client may wait in a queue that nobody empties. */
+static void
+close_listeners(struct worker *w)
+{
+	for (size_t i = 0; i < w->env.n_listen; i++) {
+		if (w->listen_fds[i] != -1)
+			close(w->listen_fds[i]);
+		w->listen_fds[i] = -1;
+	}
+}
+
 static void
 on_mail(struct mail *m, void *arg)
 {
 	struct worker *w = arg;
 	struct stop_mail *s = CONTAINER_OF(m, struct stop_mail, mail);
 
-	if (s->end)
+	if (s->end) {
 		loop_stop(w->loop);
-	else
-		proxy_stop(w->proxy, s->linger_us, s->deadline_us);
+		return;
+	}
+	proxy_stop(w->proxy, s->linger_us, s->deadline_us);
+	close_listeners(w);
 }
 
 static void
@@ -60,8 +74,11 @@ run(void *arg)
 	(void)snprintf(name, sizeof(name), "worker-%u", w->env.index);
 	thread_become(ROLE_WORKER, name);
 	rc = proxy_start(w->proxy);
-	if (rc != E_OK)
+	if (rc != E_OK) {
+		/* A process that serves on some sockets only is worse. */
 		log_error("event=worker_failed why=\"%s\"", err_text(rc));
+		_exit(EXIT_FAILURE);
+	}
 	loop_run(w->loop);
 	proxy_free(&w->proxy);
 	return NULL;
@@ -162,6 +179,7 @@ worker_free(struct worker **wp)
 	pthread_join(w->thread, NULL);
 	mailbox_free(&w->box);
 	loop_free(&w->loop);
+	close_listeners(w);
 	free(w->listen_fds);
 	free(w);
 	*wp = NULL;

@@ -19,7 +19,7 @@ struct worker_env {
 	unsigned index;
 	unsigned n_workers;
 	struct views *views;   /* with a view published */
-	const int *listen_fds; /* ours, one per listener; copied */
+	const int *listen_fds; /* one per listener; closed by us */
 	size_t n_listen;
 	int access_fd;
 	proxy_edge_fn *edge;   /* called on the worker's thread */

@@ -1,0 +1,83 @@
+#include "supervisor/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+
+static void
+say(struct cfg_problems *p, struct buf *said)
+{
+	for (size_t i = 0; i < p->n; i++)
+		buf_printf(said, "%s\n", p->list[i].text);
+	cfg_problems_free(p);
+}
+
+int
+source_parse(struct str text, const char *origin, struct buf *said,
+    struct cfg **out)
+{
+	struct cfg_problems problems;
+	int rc = cfg_parse(text, origin, out, &problems);
+
+	say(&problems, said);
+	if (rc == E_NOMEM)
+		buf_printf(said, "%s: %s\n", origin, err_text(rc));
+	return rc;
+}
+
+static int
+read_args(const struct source *s, struct buf *text, struct buf *said,
+    struct cfg **out)
+{
+	struct cfg_problems problems;
+	int rc = cfg_from_args(s->listen, s->n_listen, s->pools, s->n_pools,
+	    text, out, &problems);
+
+	say(&problems, said);
+	return rc;
+}
+
+/* O_NONBLOCK: a FIFO in its place must not stop us. */
+static int
+read_file(const char *path, struct buf *text)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), rc;
+
+	if (fd == -1)
+		return err_sys();
+	rc = file_read_fd(fd, SOURCE_BYTES_MAX, text);
+	close(fd);
+	return rc;
+}
+
+int
+source_read(const struct source *s, struct buf *text, struct buf *said,
+    struct cfg **out)
+{
+	int rc;
+
+	*out = NULL;
+	if (s->path == NULL)
+		return read_args(s, text, said, out);
+	rc = read_file(s->path, text);
+	if (rc != E_OK) {
+		buf_printf(said, "%s: cannot be read: %s\n", s->path,
+		    err_text(rc));
+		return rc;
+	}
+	return source_parse(buf_str(text), s->path, said, out);
+}
+
+void
+source_key_file(const struct cfg *c, struct buf *out)
+{
+	buf_reset(out);
+	if (c->key_file != NULL)
+		buf_add_cstr(out, c->key_file);
+	else
+		buf_printf(out, "%s/keys", c->state_dir);
+	buf_add_cstr(out, "");
+}

@@ -1,0 +1,45 @@
+/*
+ * source - where the configuration comes from: a file, or the command line.
+ *
+ * Thread: master.
+ */
+#ifndef SUPERVISOR_SOURCE_H
+#define SUPERVISOR_SOURCE_H
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "config/config.h"
+
+#define SOURCE_BYTES_MAX ((size_t)1 << 20)
+#define SOURCE_ARGS_MAX 64
+
+struct keyring;
+
+/* All is borrowed from the arguments of the program. */
+struct source {
+	const char *path; /* NULL: the command line says it all */
+	const char *listen[SOURCE_ARGS_MAX];
+	size_t n_listen;
+	const char *pools[SOURCE_ARGS_MAX];
+	size_t n_pools;
+};
+
+/*
+ * Appends the YAML text and parses it.
+ *
+ * said     gets a line for each warning and error, with its newline
+ * returns  E_OK with one reference in *out, else *out is NULL: E_SYNTAX for
+ *          wrong content, or why the file cannot be read
+ */
+int source_read(const struct source *, struct buf *text, struct buf *said,
+    struct cfg **out) MUST_CHECK;
+
+/* The path of the key ring of that configuration; "" when memory is out. */
+void source_key_file(const struct cfg *, struct buf *out);
+
+/* Parses text that source_read() gave; results as there. */
+int source_parse(struct str text, const char *origin, struct buf *said,
+    struct cfg **out) MUST_CHECK;
+
+#endif
