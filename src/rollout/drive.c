@@ -145,10 +145,36 @@ drive_save(struct drive *d, const struct ro_state *s)
 	int rc = ro_state_save(d->path, s);
 
 	d->disk_in_doubt = rc != E_OK;
-	if (rc != E_OK)
-		log_error("event=state_not_saved file=\"%s\" why=\"%s\"",
-		    d->path, err_text(rc));
+	if (rc == E_OK)
+		return rc;
+	d->disk_failed_us = clock_mono_us();
+	log_error("event=state_not_saved file=\"%s\" why=\"%s\"", d->path,
+	    err_text(rc));
 	return rc;
+}
+
+void
+drive_restore(struct drive *d)
+{
+	if (drive_save(d, &d->state) != E_OK)
+		drive_poke(d);
+}
+
+/* It failed a moment ago: what nobody waits for is not tried with each look. */
+static bool
+disk_rests(const struct drive *d)
+{
+	return d->disk_in_doubt &&
+	    clock_mono_us() - d->disk_failed_us < LOOK_US;
+}
+
+static void
+settle_disk(struct drive *d)
+{
+	if (!d->disk_in_doubt || disk_rests(d))
+		return;
+	if (drive_save(d, &d->state) == E_OK)
+		log_info("event=state_saved file=\"%s\"", d->path);
 }
 
 void
@@ -175,7 +201,9 @@ step(struct drive *d)
 	if (due == 0 || (d->hold_due_us != 0 && d->hold_due_us < due))
 		due = d->hold_due_us;
 	d->due_us = due;
-	if (c == RO_SAME || (c == RO_HARD && drive_save(d, &d->next) != E_OK))
+	if (c == RO_SAME ||
+	    (c == RO_HARD &&
+		(disk_rests(d) || drive_save(d, &d->next) != E_OK)))
 		return false;
 	drive_take_over(d);
 	return true;
@@ -199,8 +227,7 @@ on_look(struct defer *f)
 
 	if (d->ending)
 		return;
-	if (d->disk_in_doubt)
-		(void)drive_save(d, &d->state);
+	settle_disk(d);
 	if (d->probes_missing)
 		drive_fit_probes(d, false);
 	for (int i = 0; i < STEPS_MAX && step(d); i++)
@@ -240,6 +267,24 @@ drive_connect_failed(struct drive *d, struct instance *i)
 /* ---- life ---- */
 
 static int
+save_fitted(struct drive *d, uint64_t wall_us, char *why, size_t cap)
+{
+	int rc;
+
+	d->state.generation++;
+	d->state.changed_us = wall_us;
+	memcpy(d->state.changed_by, "configuration", sizeof("configuration"));
+	rc = drive_save(d, &d->state);
+	if (rc != E_OK)
+		(void)snprintf(why, cap,
+		    "%s: the state cannot be written: %s.  state_dir must be "
+		    "a directory that segued may write to, with room on its "
+		    "disk",
+		    d->path, err_text(rc));
+	return rc;
+}
+
+static int
 load_state(struct drive *d, char *why, size_t cap)
 {
 	int rc = ro_state_load(d->path, &d->state, why, cap);
@@ -248,17 +293,51 @@ load_state(struct drive *d, char *why, size_t cap)
 
 	if (rc != E_OK && rc != E_NOENT)
 		return rc;
+	(void)snprintf(why, cap, "%s", err_text(E_NOMEM));
 	rc = ro_state_reconcile(&d->state, d->cfg, wall_us, &changed);
-	if (rc == E_OK && changed) {
-		d->state.generation++;
-		d->state.changed_us = wall_us;
-		memcpy(d->state.changed_by, "configuration",
-		    sizeof("configuration"));
-		rc = drive_save(d, &d->state);
-	}
+	if (rc == E_OK && changed)
+		rc = save_fitted(d, wall_us, why, cap);
 	ro_state_wake(&d->state, wall_us);
-	if (rc != E_OK)
-		(void)snprintf(why, cap, "%s: %s", d->path, err_text(rc));
+	return rc;
+}
+
+/*
+ * Added instances whose names do not resolve now must not keep a start from
+ * serving: no command could remove them then.  The next change finds them.
+ */
+static size_t
+resolvable(const struct ro_state *s, struct instance_plan *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_instances; i++) {
+		const struct instance_plan *p = &s->instances[i];
+		char why[128];
+
+		if (drive_check_address(p->address, why, sizeof(why)) == E_OK)
+			out[n++] = *p;
+		else
+			log_warn("service=%s pool=%s instance=%s "
+				 "event=left_out why=\"%s\"",
+			    p->service, p->pool, p->name, why);
+	}
+	return n;
+}
+
+static int
+make_instances(struct drive *d, char *why, size_t cap)
+{
+	size_t n = d->state.n_instances;
+	struct instance_plan *plans = calloc(n + 1, sizeof(*plans));
+	int rc;
+
+	if (plans == NULL) {
+		(void)snprintf(why, cap, "%s", err_text(E_NOMEM));
+		return E_NOMEM;
+	}
+	n = resolvable(&d->state, plans);
+	rc = registry_apply(d->env.registry, d->cfg, plans, n, why, cap);
+	free(plans);
 	return rc;
 }
 
@@ -267,10 +346,8 @@ begin(struct drive *d, char *why, size_t cap)
 {
 	int rc = load_state(d, why, cap);
 
-	if (rc != E_OK)
-		return rc;
-	rc = registry_apply(d->env.registry, d->cfg, d->state.instances,
-	    d->state.n_instances, why, cap);
+	if (rc == E_OK)
+		rc = make_instances(d, why, cap);
 	if (rc != E_OK)
 		return rc;
 	(void)snprintf(why, cap, "%s", err_text(E_NOMEM));

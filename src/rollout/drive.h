@@ -96,7 +96,8 @@ void drive_poke(struct drive *);
 void drive_connect_failed(struct drive *, struct instance *);
 /*
  * A new configuration; a reference is taken.  E_OK, or nothing has changed
- * and why[cap] says what is wrong.  Names are resolved: that may block.
+ * and why[cap] says what is wrong; E_STATE when a service that is served would
+ * have nobody to serve it.  Names are resolved: that may block.
  */
 int drive_reload(struct drive *, struct cfg *, struct keyring *, char *why,
     size_t cap) MUST_CHECK;

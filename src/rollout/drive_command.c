@@ -1,5 +1,5 @@
 /*
- * What others want changed: commands and new configurations.
+ * What operators want changed.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -29,26 +29,29 @@ refuse(enum ro_refusal r, char *why, size_t cap, const char *fmt, ...)
 	return r;
 }
 
-/* Before anything is on disk: would the registry take that address? */
-static enum ro_refusal
-check_address(const struct ro_command *c, char *why, size_t cap)
+int
+drive_check_address(const char *address, char *why, size_t cap)
 {
 	struct cfg_addr text;
 	struct addr addr;
-	int rc = cfg_addr_parse(str_of(c->address), &text);
+	int rc;
 
+	if (address[0] == '\0')
+		return E_OK;
+	rc = cfg_addr_parse(str_of(address), &text);
 	if (rc == E_OK) {
 		rc = addr_of_cfg(&text, &addr);
 		cfg_addr_free(&text);
 	}
-	if (rc == E_OK)
-		return RO_NO_NONE;
-	return refuse(RO_NO_ADDRESS, why, cap, "%s: %s", c->address,
-	    rc == E_NOENT ? "this name does not resolve" : err_text(rc));
+	if (rc != E_OK)
+		(void)snprintf(why, cap, "%.160s: %s", address,
+		    rc == E_NOENT ? "this name does not resolve"
+				  : err_text(rc));
+	return rc;
 }
 
-static int
-apply_instances(struct drive *d, struct cfg *cfg, char *why, size_t cap)
+int
+drive_apply_instances(struct drive *d, struct cfg *cfg, char *why, size_t cap)
 {
 	int rc = registry_apply(d->env.registry, cfg, d->next.instances,
 	    d->next.n_instances, why, cap);
@@ -63,6 +66,7 @@ static enum ro_refusal
 bring_in(struct drive *d, const struct ro_command *c, char *why, size_t cap)
 {
 	const char *service = facts_service_of(&d->next, c);
+	int rc = E_OK;
 
 	if (c->verb == RO_INSTANCE) {
 		struct instance *i = registry_instance(d->env.registry,
@@ -72,10 +76,11 @@ bring_in(struct drive *d, const struct ro_command *c, char *why, size_t cap)
 			i->admin = c->admin;
 	} else if (c->verb == RO_ADD_INSTANCE ||
 	    c->verb == RO_REMOVE_INSTANCE) {
-		if (apply_instances(d, d->cfg, why, cap) != E_OK) {
-			(void)drive_save(d, &d->state);
-			return RO_NO_ADDRESS;
-		}
+		rc = drive_apply_instances(d, d->cfg, why, cap);
+	}
+	if (rc != E_OK) {
+		drive_restore(d);
+		return rc == E_NOMEM ? RO_NO_NO_MEMORY : RO_NO_ADDRESS;
 	}
 	drive_take_over(d);
 	if (c->verb == RO_ADD_INSTANCE)
@@ -97,10 +102,12 @@ carry_out(struct drive *d, const struct ro_command *c, char *why, size_t cap)
 	facts.instance =
 	    facts_of_instance(d->env.registry, d->cfg, &d->state, c);
 	r = machine_command(&d->next, &facts, c, why, cap);
-	if (r == RO_NO_NONE && c->verb == RO_ADD_INSTANCE)
-		r = check_address(c, why, cap);
 	if (r != RO_NO_NONE)
 		return r;
+	/* Before anything is on disk: would the registry take it? */
+	if (c->verb == RO_ADD_INSTANCE &&
+	    drive_check_address(c->address, why, cap) != E_OK)
+		return RO_NO_ADDRESS;
 	rc = drive_save(d, &d->next);
 	if (rc != E_OK)
 		return refuse(RO_NO_DISK, why, cap,
@@ -114,7 +121,7 @@ drive_command(struct drive *d, const struct ro_command *c, bool wait,
     uint64_t wait_us, drive_done_fn *done, void *arg)
 {
 	uint64_t began_us = clock_mono_us();
-	char why[320] = "";
+	char why[512] = "";
 	enum ro_refusal r;
 
 	ON_CONTROL_THREAD();
@@ -163,98 +170,4 @@ drive_clocks(const struct drive *d, const char *service)
 		.flows_us = s->drain_flows_us,
 		.requests_us = s->drain_requests_us,
 		.streams_us = s->drain_streams_us };
-}
-
-/* ---- reload ---- */
-
-/* Names that do not resolve are found before anything is on disk. */
-static int
-check_names(const struct cfg *cfg, char *why, size_t cap)
-{
-	for (size_t s = 0; s < cfg->n_services; s++) {
-		const struct cfg_service *svc = &cfg->services[s];
-
-		for (size_t p = 0; p < svc->n_pools; p++) {
-			const struct cfg_pool *pool = &svc->pools[p];
-
-			for (size_t i = 0; i < pool->n_instances; i++) {
-				struct addr a;
-				int rc = addr_of_cfg(
-				    &pool->instances[i].address, &a);
-
-				if (rc == E_OK)
-					continue;
-				(void)snprintf(why, cap, "%s: %s: %s",
-				    pool->instances[i].name,
-				    pool->instances[i].address.text,
-				    rc == E_NOENT
-					? "this name does not resolve"
-					: err_text(rc));
-				return rc;
-			}
-		}
-	}
-	return E_OK;
-}
-
-static int
-prepare_reload(struct drive *d, struct cfg *cfg, char *why, size_t cap)
-{
-	int rc = check_names(cfg, why, cap);
-
-	if (rc == E_OK)
-		rc = ro_state_copy(&d->next, &d->state);
-	if (rc == E_OK)
-		rc = ro_state_reconcile(&d->next, cfg, clock_wall_us(), NULL);
-	if (rc == E_OK)
-		rc = drive_make_room(d,
-		    MAX(d->next.n_services, d->state.n_services));
-	if (rc != E_OK)
-		return rc;
-	d->next.generation++;
-	d->next.changed_us = clock_wall_us();
-	memcpy(d->next.changed_by, "reload", sizeof("reload"));
-	rc = drive_save(d, &d->next);
-	if (rc != E_OK)
-		(void)snprintf(why, cap, "%s could not be written: %s",
-		    d->path, err_text(rc));
-	return rc;
-}
-
-static int
-reload(struct drive *d, struct cfg *cfg, struct keyring *ring, char *why,
-    size_t cap)
-{
-	int rc = prepare_reload(d, cfg, why, cap);
-
-	if (rc != E_OK)
-		return rc;
-	rc = apply_instances(d, cfg, why, cap);
-	if (rc != E_OK) {
-		(void)drive_save(d, &d->state);
-		return rc;
-	}
-	cfg_unref(&d->cfg);
-	d->cfg = cfg_ref(cfg);
-	d->keyring = ring;
-	drive_take_over(d);
-	drive_fit_probes(d, true);
-	(void)drive_publish(d);
-	return E_OK;
-}
-
-int
-drive_reload(struct drive *d, struct cfg *cfg, struct keyring *ring, char *why,
-    size_t cap)
-{
-	int rc;
-
-	ON_CONTROL_THREAD();
-	why[0] = '\0';
-	rc = reload(d, cfg, ring, why, cap);
-	if (rc != E_OK && why[0] == '\0')
-		(void)snprintf(why, cap, "%s", err_text(rc));
-	news_reload(d->env.feed, rc == E_OK ? NULL : why, d->state.generation);
-	drive_poke(d);
-	return rc;
 }

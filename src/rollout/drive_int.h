@@ -1,5 +1,5 @@
 /*
- * drive_int - what drive's two files share: its fields, and the three steps
+ * drive_int - what drive's files share: its fields, and the three steps
  * disk, memory, workers.  Only rollout/drive*.c include it.
  *
  * Thread: control.
@@ -38,6 +38,7 @@ struct drive {
 	bool unpublished;        /* the present state is in no view yet */
 	bool stale;              /* nor is something else */
 	bool disk_in_doubt;      /* a save failed: it may hold what is not so */
+	uint64_t disk_failed_us; /* monotonic; when it did last */
 	bool probes_missing;     /* memory ran out */
 	bool ending;
 };
@@ -47,10 +48,22 @@ int drive_make_room(struct drive *, size_t n_services) MUST_CHECK;
 
 /* Disk: the state is there, or a code, and soon .state is again. */
 int drive_save(struct drive *, const struct ro_state *) MUST_CHECK;
+/*
+ * Disk: .state is there again after something else was.  What cannot be
+ * written now is in doubt, and a later look writes it.
+ */
+void drive_restore(struct drive *);
 /* Memory: makes .next, which is on disk if it must be, what is so. */
 void drive_take_over(struct drive *);
 /* Workers: when memory runs out the old view goes on, and we come again. */
 bool drive_publish(struct drive *);
+
+/* E_OK for "" and for an address the registry would take; may block. */
+int drive_check_address(const char *address, char *why,
+    size_t cap) MUST_CHECK;
+/* Makes the registry fit cfg and .next; on error it is as it was. */
+int drive_apply_instances(struct drive *, struct cfg *, char *why,
+    size_t cap) MUST_CHECK;
 
 /* Every instance gets its probe, now or with a later look. */
 void drive_fit_probes(struct drive *, bool renew);

@@ -1,0 +1,205 @@
+/*
+ * A new configuration.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/thread.h"
+#include "rollout/drive_int.h"
+#include "rollout/news.h"
+
+/* Names that do not resolve are found before anything is on disk. */
+static int
+check_names(const struct cfg *cfg, char *why, size_t cap)
+{
+	for (size_t s = 0; s < cfg->n_services; s++) {
+		const struct cfg_service *svc = &cfg->services[s];
+
+		for (size_t p = 0; p < svc->n_pools; p++) {
+			const struct cfg_pool *pool = &svc->pools[p];
+
+			for (size_t i = 0; i < pool->n_instances; i++) {
+				struct addr a;
+				int rc = addr_of_cfg(
+				    &pool->instances[i].address, &a);
+
+				if (rc == E_OK)
+					continue;
+				(void)snprintf(why, cap, "%s: %s: %s",
+				    pool->instances[i].name,
+				    pool->instances[i].address.text,
+				    rc == E_NOENT
+					? "this name does not resolve"
+					: err_text(rc));
+				return rc;
+			}
+		}
+	}
+	return E_OK;
+}
+
+/* ---- is somebody left to serve? ---- */
+
+static bool
+is_eligible(const struct instance *i)
+{
+	return i != NULL && i->health == HEALTH_UP && i->admin == INST_IN;
+}
+
+/* Does an instance that is fit now stay, under its name and address? */
+static bool
+stays_fit(struct drive *d, const char *service, const struct cfg_pool *cfg)
+{
+	for (size_t i = 0; i < cfg->n_instances; i++) {
+		const struct instance *inst =
+		    registry_instance(d->env.registry, service, cfg->name,
+			cfg->instances[i].name);
+		struct addr a;
+
+		if (is_eligible(inst) &&
+		    addr_of_cfg(&cfg->instances[i].address, &a) == E_OK &&
+		    addr_eq(&a, &inst->addr))
+			return true;
+	}
+	return false;
+}
+
+/* As stays_fit(), of the instances that commands added. */
+static bool
+added_fit(struct drive *d, const char *service, const char *pool)
+{
+	for (size_t i = 0; i < d->next.n_instances; i++) {
+		const struct instance_plan *p = &d->next.instances[i];
+
+		if (p->address[0] != '\0' && strcmp(p->service, service) == 0 &&
+		    strcmp(p->pool, pool) == 0 &&
+		    is_eligible(registry_instance(d->env.registry, service,
+			pool, p->name)))
+			return true;
+	}
+	return false;
+}
+
+/* Can new sessions of a service be served now? */
+static const char *
+who_serves(struct drive *d, const struct ro_service *s)
+{
+	const struct ro_facts *facts = drive_facts(d);
+	size_t at = (size_t)(s - d->state.services);
+
+	for (size_t i = 0; i < s->n_pools; i++)
+		if (s->pools[i].share_bp > 0 &&
+		    ro_facts_of(facts, at, i)->eligible > 0)
+			return s->pools[i].name;
+	return NULL;
+}
+
+static bool
+can_still_serve(struct drive *d, const struct ro_service *s,
+    const struct cfg_service *cfg)
+{
+	for (size_t i = 0; i < s->n_pools; i++) {
+		const struct ro_pool *p = &s->pools[i];
+
+		if (p->share_bp > 0 &&
+		    (stays_fit(d, s->name, &cfg->pools[i]) ||
+			added_fit(d, s->name, p->name)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A file that takes away all that serves a service would answer its clients
+ * with errors until something else has proved itself: refused.
+ */
+static int
+check_served(struct drive *d, const struct cfg *cfg, char *why, size_t cap)
+{
+	for (size_t i = 0; i < cfg->n_services; i++) {
+		const struct ro_service *next = &d->next.services[i];
+		const struct ro_service *now =
+		    ro_service_find(&d->state, next->name);
+		const char *serves = now == NULL ? NULL : who_serves(d, now);
+
+		if (serves == NULL ||
+		    can_still_serve(d, next, &cfg->services[i]))
+			continue;
+		(void)snprintf(why, cap,
+		    "services[%s]: of what serves new sessions now (pool %s) "
+		    "no ready instance would stay under its name and address; "
+		    "keep it beside the new ones, switch or wait until they "
+		    "are ready, then take it out",
+		    next->name, serves);
+		return E_STATE;
+	}
+	return E_OK;
+}
+
+/* ---- the same order: disk, memory, workers ---- */
+
+static int
+prepare_reload(struct drive *d, struct cfg *cfg, char *why, size_t cap)
+{
+	int rc = check_names(cfg, why, cap);
+
+	if (rc == E_OK)
+		rc = ro_state_copy(&d->next, &d->state);
+	if (rc == E_OK)
+		rc = ro_state_reconcile(&d->next, cfg, clock_wall_us(), NULL);
+	if (rc == E_OK)
+		rc = check_served(d, cfg, why, cap);
+	if (rc == E_OK)
+		rc = drive_make_room(d,
+		    MAX(d->next.n_services, d->state.n_services));
+	if (rc != E_OK)
+		return rc;
+	d->next.generation++;
+	d->next.changed_us = clock_wall_us();
+	memcpy(d->next.changed_by, "reload", sizeof("reload"));
+	rc = drive_save(d, &d->next);
+	if (rc != E_OK)
+		(void)snprintf(why, cap, "%s could not be written: %s",
+		    d->path, err_text(rc));
+	return rc;
+}
+
+static int
+reload(struct drive *d, struct cfg *cfg, struct keyring *ring, char *why,
+    size_t cap)
+{
+	int rc = prepare_reload(d, cfg, why, cap);
+
+	if (rc != E_OK)
+		return rc;
+	rc = drive_apply_instances(d, cfg, why, cap);
+	if (rc != E_OK) {
+		drive_restore(d);
+		return rc;
+	}
+	cfg_unref(&d->cfg);
+	d->cfg = cfg_ref(cfg);
+	d->keyring = ring;
+	drive_take_over(d);
+	drive_fit_probes(d, true);
+	(void)drive_publish(d);
+	return E_OK;
+}
+
+int
+drive_reload(struct drive *d, struct cfg *cfg, struct keyring *ring, char *why,
+    size_t cap)
+{
+	int rc;
+
+	ON_CONTROL_THREAD();
+	why[0] = '\0';
+	rc = reload(d, cfg, ring, why, cap);
+	if (rc != E_OK && why[0] == '\0')
+		(void)snprintf(why, cap, "%s", err_text(rc));
+	news_reload(d->env.feed, rc == E_OK ? NULL : why, d->state.generation);
+	drive_poke(d);
+	return rc;
+}
