@@ -12,8 +12,9 @@ static const char *const type_names[] = { FEED_TYPES(X) };
 struct feed {
 	uint64_t last; /* id */
 	struct {
-		feed_fn *fn; /* NULL: a free seat */
+		feed_fn *fn;   /* NULL: a free seat */
 		void *arg;
+		uint64_t told; /* up to this id */
 	} subs[FEED_SUBSCRIBERS_MAX];
 	struct feed_event ring[FEED_KEPT]; /* id n is at n % FEED_KEPT */
 };
@@ -31,6 +32,24 @@ feed_free(struct feed **fp)
 	*fp = NULL;
 }
 
+/*
+ * Who tells from within a callback comes back here: each seat still hears all
+ * events in their order.
+ */
+static void
+catch_up(struct feed *f, size_t seat)
+{
+	const struct feed_event *e;
+
+	while (f->subs[seat].fn != NULL &&
+	    (e = feed_after(f, f->subs[seat].told)) != NULL) {
+		struct feed_event copy = *e; /* the ring may wrap */
+
+		f->subs[seat].told = copy.id;
+		f->subs[seat].fn(&copy, f->subs[seat].arg);
+	}
+}
+
 void
 feed_tell(struct feed *f, const struct feed_event *e)
 {
@@ -39,10 +58,8 @@ feed_tell(struct feed *f, const struct feed_event *e)
 	told.id = ++f->last;
 	told.wall_us = clock_wall_us();
 	f->ring[told.id % FEED_KEPT] = told;
-	/* The copy, for a subscriber may tell more. */
 	for (size_t i = 0; i < FEED_SUBSCRIBERS_MAX; i++)
-		if (f->subs[i].fn != NULL)
-			f->subs[i].fn(&told, f->subs[i].arg);
+		catch_up(f, i);
 }
 
 bool
@@ -53,6 +70,7 @@ feed_subscribe(struct feed *f, feed_fn *fn, void *arg)
 			continue;
 		f->subs[i].fn = fn;
 		f->subs[i].arg = arg;
+		f->subs[i].told = f->last;
 		return true;
 	}
 	return false;

@@ -47,10 +47,6 @@ static void
 describe_closed(struct buf *b, const struct ro_drain *d,
     const struct ro_facts_pool *f)
 {
-	if (!f->view_current) {
-		buf_add_cstr(b, "a worker has not taken the change over yet");
-		return;
-	}
 	if (f->inflight > 0) {
 		add_count(b, f->inflight, "request");
 		add_left(b, " in flight, cut", d->closed_us, d->requests_us);
@@ -61,6 +57,29 @@ describe_closed(struct buf *b, const struct ro_drain *d,
 		add_count(b, f->streams, "stream");
 		add_left(b, " open, cut", d->began_us, d->streams_us);
 	}
+}
+
+static void
+describe_drain(struct buf *b, const struct ro_drain *d,
+    const struct ro_facts_pool *f)
+{
+	if (!f->view_current)
+		buf_add_cstr(b, "a worker has not taken the change over yet");
+	else if (d->closed_us == 0)
+		describe_open(b, d, f);
+	else
+		describe_closed(b, d, f);
+}
+
+/* Of a pool that a switch waits for. */
+static void
+describe_pending(struct buf *b, const char *pool,
+    const struct ro_facts_pool *f)
+{
+	if (f->ready)
+		buf_printf(b, "%s is ready: the switch follows", pool);
+	else
+		buf_printf(b, "%s is not ready: %s", pool, f->unready);
 }
 
 void
@@ -75,12 +94,10 @@ drive_holds(struct drive *d, const struct ro_service *s,
 		return;
 	f = ro_facts_of(drive_facts(d),
 	    (size_t)(s - drive_state(d)->services), (size_t)(p - s->pools));
-	if (p->state != POOL_DRAINING)
-		buf_printf(&b, "%s is not ready: %s", p->name, f->unready);
-	else if (p->drain.closed_us == 0)
-		describe_open(&b, &p->drain, f);
+	if (p->state == POOL_DRAINING)
+		describe_drain(&b, &p->drain, f);
 	else
-		describe_closed(&b, &p->drain, f);
+		describe_pending(&b, p->name, f);
 	str_copy(buf_str(&b), out, cap);
 	buf_free(&b);
 }

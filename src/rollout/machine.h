@@ -114,13 +114,15 @@ ro_facts_of(const struct ro_facts *f, size_t service, size_t pool)
  * Carries a command out on *s, a copy of the present state.
  *
  * share      the pool gets that much of new sessions; the others keep their
- *            proportions in the rest.  What grows must be able to serve.
+ *            proportions in the rest.  What grows must be able to serve; what
+ *            shrinks need not.
  * switch     all of the share.  when_ready: as soon as the pool is ready; a
  *            later share, switch or undrain cancels that.  A drained pool is
  *            taken back for it.  drain: then the other active ones drain.
  * drain      no new session; its share goes to those that can serve.  Again
  *            on a draining pool: other clocks, the same begin.
- * undrain    active without a share, or, once drained, it proves itself anew.
+ * undrain    active without a share (with all of it when nobody has any), or,
+ *            once drained, it proves itself anew.
  * instance   sets the admin word.
  * add, remove-instance   what differs from the configuration.
  *

@@ -73,22 +73,48 @@ must_not_drain(struct job *j)
 	    j->pool->name, j->pool->name);
 }
 
+/* Drained, so that nobody looks whether it could serve. */
+static bool
+is_out(const struct ro_pool *p)
+{
+	return p->state == POOL_DRAINED || p->state == POOL_RETIRED;
+}
+
+#define UNFIT_MAX 256
+
+/* Why a pool that cannot serve cannot, as in "v1 is drained". */
+static void
+say_unfit(const struct job *j, const struct ro_pool *p, char out[UNFIT_MAX])
+{
+	const char *unready = facts_of(j, p)->unready;
+
+	if (is_out(p) || p->state == POOL_DRAINING)
+		(void)snprintf(out, UNFIT_MAX, "%s is %s", p->name,
+		    pool_state_name((enum pool_state)p->state));
+	else
+		(void)snprintf(out, UNFIT_MAX, "%s is not ready: %s", p->name,
+		    unready[0] != '\0' ? unready
+					: "it has not proved itself");
+}
+
 static enum ro_refusal
 must_serve(struct job *j)
 {
-	const char *unready = facts_of(j, j->pool)->unready;
+	char unfit[UNFIT_MAX];
 
 	if (can_serve(j, j->pool) || j->cmd->force)
 		return RO_NO_NONE;
-	if (j->pool->state == POOL_DRAINED || j->pool->state == POOL_RETIRED)
+	say_unfit(j, j->pool, unfit);
+	if (j->cmd->verb == RO_SWITCH)
 		return refuse(j, RO_NO_NOT_READY,
-		    "%s is %s; \"segue undrain %s\" makes it prove itself "
-		    "first",
-		    j->pool->name,
-		    pool_state_name((enum pool_state)j->pool->state),
-		    j->pool->name);
-	return refuse(j, RO_NO_NOT_READY, "%s is not ready: %s", j->pool->name,
-	    unready[0] != '\0' ? unready : "it has not proved itself");
+		    "%s; --when-ready waits until it is, --force does not",
+		    unfit);
+	if (is_out(j->pool))
+		return refuse(j, RO_NO_NOT_READY,
+		    "%s; \"segue undrain %s\" makes it prove itself first",
+		    unfit, j->pool->name);
+	return refuse(j, RO_NO_NOT_READY, "%s; --force does it all the same",
+	    unfit);
 }
 
 /* ---- dividing the share ---- */
@@ -142,6 +168,22 @@ scale(struct job *j, bool able_only, uint32_t from_bp, uint32_t to_bp)
 		last->share_bp += to_bp - given;
 }
 
+static enum ro_refusal
+refuse_last_pool(struct job *j, bool force_helps)
+{
+	const char *help = force_helps
+	    ? "--force does it all the same"
+	    : "name the one that shall have it, with --force";
+	char unfit[UNFIT_MAX] = "there is no other";
+
+	for (size_t i = 0; i < j->svc->n_pools; i++)
+		if (&j->svc->pools[i] != j->pool)
+			say_unfit(j, &j->svc->pools[i], unfit);
+	return refuse(j, RO_NO_LAST_POOL,
+	    "no other pool of %s could serve the rest: %s; %s", j->svc->name,
+	    unfit, help);
+}
+
 /*
  * Gives the pools other than j->pool left of the share: in proportion to what
  * they have, but none gets more than before that could not serve it.
@@ -166,9 +208,8 @@ divide_rest(struct job *j, uint32_t left)
 	} else if (j->cmd->force && r.sum > 0) {
 		scale(j, false, r.sum, left);
 	} else {
-		return refuse(j, RO_NO_LAST_POOL,
-		    "no other pool of %s could serve what %s would give up",
-		    j->svc->name, j->pool->name);
+		return refuse_last_pool(j,
+		    r.sum > 0 || j->cmd->verb == RO_DRAIN);
 	}
 	return RO_NO_NONE;
 }
@@ -180,7 +221,8 @@ do_share(struct job *j)
 {
 	enum ro_refusal r = must_not_drain(j);
 
-	if (r == RO_NO_NONE && j->cmd->share_bp > 0)
+	/* Whoever is down must be able to give away. */
+	if (r == RO_NO_NONE && j->cmd->share_bp > j->pool->share_bp)
 		r = must_serve(j);
 	if (r == RO_NO_NONE)
 		r = divide_rest(j, CFG_SHARE_ALL - j->cmd->share_bp);
@@ -199,7 +241,7 @@ begin_pending(struct job *j)
 {
 	struct ro_pending *p = &j->svc->pending;
 
-	if (j->pool->state == POOL_DRAINED || j->pool->state == POOL_RETIRED)
+	if (is_out(j->pool))
 		pool_goto(j->pool, POOL_STARTING, j->facts->wall_us);
 	memcpy(p->pool, j->pool->name, sizeof(p->pool));
 	p->drain = j->cmd->drain;
@@ -248,7 +290,7 @@ do_drain(struct job *j)
 {
 	enum ro_refusal r = RO_NO_NONE;
 
-	if (j->pool->state == POOL_DRAINED || j->pool->state == POOL_RETIRED)
+	if (is_out(j->pool))
 		return RO_NO_NONE; /* what was asked for is so */
 	if (j->pool->state == POOL_DRAINING)
 		return drain_again(j);
@@ -264,12 +306,24 @@ do_drain(struct job *j)
 	return RO_NO_NONE;
 }
 
+/* After a forced drain of the last one nobody may have a share. */
+static bool
+nobody_has_share(const struct ro_service *s)
+{
+	for (size_t i = 0; i < s->n_pools; i++)
+		if (s->pools[i].share_bp > 0)
+			return false;
+	return true;
+}
+
 static enum ro_refusal
 do_undrain(struct job *j)
 {
 	switch ((enum pool_state)j->pool->state) {
 	case POOL_DRAINING:
 		pool_goto(j->pool, POOL_ACTIVE, j->facts->wall_us);
+		if (nobody_has_share(j->svc))
+			j->pool->share_bp = CFG_SHARE_ALL;
 		break;
 	case POOL_DRAINED:
 	case POOL_RETIRED:
@@ -328,10 +382,14 @@ tidy(struct job *j, struct instance_plan *p)
 		*p = j->s->instances[--j->s->n_instances];
 }
 
+/* One that was added exists, be its name resolved or not. */
 static enum ro_refusal
 must_exist(struct job *j)
 {
-	if (j->facts->instance.exists)
+	const struct instance_plan *p = ro_plan_find(j->s, j->svc->name,
+	    j->pool->name, j->cmd->instance);
+
+	if (j->facts->instance.exists || (p != NULL && p->address[0] != '\0'))
 		return RO_NO_NONE;
 	return refuse(j, RO_NO_NO_INSTANCE, "pool %s has no instance %s",
 	    j->pool->name, j->cmd->instance);
@@ -368,6 +426,20 @@ do_instance(struct job *j)
 	return RO_NO_NONE;
 }
 
+/* Both as the configuration would write them. */
+static bool
+is_same_address(const char *configured, const char *typed)
+{
+	struct cfg_addr addr;
+	bool same;
+
+	if (cfg_addr_parse(str_of(typed), &addr) != E_OK)
+		return false;
+	same = strcmp(configured, addr.text) == 0;
+	cfg_addr_free(&addr);
+	return same;
+}
+
 static enum ro_refusal
 do_add(struct job *j)
 {
@@ -377,7 +449,8 @@ do_add(struct job *j)
 	if (j->facts->instance.exists)
 		return refuse(j, RO_NO_EXISTS, "%s has an instance %s already",
 		    j->pool->name, j->cmd->instance);
-	if (configured != NULL && strcmp(configured, j->cmd->address) != 0)
+	if (configured != NULL &&
+	    !is_same_address(configured, j->cmd->address))
 		return refuse(j, RO_NO_EXISTS,
 		    "the configuration has %s of %s at %s; choose another "
 		    "name, or that address to bring it back",
@@ -515,26 +588,53 @@ static const struct {
 	[RO_REMOVE_INSTANCE] = { check_none, do_remove },
 };
 
+#define LIST_MAX 192 /* bytes; longer lists are cut */
+
+/* Appends a name to a list as people write it. */
+static void
+list_name(char list[LIST_MAX], const char *name)
+{
+	size_t n = strlen(list);
+
+	(void)snprintf(list + n, LIST_MAX - n, "%s%s", n > 0 ? ", " : "",
+	    name);
+}
+
 static enum ro_refusal
 find_service(struct job *j)
 {
 	const char *name = j->cmd->service;
+	char list[LIST_MAX] = "";
 
-	if (name[0] == '\0' && j->s->n_services != 1)
+	j->svc = name[0] != '\0'	 ? ro_service_find(j->s, name)
+	    : j->s->n_services == 1 ? &j->s->services[0]
+				    : NULL;
+	if (j->svc != NULL)
+		return RO_NO_NONE;
+	for (size_t i = 0; i < j->s->n_services; i++)
+		list_name(list, j->s->services[i].name);
+	if (name[0] == '\0')
 		return refuse(j, RO_NO_NO_SERVICE,
-		    "there are %zu services; name one with --service",
-		    j->s->n_services);
-	j->svc = name[0] == '\0' ? &j->s->services[0]
-				 : ro_service_find(j->s, name);
-	if (j->svc == NULL)
-		return refuse(j, RO_NO_NO_SERVICE, "there is no service %s",
-		    name);
+		    "there are %zu services; name one with --service: %s",
+		    j->s->n_services, list);
+	return refuse(j, RO_NO_NO_SERVICE,
+	    "there is no service %s; there is %s", name, list);
+}
+
+static enum ro_refusal
+find_pool(struct job *j)
+{
+	char list[LIST_MAX] = "";
+
 	j->svc_at = (size_t)(j->svc - j->s->services);
 	j->pool = ro_pool_find(j->svc, j->cmd->pool);
-	if (j->pool == NULL)
-		return refuse(j, RO_NO_NO_POOL, "service %s has no pool %s",
-		    j->svc->name, j->cmd->pool);
-	return RO_NO_NONE;
+	if (j->pool != NULL)
+		return RO_NO_NONE;
+	for (size_t i = 0; i < j->svc->n_pools; i++)
+		list_name(list, j->svc->pools[i].name);
+	return refuse(j, RO_NO_NO_POOL,
+	    "service %s has no pool %s; it has %s", j->svc->name,
+	    j->cmd->pool, list);
 }
 
 static void
@@ -558,6 +658,8 @@ machine_command(struct ro_state *s, const struct ro_facts *facts,
 
 	why[0] = '\0';
 	r = find_service(&j);
+	if (r == RO_NO_NONE)
+		r = find_pool(&j);
 	if (r == RO_NO_NONE)
 		r = verbs[cmd->verb].check(&j);
 	if (r == RO_NO_NONE)

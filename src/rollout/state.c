@@ -168,24 +168,34 @@ inherit(struct ro_service *s, uint32_t lost_bp, uint64_t wall_us)
 	s->epoch++;
 }
 
+static bool
+any_stays(struct ro_service *old, const struct cfg_service *cfg)
+{
+	for (size_t i = 0; i < cfg->n_pools; i++)
+		if (ro_pool_find(old, cfg->pools[i].name) != NULL)
+			return true;
+	return false;
+}
+
 static void
 fit_service(struct ro_service *to, struct ro_service *old,
     const struct cfg_service *cfg, uint64_t wall_us)
 {
+	bool anew = old == NULL || !any_stays(old, cfg);
 	uint32_t lost_bp;
 
 	memset(to, 0, sizeof(*to));
 	set_name(to->name, cfg->name);
-	to->epoch = old == NULL ? 1 : old->epoch;
+	to->epoch = old == NULL ? 1 : old->epoch + anew;
 	for (size_t i = 0; i < cfg->n_pools; i++) {
 		struct ro_pool *was =
-		    old == NULL ? NULL : ro_pool_find(old, cfg->pools[i].name);
+		    anew ? NULL : ro_pool_find(old, cfg->pools[i].name);
 
 		to->pools[to->n_pools++] = was != NULL
 		    ? *was
-		    : fresh_pool(&cfg->pools[i], old == NULL, wall_us);
+		    : fresh_pool(&cfg->pools[i], anew, wall_us);
 	}
-	if (old == NULL || to->n_pools == 0)
+	if (anew)
 		return;
 	to->pending = old->pending;
 	if (ro_pool_find(to, to->pending.pool) == NULL)

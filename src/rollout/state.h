@@ -87,9 +87,9 @@ const char *ro_drain_mode_name(uint8_t mode);
 int ro_drain_mode_of(const char *name);
 
 /*
- * Fits the state to a configuration: new services begin with its shares, new
- * pools without one, vanished ones go; a share that went with its pool falls
- * to a pool that stays.  *changed (may be NULL): anything but nothing.
+ * Fits the state to a configuration: new services, and those of which no pool
+ * stays, begin with its shares, other new pools without one, vanished ones go;
+ * a share that went with its pool falls to a pool that stays.  *changed (may be NULL): anything but nothing.
  */
 int ro_state_reconcile(struct ro_state *, const struct cfg *, uint64_t wall_us,
     bool *changed) MUST_CHECK;

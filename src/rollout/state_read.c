@@ -102,12 +102,14 @@ read_pools(const struct json *j, struct ro_service *s)
 		struct ro_pool p = { .state = POOL_COLD };
 
 		if (!read_pool(json_at(j, i), &p) ||
+		    (p.share_bp > 0 && p.state != POOL_ACTIVE) ||
 		    ro_pool_find(s, p.name) != NULL)
 			return false;
 		sum += p.share_bp;
 		s->pools[s->n_pools++] = p;
 	}
-	return sum <= CFG_SHARE_ALL;
+	/* Of nobody after a forced drain of the last pool. */
+	return sum == 0 || sum == CFG_SHARE_ALL;
 }
 
 static bool

@@ -109,7 +109,9 @@ waiters_add(struct waiters *ws, const struct ro_state *s,
 	}
 	if (w == NULL) {
 		struct drive_result result = { .refusal = RO_NO_NONE,
+			.timed_out = true,
 			.generation = s->generation,
+			.took_us = clock_mono_us() - began_us,
 			.sentence = "on disk, but there is no memory to wait" };
 
 		done(&result, arg);
