@@ -2,7 +2,7 @@
  * chars - classes of bytes, one table.
  *
  * Thread: any.  Source: RFC 9110 5.6.2 (tchar), 5.5 (field values);
- * RFC 3986 2.2, 2.3, 3.2.2 (targets and hosts).
+ * RFC 3986 2.2, 2.3 (targets).
  */
 #ifndef HTTP_CHARS_H
 #define HTTP_CHARS_H
@@ -12,10 +12,10 @@
 enum {
 	CH_TOKEN = 1,  /* tchar */
 	CH_VALUE = 2,  /* VCHAR, SP, HTAB, obs-text */
-	CH_TARGET = 4, /* what may stand in a request target */
-	CH_HOST = 8,   /* reg-name, without brackets and colon */
-	CH_HEX = 16,
-	CH_UNRESERVED = 32
+	CH_TARGET = 4, /* unreserved, sub-delims, : @ / ? % and what browsers
+	                  leave as it is in queries: [ ] \ ^ ` { | } */
+	CH_HEX = 8,
+	CH_UNRESERVED = 16 /* ALPHA DIGIT - . _ ~ */
 };
 
 extern const uint8_t http_chars[256];

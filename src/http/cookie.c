@@ -42,25 +42,31 @@ cookie_find(const struct http_head *h, struct str name)
 	return (struct str){ NULL, 0 };
 }
 
+static bool
+is_named(struct str pair, struct str name)
+{
+	struct str n, v;
+
+	return cookie_next(&pair, &n, &v) && str_eq(n, name);
+}
+
 ssize_t
 cookie_without(struct str field_value, struct str name, char *out, size_t cap)
 {
 	size_t len = 0;
 
 	while (field_value.len > 0) {
-		struct str pair = str_trim(str_split(&field_value, ';'));
-		struct str rest = pair, n, v;
+		/* blanks and all, so that it does not grow */
+		struct str pair = str_split(&field_value, ';');
 
-		if (pair.len == 0 ||
-		    (cookie_next(&rest, &n, &v) && str_eq(n, name)))
+		if (str_trim(pair).len == 0 || is_named(pair, name))
 			continue;
-		if (cap - len < pair.len + 2)
-			if (cap - len < pair.len + (len > 0 ? 2u : 0u))
-				return E_TOOBIG;
-		if (len > 0) {
+		if (len == 0)
+			pair = str_trim(pair);
+		if (cap - len < pair.len + (len > 0))
+			return E_TOOBIG;
+		if (len > 0)
 			out[len++] = ';';
-			out[len++] = ' ';
-		}
 		memcpy(out + len, pair.p, pair.len);
 		len += pair.len;
 	}
@@ -70,18 +76,17 @@ cookie_without(struct str field_value, struct str name, char *out, size_t cap)
 ssize_t
 set_cookie_write(const struct set_cookie *c, char *out, size_t cap)
 {
+	struct str path = c->path.len == 0 ? STR("/") : c->path;
 	char age[40] = "";
 	int n;
 
 	if (c->max_age_s >= 0)
 		(void)snprintf(age, sizeof(age), "; Max-Age=%lld",
 		    (long long)c->max_age_s);
-	n = snprintf(out, cap, STR_FMT "=" STR_FMT "; Path=" STR_FMT "%s%s%s%s" STR_FMT,
-	    STR_ARG(c->name), STR_ARG(c->value),
-	    c->path.len == 0 ? 1 : (int)c->path.len,
-	    c->path.len == 0 ? "/" : c->path.p, age,
+	n = snprintf(out, cap,
+	    STR_FMT "=" STR_FMT "; Path=" STR_FMT "%s%s%s%s" STR_FMT,
+	    STR_ARG(c->name), STR_ARG(c->value), STR_ARG(path), age,
 	    c->http_only ? "; HttpOnly" : "", c->secure ? "; Secure" : "",
-	    c->same_site.len > 0 ? "; SameSite=" : "",
-	    (int)c->same_site.len, c->same_site.len == 0 ? "" : c->same_site.p);
+	    c->same_site.len > 0 ? "; SameSite=" : "", STR_ARG(c->same_site));
 	return n < 0 || (size_t)n >= cap ? E_TOOBIG : n;
 }

@@ -21,13 +21,15 @@
 struct str cookie_find(const struct http_head *h, struct str name);
 
 /*
- * Next pair of one Cookie field value; false at the end.
+ * Next pair of one Cookie field value, white space trimmed; false at the end.
+ * Without "=" the name is empty (RFC 6265bis 5.6).
  */
 bool cookie_next(struct str *rest, struct str *name, struct str *value);
 
 /*
- * Copies a Cookie field value without the cookie called name into out; the
- * result may be empty.  Returns bytes written or E_TOOBIG.
+ * Copies a Cookie field value without the cookies called name into out.  The
+ * result may be empty and is never longer than the value.  Returns bytes
+ * written or E_TOOBIG.
  */
 ssize_t cookie_without(struct str field_value, struct str name, char *out,
     size_t cap) MUST_CHECK;

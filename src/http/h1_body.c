@@ -8,8 +8,6 @@
 #include "http/h1_fields.h"
 #include "http/h1_read.h"
 
-#define EXTENSION_UNIT 64 /* bytes; .ext_bytes counts these, up to 255 */
-
 /* Inside the chunk grammar (RFC 9112 7.1). */
 enum chunk_state {
 	CHUNK_SIZE_FIRST, /* at least one digit */
@@ -56,13 +54,23 @@ read_length(struct h1_reader *r, struct str in, size_t *used, struct str *data)
 	return data->len > 0 ? H1_DATA : H1_MORE;
 }
 
-static bool
+static enum http_bad
 size_digit(struct h1_reader *r, char c)
 {
-	if (r->left > (INT64_MAX - 15) / 16)
-		return false;
+	if (r->left > (INT64_MAX - 15) / 16 ||
+	    ++r->digits > H1_CHUNK_DIGITS_MAX)
+		return BAD_CHUNK_SIZE;
 	r->left = r->left * 16 + ch_hex(c);
-	return true;
+	return BAD_NONE;
+}
+
+/* Counted over the message, as RFC 9112 7.1.1 asks. */
+static enum http_bad
+extension_byte(struct h1_reader *r, char c)
+{
+	if (!ch_is(c, CH_VALUE))
+		return h1_bad_byte(c, BAD_CHUNK_EXTENSION);
+	return ++r->scanned > H1_CHUNK_EXT_MAX ? BAD_CHUNK_EXTENSION : BAD_NONE;
 }
 
 /* One byte of a chunk's size line; BAD_NONE to go on. */
@@ -72,32 +80,21 @@ size_byte(struct h1_reader *r, char c)
 	switch ((enum chunk_state)r->chunk_state) {
 	case CHUNK_SIZE_FIRST:
 		r->left = 0;
-		if (!ch_is(c, CH_HEX))
-			return BAD_CHUNK_SIZE;
+		r->digits = 0;
 		r->chunk_state = CHUNK_SIZE_MORE;
-		return size_digit(r, c) ? BAD_NONE : BAD_CHUNK_SIZE;
+		return ch_is(c, CH_HEX) ? size_digit(r, c)
+		                        : h1_bad_byte(c, BAD_CHUNK_SIZE);
 	case CHUNK_SIZE_MORE:
 		if (ch_is(c, CH_HEX))
-			return size_digit(r, c) ? BAD_NONE : BAD_CHUNK_SIZE;
-		if (c == '\r')
-			r->chunk_state = CHUNK_SIZE_LF;
-		else if (c == ';')
-			r->chunk_state = CHUNK_EXTENSION;
-		else
-			return c == '\n' ? BAD_BARE_LF : BAD_CHUNK_SIZE;
-		return BAD_NONE;
+			return size_digit(r, c);
+		if (c != '\r' && c != ';')
+			return h1_bad_byte(c, BAD_CHUNK_SIZE);
+		r->chunk_state = c == '\r' ? CHUNK_SIZE_LF : CHUNK_EXTENSION;
+		return c == '\r' ? BAD_NONE : extension_byte(r, c);
 	case CHUNK_EXTENSION:
-		if (c == '\r') {
-			r->chunk_state = CHUNK_SIZE_LF;
-			return BAD_NONE;
-		}
-		if (c == '\n')
-			return BAD_BARE_LF;
-		if (!ch_is(c, CH_VALUE))
-			return BAD_CHUNK_EXTENSION;
-		if (++r->scanned % EXTENSION_UNIT == 0 &&
-		    ++r->ext_bytes > 64)
-			return BAD_CHUNK_EXTENSION;
+		if (c != '\r')
+			return extension_byte(r, c);
+		r->chunk_state = CHUNK_SIZE_LF;
 		return BAD_NONE;
 	case CHUNK_SIZE_LF:
 		if (c != '\n')
@@ -126,11 +123,6 @@ read_chunked(struct h1_reader *r, struct str in, size_t *used,
 		enum http_bad why;
 
 		if (r->chunk_state == CHUNK_DATA) {
-			if (r->left == 0) {
-				r->phase = H1_TRAILERS;
-				r->scanned = 0;
-				break;
-			}
 			*data = take_payload(r, str_sub(in, i, in.len));
 			*used = i + data->len;
 			if (r->left == 0)
@@ -143,6 +135,7 @@ read_chunked(struct h1_reader *r, struct str in, size_t *used,
 		i++;
 		if (r->chunk_state == CHUNK_DATA && r->left == 0) {
 			r->phase = H1_TRAILERS;
+			r->scanned = 0;
 			break;
 		}
 	}
@@ -152,21 +145,18 @@ read_chunked(struct h1_reader *r, struct str in, size_t *used,
 
 /* ---- trailers ---- */
 
-/* What a trailer must not carry (RFC 9110 6.5.1): it could change what was
- * decided by the head. */
+/* What could change what was decided by the head (RFC 9110 6.5.1). */
 static bool
 is_forbidden(const struct http_field *f)
 {
-	static const struct str names[] = { { "authorization", 13 },
-		{ "content-encoding", 16 }, { "content-range", 13 },
-		{ "cache-control", 13 }, { "max-forwards", 12 },
-		{ "www-authenticate", 16 } };
+	static const struct str names[] = { STR("authorization"),
+		STR("content-encoding"), STR("content-range"),
+		STR("cache-control"), STR("max-forwards"),
+		STR("www-authenticate") };
 
 	switch ((enum http_field_id)f->id) {
 	case FIELD_HOST:
 	case FIELD_CONNECTION:
-	case FIELD_CONTENT_LENGTH:
-	case FIELD_TRANSFER_ENCODING:
 	case FIELD_TE:
 	case FIELD_TRAILER:
 	case FIELD_UPGRADE:
@@ -175,6 +165,7 @@ is_forbidden(const struct http_field *f)
 	case FIELD_PROXY_CONNECTION:
 	case FIELD_PROXY_AUTHENTICATE:
 	case FIELD_PROXY_AUTHORIZATION:
+	case FIELD_HTTP2_SETTINGS:
 	case FIELD_COOKIE:
 	case FIELD_SET_COOKIE:
 	case FIELD_LOCATION:
@@ -184,6 +175,7 @@ is_forbidden(const struct http_field *f)
 	case FIELD_X_FORWARDED_PROTO:
 	case FIELD_X_FORWARDED_HOST:
 	case FIELD_X_FORWARDED_PORT:
+	case FIELD_X_REQUEST_ID:
 		return true;
 	default:
 		break;
@@ -194,43 +186,42 @@ is_forbidden(const struct http_field *f)
 	return false;
 }
 
+static enum http_bad
+judge_trailers(struct http_head *t)
+{
+	if (HTTP_HAS(t, CONTENT_LENGTH) || HTTP_HAS(t, TRANSFER_ENCODING))
+		return BAD_TRAILER;
+	for (unsigned i = 0; i < t->n; i++)
+		if (is_forbidden(&t->f[i]))
+			t->f[i].flags |= HF_DROP;
+	return BAD_NONE;
+}
+
 static enum h1_body_event
 read_trailers(struct h1_reader *r, struct str in,
     const struct http_limits *limits, size_t *used, struct http_head *t)
 {
-	const char *p = in.p, *end = in.p + in.len;
+	struct h1_scan s;
 
 	*used = 0;
+	if (in.len == 0 || h1_still_waits(r, in))
+		return H1_MORE;
+	s = h1_scan_begin(in, limits->head_bytes);
 	t->n = 0;
 	t->have = 0;
-	while (p < end) {
-		const char *next;
-		enum http_bad why;
-
-		if (*p == '\r') {
-			if (p + 1 == end)
-				break;
-			if (p[1] != '\n')
-				return bad(r, BAD_BARE_CR);
-			*used = (size_t)(p + 2 - in.p);
-			r->phase = H1_DONE;
-			return t->n > 0 ? H1_TRAILED : H1_END;
-		}
-		if (t->n >= limits->fields)
-			return bad(r, BAD_TOO_MANY_FIELDS);
-		why = h1_field_line(p, end, &t->f[t->n], &next);
-		if (why != BAD_NONE)
-			return bad(r, why);
-		if (next == NULL)
-			break;
-		if (is_forbidden(&t->f[t->n]))
-			t->f[t->n].flags |= HF_DROP;
-		t->n++;
-		p = next;
+	if (h1_scan_fields(&s, limits, t))
+		s.bad = judge_trailers(t);
+	if (s.bad == BAD_NONE && s.more && in.len >= limits->head_bytes)
+		s.bad = BAD_HEAD_TOO_BIG;
+	if (s.bad != BAD_NONE)
+		return bad(r, s.bad);
+	if (s.more) {
+		h1_wait(r, &s, in, limits->head_bytes);
+		return H1_MORE;
 	}
-	if (in.len >= limits->head_bytes)
-		return bad(r, BAD_HEAD_TOO_BIG);
-	return H1_MORE;
+	*used = (size_t)(s.p - in.p);
+	r->phase = H1_DONE;
+	return t->n > 0 ? H1_TRAILED : H1_END;
 }
 
 enum h1_body_event
@@ -275,5 +266,5 @@ h1_read_eof(struct h1_reader *r)
 		r->phase = H1_DONE;
 		return true;
 	}
-	return r->phase == H1_HEAD || r->phase == H1_DONE;
+	return (r->phase == H1_HEAD && r->scanned == 0) || r->phase == H1_DONE;
 }

@@ -6,9 +6,8 @@
 
 #include "http/chars.h"
 
-/* First byte in [p, end) that cannot stand in a field value, or end. */
-static const char *
-skip_value(const char *p, const char *end)
+const char *
+h1_skip_value(const char *p, const char *end)
 {
 #ifdef __SSE2__
 	const __m128i space = _mm_set1_epi8(0x1f), del = _mm_set1_epi8(0x7f),
@@ -36,64 +35,124 @@ skip_value(const char *p, const char *end)
 static enum http_bad
 bad_in_name(char c, bool first)
 {
-	switch (c) {
-	case ' ':
-	case '\t':
+	if (c == ' ' || c == '\t')
 		return first ? BAD_FOLDED_LINE : BAD_SPACE_BEFORE_COLON;
-	case '\0':
-		return BAD_NUL;
-	case '\n':
-		return BAD_BARE_LF;
-	case '\r':
-		return first ? BAD_BARE_CR : BAD_FIELD_NAME;
-	default:
-		return BAD_FIELD_NAME;
+	return h1_bad_byte(c, BAD_FIELD_NAME);
+}
+
+static bool
+read_name(struct h1_scan *s, const char *end, struct http_field *f)
+{
+	const char *name = s->p;
+
+	while (s->p < end && ch_is(*s->p, CH_TOKEN))
+		s->p++;
+	if (s->p - name > UINT16_MAX)
+		return h1_stop_bad(s, BAD_FIELD_TOO_BIG);
+	if (s->p == end)
+		return false;
+	if (*s->p != ':' || s->p == name)
+		return h1_stop_bad(s, bad_in_name(*s->p, s->p == name));
+	f->name = name;
+	f->name_len = (uint16_t)(s->p - name);
+	s->p++;
+	return true;
+}
+
+static bool
+read_value(struct h1_scan *s, const char *end, struct http_field *f)
+{
+	const char *stop;
+
+	while (s->p < end && (*s->p == ' ' || *s->p == '\t'))
+		s->p++;
+	f->value = s->p;
+	s->p = stop = h1_skip_value(s->p, end);
+	if (s->p == end)
+		return false;
+	if (*s->p != '\r')
+		return h1_stop_bad(s, h1_bad_byte(*s->p, BAD_FIELD_VALUE));
+	if (++s->p == end)
+		return false;
+	if (*s->p++ != '\n')
+		return h1_stop_bad(s, BAD_BARE_CR);
+	while (stop > f->value && (stop[-1] == ' ' || stop[-1] == '\t'))
+		stop--;
+	f->value_len = (uint32_t)(stop - f->value);
+	return true;
+}
+
+/* One field line, which is not the empty line. */
+static bool
+read_field(struct h1_scan *s, size_t max, struct http_field *f)
+{
+	const char *line = s->p;
+	const char *end = line + MIN((size_t)(s->end - line), max);
+	bool named = read_name(s, end, f);
+
+	if (named && read_value(s, end, f)) {
+		f->id = (uint8_t)http_field_of(str_from(f->name, f->name_len));
+		f->flags = 0;
+		return true;
+	}
+	if (s->bad != BAD_NONE)
+		return false;
+	if ((size_t)(end - line) == max)
+		return h1_stop_bad(s, BAD_FIELD_TOO_BIG);
+	s->run = end[-1] == '\r' ? 0 : named ? CH_VALUE : CH_TOKEN;
+	s->until = (size_t)(line - s->start) + max;
+	return h1_stop_more(s);
+}
+
+bool
+h1_scan_fields(struct h1_scan *s, const struct http_limits *limits,
+    struct http_head *h)
+{
+	for (;;) {
+		if (s->p == s->end)
+			return h1_stop_more(s);
+		if (*s->p == '\r') {
+			if (s->p + 1 == s->end)
+				return h1_stop_more(s);
+			if (s->p[1] != '\n')
+				return h1_stop_bad(s, BAD_BARE_CR);
+			s->p += 2;
+			return true;
+		}
+		if (h->n >= limits->fields)
+			return h1_stop_bad(s, BAD_TOO_MANY_FIELDS);
+		if (!read_field(s, limits->field_bytes, &h->f[h->n]))
+			return false;
+		h->have |= UINT64_C(1) << h->f[h->n].id;
+		h->n++;
 	}
 }
 
-static enum http_bad
-bad_in_value(char c)
+/* ---- waiting for more ---- */
+
+struct h1_scan
+h1_scan_begin(struct str in, size_t max)
 {
-	return c == '\0' ? BAD_NUL : c == '\n' ? BAD_BARE_LF : BAD_FIELD_VALUE;
+	return (struct h1_scan){ .start = in.p,
+		.p = in.p,
+		.end = in.p + MIN(in.len, max) };
 }
 
-enum http_bad
-h1_field_line(const char *p, const char *end, struct http_field *f,
-    const char **next)
+void
+h1_wait(struct h1_reader *r, const struct h1_scan *s, struct str in,
+    size_t max)
 {
-	const char *name = p, *value, *stop;
+	r->run = s->run;
+	r->scanned = (uint32_t)in.len;
+	r->until = (uint32_t)MIN(s->until, max);
+}
 
-	*next = NULL;
-	while (p < end && ch_is(*p, CH_TOKEN))
-		p++;
-	if (p == end)
-		return BAD_NONE;
-	if (*p != ':' || p == name)
-		return bad_in_name(*p, p == name);
-	f->name = name;
-	if (p - name > UINT16_MAX)
-		return BAD_FIELD_TOO_BIG;
-	f->name_len = (uint16_t)(p - name);
-	p++;
-	while (p < end && (*p == ' ' || *p == '\t'))
-		p++;
-	value = p;
-	p = skip_value(p, end);
-	if (p == end)
-		return BAD_NONE;
-	if (*p != '\r')
-		return bad_in_value(*p);
-	if (p + 1 == end)
-		return BAD_NONE;
-	if (p[1] != '\n')
-		return BAD_BARE_CR;
-	stop = p;
-	while (stop > value && (stop[-1] == ' ' || stop[-1] == '\t'))
-		stop--;
-	f->value = value;
-	f->value_len = (uint32_t)(stop - value);
-	f->id = (uint8_t)http_field_of(str_from(f->name, f->name_len));
-	f->flags = 0;
-	*next = p + 2;
-	return BAD_NONE;
+bool
+h1_still_waits(struct h1_reader *r, struct str in)
+{
+	if (r->run == 0 || in.len >= r->until)
+		return false;
+	while (r->scanned < in.len && ch_is(in.p[r->scanned], r->run))
+		r->scanned++;
+	return r->scanned == in.len;
 }

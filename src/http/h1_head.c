@@ -10,68 +10,54 @@
 #include "http/target.h"
 
 #define EMPTY_LINES_MAX 4
-#define START_TOKEN_MAX 64 /* of a method */
-
-/* A cursor over the bytes; .bad is set once. */
-struct scan {
-	const char *p, *end;
-	enum http_bad bad;
-	bool more; /* the bytes ended first */
-};
-
-static bool
-stop_bad(struct scan *s, enum http_bad bad)
-{
-	s->bad = bad;
-	return false;
-}
-
-static bool
-stop_more(struct scan *s)
-{
-	s->more = true;
-	return false;
-}
-
-static enum http_bad
-bad_byte(char c, enum http_bad otherwise)
-{
-	return c == '\0'     ? BAD_NUL
-	    : c == '\n'     ? BAD_BARE_LF
-	    : c == '\r'     ? BAD_BARE_CR
-	                    : otherwise;
-}
+#define METHOD_LEN_MAX 64
+#define OPTIONS_MAX 32 /* names in Connection: each is sought in all fields */
 
 /* ---- start lines ---- */
 
 static bool
-skip_empty_lines(struct scan *s)
+read_line_end(struct h1_scan *s)
+{
+	if (s->p == s->end)
+		return h1_stop_more(s);
+	if (*s->p != '\r')
+		return h1_stop_bad(s, h1_bad_byte(*s->p, BAD_START_LINE));
+	if (s->p + 1 == s->end)
+		return h1_stop_more(s);
+	if (s->p[1] != '\n')
+		return h1_stop_bad(s, BAD_BARE_CR);
+	s->p += 2;
+	return true;
+}
+
+/* Some clients send one behind a body (RFC 9112 2.2). */
+static bool
+skip_empty_lines(struct h1_scan *s)
 {
 	for (int i = 0; s->p < s->end && *s->p == '\r'; i++) {
-		if (s->p + 1 == s->end)
-			return stop_more(s);
-		if (s->p[1] != '\n' || i == EMPTY_LINES_MAX)
-			return stop_bad(s, i == EMPTY_LINES_MAX
-			        ? BAD_START_LINE
-			        : BAD_BARE_CR);
-		s->p += 2;
+		if (i == EMPTY_LINES_MAX)
+			return h1_stop_bad(s, BAD_START_LINE);
+		if (!read_line_end(s))
+			return false;
 	}
-	return s->p < s->end || stop_more(s);
+	return s->p < s->end || h1_stop_more(s);
 }
 
 static bool
-read_method(struct scan *s, struct http_head *h)
+read_method(struct h1_scan *s, struct http_head *h)
 {
 	const char *start = s->p;
 
 	while (s->p < s->end && ch_is(*s->p, CH_TOKEN))
 		s->p++;
-	if (s->p - start > START_TOKEN_MAX)
-		return stop_bad(s, BAD_METHOD);
+	if (s->p - start > METHOD_LEN_MAX)
+		return h1_stop_bad(s, BAD_METHOD);
 	if (s->p == s->end)
-		return stop_more(s);
+		return h1_stop_more(s);
+	if (*s->p == '\r')
+		return h1_stop_bad(s, BAD_START_LINE);
 	if (*s->p != ' ' || s->p == start)
-		return stop_bad(s, bad_byte(*s->p, BAD_METHOD));
+		return h1_stop_bad(s, h1_bad_byte(*s->p, BAD_METHOD));
 	h->method_text = str_from(start, (size_t)(s->p - start));
 	h->method = (uint8_t)http_method_of(h->method_text);
 	s->p++;
@@ -79,70 +65,58 @@ read_method(struct scan *s, struct http_head *h)
 }
 
 static bool
-read_target(struct scan *s, struct http_head *h, uint32_t max)
+read_target(struct h1_scan *s, struct http_head *h, uint32_t max)
 {
 	const char *start = s->p;
 
 	while (s->p < s->end && ch_is(*s->p, CH_TARGET))
 		s->p++;
 	if ((uint64_t)(s->p - start) > max)
-		return stop_bad(s, BAD_TARGET_TOO_LONG);
-	if (s->p == s->end)
-		return stop_more(s);
-	if (*s->p != ' ' || s->p == start) {
-		/* "GET /\r\n" has no version: HTTP/0.9, not ours */
-		enum http_bad bad = *s->p == '\r' ? BAD_START_LINE
-		                                  : BAD_TARGET;
-
-		return stop_bad(s, bad_byte(*s->p == '\r' ? 'x' : *s->p, bad));
+		return h1_stop_bad(s, BAD_TARGET_TOO_LONG);
+	if (s->p == s->end) {
+		s->run = CH_TARGET;
+		s->until = (size_t)(start - s->start) + max + 1;
+		return h1_stop_more(s);
 	}
+	if (*s->p == '\r') /* no version: HTTP/0.9, not ours */
+		return h1_stop_bad(s, BAD_START_LINE);
+	if (*s->p != ' ' || s->p == start)
+		return h1_stop_bad(s, h1_bad_byte(*s->p, BAD_TARGET));
 	h->target = str_from(start, (size_t)(s->p - start));
 	s->p++;
 	return true;
 }
 
-/* "HTTP/1.x"; other versions of HTTP are told apart from nonsense. */
+/*
+ * "HTTP/1.x"; other versions of HTTP are told apart from nonsense.  A minor
+ * version above ours is read as ours (RFC 9110 2.5).
+ */
 static bool
-read_version(struct scan *s, struct http_head *h)
+read_version(struct h1_scan *s, struct http_head *h)
 {
 	static const char name[] = "HTTP/";
 	const char *p = s->p;
 
 	for (int i = 0; i < 5; i++, p++) {
 		if (p == s->end)
-			return stop_more(s);
+			return h1_stop_more(s);
 		if (*p != name[i])
-			return stop_bad(s, bad_byte(*p, BAD_START_LINE));
+			return h1_stop_bad(s, h1_bad_byte(*p, BAD_START_LINE));
 	}
 	if (s->end - p < 3)
-		return stop_more(s);
+		return h1_stop_more(s);
 	if (p[0] < '0' || p[0] > '9' || p[1] != '.' || p[2] < '0' ||
 	    p[2] > '9')
-		return stop_bad(s, BAD_START_LINE);
-	if (p[0] != '1' || p[2] > '1')
-		return stop_bad(s, BAD_VERSION);
-	h->minor = (uint8_t)(p[2] - '0');
+		return h1_stop_bad(s, BAD_START_LINE);
+	if (p[0] != '1')
+		return h1_stop_bad(s, BAD_VERSION);
+	h->minor = p[2] != '0';
 	s->p = p + 3;
 	return true;
 }
 
 static bool
-read_line_end(struct scan *s)
-{
-	if (s->p == s->end)
-		return stop_more(s);
-	if (*s->p != '\r')
-		return stop_bad(s, bad_byte(*s->p, BAD_START_LINE));
-	if (s->p + 1 == s->end)
-		return stop_more(s);
-	if (s->p[1] != '\n')
-		return stop_bad(s, BAD_BARE_CR);
-	s->p += 2;
-	return true;
-}
-
-static bool
-read_request_line(struct scan *s, struct http_head *h,
+read_request_line(struct h1_scan *s, struct http_head *h,
     const struct http_limits *limits)
 {
 	h->status = 0;
@@ -153,90 +127,57 @@ read_request_line(struct scan *s, struct http_head *h,
 }
 
 static bool
-read_status(struct scan *s, struct http_head *h)
+read_status(struct h1_scan *s, struct http_head *h)
 {
 	unsigned status = 0;
 
 	if (s->p == s->end)
-		return stop_more(s);
+		return h1_stop_more(s);
 	if (*s->p != ' ')
-		return stop_bad(s, BAD_START_LINE);
+		return h1_stop_bad(s, h1_bad_byte(*s->p, BAD_START_LINE));
 	s->p++;
 	for (int i = 0; i < 3; i++, s->p++) {
 		if (s->p == s->end)
-			return stop_more(s);
+			return h1_stop_more(s);
 		if (*s->p < '0' || *s->p > '9')
-			return stop_bad(s, BAD_STATUS);
+			return h1_stop_bad(s, BAD_STATUS);
 		status = status * 10 + (unsigned)(*s->p - '0');
 	}
 	if (status < 100 || status > 599)
-		return stop_bad(s, BAD_STATUS);
+		return h1_stop_bad(s, BAD_STATUS);
 	h->status = (uint16_t)status;
 	return true;
 }
 
 static bool
-read_reason(struct scan *s, struct http_head *h)
+read_reason(struct h1_scan *s, struct http_head *h)
 {
 	const char *start;
 
 	if (s->p == s->end)
-		return stop_more(s);
+		return h1_stop_more(s);
 	h->reason = (struct str){ s->p, 0 };
 	if (*s->p == '\r')
 		return true;
 	if (*s->p != ' ')
-		return stop_bad(s, BAD_STATUS);
+		return h1_stop_bad(s, h1_bad_byte(*s->p, BAD_STATUS));
 	start = ++s->p;
-	while (s->p < s->end && ch_is(*s->p, CH_VALUE))
-		s->p++;
+	s->p = h1_skip_value(start, s->end);
 	h->reason = str_from(start, (size_t)(s->p - start));
-	return s->p < s->end || stop_more(s);
+	if (s->p < s->end)
+		return true;
+	s->run = CH_VALUE;
+	s->until = SIZE_MAX; /* only the head's own limit */
+	return h1_stop_more(s);
 }
 
 static bool
-read_status_line(struct scan *s, struct http_head *h)
+read_status_line(struct h1_scan *s, struct http_head *h)
 {
 	h->method = METHOD_OTHER;
 	h->method_text = h->target = (struct str){ NULL, 0 };
 	return read_version(s, h) && read_status(s, h) && read_reason(s, h) &&
 	    read_line_end(s);
-}
-
-/* ---- fields ---- */
-
-static bool
-read_fields(struct scan *s, struct http_head *h,
-    const struct http_limits *limits)
-{
-	for (;;) {
-		const char *next;
-		enum http_bad bad;
-
-		if (s->p == s->end)
-			return stop_more(s);
-		if (*s->p == '\r') {
-			if (s->p + 1 == s->end)
-				return stop_more(s);
-			if (s->p[1] != '\n')
-				return stop_bad(s, BAD_BARE_CR);
-			s->p += 2;
-			return true;
-		}
-		if (h->n >= limits->fields)
-			return stop_bad(s, BAD_TOO_MANY_FIELDS);
-		bad = h1_field_line(s->p, s->end, &h->f[h->n], &next);
-		if (bad != BAD_NONE)
-			return stop_bad(s, bad);
-		if ((uint64_t)((next == NULL ? s->end : next) - s->p) >
-		    limits->field_bytes)
-			return stop_bad(s, BAD_FIELD_TOO_BIG);
-		if (next == NULL)
-			return stop_more(s);
-		h->have |= UINT64_C(1) << h->f[h->n].id;
-		h->n++;
-		s->p = next;
-	}
 }
 
 /* ---- what the fields say ---- */
@@ -270,36 +211,34 @@ judge_length(struct http_head *h, bool *given)
 	return BAD_NONE;
 }
 
-/* Only "chunked", once, and nothing else (RFC 9112 6.1 allows us to refuse). */
+/*
+ * Only "chunked", once, and nothing else.  Without chunked at the end nobody
+ * knows where the body ends (RFC 9112 6.3); other codings before it we may
+ * refuse (6.1).
+ */
 static enum http_bad
 judge_coding(const struct http_head *h, bool *chunked)
 {
-	bool other = false, after = false;
+	bool other = false;
 
-	*chunked = false;
 	for (unsigned i = 0; i < h->n; i++) {
 		struct str rest = str_from(h->f[i].value, h->f[i].value_len);
 		struct str item;
-		bool any = false;
 
 		if (h->f[i].id != FIELD_TRANSFER_ENCODING)
 			continue;
 		while (str_list_next(&rest, &item)) {
-			any = true;
-			after = *chunked;
-			if (after)
+			if (*chunked)
 				return BAD_TRANSFER_ENCODING;
 			if (str_caseeq(item, STR("chunked")))
 				*chunked = true;
 			else
 				other = true;
 		}
-		if (!any)
-			return BAD_TRANSFER_ENCODING;
 	}
-	if (other)
-		return BAD_CODING_UNKNOWN;
-	return BAD_NONE;
+	if (!*chunked)
+		return BAD_TRANSFER_ENCODING;
+	return other ? BAD_CODING_UNKNOWN : BAD_NONE;
 }
 
 static enum http_bad
@@ -323,10 +262,11 @@ judge_framing(struct http_head *h, bool *length, bool *chunked)
 	return judge_coding(h, chunked);
 }
 
-static void
+static enum http_bad
 judge_connection(struct http_head *h)
 {
 	bool close = false, keep = false, upgrade = false;
+	unsigned options = 0;
 
 	for (unsigned i = 0; i < h->n && HTTP_HAS(h, CONNECTION); i++) {
 		struct str rest = str_from(h->f[i].value, h->f[i].value_len);
@@ -335,13 +275,17 @@ judge_connection(struct http_head *h)
 		if (h->f[i].id != FIELD_CONNECTION)
 			continue;
 		while (str_list_next(&rest, &item)) {
+			if (++options > OPTIONS_MAX)
+				return BAD_FIELD_TOO_BIG;
 			close |= str_caseeq(item, STR("close"));
 			keep |= str_caseeq(item, STR("keep-alive"));
 			upgrade |= str_caseeq(item, STR("upgrade"));
 		}
 	}
 	h->keep_alive = !close && (h->minor >= 1 || keep);
-	h->upgrade = upgrade && HTTP_HAS(h, UPGRADE);
+	/* RFC 9110 7.8: HTTP/1.0 cannot ask for it */
+	h->upgrade = upgrade && h->minor >= 1 && HTTP_HAS(h, UPGRADE);
+	return BAD_NONE;
 }
 
 static enum http_bad
@@ -386,8 +330,8 @@ absolute_form(struct http_head *h)
 	h->has_authority = true;
 	if (!target_authority(h->authority, &name, &port))
 		return BAD_TARGET;
-	if (n == rest.len)
-		h->target = STR("/");
+	if (n == rest.len) /* RFC 9112 3.2.4 for OPTIONS */
+		h->target = h->method == METHOD_OPTIONS ? STR("*") : STR("/");
 	else if (rest.p[n] == '?')
 		return BAD_TARGET; /* stricter: no room for the "/" needed */
 	else
@@ -414,32 +358,48 @@ judge_target(struct http_head *h)
 	return absolute_form(h);
 }
 
+/* Nothing but "100-continue" in a list of at least one (RFC 9110 10.1.1). */
 static enum http_bad
 judge_expect(struct http_head *h)
 {
-	struct str v;
+	bool asked = false;
 
 	h->expect_continue = false;
 	if (!HTTP_HAS(h, EXPECT))
 		return BAD_NONE;
-	v = http_head_value(h, FIELD_EXPECT);
-	if (!str_caseeq(v, STR("100-continue")))
+	for (unsigned i = 0; i < h->n; i++) {
+		struct str rest = str_from(h->f[i].value, h->f[i].value_len);
+		struct str item;
+
+		if (h->f[i].id != FIELD_EXPECT)
+			continue;
+		while (str_list_next(&rest, &item)) {
+			if (!str_caseeq(item, STR("100-continue")))
+				return BAD_EXPECTATION;
+			asked = true;
+		}
+	}
+	if (!asked)
 		return BAD_EXPECTATION;
+	h->expect_continue = h->minor >= 1;
 	if (h->minor == 0)
-		http_head_drop(h, FIELD_EXPECT); /* RFC 9110 10.1.1 */
-	else
-		h->expect_continue = true;
+		http_head_drop(h, FIELD_EXPECT);
 	return BAD_NONE;
 }
 
 static bool
-list_has(struct str list, struct str word)
+takes_trailers(const struct http_head *h)
 {
-	struct str item;
+	for (unsigned i = 0; i < h->n && HTTP_HAS(h, TE); i++) {
+		struct str rest = str_from(h->f[i].value, h->f[i].value_len);
+		struct str item;
 
-	while (str_list_next(&list, &item))
-		if (str_caseeq(item, word))
-			return true;
+		if (h->f[i].id != FIELD_TE)
+			continue;
+		while (str_list_next(&rest, &item))
+			if (str_caseeq(item, STR("trailers")))
+				return true;
+	}
 	return false;
 }
 
@@ -455,15 +415,22 @@ judge_request(struct http_head *h)
 		bad = judge_framing(h, &length, &chunked);
 	if (bad == BAD_NONE)
 		bad = judge_expect(h);
+	if (bad == BAD_NONE)
+		bad = judge_connection(h);
 	if (bad != BAD_NONE)
 		return bad;
-	judge_connection(h);
-	h->te_trailers = HTTP_HAS(h, TE) &&
-	    list_has(http_head_value(h, FIELD_TE), STR("trailers"));
+	h->te_trailers = takes_trailers(h);
 	h->framing = chunked              ? FRAMING_CHUNKED
 	    : length && h->body_len > 0 ? FRAMING_LENGTH
 	                                : FRAMING_NONE;
 	return BAD_NONE;
+}
+
+/* The answer that opens what a CONNECT asked for (RFC 9112 6.3). */
+static bool
+is_tunnel(const struct http_head *h, enum http_method asked)
+{
+	return asked == METHOD_CONNECT && h->status / 100 == 2;
 }
 
 static enum http_bad
@@ -472,16 +439,17 @@ judge_response(struct http_head *h, enum http_method asked)
 	bool length, chunked, bodyless;
 	enum http_bad bad = judge_framing(h, &length, &chunked);
 
-	/* These have no body whatever they say (RFC 9112 6.3, RFC 9110 8.6). */
-	if (h->status < 200 || h->status == 204) {
+	if (bad == BAD_NONE)
+		bad = judge_connection(h);
+	if (bad != BAD_NONE)
+		return bad;
+	/* A length here would be a lie (RFC 9110 8.6, RFC 9112 6.1). */
+	if (h->status < 200 || h->status == 204 || is_tunnel(h, asked)) {
 		http_head_drop(h, FIELD_CONTENT_LENGTH);
 		http_head_drop(h, FIELD_TRANSFER_ENCODING);
 	}
-	if (bad != BAD_NONE)
-		return bad == BAD_CODING_UNKNOWN ? BAD_TRANSFER_ENCODING : bad;
-	judge_connection(h);
 	bodyless = h->status < 200 || h->status == 204 || h->status == 304 ||
-	    asked == METHOD_HEAD;
+	    asked == METHOD_HEAD || is_tunnel(h, asked);
 	h->framing = bodyless             ? FRAMING_NONE
 	    : chunked                     ? FRAMING_CHUNKED
 	    : length && h->body_len == 0  ? FRAMING_NONE
@@ -518,6 +486,7 @@ enter_body(struct h1_reader *r, const struct http_head *h)
 	r->left = h->framing == FRAMING_LENGTH ? h->body_len : 0;
 	r->phase = h->framing == FRAMING_NONE ? H1_DONE : H1_BODY;
 	r->scanned = 0;
+	r->run = 0;
 }
 
 ssize_t
@@ -525,26 +494,29 @@ h1_read_head(struct h1_reader *r, struct str in,
     const struct http_limits *limits, enum http_method asked,
     struct http_head *h)
 {
-	struct scan s = { .p = in.p, .end = in.p + in.len };
+	struct h1_scan s;
 	enum http_bad bad;
 	bool whole;
 
-	if (in.len == 0)
+	if (in.len == 0 || h1_still_waits(r, in))
 		return 0;
+	s = h1_scan_begin(in, limits->head_bytes);
 	h->n = 0;
 	h->have = 0;
 	h->authority = (struct str){ NULL, 0 };
+	h->upgrade = h->keep_alive = false;
 	h->expect_continue = h->te_trailers = h->has_authority = false;
 	whole = (r->is_response ? read_status_line(&s, h)
 	                        : read_request_line(&s, h, limits)) &&
-	    read_fields(&s, h, limits);
+	    h1_scan_fields(&s, limits, h);
 	if (s.bad != BAD_NONE)
 		return refuse(r, s.bad);
-	if ((uint64_t)(s.p - in.p) > limits->head_bytes ||
-	    (!whole && in.len >= limits->head_bytes))
+	if (!whole && in.len >= limits->head_bytes)
 		return refuse(r, BAD_HEAD_TOO_BIG);
-	if (!whole)
+	if (!whole) {
+		h1_wait(r, &s, in, limits->head_bytes);
 		return 0;
+	}
 	bad = r->is_response ? judge_response(h, asked) : judge_request(h);
 	if (bad != BAD_NONE)
 		return refuse(r, bad);

@@ -3,9 +3,10 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "http/h1_fields.h"
 
 struct out {
-	char *p, *end;
+	char *begin, *p, *end;
 	bool full;
 };
 
@@ -23,19 +24,10 @@ put(struct out *o, const char *p, size_t len)
 
 #define PUT(o, literal) put((o), (literal), sizeof(literal) - 1)
 
-static bool
-is_clean(const char *p, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (p[i] == '\r' || p[i] == '\n' || p[i] == '\0')
-			return false;
-	return true;
-}
-
 static void
 put_field(struct out *o, const struct http_field *f)
 {
-	size_t need = f->name_len + 2u + f->value_len + 2u;
+	size_t need = (size_t)f->name_len + f->value_len + 4;
 	char *p = o->p;
 
 	if ((size_t)(o->end - p) < need) {
@@ -52,6 +44,25 @@ put_field(struct out *o, const struct http_field *f)
 	*p++ = '\r';
 	*p++ = '\n';
 	o->p = p;
+}
+
+/*
+ * Nothing in what we rendered may begin a line of its own: exactly lines of
+ * them, and no other control byte.
+ */
+static ssize_t
+finish(const struct out *o, size_t lines)
+{
+	const char *p = o->begin;
+
+	if (o->full)
+		return E_TOOBIG;
+	while ((p = h1_skip_value(p, o->p)) < o->p) {
+		if (p[0] != '\r' || p[1] != '\n' || lines-- == 0)
+			return E_SYNTAX;
+		p += 2;
+	}
+	return lines == 0 ? o->p - o->begin : E_SYNTAX;
 }
 
 static void
@@ -78,18 +89,25 @@ put_request_line(struct out *o, const struct http_head *h)
 	PUT(o, "\r\n");
 }
 
-static void
+/* Returns how many lines. */
+static size_t
 put_flags(struct out *o, unsigned flags)
 {
-	if (flags & H1W_CHUNKED)
+	size_t lines = 1;
+
+	if (flags & H1W_CHUNKED) {
 		PUT(o, "Transfer-Encoding: chunked\r\n");
+		lines++;
+	}
 	if (flags & H1W_UPGRADE)
 		PUT(o, "Connection: upgrade\r\n");
 	else if (flags & H1W_CLOSE)
 		PUT(o, "Connection: close\r\n");
 	else if (flags & H1W_KEEP_ALIVE)
 		PUT(o, "Connection: keep-alive\r\n");
+	lines += (flags & (H1W_UPGRADE | H1W_CLOSE | H1W_KEEP_ALIVE)) != 0;
 	PUT(o, "\r\n");
+	return lines;
 }
 
 static bool
@@ -100,6 +118,9 @@ is_left_out(const struct http_head *h, const struct http_field *f,
 		return true; /* written first, from the authority */
 	if (f->id == FIELD_UPGRADE && (flags & H1W_UPGRADE))
 		return false;
+	if ((flags & H1W_CHUNKED) && (f->id == FIELD_CONTENT_LENGTH ||
+	        f->id == FIELD_TRANSFER_ENCODING))
+		return true; /* never two framings */
 	return (f->flags & HF_DROP) != 0;
 }
 
@@ -107,17 +128,22 @@ ssize_t
 h1_write_head(const struct http_head *h, unsigned flags, char *out,
     size_t cap)
 {
-	struct out o = { out, out + cap, false };
+	struct out o = { out, out, out + cap, false };
+	size_t lines;
 
 	if (h->status == 0)
 		put_request_line(&o, h);
 	else
 		put_status_line(&o, h);
-	for (unsigned i = 0; i < h->n && !o.full; i++)
-		if (!is_left_out(h, &h->f[i], flags))
-			put_field(&o, &h->f[i]);
-	put_flags(&o, flags);
-	return o.full ? E_TOOBIG : o.p - out;
+	lines = h->status == 0 ? 2 : 1;
+	for (unsigned i = 0; i < h->n && !o.full; i++) {
+		if (is_left_out(h, &h->f[i], flags))
+			continue;
+		put_field(&o, &h->f[i]);
+		lines++;
+	}
+	lines += put_flags(&o, flags);
+	return finish(&o, lines);
 }
 
 size_t
@@ -139,16 +165,16 @@ h1_write_chunk_head(uint64_t len, char out[H1_CHUNK_HEAD_MAX])
 ssize_t
 h1_write_trailers(const struct http_head *t, char *out, size_t cap)
 {
-	struct out o = { out, out + cap, false };
+	struct out o = { out, out, out + cap, false };
+	size_t lines = 2;
 
 	PUT(&o, "0\r\n");
 	for (unsigned i = 0; i < t->n && !o.full; i++) {
 		if (t->f[i].flags & HF_DROP)
 			continue;
-		if (!is_clean(t->f[i].value, t->f[i].value_len))
-			return E_SYNTAX;
 		put_field(&o, &t->f[i]);
+		lines++;
 	}
 	PUT(&o, "\r\n");
-	return o.full ? E_TOOBIG : o.p - out;
+	return finish(&o, lines);
 }

@@ -16,7 +16,8 @@
 
 /* What the writer adds to a head by itself, after the head's own fields. */
 enum h1_write_flags {
-	H1W_CHUNKED = 1,    /* Transfer-Encoding: chunked */
+	H1W_CHUNKED = 1,    /* Transfer-Encoding: chunked; none of the head's
+	                       own framing fields is written then */
 	H1W_CLOSE = 2,      /* Connection: close */
 	H1W_KEEP_ALIVE = 4, /* Connection: keep-alive (to HTTP/1.0 clients) */
 	H1W_UPGRADE = 8     /* Connection: upgrade (Upgrade is kept) */
@@ -26,10 +27,11 @@ enum h1_write_flags {
  * Renders a request or response head (status 0 is a request) into out.
  * Fields with HF_DROP are left out; H1W_UPGRADE brings the Upgrade field back.
  * The version written is always HTTP/1.1.  A request's Host is written first,
- * from h->authority.
+ * from h->authority (an empty one when there is none, RFC 9112 3.2).
  *
  * returns  bytes written, or E_TOOBIG when cap is too small, or
- *          E_SYNTAX when a name or value holds CR, LF or NUL (never written)
+ *          E_SYNTAX when any part of it holds CR, LF, NUL or another control
+ *          byte: out is not to be sent
  */
 ssize_t h1_write_head(const struct http_head *h, unsigned flags, char *out,
     size_t cap) MUST_CHECK;

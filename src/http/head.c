@@ -162,20 +162,25 @@ static const uint64_t hop_by_hop = BIT(CONNECTION) | BIT(KEEP_ALIVE) |
 
 /* What a Connection field cannot make us drop, though it names it. */
 static const uint64_t protected = BIT(HOST) | BIT(CONTENT_LENGTH) |
-    BIT(COOKIE) | BIT(FORWARDED) | BIT(X_FORWARDED_FOR) |
+    BIT(EXPECT) | BIT(COOKIE) | BIT(FORWARDED) | BIT(X_FORWARDED_FOR) |
     BIT(X_FORWARDED_PROTO) | BIT(X_FORWARDED_HOST) | BIT(X_FORWARDED_PORT);
 
+/* Fields of one connection need no name to go, and ->have keeps Upgrade. */
 static void
 drop_named(struct http_head *h, struct str name)
 {
+	const uint64_t not_here = protected | hop_by_hop;
+
 	if (str_caseeq(name, STR("authorization")))
 		return;
 	for (unsigned i = 0; i < h->n; i++) {
 		struct http_field *f = &h->f[i];
 
-		if (!((protected >> f->id) & 1) &&
-		    str_caseeq(name_of(f), name))
-			f->flags |= HF_DROP;
+		if (((not_here >> f->id) & 1) || !str_caseeq(name_of(f), name))
+			continue;
+		f->flags |= HF_DROP;
+		if (f->id != FIELD_OTHER)
+			h->have &= ~(UINT64_C(1) << f->id);
 	}
 }
 

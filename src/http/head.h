@@ -109,7 +109,7 @@ struct http_head {
 	struct str authority;   /* request: host[:port]; empty for 1.0 without */
 	struct str reason;      /* response; may be empty */
 	uint64_t body_len;      /* with FRAMING_LENGTH */
-	uint16_t status;        /* response: 100..999; 0 for a request */
+	uint16_t status;        /* response: 100..599; 0 for a request */
 	uint8_t method;         /* enum http_method */
 	uint8_t minor;          /* the sender's HTTP/1 minor version; 1 for h2 */
 	uint8_t framing;        /* enum http_framing */
@@ -119,10 +119,11 @@ struct http_head {
 	bool te_trailers;       /* request: TE: trailers */
 	bool has_authority;     /* request: a Host field or absolute target */
 	uint16_t n;             /* fields in use */
-	uint64_t have;          /* bit 1 << id for each known field present */
+	uint64_t have;          /* bit 1 << id for each field id not dropped */
 	struct http_field f[HTTP_FIELDS_MAX + HTTP_EXTRA_MAX];
 };
 
+_Static_assert((int)FIELD_COUNT <= 64, "->have has a bit for each id");
 #define HTTP_HAS(head, ID) (((head)->have >> FIELD_##ID) & 1)
 
 /* First field of that id not dropped; NULL when there is none. */
@@ -145,8 +146,9 @@ void http_head_drop(struct http_head *, enum http_field_id);
  * names, Keep-Alive, Proxy-Connection, TE, Transfer-Encoding, Upgrade,
  * HTTP2-Settings, Proxy-Authenticate, Proxy-Authorization (RFC 9110 7.6.1).
  * Content-Length and Trailer stay.  Names in Connection that would remove
- * end-to-end fields we rely on (Host, Content-Length, Cookie, Authorization,
- * Forwarded, X-Forwarded-*) are ignored.
+ * end-to-end fields we rely on (Host, Content-Length, Expect, Cookie,
+ * Authorization, Forwarded, X-Forwarded-*) are ignored.  ->have forgets what
+ * is dropped, but for Upgrade, which the writer can bring back.
  */
 void http_head_drop_hop_by_hop(struct http_head *);
 

@@ -1,5 +1,8 @@
 #include "http/target.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include "base/err.h"
 #include "http/chars.h"
 
@@ -30,19 +33,19 @@ read_port(struct str s, uint16_t *port)
 	return true;
 }
 
-/* "[...]" at the start of s; its length, 0 when it is none. */
+/* "[IPv6]" at the start of s; its length, 0 when it is none. */
 static size_t
 bracketed(struct str s)
 {
-	size_t i = 1, colons = 0;
+	char text[INET6_ADDRSTRLEN];
+	struct in6_addr addr;
+	ssize_t end = str_find(s, ']');
 
-	while (i < s.len && s.p[i] != ']') {
-		if (!ch_is(s.p[i], CH_HEX) && s.p[i] != ':' && s.p[i] != '.')
-			return 0;
-		colons += s.p[i] == ':';
-		i++;
-	}
-	return i < s.len && colons >= 2 ? i + 1 : 0;
+	if (end < 0 || (size_t)end > sizeof(text) ||
+	    memchr(s.p, '\0', (size_t)end) != NULL)
+		return 0;
+	str_copy(str_sub(s, 1, (size_t)end - 1), text, sizeof(text));
+	return inet_pton(AF_INET6, text, &addr) == 1 ? (size_t)end + 1 : 0;
 }
 
 bool
@@ -56,7 +59,8 @@ target_authority(struct str authority, struct str *host, uint16_t *port)
 	if (authority.p[0] == '[')
 		n = bracketed(authority);
 	else
-		while (n < authority.len && ch_is(authority.p[n], CH_HOST))
+		while (n < authority.len &&
+		    ch_is(authority.p[n], CH_UNRESERVED))
 			n++;
 	if (n == 0)
 		return false;
@@ -155,37 +159,50 @@ pop_segment(struct walk *w)
 		w->len--;
 }
 
+/* "/" and the next segment; "." and ".." leave only their effect. */
+static int
+walk_on(struct walk *w)
+{
+	size_t start = w->len;
+	bool last;
+	struct str seg;
+	int rc;
+
+	while (w->at < w->in.len && w->in.p[w->at] == '/')
+		w->at++;
+	rc = put(w, '/');
+	if (rc == E_OK)
+		rc = put_segment(w);
+	if (rc != E_OK)
+		return rc;
+	last = w->at == w->in.len;
+	seg = str_from(w->out + start + 1, w->len - start - 1);
+	if (seg.len == 0 && !last) {
+		w->len = start;
+	} else if (str_eq(seg, STR("."))) {
+		w->len = last ? start + 1 : start;
+	} else if (str_eq(seg, STR(".."))) {
+		w->len = start;
+		pop_segment(w);
+		if (last)
+			return put(w, '/'); /* "/a/b/.." is "/a/" */
+	}
+	return E_OK;
+}
+
 ssize_t
 target_normalise(struct str path, char *out, size_t cap, bool *ambiguous)
 {
 	struct walk w = { .in = path, .out = out, .cap = cap };
+	int rc = E_OK;
 
 	*ambiguous = false;
-	while (w.at < w.in.len) {
-		size_t start;
-		struct str seg;
-		int rc;
-
-		while (w.at < w.in.len && w.in.p[w.at] == '/')
-			w.at++;
+	while (w.at < w.in.len && rc == E_OK)
+		rc = walk_on(&w);
+	if (rc == E_OK && w.len == 0)
 		rc = put(&w, '/');
-		start = w.len;
-		if (rc == E_OK)
-			rc = put_segment(&w);
-		if (rc != E_OK)
-			return rc;
-		seg = str_from(out + start, w.len - start);
-		if (str_eq(seg, STR("."))) {
-			w.len = start - 1;
-		} else if (str_eq(seg, STR(".."))) {
-			w.len = start - 1;
-			pop_segment(&w);
-		} else if (seg.len == 0 && w.at < w.in.len) {
-			w.len = start - 1;
-		}
-	}
-	if (w.len == 0 && put(&w, '/') != E_OK)
-		return E_TOOBIG;
+	if (rc != E_OK)
+		return rc;
 	*ambiguous = w.ambiguous;
 	return (ssize_t)w.len;
 }

@@ -19,7 +19,9 @@ void target_split(struct str target, struct str *path, struct str *query);
 /*
  * Host and port of an authority (RFC 3986 3.2.2, 3.2.3): IPv6 in brackets
  * keeps its brackets; port 0 when absent.  False on user information, empty
- * host, bad characters or a port outside 1..65535.
+ * host, bad characters or a port outside 1..65535.  Stricter than the RFC: a
+ * name has none of the marks ! $ & ' ( ) * + , ; = % that mean nothing in it
+ * and make lists of it elsewhere (X-Forwarded-Host, Forwarded).
  */
 bool target_authority(struct str authority, struct str *host, uint16_t *port)
     MUST_CHECK;
@@ -27,11 +29,13 @@ bool target_authority(struct str authority, struct str *host, uint16_t *port)
 /*
  * Normalises a path for matching (not for forwarding): percent-encoded
  * unreserved bytes are decoded, "." and ".." segments removed, runs of "/"
- * collapsed, ";parameters" of each segment removed.  What could hide a
- * segment border (%2f, %5c, %00, backslash) is kept encoded and reported.
+ * collapsed, ";parameters" of each segment removed; the result begins with
+ * "/".  What could hide a border of segments (%2f, %5c, %00, backslash) is kept
+ * as it is, with escapes in lower case.
  *
  * returns  bytes written to out, or E_TOOBIG, or E_SYNTAX for a bad escape
- * ambiguous  out: true when a rule on paths could be walked around by it
+ * ambiguous  out: true when a rule on paths could be walked around by it:
+ *          what is named above, "%2e", "%25", "%3b" or ";parameters"
  */
 ssize_t target_normalise(struct str path, char *out, size_t cap,
     bool *ambiguous) MUST_CHECK;
