@@ -359,11 +359,11 @@ describe_end(struct master *m, int status)
 {
 	if (WIFSIGNALED(status))
 		(void)snprintf(m->before, sizeof(m->before),
-		    "the one before was killed by signal %d (%s)",
+		    "killed by signal %d (%s)",
 		    WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
 		(void)snprintf(m->before, sizeof(m->before),
-		    "the one before ended with status %d",
+		    "ended with status %d",
 		    WEXITSTATUS(status));
 }
 
@@ -388,7 +388,7 @@ on_child_end(struct master *m, int status)
 	if (!m->ever_ready) {
 		/* It has said why it cannot start. */
 		if (WIFSIGNALED(status))
-			complain("%s", m->before);
+			complain("the network process was %s", m->before);
 		m->stopping = true;
 		m->status = EXIT_FAILURE;
 		return;

@@ -499,7 +499,7 @@ serve(struct network *n)
 	char text[160];
 
 	(void)snprintf(text, sizeof(text), "%s%s",
-	    n->env->before == NULL ? "started" : "started again: ",
+	    n->env->before == NULL ? "started" : "started again, the process before ",
 	    n->env->before == NULL ? "" : n->env->before);
 	tell_feed(n, text);
 	log_info("event=serving workers=%u generation=%llu", n->n_workers,

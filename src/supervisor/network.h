@@ -29,7 +29,8 @@ struct network_env {
 	const char *origin;     /* name of the configuration in messages */
 	uint64_t started_wall_us; /* of the master */
 	int master_pid;
-	const char *before;     /* how the process before us ended, or NULL */
+	const char *before;     /* "killed by signal 9": the process before
+	                           us, or NULL */
 };
 
 /* Serves until it is told to stop; the exit status of the process. */
