@@ -100,6 +100,15 @@ unread(const struct lane *l)
 	return str_from(l->in->data + l->in_off, l->in_len - l->in_off);
 }
 
+/* Nothing is unread: the next bytes may go where the last ones were. */
+static void
+forget_read(struct lane *l)
+{
+	if (l->in_len > l->in_base)
+		l->whole = false;
+	l->in_off = l->in_len = l->in_base;
+}
+
 /* Gives the input slab back when nothing in it is needed. */
 static void
 settle(struct lane *l)
@@ -107,7 +116,7 @@ settle(struct lane *l)
 	if (l->in == NULL || l->in_len > l->in_off)
 		return;
 	if (l->held == l->in) {
-		l->in_off = l->in_len = l->in_base;
+		forget_read(l);
 		return;
 	}
 	slab_give(l->wire->slabs, &l->in);
@@ -127,6 +136,7 @@ swap_slab(struct lane *l, enum slab_size size)
 		memcpy(fresh->data, rest.p, rest.len);
 	if (l->in != l->held)
 		slab_give(l->wire->slabs, &l->in);
+	l->whole = false;
 	l->in = fresh;
 	l->in_base = l->in_off = 0;
 	l->in_len = (uint32_t)rest.len;
@@ -143,7 +153,7 @@ make_room(struct lane *l)
 	if (l->in == NULL)
 		return swap_slab(l, l->bulk ? SLAB_LARGE : SLAB_SMALL);
 	if (rest.len == 0) {
-		l->in_off = l->in_len = l->in_base;
+		forget_read(l);
 		room = l->in->cap - l->in_len;
 		if (l->bulk && l->in->size == SLAB_SMALL)
 			return swap_slab(l, SLAB_LARGE);
@@ -313,19 +323,44 @@ at_eof(struct lane *l)
 	    (!l->begun && l->reader.phase == H1_HEAD) ||
 	    (l->reader.phase != H1_HEAD && h1_read_eof(&l->reader));
 
-	if (l->told)
+	if (l->eof_told)
 		return;
-	if (whole && l->end_due && !l->raw) {
+	if (whole && l->end_due && !l->raw && !l->deaf) {
 		l->end_due = false;
 		l->user->end(l); /* a body that ends with the connection */
 		if (l->closed || l->told)
 			return;
 	}
-	l->told = true;
-	if (whole)
-		l->user->eof(l);
-	else
-		l->user->broken(l, E_EOF, BAD_CUT);
+	if (!whole) {
+		tell_broken(l, E_EOF, BAD_CUT);
+		return;
+	}
+	l->eof_told = true;
+	l->user->eof(l);
+}
+
+/*
+ * Is there more to read?  After a short read the kernel has no bytes, but in
+ * the middle of a message a reset would leave us waiting: that is looked for.
+ */
+static bool
+may_fill(const struct lane *l)
+{
+	return l->conn.maybe_input ||
+	    (l->conn.unsure && (l->begun || l->raw || l->deaf));
+}
+
+/* When the bytes at hand say no more: true when there are new ones. */
+static bool
+read_on(struct lane *l)
+{
+	if (!flush_lent(l) || l->again)
+		return false;
+	if (l->conn.eof) {
+		at_eof(l);
+		return false;
+	}
+	return may_fill(l) && fill(l);
 }
 
 static void
@@ -335,17 +370,13 @@ pump(struct lane *l)
 		return; /* the outer one goes on */
 	l->in_pump = true;
 	while (!l->closed && !l->paused) {
-		enum step s = step(l);
+		enum step s;
 
-		if (s == STEP_ON)
+		l->again = false;
+		s = step(l);
+		if (s == STEP_MORE && read_on(l))
 			continue;
-		if (s == STEP_STOP || !flush_lent(l))
-			break;
-		if (l->conn.eof) {
-			at_eof(l);
-			break;
-		}
-		if (!l->conn.maybe_input || !fill(l))
+		if (s != STEP_ON && !l->again)
 			break;
 	}
 	l->in_pump = false;
@@ -378,9 +409,13 @@ on_writable(struct lane *l)
 {
 	int rc = lane_flush(l);
 
-	if (rc != E_OK)
+	if (rc != E_OK && (l->raw || !l->reader.is_response)) {
 		tell_broken(l, rc, BAD_NONE);
-	else if (l->out == NULL)
+		return;
+	}
+	if (rc != E_OK)
+		lane_hear_out(l);
+	if (!l->closed && l->out == NULL)
 		l->user->drained(l);
 }
 
@@ -400,10 +435,10 @@ on_conn(struct conn *c, unsigned what)
 {
 	struct lane *l = CONTAINER_OF(c, struct lane, conn);
 
-	if (l->dialing) {
+	if (l->dialing)
 		on_dialled(l);
+	if (l->closed || l->dialing)
 		return;
-	}
 	if (l->out != NULL && !c->no_room)
 		on_writable(l);
 	if (l->closed || !(what & (WATCH_READ | WATCH_CLOSED)))
@@ -419,6 +454,8 @@ lane_hold_head(struct lane *l)
 {
 	l->held = l->in;
 	l->in_base = l->in_off;
+	l->at_body = l->reader;
+	l->whole = true;
 }
 
 void
@@ -437,6 +474,7 @@ lane_next(struct lane *l)
 		return;
 	lane_release_head(l);
 	l->begun = l->end_due = l->lent = l->paused = false;
+	l->again = true;
 	h1_read_next(&l->reader);
 	settle(l);
 	if (l->in != NULL || l->conn.maybe_input || l->conn.eof)
@@ -468,10 +506,36 @@ lane_go_raw(struct lane *l)
 void
 lane_go_deaf(struct lane *l)
 {
-	l->deaf = true;
+	l->deaf = l->again = true;
 	l->paused = false;
 	l->in_off = l->in_len;
 	pump(l);
+}
+
+bool
+lane_can_rewind(const struct lane *l)
+{
+	return l->held != NULL && l->held == l->in && l->whole;
+}
+
+void
+lane_rewind(struct lane *l)
+{
+	assert(lane_can_rewind(l));
+	l->reader = l->at_body;
+	l->in_off = l->in_base;
+	l->end_due = l->again = l->paused = true;
+	l->lent = false;
+}
+
+void
+lane_hear_out(struct lane *l)
+{
+	pump(l);
+	if (l->in_pump || l->closed || l->paused || l->conn.maybe_input ||
+	    l->conn.eof)
+		return; /* what is to be told is told, or will be */
+	tell_broken(l, E_RESET, BAD_NONE);
 }
 
 bool

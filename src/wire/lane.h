@@ -58,12 +58,13 @@ struct lane_user {
 	void (*end)(struct lane *);
 	/* All that was lent so far: sent on?  False stops reading. */
 	bool (*batch)(struct lane *);
-	/* The queue was stuck and is empty now. */
+	/* The queue was stuck and is empty now (or was dropped). */
 	void (*drained)(struct lane *);
 	/* The peer closed where it may: between messages, or a tunnel's half. */
 	void (*eof)(struct lane *);
 	/* E_SYNTAX (why says what), E_EOF (cut within a message), E_RESET,
-	 * E_IO, E_NOMEM.  Told once. */
+	 * E_IO, E_NOMEM.  Told once; eof() may stand before it in a tunnel,
+	 * and behind it when the lane is deaf. */
 	void (*broken)(struct lane *, int code, enum http_bad why);
 };
 
@@ -73,6 +74,7 @@ struct lane {
 	const struct lane_user *user;  /* static */
 	struct http_limits limits;     /* of what is read */
 	struct h1_reader reader;
+	struct h1_reader at_body;      /* the reader behind the held head */
 	struct slab *in;               /* owned; NULL while nothing is unread */
 	struct slab *held;             /* owned unless == in: holds the head */
 	struct slab *out;              /* owned; NULL while nothing is queued */
@@ -90,7 +92,11 @@ struct lane {
 	bool raw;       /* tunnel: bytes are data */
 	bool deaf;      /* bytes are read and thrown away */
 	bool bulk;      /* a read filled the slab: take large ones */
-	bool told;      /* broken() or eof() was told */
+	bool told;      /* broken() was told */
+	bool eof_told;  /* eof() was told */
+	bool mute;      /* sending failed: what is written is dropped */
+	bool again;     /* a callback moved the reader: look once more */
+	bool whole;     /* all since the head still lies in .held */
 	bool chunk_open; /* a chunk's tail is still to be sent */
 	bool closed;
 };
@@ -113,6 +119,13 @@ void lane_hold_head(struct lane *);
 void lane_next(struct lane *);
 /* Gives the head's bytes back before the message's end. */
 void lane_release_head(struct lane *);
+/* Does every byte read since the held head still lie in our slab? */
+bool lane_can_rewind(const struct lane *);
+/*
+ * Goes back behind the held head, so that body and end are told again after
+ * lane_resume().  Only when lane_can_rewind() and nothing lent is in use.
+ */
+void lane_rewind(struct lane *);
 void lane_pause(struct lane *);
 void lane_resume(struct lane *);
 /* From now on bytes are not messages any more (after 101). */
@@ -138,8 +151,21 @@ int lane_send_data(struct lane *, struct str bytes) MUST_CHECK;
 int lane_send_copy(struct lane *, struct str bytes) MUST_CHECK;
 /* Ends the message; trailers may be NULL. */
 int lane_send_end(struct lane *, const struct http_head *trailers) MUST_CHECK;
-/* Sends what the socket takes.  E_OK (see lane_pending), E_RESET, E_IO. */
+/*
+ * Sends what the socket takes.  E_OK (see lane_pending), or E_RESET, E_IO:
+ * then the queue is dropped, and what is written from now on too.
+ */
 int lane_flush(struct lane *) MUST_CHECK;
+/*
+ * After lane_flush() failed: reads on, as the peer may have answered before it
+ * stopped listening; eof() or broken() follows.
+ */
+void lane_hear_out(struct lane *);
+/*
+ * A number that changes whenever the peer's system takes bytes of ours; tells
+ * a slow reader from one that has stopped.  One ioctl(2).
+ */
+uint64_t lane_taken(const struct lane *);
 /* Is the queue so full that the source should be flushed first? */
 bool lane_is_full(const struct lane *);
 static inline bool

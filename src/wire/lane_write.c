@@ -1,8 +1,9 @@
 /*
  * The writing half of lanes.
  */
-#include <assert.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "base/err.h"
 #include "base/slab.h"
@@ -19,21 +20,6 @@ need_queue(struct lane *l, enum slab_size size)
 	if (l->out == NULL)
 		return E_NOMEM;
 	queue_init(l->out);
-	return E_OK;
-}
-
-/* Own bytes that must fit: the caller has asked lane_is_full() before. */
-static int
-put(struct lane *l, struct str s)
-{
-	int rc = need_queue(l, SLAB_SMALL);
-
-	if (rc != E_OK)
-		return rc;
-	if (queue_room(l->out) < s.len)
-		return E_TOOBIG;
-	memcpy(queue_end(l->out), s.p, s.len);
-	queue_commit(l->out, s.len);
 	return E_OK;
 }
 
@@ -66,13 +52,42 @@ grow(struct lane *l)
 	return E_OK;
 }
 
+/* A queue with room for n own bytes. */
+static int
+need_room(struct lane *l, size_t n)
+{
+	int rc = need_queue(l, SLAB_SMALL);
+
+	if (rc != E_OK || queue_room(l->out) >= n)
+		return rc;
+	rc = grow(l);
+	return rc != E_OK || queue_room(l->out) >= n ? rc : E_TOOBIG;
+}
+
+static int
+put(struct lane *l, struct str s)
+{
+	int rc = need_room(l, s.len);
+
+	if (rc != E_OK)
+		return rc;
+	memcpy(queue_end(l->out), s.p, s.len);
+	queue_commit(l->out, s.len);
+	return E_OK;
+}
+
 int
 lane_send_head(struct lane *l, const struct http_head *h,
     enum http_framing framing, unsigned flags)
 {
 	ssize_t n;
-	int rc = need_queue(l, SLAB_SMALL);
+	int rc;
 
+	l->out_framing = (uint8_t)framing;
+	l->chunk_open = false;
+	if (l->mute)
+		return E_OK;
+	rc = need_queue(l, SLAB_SMALL);
 	if (rc != E_OK)
 		return rc;
 	if (framing == FRAMING_CHUNKED)
@@ -88,8 +103,6 @@ lane_send_head(struct lane *l, const struct http_head *h,
 	if (n < 0)
 		return (int)n;
 	queue_commit(l->out, (size_t)n);
-	l->out_framing = (uint8_t)framing;
-	l->chunk_open = false;
 	return E_OK;
 }
 
@@ -98,16 +111,16 @@ lane_send_data(struct lane *l, struct str bytes)
 {
 	int rc;
 
-	if (bytes.len == 0 || (l->out_framing == FRAMING_NONE && !l->raw))
+	if (bytes.len == 0 || l->mute ||
+	    (l->out_framing == FRAMING_NONE && !l->raw))
 		return E_OK;
-	rc = need_queue(l, SLAB_SMALL);
+	rc = need_room(l, H1_CHUNK_HEAD_MAX + 2);
 	if (rc != E_OK)
 		return rc;
 	if (l->out_framing == FRAMING_CHUNKED && !l->raw) {
 		char *p = queue_end(l->out);
 		size_t n = 0;
 
-		assert(queue_room(l->out) > H1_CHUNK_HEAD_MAX + 2);
 		if (l->chunk_open) {
 			memcpy(p, H1_CHUNK_TAIL, 2);
 			n = 2;
@@ -123,14 +136,7 @@ lane_send_data(struct lane *l, struct str bytes)
 int
 lane_send_copy(struct lane *l, struct str bytes)
 {
-	int rc;
-
-	if (bytes.len == 0)
-		return E_OK;
-	rc = put(l, bytes);
-	if (rc == E_TOOBIG && grow(l) == E_OK)
-		rc = put(l, bytes);
-	return rc;
+	return bytes.len == 0 || l->mute ? E_OK : put(l, bytes);
 }
 
 int
@@ -139,7 +145,7 @@ lane_send_end(struct lane *l, const struct http_head *trailers)
 	ssize_t n;
 	int rc;
 
-	if (l->out_framing != FRAMING_CHUNKED || l->raw)
+	if (l->out_framing != FRAMING_CHUNKED || l->raw || l->mute)
 		return E_OK;
 	if (l->chunk_open) {
 		rc = put(l, STR(H1_CHUNK_TAIL));
@@ -175,19 +181,33 @@ lane_flush(struct lane *l)
 	struct queue *q;
 	ssize_t n;
 
-	if (l->out == NULL || l->conn.no_room || l->conn.connecting)
-		return l->conn.failed ? E_RESET : E_OK;
 	if (l->closed)
 		return E_RESET;
+	if (l->out == NULL || l->conn.no_room || l->conn.connecting)
+		return E_OK;
 	q = queue_of(l->out);
 	if (q->n > q->first) {
 		n = conn_sendv(&l->conn, q->run + q->first, q->n - q->first);
-		if (n < 0)
+		if (n < 0) {
+			l->mute = true;
+			l->conn.maybe_input = true;
+			slab_give(l->wire->slabs, &l->out);
 			return (int)n;
+		}
 		l->sent += (uint64_t)n;
 		if (!queue_sent(l->out, (size_t)n))
 			return E_OK;
 	}
 	slab_give(l->wire->slabs, &l->out);
 	return E_OK;
+}
+
+uint64_t
+lane_taken(const struct lane *l)
+{
+	int waiting = 0;
+
+	if (ioctl(l->conn.fd, SIOCOUTQ, &waiting) == -1)
+		return l->sent;
+	return l->sent - (uint64_t)waiting;
 }
