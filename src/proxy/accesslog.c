@@ -65,13 +65,23 @@ seconds(uint64_t from_us, uint64_t to_us)
 	return (double)(to_us - from_us) / (double)US_PER_S;
 }
 
+/* Scheme, host and path alone: parameters and query may hold secrets. */
+static struct str
+without_secrets(struct str url)
+{
+	for (size_t i = 0; i < url.len; i++)
+		if (url.p[i] == '?' || url.p[i] == ';')
+			return str_sub(url, 0, i);
+	return url;
+}
+
 static struct str
 safe_target(const struct exchange *x, char *out)
 {
 	size_t n;
 
 	if (x->proxy->digester == NULL)
-		return str_sub(x->req.target, 0, TARGET_MAX);
+		return str_sub(without_secrets(x->req.target), 0, TARGET_MAX);
 	n = digest_target(x->proxy->digester, x->req.target, out, TARGET_MAX);
 	return str_from(out, n);
 }
@@ -101,8 +111,9 @@ write_json(struct buf *out, const struct exchange *x, const char *when,
 		json_kv_cstr(&j, "pool", x->pool->name);
 		json_kv_cstr(&j, "cause", pool_cause_name(x->cause));
 	}
-	if (x->inst != NULL)
-		json_kv_cstr(&j, "instance", x->inst->name);
+	if (x->inst != NULL || x->failed_at != NULL)
+		json_kv_cstr(&j, "instance",
+		    x->inst != NULL ? x->inst->name : x->failed_at);
 	json_kv_u64(&j, "retries", x->retries);
 	json_kv_u64(&j, "bytes_in", x->bytes_in);
 	json_kv_u64(&j, "bytes_out", x->bytes_out);
@@ -139,15 +150,6 @@ quoted(struct buf *out, struct str s)
 	buf_add_char(out, '"');
 }
 
-/* Scheme and path of a Referer: its query may hold secrets. */
-static struct str
-without_query(struct str url)
-{
-	ssize_t q = str_find(url, '?');
-
-	return q < 0 ? url : str_sub(url, 0, (size_t)q);
-}
-
 static void
 write_combined(struct buf *out, const struct exchange *x, const char *when,
     const char *peer)
@@ -164,7 +166,7 @@ write_combined(struct buf *out, const struct exchange *x, const char *when,
 	buf_printf(out, " %u %llu ", x->status,
 	    (unsigned long long)x->bytes_out);
 	if (x->req.method_text.len > 0) {
-		quoted(out, without_query(http_head_value(&x->req,
+		quoted(out, without_secrets(http_head_value(&x->req,
 		                FIELD_REFERER)));
 		buf_add_char(out, ' ');
 		quoted(out, http_head_value(&x->req, FIELD_USER_AGENT));

@@ -51,6 +51,8 @@ form_for(const struct exchange *x)
 	if (!x->held_head)
 		return FORM_TEXT;
 	accept = http_head_value(&x->req, FIELD_ACCEPT);
+	if (accept.len == 0)
+		return FORM_TEXT;
 	if (memmem(accept.p, accept.len, "text/html", 9) != NULL)
 		return FORM_HTML;
 	if (memmem(accept.p, accept.len, "json", 4) != NULL)

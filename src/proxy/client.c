@@ -1,6 +1,7 @@
 #include "proxy/client.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -11,6 +12,7 @@
 #include "upstream/view.h"
 
 #define LINGER_US (2 * US_PER_S)
+#define WRITE_LOOKS 4 /* a slow reader is looked at so often in write_us */
 
 static const struct lane_user client_user;
 
@@ -25,7 +27,8 @@ client_listener(const struct client *c)
 {
 	const struct view *v = c->proxy->view;
 
-	return &v->listeners[c->listener];
+	/* A listener that a reload took away is served to its clients' end. */
+	return &v->listeners[MIN(c->listener, v->n_listeners - 1)];
 }
 
 static void
@@ -34,7 +37,7 @@ client_free(struct defer *d)
 	free(CONTAINER_OF(d, struct client, freeing));
 }
 
-static void
+void
 client_close(struct client *c)
 {
 	struct proxy *p = c->proxy;
@@ -57,13 +60,14 @@ wait_limit(const struct client *c, enum client_wait wait)
 
 	switch (wait) {
 	case WAIT_REQUEST:
-		return cfg->idle_us;
+		return c->stop_asked ? MIN(c->proxy->linger_us, cfg->idle_us)
+		                     : cfg->idle_us;
 	case WAIT_HEAD:
 		return cfg->head_us;
 	case WAIT_BODY:
 		return cfg->body_us;
 	case WAIT_WRITE:
-		return cfg->write_us;
+		return cfg->write_us / WRITE_LOOKS;
 	case WAIT_LINGER:
 	case WAIT_NONE:
 		break;
@@ -77,6 +81,8 @@ client_wait_for(struct client *c, enum client_wait wait)
 	struct loop *loop = c->proxy->env.loop;
 
 	c->wait = (uint8_t)wait;
+	if (wait == WAIT_WRITE)
+		c->stuck_since_us = loop_now_us(loop);
 	if (wait != WAIT_NONE) /* else it may fire, for nothing */
 		deadline_set(loop, &c->deadline,
 		    loop_now_us(loop) + wait_limit(c, wait));
@@ -92,6 +98,33 @@ client_linger(struct client *c)
 	lane_go_deaf(&c->lane);
 }
 
+/* A request that waits in the kernel is about to be read. */
+static bool
+has_asked(struct client *c)
+{
+	struct conn *conn = &c->lane.conn;
+
+	return !conn->failed && !conn->eof && !conn->fin_seen &&
+	    conn_is_stale(conn);
+}
+
+/* Has the client taken a byte of the answer in time?  Then looks again. */
+static bool
+still_takes(struct client *c)
+{
+	struct loop *loop = c->proxy->env.loop;
+	uint64_t now = loop_now_us(loop), taken = lane_taken(&c->lane);
+	uint64_t look_us = wait_limit(c, WAIT_WRITE);
+
+	if (taken != c->taken)
+		c->stuck_since_us = now;
+	c->taken = taken;
+	if (now - c->stuck_since_us >= WRITE_LOOKS * look_us)
+		return false;
+	deadline_set(loop, &c->deadline, now + look_us);
+	return true;
+}
+
 static void
 on_deadline(struct deadline *d)
 {
@@ -99,7 +132,10 @@ on_deadline(struct deadline *d)
 
 	switch ((enum client_wait)c->wait) {
 	case WAIT_REQUEST:
-		client_linger(c);
+		if (has_asked(c))
+			client_wait_for(c, WAIT_REQUEST);
+		else
+			client_linger(c);
 		return;
 	case WAIT_LINGER:
 		client_close(c);
@@ -111,7 +147,8 @@ on_deadline(struct deadline *d)
 		exchange_timed_out(c->exchange, OUT_BODY_TIMEOUT);
 		return;
 	case WAIT_WRITE:
-		exchange_timed_out(c->exchange, OUT_CLIENT_TIMEOUT);
+		if (!still_takes(c))
+			exchange_timed_out(c->exchange, OUT_CLIENT_TIMEOUT);
 		return;
 	case WAIT_NONE:
 		return;
@@ -158,10 +195,7 @@ client_accept(struct proxy *p, int fd, const struct addr *peer,
 
 	c = is_over_limit(p, listener) ? NULL : malloc(sizeof(*c));
 	if (c == NULL) {
-		struct conn refused;
-
-		if (conn_init(&refused, p->env.loop, fd, NULL) == E_OK)
-			conn_close(&refused);
+		close(fd);
 		log_warn("event=connection_refused listener=%u", listener);
 		return;
 	}
@@ -178,7 +212,7 @@ client_accept(struct proxy *p, int fd, const struct addr *peer,
 	c->served = 0;
 	c->listener = (uint16_t)listener;
 	c->trusted = is_trusted(l, peer);
-	c->peer_half_closed = false;
+	c->taken = c->stuck_since_us = 0;
 	c->stop_asked = p->stopping;
 	TAILQ_INSERT_TAIL(&p->clients, c, link);
 	p->n_clients++;
@@ -195,7 +229,7 @@ client_exchange_done(struct client *c, bool keep_alive)
 		client_close(c);
 		return;
 	}
-	if (keep_alive && !c->stop_asked) {
+	if (keep_alive) {
 		client_wait_for(c, WAIT_REQUEST);
 		lane_next(&c->lane);
 		return;
@@ -220,8 +254,7 @@ client_stop(struct client *c)
 {
 	c->stop_asked = true;
 	if (c->wait == WAIT_REQUEST)
-		deadline_set(c->proxy->env.loop, &c->deadline,
-		    c->proxy->linger_until_us);
+		client_wait_for(c, WAIT_REQUEST);
 }
 
 /* ---- what the lane tells ---- */

@@ -36,21 +36,25 @@ struct client {
 	struct deadline deadline;
 	struct defer freeing;
 	struct addr peer;
+	uint64_t taken;            /* lane_taken() when last looked at */
+	uint64_t stuck_since_us;   /* WAIT_WRITE: no byte was taken since */
 	uint32_t served;           /* exchanges ended */
 	uint16_t listener;         /* index */
 	uint8_t wait;              /* enum client_wait */
 	bool trusted;              /* among the listener's trusted_proxies */
-	bool peer_half_closed;     /* no more requests will come */
-	bool stop_asked;           /* we stop: close after the next answer */
+	bool stop_asked;           /* we stop: the next answer says so */
 };
 
 /* Takes fd over. */
 void client_accept(struct proxy *, int fd, const struct addr *peer,
     unsigned listener);
-/* The exchange has ended and its answer has left: on, or close. */
+/* The exchange has ended and its answer has left, which said whether the
+ * connection is kept: on, or close. */
 void client_exchange_done(struct client *, bool keep_alive);
 /* The exchange cannot end well: cut so that the client notices. */
 void client_cut(struct client *);
+/* Closes at once, but orderly; not while an exchange is under way. */
+void client_close(struct client *);
 void client_wait_for(struct client *, enum client_wait);
 /* The proxy begins to stop. */
 void client_stop(struct client *);

@@ -109,9 +109,35 @@ exchange_begin(struct client *c)
 	x->service = p->view->unrouted;
 	x->scell = &x->service->cells[p->env.index];
 	x->begun_us = loop_now_us(p->env.loop);
-	stat_add(&x->scell->active, 1);
 	TAILQ_INSERT_TAIL(&p->exchanges, x, link);
 	return x;
+}
+
+/* A protocol that would speak HTTP past us: its requests would meet no rule. */
+static bool
+is_http(struct str protocol)
+{
+	return str_casestarts(protocol, STR("h2")) ||
+	    str_casestarts(protocol, STR("http")) ||
+	    str_casestarts(protocol, STR("tls"));
+}
+
+static bool
+may_tunnel(const struct http_head *h)
+{
+	if (!h->upgrade || h->minor == 0 || h->framing != FRAMING_NONE)
+		return false;
+	for (unsigned i = 0; i < h->n; i++) {
+		struct str rest = str_from(h->f[i].value, h->f[i].value_len);
+		struct str protocol;
+
+		if (h->f[i].id != FIELD_UPGRADE)
+			continue;
+		while (str_list_next(&rest, &protocol))
+			if (is_http(protocol))
+				return false;
+	}
+	return true;
 }
 
 static void
@@ -123,8 +149,11 @@ keep_head(struct exchange *x, const struct http_head *h)
 	x->held_head = true;
 	x->head_us = loop_now_us(x->proxy->env.loop);
 	x->keep_client = h->keep_alive;
-	x->tunnel_asked = h->upgrade && h->minor >= 1 &&
-	    h->framing == FRAMING_NONE;
+	x->tunnel_asked = may_tunnel(h);
+	x->awaits_continue = h->expect_continue;
+	x->tls_client = x->client->trusted &&
+	    str_caseeq(http_head_value(h, FIELD_X_FORWARDED_PROTO),
+	        STR("https"));
 }
 
 static void
@@ -150,9 +179,9 @@ exchange_head(struct exchange *x, const struct http_head *h)
 	int rc;
 
 	keep_head(x, h);
-	client_wait_for(x->client,
-	    h->framing == FRAMING_NONE ? WAIT_NONE : WAIT_BODY);
+	client_wait_for(x->client, WAIT_NONE);
 	if (h->method == METHOD_CONNECT) {
+		x->keep_client = false; /* no HTTP may follow */
 		exchange_refuse(x, 405, OUT_NOT_SUPPORTED);
 		return;
 	}
@@ -275,16 +304,28 @@ note_failure(struct exchange *x, enum outcome why)
 	}
 }
 
+static void
+rewind_body(struct exchange *x)
+{
+	lane_rewind(&x->client->lane);
+	x->body_taken = x->req_done = x->req_trailed = false;
+	x->bytes_in = 0;
+}
+
 void
 exchange_try_failed(struct exchange *x, int code, enum outcome why)
 {
 	bool connecting = x->step == STEP_CONNECT;
 	bool raced = !connecting && x->up != NULL && upconn_is_reused(x->up);
+	bool byte_sent = x->up != NULL &&
+	    x->up->lane.sent != x->up->sent_before;
+	/* Body bytes that lie in our slab and went nowhere are not used up. */
+	bool rewind = x->body_taken && !byte_sent &&
+	    lane_can_rewind(&x->client->lane);
 	struct retry_case rc = {
 		.method_safe = http_method_is_safe(x->req.method),
-		.byte_sent = x->up != NULL &&
-		    x->up->lane.sent != x->up->sent_before,
-		.body_taken = x->body_taken,
+		.byte_sent = byte_sent,
+		.body_taken = x->body_taken && !rewind,
 		.answer_begun = x->answer_begun || x->answer_sent,
 		.tries_left = x->tries_left,
 	};
@@ -310,6 +351,8 @@ exchange_try_failed(struct exchange *x, int code, enum outcome why)
 	x->tries_left--;
 	x->retries++;
 	exchange_release(x, false);
+	if (rewind)
+		rewind_body(x);
 	exchange_go(x);
 	if (x->step != STEP_SEND)
 		return;
@@ -327,15 +370,16 @@ exchange_flush_up(struct exchange *x)
 	if (x->up == NULL || x->step == STEP_CONNECT)
 		return true;
 	rc = lane_flush(&x->up->lane);
-	if (rc != E_OK) {
+	if (rc != E_OK && x->in_tunnel) {
 		exchange_up_broken(x, rc);
 		return true;
 	}
-	if (!lane_pending(&x->up->lane))
+	if (rc != E_OK) {
+		lane_hear_out(&x->up->lane);
 		return true;
-	if (x->client->wait == WAIT_BODY)
-		client_wait_for(x->client, WAIT_NONE);
-	return false;
+	}
+	exchange_wait_client(x);
+	return !lane_pending(&x->up->lane);
 }
 
 bool
@@ -351,11 +395,11 @@ exchange_body(struct exchange *x, struct str bytes)
 		return true;
 	}
 	x->body_taken = true;
+	x->awaits_continue = false;
 	if (lane_send_data(&x->up->lane, bytes) != E_OK) {
 		exchange_abort(x, 503, OUT_INTERNAL);
 		return true;
 	}
-	client_wait_for(x->client, WAIT_BODY);
 	if (x->step == STEP_SEND)
 		up_wait(x, x->first_byte_us);
 	return !lane_is_full(&x->up->lane);
@@ -376,8 +420,6 @@ void
 exchange_request_end(struct exchange *x)
 {
 	x->req_done = true;
-	if (x->client->wait == WAIT_BODY)
-		client_wait_for(x->client, WAIT_NONE);
 	if (x->up == NULL || x->step == STEP_CONNECT)
 		return;
 	if (!x->req_trailed && lane_send_end(&x->up->lane, NULL) != E_OK) {
@@ -387,7 +429,35 @@ exchange_request_end(struct exchange *x)
 	(void)exchange_flush_up(x);
 }
 
+void
+exchange_wait_client(struct exchange *x)
+{
+	struct client *c = x->client;
+	enum client_wait w = WAIT_NONE;
+
+	if (lane_pending(&c->lane)) {
+		if (c->wait == WAIT_WRITE)
+			return; /* its clock runs */
+		w = WAIT_WRITE;
+	} else if (x->step == STEP_SEND && !x->req_done &&
+	    !x->awaits_continue && !lane_pending(&x->up->lane)) {
+		w = WAIT_BODY;
+	}
+	client_wait_for(c, w);
+}
+
 /* ---- our own answers ---- */
+
+/* The instance's name outlives our place in its cell. */
+static void
+note_instance(struct exchange *x)
+{
+	size_t len = strlen(x->inst->name) + 1;
+	char *name = exchange_alloc(x, len);
+
+	if (name != NULL)
+		x->failed_at = memcpy(name, x->inst->name, len);
+}
 
 void
 exchange_refuse(struct exchange *x, unsigned status, enum outcome why)
@@ -395,6 +465,8 @@ exchange_refuse(struct exchange *x, unsigned status, enum outcome why)
 	struct lane *l = &x->client->lane;
 
 	assert(!x->answer_sent);
+	if (x->inst != NULL)
+		note_instance(x);
 	exchange_release(x, false);
 	x->outcome = (uint8_t)why;
 	x->status = (uint16_t)status;
@@ -505,11 +577,10 @@ exchange_client_drained(struct exchange *x)
 		tunnel_drained(x, true);
 		return;
 	}
-	if (x->client->wait == WAIT_WRITE)
-		client_wait_for(x->client, WAIT_NONE);
 	if (x->answer_done) {
 		exchange_maybe_finish(x);
 	} else if (x->up != NULL) {
+		exchange_wait_client(x);
 		exchange_up_progress(x);
 		lane_resume(&x->up->lane);
 	}
@@ -544,6 +615,7 @@ exchange_end(struct exchange *x, enum outcome why)
 	bool keep = x->keep_up && x->answer_done && x->req_done &&
 	    why == OUT_ANSWERED;
 	struct service_cell *cell = x->scell;
+	bool routed = x->routed;
 
 	assert(x->magic == EXCHANGE_MAGIC && x->step != STEP_ENDED);
 	x->outcome = (uint8_t)why;
@@ -552,13 +624,14 @@ exchange_end(struct exchange *x, enum outcome why)
 	exchange_account_instance(x);
 	accesslog_write(&x->proxy->log, x);
 	exchange_release(x, keep);
-	if (cell == &x->proxy->view->unrouted->cells[x->proxy->env.index])
+	if (!routed)
 		stat_add(&cell->begun, 1); /* routed ones counted then */
 	stat_add(&cell->bytes_in, x->bytes_in);
 	stat_add(&cell->bytes_out, x->bytes_out);
 	stat_add(&cell->outcome[why], 1);
-	stat_sub(&cell->active, 1);
 	exchange_retire(x);
+	if (routed)
+		stat_sub(&cell->active, 1); /* now the service may be freed */
 }
 
 void
@@ -571,7 +644,7 @@ exchange_maybe_finish(struct exchange *x)
 		return;
 	if (lane_pending(&c->lane)) {
 		x->step = STEP_FLUSH;
-		client_wait_for(c, WAIT_WRITE);
+		exchange_wait_client(x);
 		return;
 	}
 	keep = x->keep_client && (x->req_done || x->refused);

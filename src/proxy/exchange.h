@@ -15,6 +15,7 @@
 #include <sys/queue.h>
 
 #include "base/attr.h"
+#include "config/config.h"
 #include "http/events.h"
 #include "http/head.h"
 #include "session/pin.h"
@@ -71,7 +72,9 @@ struct exchange {
 	/* what the view said when we routed */
 	uint64_t connect_us, first_byte_us, progress_us, tunnel_us;
 	uint64_t body_max;            /* 0: no bound */
-	uint64_t up_idle_us, sticky_idle_us, sticky_max_us;
+	uint64_t up_idle_us;
+	uint64_t source_hash;         /* of the client's address; 0: of its
+	                                 connection's */
 	unsigned up_max_idle;
 	uint32_t epoch;
 	bool via;
@@ -80,7 +83,7 @@ struct exchange {
 	/* the session */
 	struct pin pin;               /* what the cookie says or will say */
 	bool pin_new;                 /* answer with a Set-Cookie */
-	char cookie_name[64];
+	char cookie_name[CFG_NAME_MAX + sizeof("__Host-")];
 
 	/* tries */
 	struct instance *tried[EXCHANGE_TRIES_MAX];
@@ -95,6 +98,7 @@ struct exchange {
 	bool req_trailed;             /* its trailers were handed on */
 	bool refused;                 /* the answer is our own */
 	bool interim;                 /* the last head read was a 1xx */
+	bool awaits_continue;         /* the client waits for our 100 */
 	bool answer_trailed;
 	bool sent_head;               /* queued on the present connection */
 	bool answer_begun;            /* a byte came on the present connection */
@@ -107,10 +111,14 @@ struct exchange {
 	bool client_shut, up_shut;    /* in a tunnel: no more bytes to it */
 	bool tls_client;              /* a trusted proxy says it used TLS */
 	bool pinned;                  /* .pin was read from a valid cookie */
+	bool routed;                  /* counted in the cell of a service */
 	uint16_t status;              /* final one sent to the client */
+	const char *failed_at;        /* name of the instance that made us
+	                                 refuse, for the log; or NULL */
 
 	uint64_t begun_us, head_us, picked_us, first_us, begun_wall_us;
 	uint64_t bytes_in, bytes_out; /* bodies, tunnel bytes */
+	uint64_t up_taken;            /* lane_taken() when last looked at */
 
 	struct spill *spill;
 	uint32_t arena_used;
@@ -138,6 +146,8 @@ void exchange_abort(struct exchange *, unsigned status, enum outcome);
 void exchange_cut(struct exchange *, enum outcome);
 
 /* ---- shared by this room ---- */
+/* Says anew for what the client is waited; after each step. */
+void exchange_wait_client(struct exchange *);
 /* len bytes that live as long as the exchange; NULL when memory is out. */
 char *exchange_alloc(struct exchange *, size_t len) MUST_CHECK;
 /* Our own answer; ends the exchange once it has left. */
@@ -171,7 +181,7 @@ void exchange_up_deadline(struct deadline *);
 void exchange_up_progress(struct exchange *);
 /* Its connection failed with that code. */
 void exchange_up_broken(struct exchange *, int code);
-/* Queues the head on x->up and sends what there is. */
+/* Queues the head on x->up. */
 void exchange_send(struct exchange *);
 /* The answer is read to its end and the client has it all. */
 void exchange_maybe_finish(struct exchange *);

@@ -67,8 +67,7 @@ on_drained(struct lane *l)
 		tunnel_drained(x, false);
 		return;
 	}
-	if (!x->req_done)
-		client_wait_for(x->client, WAIT_BODY);
+	exchange_wait_client(x);
 	exchange_up_progress(x);
 	lane_resume(&x->client->lane);
 }
@@ -78,9 +77,13 @@ on_drained(struct lane *l)
 void
 exchange_up_progress(struct exchange *x)
 {
-	exchange_up_waits(x, x->step == STEP_SEND ? x->first_byte_us
-	        : x->in_tunnel                    ? x->tunnel_us
-	                                          : x->progress_us);
+	uint64_t limit_us = x->progress_us;
+
+	if (x->step == STEP_SEND)
+		limit_us = x->first_byte_us;
+	else if (x->in_tunnel && !x->client_eof && !x->up_eof)
+		limit_us = x->tunnel_us;
+	exchange_up_waits(x, limit_us);
 }
 
 static void
@@ -88,6 +91,11 @@ on_begin(struct lane *l)
 {
 	struct exchange *x = exchange_of(l);
 
+	if (l->sent == x->up->sent_before) {
+		/* It answers what we have not asked, as a 408 on idle does. */
+		exchange_try_failed(x, E_EOF, OUT_INSTANCE_RESET);
+		return;
+	}
 	x->answer_begun = true;
 	if (x->first_us == 0)
 		x->first_us = loop_now_us(x->proxy->env.loop);
@@ -107,6 +115,7 @@ static void
 on_interim(struct exchange *x, struct http_head *h)
 {
 	x->interim = true;
+	x->awaits_continue = false;
 	if (x->req.minor == 0)
 		return;
 	http_head_drop_hop_by_hop(h);
@@ -121,14 +130,14 @@ on_switching(struct exchange *x, struct http_head *h)
 		malformed(x, BAD_STATUS);
 		return;
 	}
-	x->status = 101;
-	x->answer_sent = true;
-	http_head_drop_hop_by_hop(h);
-	if (lane_send_head(&x->client->lane, h, FRAMING_NONE, H1W_UPGRADE) !=
-	    E_OK) {
-		exchange_abort(x, 503, OUT_INTERNAL);
+	if (forward_answer(x, h) != E_OK ||
+	    lane_send_head(&x->client->lane, h, FRAMING_NONE, H1W_UPGRADE) !=
+	        E_OK) {
+		exchange_abort(x, 502, OUT_INTERNAL);
 		return;
 	}
+	x->status = 101;
+	x->answer_sent = true;
 	tunnel_begin(x);
 }
 
@@ -225,10 +234,8 @@ flush_client(struct exchange *x)
 		exchange_client_broken(x, rc, BAD_NONE);
 		return true; /* nothing is left to wait for */
 	}
-	if (!lane_pending(&x->client->lane))
-		return true;
-	client_wait_for(x->client, WAIT_WRITE);
-	return false;
+	exchange_wait_client(x);
+	return !lane_pending(&x->client->lane);
 }
 
 static void
@@ -280,8 +287,10 @@ exchange_up_broken(struct exchange *x, int code)
 		client_cut(c);
 		return;
 	}
-	if (x->answer_done)
+	if (x->answer_done) {
+		x->keep_up = false;
 		return; /* its last bytes are still on their way: no harm */
+	}
 	if (x->answer_sent) {
 		exchange_abort(x, 502, OUT_INSTANCE_CUT);
 		return;
@@ -315,6 +324,27 @@ on_broken(struct lane *l, int code, enum http_bad why)
 		exchange_up_broken(x, code);
 }
 
+/* Is it the client's body that is waited for?  That has its own clock. */
+static bool
+client_is_slow(const struct exchange *x)
+{
+	return !x->req_done && !x->awaits_continue &&
+	    !lane_pending(&x->up->lane);
+}
+
+/* Does the instance still take bytes of a request it cannot take at once? */
+static bool
+still_takes(struct exchange *x)
+{
+	uint64_t taken, before = x->up_taken;
+
+	if (!lane_pending(&x->up->lane))
+		return false;
+	taken = lane_taken(&x->up->lane);
+	x->up_taken = taken;
+	return taken != before;
+}
+
 void
 exchange_up_deadline(struct deadline *d)
 {
@@ -325,8 +355,7 @@ exchange_up_deadline(struct deadline *d)
 		exchange_timed_out(x, OUT_CONNECT_TIMEOUT);
 		return;
 	case STEP_SEND:
-		if (!x->req_done && !lane_pending(&x->up->lane)) {
-			/* the client is the slow one and has its own clock */
+		if (client_is_slow(x) || still_takes(x)) {
 			exchange_up_progress(x);
 			return;
 		}

@@ -76,14 +76,6 @@ append_value(struct exchange *x, enum http_field_id id, struct str ours)
 
 /* ---- who asks ---- */
 
-static bool
-client_used_tls(const struct exchange *x)
-{
-	return x->client->trusted &&
-	    str_caseeq(http_head_value(&x->req, FIELD_X_FORWARDED_PROTO),
-	        STR("https"));
-}
-
 static int
 set_forwarded(struct exchange *x, struct str peer, bool v6)
 {
@@ -110,15 +102,17 @@ set_forwarded(struct exchange *x, struct str peer, bool v6)
 
 /* The port the client asked for: of Host, else that of the scheme. */
 static struct str
-asked_port(struct str authority)
+asked_port(const struct exchange *x)
 {
+	struct str authority = x->req.authority;
+
 	for (size_t i = authority.len; i-- > 0;) {
 		if (authority.p[i] == ':')
 			return str_sub(authority, i + 1, authority.len);
 		if (authority.p[i] == ']')
 			break;
 	}
-	return STR("80");
+	return x->tls_client ? STR("443") : STR("80");
 }
 
 /* A trusted proxy's word on how the client asked stands; ours fills gaps. */
@@ -129,6 +123,20 @@ set_unless_trusted(struct exchange *x, enum http_field_id id, struct str value)
 		return E_OK;
 	http_head_drop(&x->req, id);
 	return value.len == 0 ? E_OK : add(&x->req, id, value);
+}
+
+/* X-Forwarded-Prefix and its kin: a stranger's word on who asked and how. */
+static void
+drop_foreign(struct http_head *h)
+{
+	for (unsigned i = 0; i < h->n; i++) {
+		struct http_field *f = &h->f[i];
+
+		if (f->id == FIELD_OTHER && (f->name[0] | 0x20) == 'x' &&
+		    str_casestarts(str_from(f->name, f->name_len),
+		        STR("X-Forwarded-")))
+			f->flags |= HF_DROP;
+	}
 }
 
 static int
@@ -157,7 +165,7 @@ set_client_fields(struct exchange *x)
 		    x->req.authority);
 	if (rc == E_OK)
 		rc = set_unless_trusted(x, FIELD_X_FORWARDED_PORT,
-		    asked_port(x->req.authority));
+		    asked_port(x));
 	return rc == E_OK ? set_forwarded(x, text_str(&peer), v6) : rc;
 }
 
@@ -230,8 +238,9 @@ forward_request(struct exchange *x)
 {
 	int rc;
 
-	x->tls_client = client_used_tls(x);
 	http_head_drop_hop_by_hop(&x->req);
+	if (!x->client->trusted)
+		drop_foreign(&x->req);
 	rc = hide_cookie(x);
 	if (rc == E_OK)
 		rc = set_client_fields(x);

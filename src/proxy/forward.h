@@ -11,7 +11,13 @@
 
 struct exchange;
 
-/* Edits x->req in place for the instance; E_OK, E_NOMEM, E_FULL. */
+/*
+ * Edits x->req in place for the instance; E_OK, E_NOMEM, E_FULL.
+ *
+ * A trusted proxy's X-Forwarded-For and Forwarded are appended to, its other
+ * X-Forwarded-* fields and X-Request-ID stand; those of anybody else are
+ * replaced by ours or removed.
+ */
 int forward_request(struct exchange *) MUST_CHECK;
 /* Edits an answer's head in place for the client. */
 int forward_answer(struct exchange *, struct http_head *) MUST_CHECK;

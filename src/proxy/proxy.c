@@ -116,12 +116,11 @@ proxy_turn(struct proxy *p)
 	TAILQ_CONCAT(&p->spare, &p->ended, link);
 	if (p->view != NULL && !views_has_newer(p->env.views, p->env.index))
 		return;
-	/* Before we say that we have adopted: what is gone may be freed then. */
-	upworker_retire(&p->up);
 	v = views_adopt(p->env.views, p->env.index);
 	if (v == NULL)
 		return;
 	p->view = v;
+	upworker_retire(&p->up);
 	adopt_keys(p);
 	for (size_t s = 0; s < v->n_services; s++)
 		for (size_t i = 0; i < v->services[s].n_pools; i++)
@@ -172,13 +171,21 @@ proxy_client_gone(struct proxy *p)
 	p->env.edge(p->env.arg, PROXY_STOPPED, NULL);
 }
 
-/* Cuts every exchange and closes every client. */
+/* Ends every exchange, with an answer where none has begun, and closes every
+ * client. */
 static void
 cut_all(struct proxy *p)
 {
-	struct exchange *x;
+	struct exchange *x, *next;
 	struct client *c;
 
+	for (x = TAILQ_FIRST(&p->exchanges); x != NULL; x = next) {
+		next = TAILQ_NEXT(x, link);
+		if (x->answer_sent || !x->held_head)
+			continue;
+		x->client->stop_asked = true;
+		exchange_cut(x, OUT_STOP_CUT);
+	}
 	while ((x = TAILQ_FIRST(&p->exchanges)) != NULL) {
 		struct client *owner = x->client;
 
@@ -186,7 +193,7 @@ cut_all(struct proxy *p)
 		client_cut(owner);
 	}
 	while ((c = TAILQ_FIRST(&p->clients)) != NULL)
-		client_cut(c);
+		client_close(c);
 }
 
 static void
@@ -203,7 +210,7 @@ proxy_stop(struct proxy *p, uint64_t linger_us, uint64_t deadline_us)
 
 	if (p->stopping)
 		return;
-	p->linger_until_us = now + linger_us;
+	p->linger_us = linger_us;
 	for (size_t i = 0; i < p->env.n_listen; i++)
 		listener_stop(&p->listeners[i]);
 	p->stopping = true;

@@ -57,14 +57,49 @@ lower_host(struct str authority, char *out, struct str *host)
 	return E_OK;
 }
 
+/* Over TLS the name makes browsers refuse a cookie that anybody else set. */
+static void
+name_cookie(struct exchange *x, const char *name)
+{
+	static const char prefix[] = "__Host-";
+	size_t len = 0;
+
+	if (x->tls_client && !str_starts(str_of(name), STR("__Host-")))
+		len = str_copy(STR("__Host-"), x->cookie_name, sizeof(prefix));
+	str_copy(str_of(name), x->cookie_name + len,
+	    sizeof(x->cookie_name) - len);
+}
+
+/*
+ * Whose address places the session?  Behind a trusted proxy that of the last
+ * one it speaks for, else all of its clients would share one place.
+ */
+static uint64_t
+source_hash(const struct exchange *x)
+{
+	const struct http_head *h = &x->req;
+	struct str last = { NULL, 0 }, item;
+
+	if (!x->client->trusted || !HTTP_HAS(h, X_FORWARDED_FOR))
+		return 0;
+	for (unsigned i = 0; i < h->n; i++) {
+		struct str rest = str_from(h->f[i].value, h->f[i].value_len);
+
+		if (h->f[i].id == FIELD_X_FORWARDED_FOR)
+			while (str_list_next(&rest, &item))
+				last = item;
+	}
+	return last.len == 0 ? 0 : hash_bytes(last.p, last.len, BUCKET_SEED);
+}
+
 static void
 take_settings(struct exchange *x, const struct view_service *vs)
 {
 	const struct cfg_service *cfg = vs->cfg;
 	unsigned worker = x->proxy->env.index;
 
-	stat_sub(&x->scell->active, 1);
 	x->service = vs->service;
+	x->routed = true;
 	x->scell = &vs->service->cells[worker];
 	stat_add(&x->scell->begun, 1);
 	stat_add(&x->scell->active, 1);
@@ -75,8 +110,7 @@ take_settings(struct exchange *x, const struct view_service *vs)
 	x->body_max = cfg->body_bytes;
 	x->via = cfg->via;
 	x->scope = (uint8_t)cfg->sticky_scope;
-	str_copy(str_of(cfg->sticky_cookie), x->cookie_name,
-	    sizeof(x->cookie_name));
+	name_cookie(x, cfg->sticky_cookie);
 	x->tries_left = (uint8_t)MIN(cfg->retries, EXCHANGE_TRIES_MAX);
 	retry_budget_earn(&x->proxy->budget, cfg->retry_budget_pct);
 }
@@ -122,7 +156,8 @@ route_service(struct exchange *x)
 		return E_NOENT;
 	x->vs = vs;
 	take_settings(x, vs);
-	/* Now, as the cookie does not travel on. */
+	/* Now, as cookie and field do not travel on as they are. */
+	x->source_hash = source_hash(x);
 	if (x->scope != CFG_STICKY_NONE)
 		x->pinned = read_pin(x, vs->cfg);
 	return E_OK;
@@ -206,7 +241,9 @@ new_bucket(const struct exchange *x, const struct cfg_service *cfg)
 	if (key.len > 0)
 		return bucket_of_hash(
 		    hash_bytes(key.p, key.len, BUCKET_SEED));
-	return bucket_of_hash(addr_host_hash(&x->client->peer));
+	return bucket_of_hash(x->source_hash != 0
+	        ? x->source_hash
+	        : addr_host_hash(&x->client->peer));
 }
 
 /* Where a valid pin leads; NULL, with the cause, when it leads nowhere. */
@@ -225,7 +262,7 @@ pool_by_pin(const struct exchange *x, const struct view_service *vs,
 		return NULL;
 	*cause = CAUSE_MOVED_DEAD;
 	if (vp->n_eligible == 0 &&
-	    (x->scope != CFG_STICKY_INSTANCE ||
+	    (x->scope != CFG_STICKY_INSTANCE || x->n_tried > 0 ||
 	        balance_pinned(vp, x->pin.instance) == NULL))
 		return NULL;
 	*cause = CAUSE_PIN;
@@ -258,8 +295,14 @@ decide(struct exchange *x, const struct view_service *vs)
 	} else {
 		x->pin.bucket = new_bucket(x, vs->cfg);
 	}
-	if (vp == NULL) {
+	if (vp == NULL)
 		vp = pool_by_share(vs, x->pin.bucket);
+	if (vp == NULL && cause == CAUSE_MOVED_DRAIN) {
+		/* Nobody else can take it: better where it is than nowhere. */
+		vp = pool_by_hash(vs, x->pin.pool);
+		cause = CAUSE_PIN;
+	}
+	if (vp != NULL && cause != CAUSE_PIN) {
 		x->pin_new = x->scope != CFG_STICKY_NONE;
 		if (x->pinned)
 			x->pin.issued_s = proxy_wall_us(x->proxy) / US_PER_S;
@@ -318,7 +361,6 @@ take_place(struct exchange *x, const struct view_service *vs,
 	x->epoch = vs->epoch;
 	x->up_idle_us = vp->cfg->idle_us;
 	x->up_max_idle = vp->cfg->max_idle;
-	x->sticky_max_us = vs->cfg->sticky_max_us;
 	x->picked_us = loop_now_us(x->proxy->env.loop);
 	if (x->scope == CFG_STICKY_NONE)
 		return;

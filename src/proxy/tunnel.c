@@ -82,7 +82,8 @@ tunnel_from_client(struct exchange *x, struct str bytes)
 {
 	x->bytes_in += bytes.len;
 	exchange_up_progress(x);
-	(void)lane_send_data(&x->up->lane, bytes);
+	if (lane_send_data(&x->up->lane, bytes) != E_OK)
+		exchange_cut(x, OUT_INTERNAL);
 	return false;
 }
 
@@ -91,7 +92,8 @@ tunnel_from_instance(struct exchange *x, struct str bytes)
 {
 	x->bytes_out += bytes.len;
 	exchange_up_progress(x);
-	(void)lane_send_data(&x->client->lane, bytes);
+	if (lane_send_data(&x->client->lane, bytes) != E_OK)
+		exchange_cut(x, OUT_INTERNAL);
 	return false;
 }
 
@@ -129,6 +131,7 @@ tunnel_eof(struct exchange *x, bool from_client)
 		x->client_eof = true;
 	else
 		x->up_eof = true;
+	exchange_up_progress(x); /* the other half has less time now */
 	pass_eof(x);
 }
 
@@ -138,8 +141,7 @@ tunnel_drained(struct exchange *x, bool to_client)
 	struct lane *source = to_client ? &x->up->lane : &x->client->lane;
 
 	exchange_up_progress(x);
-	if (to_client)
-		client_wait_for(x->client, WAIT_NONE);
+	exchange_wait_client(x);
 	if (x->client_eof || x->up_eof) {
 		pass_eof(x);
 		if (x->step == STEP_ENDED)

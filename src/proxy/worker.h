@@ -44,7 +44,7 @@ struct proxy {
 	struct retry_budget budget;
 	struct accesslog log;
 	struct deadline stop_deadline;
-	uint64_t linger_until_us;      /* while stopping */
+	uint64_t linger_us;            /* while stopping: of idle clients */
 	bool stopping;
 	bool stop_told;
 	uint64_t wall_off_us;          /* wall clock minus monotonic */
