@@ -146,26 +146,34 @@ look_at_rest(struct job *j)
 	return r;
 }
 
-/* The others' shares, or those of the able ones, sum up to something else. */
+/*
+ * The others' shares, or those of the able ones, sum up to something else.
+ * What rounding leaves goes to those it took from: nobody gets more than the
+ * next whole number of his proportion.
+ */
 static void
 scale(struct job *j, bool able_only, uint32_t from_bp, uint32_t to_bp)
 {
-	struct ro_pool *last = NULL;
-	uint32_t given = 0;
+	uint64_t cut[CFG_POOLS_MAX] = { 0 };
+	uint32_t left = to_bp;
 
 	for (size_t i = 0; i < j->svc->n_pools; i++) {
 		struct ro_pool *p = &j->svc->pools[i];
+		uint64_t part = (uint64_t)p->share_bp * to_bp;
 
 		if (p == j->pool || p->share_bp == 0 ||
 		    (able_only && !can_serve(j, p)))
 			continue;
-		p->share_bp =
-		    (uint32_t)((uint64_t)p->share_bp * to_bp / from_bp);
-		given += p->share_bp;
-		last = p;
+		p->share_bp = (uint32_t)(part / from_bp);
+		cut[i] = part % from_bp;
+		left -= p->share_bp;
 	}
-	if (last != NULL)
-		last->share_bp += to_bp - given;
+	for (size_t i = j->svc->n_pools; i-- > 0 && left > 0;) {
+		if (cut[i] == 0)
+			continue;
+		j->svc->pools[i].share_bp++;
+		left--;
+	}
 }
 
 static enum ro_refusal

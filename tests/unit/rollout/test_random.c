@@ -1,0 +1,303 @@
+/*
+ * The machine under random commands and a random world: what must hold after
+ * every step, whatever came before.
+ */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "rollout/machine_int.h"
+#include "world.h"
+
+#define SEEDS 60u
+#define STEPS 400u
+#define ALL CFG_SHARE_ALL
+
+/* ---- a world that nobody controls ---- */
+
+static uint64_t dice; /* xorshift64 (Marsaglia 2003) */
+
+static uint32_t
+roll(uint32_t n)
+{
+	dice ^= dice << 13;
+	dice ^= dice >> 7;
+	dice ^= dice << 17;
+	return (uint32_t)((dice >> 20) % n);
+}
+
+static void
+turn_facts(struct ro_facts_pool *f)
+{
+	f->instances = roll(4);
+	f->eligible = f->instances == 0 ? 0 : roll((uint32_t)f->instances + 1);
+	f->ready = f->instances > 0 && f->eligible == f->instances &&
+	    roll(3) > 0;
+	f->sessions = roll(2) * roll(50);
+	f->inflight = roll(2) * roll(50);
+	f->streams = roll(2) * roll(3);
+	f->view_current = roll(4) > 0;
+}
+
+static void
+turn_world(struct world *w)
+{
+	for (size_t i = 0; i < 2 * CFG_POOLS_MAX; i++)
+		if (roll(3) == 0)
+			turn_facts(&w->rows[i]);
+	w->inst.exists = roll(3) > 0;
+	w->inst.eligible = w->inst.exists && roll(2) > 0;
+	w->inst.configured = roll(2) > 0 ? "127.0.0.1:1" : NULL;
+	w->now += roll(5) == 0 ? roll(2000) * S : roll(1000000);
+}
+
+static struct ro_command
+any_command(void)
+{
+	static const uint32_t shares[] = { 0, 1, 1000, 3333, 5000, 9999, ALL,
+		ALL + 1 };
+	struct ro_command c = world_command((enum ro_verb)roll(RO_VERB_COUNT),
+	    "v1");
+
+	c.service[0] = (char)('a' + roll(2));
+	c.pool[1] = (char)('1' + roll(WORLD_POOLS));
+	str_copy(STR("i0"), c.instance, sizeof(c.instance));
+	c.instance[1] = (char)('0' + roll(5));
+	str_copy(STR("127.0.0.1:1"), c.address, sizeof(c.address));
+	c.share_bp = shares[roll(ARRAY_LEN(shares))];
+	c.admin = (uint8_t)roll(INST_ADMIN_COUNT);
+	c.when_ready = roll(2) > 0;
+	c.drain = roll(2) > 0;
+	c.force = roll(8) == 0;
+	c.clocks.mode = (uint8_t)roll(3);
+	c.clocks.flows_us = roll(3) * 600 * S;
+	c.clocks.requests_us = roll(3) * 30 * S;
+	c.clocks.streams_us = roll(3) * 300 * S;
+	return c;
+}
+
+/* ---- what must hold ---- */
+
+static uint32_t
+share_sum(const struct ro_service *s)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < s->n_pools; i++)
+		sum += s->pools[i].share_bp;
+	return sum;
+}
+
+static bool
+is_served(const struct world *w, const struct ro_service *s, size_t at)
+{
+	for (size_t i = 0; i < s->n_pools; i++)
+		if (s->pools[i].share_bp > 0 &&
+		    w->rows[at * CFG_POOLS_MAX + i].eligible > 0)
+			return true;
+	return false;
+}
+
+static void
+check_plan(const struct ro_pool *p, const struct pool_plan *plan)
+{
+	bool closed = p->state == POOL_DRAINING && p->drain.closed_us != 0;
+
+	cr_assert_eq(plan->share_bp, p->share_bp);
+	cr_assert_eq(plan->min_epoch, p->min_epoch);
+	cr_assert(p->share_bp == 0 || plan->serves);
+	cr_assert_eq(plan->serves,
+	    p->state == POOL_ACTIVE || p->state == POOL_READY ||
+		(p->state == POOL_DRAINING && !closed));
+	cr_assert_eq(plan->pins == PINS_EVICT, closed);
+	cr_assert(plan->cut == 0 || p->state == POOL_DRAINING);
+	cr_assert(!(plan->cut & CUT_REQUESTS) || closed);
+}
+
+static void
+check_service(const struct world *w, const struct ro_service *s)
+{
+	struct service_plan plan;
+
+	cr_assert(share_sum(s) == ALL || share_sum(s) == 0);
+	machine_plan(s, w->now, &plan);
+	cr_assert_eq(plan.epoch, s->epoch);
+	for (size_t i = 0; i < s->n_pools; i++) {
+		const struct ro_pool *p = &s->pools[i];
+
+		cr_assert(p->share_bp == 0 || p->state == POOL_ACTIVE);
+		cr_assert_leq(p->min_epoch, s->epoch);
+		cr_assert(p->state == POOL_DRAINING || p->drain.began_us == 0);
+		check_plan(p, &plan.pools[i]);
+	}
+}
+
+/* One step of a pool: none, an edge, or edges over states that do not last. */
+static bool
+may_come_to(uint8_t from, uint8_t to, unsigned edges)
+{
+	if (from == to)
+		return true;
+	for (int via = 0; edges > 0 && via < POOL_STATE_COUNT; via++)
+		if (pool_may_go((enum pool_state)from, (enum pool_state)via) &&
+		    may_come_to((uint8_t)via, to, edges - 1))
+			return true;
+	return false;
+}
+
+static void
+check_step(const struct world *w, const struct ro_service *was,
+    const struct ro_service *is, size_t at)
+{
+	cr_assert_geq(is->epoch, was->epoch);
+	for (size_t i = 0; i < is->n_pools; i++) {
+		const struct ro_pool *a = &was->pools[i], *b = &is->pools[i];
+		const struct ro_facts_pool *f =
+		    &w->rows[at * CFG_POOLS_MAX + i];
+
+		cr_assert(may_come_to(a->state, b->state, 3), "%s -> %s",
+		    pool_state_name(a->state), pool_state_name(b->state));
+		cr_assert_geq(b->min_epoch, a->min_epoch);
+		cr_assert(a->share_bp == b->share_bp || is->epoch > was->epoch,
+		    "who serves whom changed and the epoch did not");
+		if (a->state == POOL_DRAINING && b->state == POOL_DRAINED)
+			cr_assert(a->drain.closed_us != 0 && f->view_current &&
+			    f->inflight == 0 && f->streams == 0);
+	}
+}
+
+/* Without force nobody is given what it cannot serve, and somebody serves. */
+static void
+check_unforced(const struct world *w, const struct ro_service *was,
+    const struct ro_service *is, size_t at)
+{
+	for (size_t i = 0; i < is->n_pools; i++) {
+		const struct ro_facts_pool *f =
+		    &w->rows[at * CFG_POOLS_MAX + i];
+
+		cr_assert(is->pools[i].share_bp <= was->pools[i].share_bp ||
+			f->eligible > 0 || share_sum(was) == 0,
+		    "a share for a pool that cannot serve");
+	}
+	cr_assert(share_sum(is) == ALL || share_sum(was) == 0);
+	cr_assert(is_served(w, is, at) || !is_served(w, was, at),
+	    "the last pool that served was lost");
+}
+
+static void
+check_round_trip(const struct ro_state *s)
+{
+	char *text = world_text(s), *again, why[256];
+	struct ro_state back;
+
+	cr_assert_eq(ro_state_new(&back), E_OK);
+	cr_assert_eq(ro_state_read(str_of(text), &back, why, sizeof(why)),
+	    E_OK, "it %s", why);
+	again = world_text(&back);
+	cr_assert_str_eq(again, text);
+	free(again);
+	free(text);
+	ro_state_free(&back);
+}
+
+/* ---- the walk ---- */
+
+static void
+step(struct world *w, struct ro_state *before, unsigned *done)
+{
+	struct ro_facts f;
+	struct ro_command c = any_command();
+	bool is_command = roll(3) > 0;
+	enum ro_refusal r = RO_NO_NONE;
+	uint64_t due;
+
+	turn_world(w);
+	cr_assert_eq(ro_state_copy(before, &w->s), E_OK);
+	f = (struct ro_facts){
+		.wall_us = w->now, .pools = w->rows, .instance = w->inst
+	};
+	if (is_command) {
+		r = world_do(w, &c);
+		done[c.verb] += r == RO_NO_NONE;
+		cr_assert_eq(w->s.generation,
+		    before->generation + (r == RO_NO_NONE));
+	} else {
+		enum ro_changed changed = machine_clock(&w->s, &f, &due);
+
+		cr_assert_eq(w->s.generation,
+		    before->generation + (changed == RO_HARD));
+		cr_assert(due == 0 || due > w->now);
+	}
+	for (size_t i = 0; i < w->s.n_services; i++) {
+		check_service(w, &w->s.services[i]);
+		check_step(w, &before->services[i], &w->s.services[i], i);
+		if (!is_command || !c.force)
+			check_unforced(w, &before->services[i],
+			    &w->s.services[i], i);
+	}
+	check_round_trip(&w->s);
+}
+
+Test(random, invariants_hold, .timeout = 60)
+{
+	unsigned done[RO_VERB_COUNT] = { 0 };
+
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct ro_state before;
+		struct world w;
+
+		dice = seed * UINT64_C(0x9e3779b97f4a7c15);
+		world_make(&w);
+		cr_assert_eq(ro_state_new(&before), E_OK);
+		for (unsigned i = 0; i < STEPS; i++)
+			step(&w, &before, done);
+		ro_state_free(&before);
+		world_free(&w);
+	}
+	for (int v = 0; v < RO_VERB_COUNT; v++)
+		cr_expect_gt(done[v], 100u, "%s was hardly ever done",
+		    ro_verb_name((enum ro_verb)v));
+}
+
+/*
+ * Growing a share takes buckets from others and moves none between them, as
+ * far as two pools go; registry_view() lays them out, the last one lowest.
+ */
+static size_t
+owner_of(const struct ro_service *s, uint32_t bucket)
+{
+	uint32_t at = 0;
+
+	for (size_t i = s->n_pools; i-- > 0; at += s->pools[i].share_bp)
+		if (bucket < at + s->pools[i].share_bp)
+			return i;
+	return s->n_pools;
+}
+
+Test(random, growing_a_share_only_adds_sessions, .timeout = 20)
+{
+	dice = 7;
+	for (unsigned round = 0; round < 300; round++) {
+		struct ro_command c = world_command(RO_SHARE, "v2");
+		uint32_t low = roll(ALL), high = low + roll(ALL - low) + 1;
+		size_t before[ALL];
+		struct world w;
+
+		world_make(&w);
+		world_fit(&w, 2, true);
+		c.share_bp = low;
+		cr_assert_eq(world_do(&w, &c), RO_NO_NONE);
+		for (uint32_t b = 0; b < ALL; b++)
+			before[b] = owner_of(&w.s.services[0], b);
+		c.share_bp = high;
+		cr_assert_eq(world_do(&w, &c), RO_NO_NONE);
+		for (uint32_t b = 0; b < ALL; b++) {
+			size_t now = owner_of(&w.s.services[0], b);
+
+			cr_assert(now == before[b] || now == 1,
+			    "bucket %u was re-rolled", b);
+		}
+		world_free(&w);
+	}
+}
