@@ -1,0 +1,352 @@
+#include "segue/act.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/units.h"
+#include "segue/answer.h"
+#include "segue/handlers.h"
+#include "segue/run.h"
+#include "segue/text.h"
+#include "segue/view.h"
+#include "segue/wait.h"
+
+#define NAMES_MAX 64 /* of instances that are looked at for a nearest one */
+
+/* ---- what is asked for ---- */
+
+/* One row an option that goes into the body: under which key. */
+static const struct {
+	enum option option;
+	const char *key;
+} fields[] = {
+	{ OPT_SERVICE, "service" },
+	{ OPT_POOL, "pool" },
+	{ OPT_NAME, "instance" },
+	{ OPT_WEIGHT, "weight" },
+	{ OPT_WHEN_READY, "when_ready" },
+	{ OPT_DRAIN, "drain" },
+	{ OPT_FORCE, "force" },
+	{ OPT_MODE, "mode" },
+	{ OPT_GRACE, "flows" },
+	{ OPT_REQUESTS, "requests" },
+	{ OPT_STREAMS, "streams" },
+	{ OPT_WAIT, "wait" },
+};
+
+static void
+write_option(struct json_out *j, const struct args *a, enum option o,
+    const char *key)
+{
+	if (!args_has(a, o))
+		return;
+	switch (option_rows[o].arg.kind) {
+	case ARG_NONE:
+		json_kv_bool(j, key, true);
+		break;
+	case ARG_COUNT:
+		json_kv_u64(j, key, a->number[o]);
+		break;
+	default:
+		json_kv_cstr(j, key, a->option[o]);
+		break;
+	}
+}
+
+static void
+write_operand(struct json_out *j, const struct args *a, size_t i)
+{
+	char share[UNITS_MAX];
+
+	switch (a->command->operands[i].kind) {
+	case ARG_POOL:
+		json_kv_cstr(j, "pool", a->operand[i]);
+		break;
+	case ARG_INSTANCE:
+		json_kv_cstr(j, "instance", a->operand[i]);
+		break;
+	case ARG_ADDRESS:
+		json_kv_cstr(j, "address", a->operand[i]);
+		if (!args_has(a, OPT_NAME))
+			json_kv_cstr(j, "instance", a->operand[i]);
+		break;
+	case ARG_WORD:
+		json_kv_cstr(j, "admin", a->operand[i]);
+		break;
+	case ARG_SHARE:
+		units_share((uint32_t)a->operand_number[i], share);
+		json_kv_cstr(j, "share", share);
+		break;
+	default:
+		break;
+	}
+}
+
+void
+act_write_body(const struct args *a, const char *pool, struct buf *out)
+{
+	struct json_out j;
+
+	json_begin(&j, out);
+	json_begin_object(&j);
+	json_kv_cstr(&j, "verb", a->command->name);
+	for (size_t i = 0; i < a->n_operands; i++)
+		write_operand(&j, a, i);
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		write_option(&j, a, fields[i].option, fields[i].key);
+	if (pool != NULL && pool[0] != '\0' && !args_has(a, OPT_POOL))
+		json_kv_cstr(&j, "pool", pool);
+	if (args_has(a, OPT_WAIT) && a->number[OPT_TIMEOUT] > 0)
+		json_kv_u64(&j, "wait_us", a->number[OPT_TIMEOUT]);
+	json_end_object(&j);
+}
+
+/* ---- what is told ---- */
+
+/* Words for the result; verb is the command's name. */
+static void
+write_switched(const struct args *a, struct buf *out)
+{
+	bool waits = args_has(a, OPT_WAIT);
+	bool later = args_has(a, OPT_WHEN_READY) && !waits;
+
+	if (later)
+		buf_printf(out, "%s serves all new sessions once it is ready",
+		    a->operand[0]);
+	else
+		buf_printf(out, "%s serves all new sessions", a->operand[0]);
+	if (!args_has(a, OPT_DRAIN))
+		return;
+	buf_add_cstr(out,
+	    waits ? "; those that served before are drained and may be stopped"
+	        : later ? "; then those that served before drain"
+	                : "; those that served before drain");
+}
+
+static void
+write_moved(const struct args *a, struct buf *out)
+{
+	const char *verb = a->command->name, *first = a->operand[0];
+	char share[UNITS_MAX];
+
+	if (strcmp(verb, "share") == 0) {
+		units_share((uint32_t)a->operand_number[1], share);
+		buf_printf(out, "%s gets %s of new sessions", first, share);
+	} else if (strcmp(verb, "drain") == 0) {
+		buf_printf(out,
+		    args_has(a, OPT_WAIT)
+		        ? "%s is drained and may be stopped"
+		        : "%s drains; it may be stopped once it is drained",
+		    first);
+	} else if (strcmp(verb, "undrain") == 0) {
+		buf_printf(out, "%s drains no longer", first);
+	} else if (strcmp(verb, "instance") == 0) {
+		buf_printf(out, "%s is in %s", first, a->operand[1]);
+	} else if (strcmp(verb, "add-instance") == 0) {
+		buf_printf(out,
+		    "%s was added to %s and serves once it is ready",
+		    a->operand[1], first);
+	} else if (strcmp(verb, "remove-instance") == 0) {
+		buf_printf(out, "%s was removed", first);
+	} else {
+		buf_add_cstr(out, "done");
+	}
+}
+
+void
+act_write_done(const struct args *a, struct buf *out)
+{
+	if (strcmp(a->command->name, "switch") == 0)
+		write_switched(a, out);
+	else
+		write_moved(a, out);
+}
+
+void
+act_write_name(const struct args *a, struct buf *out)
+{
+	bool is_switch = strcmp(a->command->name, "switch") == 0;
+
+	buf_printf(out, "the %s %s %s", a->command->name,
+	    is_switch ? "to" : "of", a->operand[0]);
+}
+
+static void
+say_done(struct run *r, const struct answer *answer)
+{
+	const char *message = json_get_text(answer->doc, "message", "");
+	int64_t took = json_get_int(answer->doc, "took_us", -1);
+	struct buf said = BUF_INIT, clean = BUF_INIT;
+	char text[UNITS_MAX];
+
+	if (message[0] != '\0')
+		buf_add_cstr(&said, message);
+	else
+		act_write_done(&r->args, &said);
+	text_clean(&clean, buf_str(&said));
+	if (args_has(&r->args, OPT_WAIT) && took >= 0) {
+		units_duration_round((uint64_t)took, text);
+		buf_printf(&clean, " (took %s)", text);
+	}
+	run_say(r, STR_FMT, STR_ARG(clean));
+	buf_free(&said);
+	buf_free(&clean);
+}
+
+/* ---- which pool ---- */
+
+struct search {
+	const char *wanted;
+	const char *pool;  /* the first that has it */
+	const char *other; /* the second */
+	const char *service, *other_service;
+	const char *names[NAMES_MAX];
+	size_t n_names;
+};
+
+static void
+look_in(struct search *s, const struct json *service, const struct json *pool)
+{
+	const struct json *list = json_get(pool, "instances");
+	const char *name = json_get_text(pool, "name", "");
+
+	for (size_t i = 0; i < json_len(list); i++) {
+		const char *n = json_get_text(json_at(list, i), "name", "");
+
+		if (s->n_names < NAMES_MAX)
+			s->names[s->n_names++] = n;
+		if (strcmp(n, s->wanted) != 0)
+			continue;
+		*(s->pool == NULL ? &s->pool : &s->other) = name;
+		*(s->service == NULL ? &s->service : &s->other_service) =
+		    json_get_text(service, "name", "");
+	}
+}
+
+static void
+look_everywhere(struct search *s, const struct json *status, const char *only)
+{
+	const struct json *services = json_get(status, "services");
+
+	for (size_t i = 0; i < json_len(services); i++) {
+		const struct json *service = json_at(services, i);
+		const struct json *pools = json_get(service, "pools");
+
+		if (only != NULL &&
+		    strcmp(json_get_text(service, "name", ""), only) != 0)
+			continue;
+		for (size_t k = 0; k < json_len(pools); k++)
+			look_in(s, service, json_at(pools, k));
+	}
+}
+
+const char *
+act_pool_of(const struct json *status, const struct args *a,
+    const char *instance, char *why, size_t cap)
+{
+	struct search s = { .wanted = instance };
+	const char *near;
+
+	look_everywhere(&s, status, a->option[OPT_SERVICE]);
+	if (s.other != NULL && strcmp(s.service, s.other_service) != 0) {
+		(void)snprintf(why, cap,
+		    "services %s and %s both have an instance %s; name one "
+		    "with --service",
+		    s.service, s.other_service, instance);
+		return NULL;
+	}
+	if (s.other != NULL) {
+		(void)snprintf(why, cap,
+		    "pools %s and %s both have an instance %s; name one with "
+		    "--pool",
+		    s.pool, s.other, instance);
+		return NULL;
+	}
+	if (s.pool != NULL)
+		return s.pool;
+	near = str_nearest(str_of(instance), s.names, s.n_names);
+	(void)snprintf(why, cap, "no pool has an instance %s%s%s%s", instance,
+	    near == NULL ? "" : "; did you mean ", near == NULL ? "" : near,
+	    near == NULL ? "" : "?");
+	return NULL;
+}
+
+/* ---- doing it ---- */
+
+static int
+send_command(struct run *r, const char *pool)
+{
+	struct buf body = BUF_INIT, name = BUF_INIT;
+	struct answer a;
+	int exit;
+
+	act_write_body(&r->args, pool, &body);
+	act_write_name(&r->args, &name);
+	if (body.failed || name.failed)
+		exit = run_fail(r, SEGUE_EXIT_FAILED, "no_memory",
+		    "out of memory");
+	else if (args_has(&r->args, OPT_WAIT))
+		exit = wait_post(r, buf_str(&body), name.p, &a);
+	else
+		exit = answer_post(r, ADMIN_COMMAND, buf_str(&body),
+		    ANSWER_COMMAND_LIMIT_US, &a);
+	buf_free(&body);
+	buf_free(&name);
+	if (exit != SEGUE_EXIT_DONE)
+		return exit;
+	if (r->json)
+		run_print(r, buf_str(&a.text));
+	else
+		say_done(r, &a);
+	answer_free(&a);
+	return exit;
+}
+
+/* --mode and the clocks are a drain's. */
+static const char *
+stray_clock(const struct args *a)
+{
+	static const enum option clocks[] = { OPT_MODE, OPT_GRACE, OPT_REQUESTS,
+		OPT_STREAMS };
+
+	if (args_has(a, OPT_DRAIN) || strcmp(a->command->name, "switch") != 0)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(clocks); i++)
+		if (args_has(a, clocks[i]))
+			return option_rows[clocks[i]].name;
+	return NULL;
+}
+
+static bool
+needs_pool(const struct args *a)
+{
+	return a->command->operands[0].kind == ARG_INSTANCE &&
+	    !args_has(a, OPT_POOL);
+}
+
+int
+act_command(struct run *r)
+{
+	const char *stray = stray_clock(&r->args), *pool;
+	struct answer status;
+	char why[512];
+	int exit;
+
+	if (stray != NULL)
+		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
+		    "--%s is for a drain; add --drain", stray);
+	if (!needs_pool(&r->args))
+		return send_command(r, NULL);
+	exit = answer_get_doc(r, ADMIN_STATUS, &status);
+	if (exit != SEGUE_EXIT_DONE)
+		return exit;
+	pool = act_pool_of(status.doc, &r->args, r->args.operand[0], why,
+	    sizeof(why));
+	exit = pool == NULL
+	    ? run_fail(r, SEGUE_EXIT_USAGE, "no_instance", "%s", why)
+	    : send_command(r, pool);
+	answer_free(&status);
+	return exit;
+}

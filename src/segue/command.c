@@ -1,0 +1,141 @@
+#include "segue/command.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "segue/handlers.h"
+
+#define CLOCKS (OPT(MODE) | OPT(GRACE) | OPT(REQUESTS) | OPT(STREAMS))
+#define OPERAND(name_, kind_)                                                  \
+	{                                                                      \
+		.name = (name_), .kind = ARG_##kind_                           \
+	}
+
+static const struct command rows[] = {
+	{ .name = "status",
+	    .options = OPT(WATCH),
+	    .help = "who serves, how healthy, what moves, what blocks",
+	    .run = see_status },
+	{ .name = "pools",
+	    .options = OPT(POOL),
+	    .help = "the versions of each service",
+	    .run = see_pools },
+	{ .name = "instances",
+	    .options = OPT(POOL),
+	    .help = "the addresses of each pool, their health and load",
+	    .run = see_instances },
+	{ .name = "share",
+	    .operands = { OPERAND("POOL", POOL), OPERAND("PERCENT", SHARE) },
+	    .options = OPT(FORCE),
+	    .help = "give a pool that much of new sessions",
+	    .more = "The other pools keep their proportions in the rest.  "
+	            "Sessions that began\nstay where they are.  A pool that "
+	            "has not proved itself is refused.\n",
+	    .run = act_command },
+	{ .name = "switch",
+	    .operands = { OPERAND("POOL", POOL) },
+	    .options = OPT(WHEN_READY) | OPT(DRAIN) | OPT(WAIT) | OPT(FORCE) |
+	        CLOCKS,
+	    .help = "give a pool all of new sessions",
+	    .more = "With --drain the pools that served before are drained, "
+	            "by the clocks given\nhere or by those of the "
+	            "configuration.  With --wait it returns when the\nswitch "
+	            "has happened and, with --drain, when the others may be "
+	            "stopped.\n",
+	    .run = act_command },
+	{ .name = "drain",
+	    .operands = { OPERAND("POOL", POOL) },
+	    .options = OPT(WAIT) | OPT(FORCE) | CLOCKS,
+	    .help = "let a pool's work end, so that it may be stopped",
+	    .more = "It gets no new session; its share goes to the pools that "
+	            "can serve.  Once\nmore on a draining pool: other clocks, "
+	            "counted from the same beginning.\n",
+	    .run = act_command },
+	{ .name = "undrain",
+	    .operands = { OPERAND("POOL", POOL) },
+	    .help = "take a drain back",
+	    .run = act_command },
+	{ .name = "instance",
+	    .operands = { OPERAND("NAME", INSTANCE),
+	        { .name = "in|drain|maint",
+	            .kind = ARG_WORD,
+	            .words = "in|drain|maint" } },
+	    .options = OPT(POOL) | OPT(FORCE),
+	    .help = "take an instance in, let its work end, or out",
+	    .run = act_command },
+	{ .name = "add-instance",
+	    .operands = { OPERAND("POOL", POOL), OPERAND("ADDRESS", ADDRESS) },
+	    .options = OPT(NAME) | OPT(WEIGHT),
+	    .help = "add an address to a pool",
+	    .more = "It serves once it has proved itself, and is remembered "
+	            "until it is removed.\n",
+	    .run = act_command },
+	{ .name = "remove-instance",
+	    .operands = { OPERAND("NAME", INSTANCE) },
+	    .options = OPT(POOL) | OPT(FORCE),
+	    .help = "remove an address from its pool",
+	    .run = act_command },
+	{ .name = "sessions",
+	    .options = OPT(POOL),
+	    .help = "how many sessions are where, and why",
+	    .run = see_sessions },
+	{ .name = "events",
+	    .options = OPT(FOLLOW) | OPT(LAST) | OPT(POOL),
+	    .help = "what happened, and with -f what happens",
+	    .run = events_run },
+	{ .name = "reload",
+	    .help = "take a changed configuration over",
+	    .more = "No connection is touched.  A file with an error changes "
+	            "nothing; what needs\na restart is named.\n",
+	    .run = daemon_reload },
+	{ .name = "config",
+	    .help = "print the configuration in effect",
+	    .run = daemon_config },
+	{ .name = "version",
+	    .help = "print the versions of both programs",
+	    .run = daemon_version },
+	{ .name = "help",
+	    .operands = { { .name = "COMMAND",
+	        .kind = ARG_COMMAND,
+	        .optional = true } },
+	    .help = "print help, on a command or on all",
+	    .run = help_run },
+};
+
+const struct command *
+command_rows(size_t *n)
+{
+	*n = ARRAY_LEN(rows);
+	return rows;
+}
+
+const struct command *
+command_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (strcmp(rows[i].name, name) == 0)
+			return &rows[i];
+	return NULL;
+}
+
+const char *
+command_nearest(const char *name)
+{
+	const char *names[ARRAY_LEN(rows)];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		names[i] = rows[i].name;
+	return str_nearest(str_of(name), names, ARRAY_LEN(names));
+}
+
+void
+command_synopsis(const struct command *c, struct buf *out)
+{
+	buf_add_cstr(out, c->name);
+	for (size_t i = 0; i < OPERANDS_MAX; i++)
+		if (c->operands[i].name != NULL)
+			buf_printf(out,
+			    c->operands[i].optional ? " [%s]" : " %s",
+			    c->operands[i].name);
+	buf_add_cstr(out, " [OPTION ...]");
+}

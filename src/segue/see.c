@@ -1,0 +1,170 @@
+/*
+ * Looking: one document, shown as it is or as a view of it.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "segue/answer.h"
+#include "segue/handlers.h"
+#include "segue/interrupt.h"
+#include "segue/run.h"
+#include "segue/style.h"
+#include "segue/text.h"
+#include "segue/view.h"
+
+static struct view
+view_of(const struct run *r)
+{
+	return (struct view){ .service = r->args.option[OPT_SERVICE],
+		.pool = r->args.option[OPT_POOL],
+		.colour = r->colour };
+}
+
+/* Appends what is to be seen, a line's end behind it. */
+static int
+render(struct run *r, view_fn *view, const struct answer *a, struct buf *out)
+{
+	const struct view v = view_of(r);
+	char why[256];
+
+	if (!view_fits(a->doc, &v, why, sizeof(why)))
+		return run_fail(r, SEGUE_EXIT_USAGE,
+		    strstr(why, "service") != NULL ? "no_service" : "no_pool",
+		    "%s", why);
+	if (!r->json) {
+		view(a->doc, &v, out);
+	} else {
+		buf_add_str(out, buf_str(&a->text));
+		if (!str_ends(buf_str(out), STR("\n")))
+			buf_add_char(out, '\n');
+	}
+	if (!out->failed)
+		return SEGUE_EXIT_DONE;
+	return run_fail(r, SEGUE_EXIT_FAILED, "no_memory", "out of memory");
+}
+
+static int
+look(struct run *r, view_fn *view, struct buf *out)
+{
+	struct answer a;
+	int exit = answer_get_doc(r, ADMIN_STATUS, &a);
+
+	if (exit != SEGUE_EXIT_DONE)
+		return exit;
+	exit = render(r, view, &a, out);
+	answer_free(&a);
+	return exit;
+}
+
+static int
+see(struct run *r, view_fn *view)
+{
+	struct buf out = BUF_INIT;
+	int exit = look(r, view, &out);
+
+	if (exit == SEGUE_EXIT_DONE)
+		run_print(r, buf_str(&out));
+	buf_free(&out);
+	return exit;
+}
+
+/* ---- again and again ---- */
+
+/* The lines that fit, each cleared behind its end. */
+static void
+fit_screen(struct buf *out, struct str text, unsigned rows, unsigned columns)
+{
+	unsigned used = 0;
+
+	buf_add_cstr(out, "\033[H");
+	while (text.len > 0) {
+		struct str line = str_split(&text, '\n');
+
+		if (rows > 0 && used + 1 >= rows) {
+			buf_add_cstr(out, "...\033[K");
+			break;
+		}
+		if (columns > 0)
+			line.len = text_fit(line, columns);
+		buf_add_str(out, line);
+		buf_add_cstr(out, "\033[0m\033[K\n");
+		used++;
+	}
+	buf_add_cstr(out, "\033[J");
+}
+
+static void
+redraw(struct run *r, struct str text)
+{
+	struct buf screen = BUF_INIT;
+	unsigned columns = style_columns(r->out);
+
+	if (columns > 0 && !r->json)
+		fit_screen(&screen, text, style_rows(r->out), columns);
+	else
+		buf_add_str(&screen, text);
+	run_print(r, buf_str(&screen));
+	if (columns == 0 && !r->json)
+		run_print(r, STR("\n"));
+	fflush(r->out);
+	buf_free(&screen);
+}
+
+/*
+ * Goes on when the daemon cannot be reached for a while, so that a restart can
+ * be watched; but it has to be there at the beginning.
+ */
+static int
+watch(struct run *r, view_fn *view)
+{
+	int exit = SEGUE_EXIT_DONE, signal;
+	bool seen = false;
+
+	interrupt_arm();
+	if (style_columns(r->out) > 0 && !r->json)
+		run_print(r, STR("\033[2J"));
+	while (interrupt_came() == 0 && ferror(r->out) == 0) {
+		struct buf text = BUF_INIT;
+
+		exit = look(r, view, &text);
+		if (exit == SEGUE_EXIT_DONE)
+			redraw(r, buf_str(&text));
+		buf_free(&text);
+		if (exit != SEGUE_EXIT_DONE &&
+		    !(seen && exit == SEGUE_EXIT_UNREACHABLE))
+			break;
+		seen = true;
+		if (interrupt_poll(NULL, 0, US_PER_S) == -1)
+			break;
+	}
+	signal = interrupt_came();
+	interrupt_disarm();
+	return signal != 0 ? 128 + signal : exit;
+}
+
+int
+see_status(struct run *r)
+{
+	return args_has(&r->args, OPT_WATCH) ? watch(r, view_status)
+	                                     : see(r, view_status);
+}
+
+int
+see_pools(struct run *r)
+{
+	return see(r, view_pools);
+}
+
+int
+see_instances(struct run *r)
+{
+	return see(r, view_instances);
+}
+
+int
+see_sessions(struct run *r)
+{
+	return see(r, view_sessions);
+}
