@@ -1,0 +1,632 @@
+#include "admin/metrics.h"
+
+#include <stdlib.h>
+
+#include "admin/account.h"
+#include "admin/admin_int.h"
+#include "admin/exposition.h"
+#include "admin/process.h"
+#include "admin/sums.h"
+#include "base/clock.h"
+#include "rollout/drive.h"
+#include "session/pin.h"
+#include "upstream/model.h"
+#include "upstream/registry.h"
+
+enum scope { OF_PROCESS, OF_SERVICE, OF_POOL, OF_INSTANCE, SCOPE_COUNT };
+
+static const char *const scope_labels[SCOPE_COUNT] = { "", "service",
+	"service,pool", "service,pool,instance" };
+
+/* ---- what one answer is written from ---- */
+
+struct seen_service {
+	const struct service *service;
+	struct account account; /* read once, so that an answer adds up */
+};
+
+struct seen_pool {
+	const struct pool *pool;
+	const struct ro_pool *ro;
+	const struct ro_facts_pool *facts;
+};
+
+struct look {
+	struct buf *out;
+	struct admin *admin;
+	struct registry *registry;
+	struct process_facts process;
+	struct seen_service *services; /* owned */
+	size_t n_services;
+	struct seen_pool *pools; /* owned */
+	size_t n_pools;
+	/* the row at work, and the thing it is about, as its scope has it */
+	const struct metric *m;
+	struct expo_labels labels;
+	const struct seen_service *s;
+	const struct seen_pool *p;
+	const struct instance *i;
+	struct cells cells;
+};
+
+typedef void metric_fn(struct look *);
+
+struct metric {
+	const char *name, *type;
+	enum scope scope;
+	const char *label; /* one more; NULL: none */
+	metric_fn *put;
+	size_t at;         /* what put_sum() and put_hist() look at */
+	const char *help;
+};
+
+static void
+put(struct look *l, uint64_t n)
+{
+	expo_u64(l->out, l->m->name, &l->labels, n);
+}
+
+static void
+put_with(struct look *l, const char *value, uint64_t n)
+{
+	struct expo_labels with = l->labels;
+
+	expo_add_label(&with, l->m->label, value);
+	expo_u64(l->out, l->m->name, &with, n);
+}
+
+static void
+put_seconds(struct look *l, uint64_t us)
+{
+	expo_seconds(l->out, l->m->name, &l->labels, us);
+}
+
+/* ---- of any cell ---- */
+
+static void
+put_sum(struct look *l)
+{
+	put(l, sum_counter(l->cells, l->m->at));
+}
+
+static void
+put_hist(struct look *l)
+{
+	struct hist h;
+
+	sum_hist(l->cells, l->m->at, &h);
+	expo_hist(l->out, l->m->name, &l->labels, &h);
+}
+
+static void
+put_by_status(struct look *l)
+{
+	static const char *const names[STATUS_N] = { "1xx", "2xx", "3xx",
+		"4xx", "5xx" };
+
+	for (size_t i = 0; i < STATUS_N; i++)
+		put_with(l, names[i],
+		    sum_counter(l->cells, l->m->at + i * sizeof(stat_u64)));
+}
+
+/* ---- process ---- */
+
+static void
+put_build(struct look *l)
+{
+	put_with(l, SEGUE_VERSION, 1);
+}
+
+static void
+put_started(struct look *l)
+{
+	put_seconds(l, l->admin->env.started_wall_us);
+}
+
+static void
+put_began(struct look *l)
+{
+	put_seconds(l, l->admin->began_wall_us);
+}
+
+static void
+put_workers(struct look *l)
+{
+	put(l, l->admin->env.n_workers);
+}
+
+static void
+put_stopping(struct look *l)
+{
+	put(l, l->admin->stopping);
+}
+
+static void
+put_generation(struct look *l)
+{
+	put(l, drive_state(l->admin->env.drive)->generation);
+}
+
+static void
+put_events(struct look *l)
+{
+	put(l, feed_last_id(l->admin->env.feed));
+}
+
+static void
+put_cpu(struct look *l)
+{
+	put_seconds(l, l->process.cpu_us);
+}
+
+static void
+put_resident(struct look *l)
+{
+	put(l, l->process.resident_bytes);
+}
+
+static void
+put_virtual(struct look *l)
+{
+	put(l, l->process.virtual_bytes);
+}
+
+static void
+put_fds(struct look *l)
+{
+	put(l, l->process.open_fds);
+}
+
+static void
+put_max_fds(struct look *l)
+{
+	put(l, l->process.max_fds);
+}
+
+/* ---- services ---- */
+
+static void
+put_accepted(struct look *l)
+{
+	put(l, l->s->account.accepted);
+}
+
+static void
+put_classes(struct look *l)
+{
+	for (int c = 0; c < CLASS_COUNT; c++)
+		put_with(l, account_class_name((enum account_class)c),
+		    l->s->account.class[c]);
+}
+
+static void
+put_in_flight(struct look *l)
+{
+	put(l, l->s->account.in_flight);
+}
+
+static void
+put_holds(struct look *l)
+{
+	put(l, l->s->account.holds);
+}
+
+static void
+put_outcomes(struct look *l)
+{
+	struct expo_labels base = l->labels;
+
+	for (int i = 0; i < OUT_COUNT; i++) {
+		expo_add_label(&l->labels, "class",
+		    outcome_class((enum outcome)i));
+		put_with(l, outcome_name((enum outcome)i),
+		    l->s->account.outcome[i]);
+		l->labels = base;
+	}
+}
+
+static void
+put_pins_bad(struct look *l)
+{
+	for (size_t v = PIN_OK + 1; v < PIN_VERDICT_COUNT; v++)
+		put_with(l, pin_verdict_name((enum pin_verdict)v),
+		    SUM(l->s->service, pins_bad[v]));
+}
+
+/* ---- pools ---- */
+
+static void
+put_pool_state(struct look *l)
+{
+	for (int s = 0; s < POOL_STATE_COUNT; s++)
+		put_with(l, pool_state_name((enum pool_state)s),
+		    l->p->ro->state == s);
+}
+
+static void
+put_share(struct look *l)
+{
+	expo_seconds(l->out, l->m->name, &l->labels,
+	    (uint64_t)l->p->ro->share_bp * (US_PER_S / CFG_SHARE_ALL));
+}
+
+static void
+put_ready(struct look *l)
+{
+	put(l, l->p->facts->ready);
+}
+
+static void
+put_pool_instances(struct look *l)
+{
+	put(l, l->p->facts->instances);
+}
+
+static void
+put_eligible(struct look *l)
+{
+	put(l, l->p->facts->eligible);
+}
+
+static void
+put_pool_in_flight(struct look *l)
+{
+	put(l, l->p->facts->inflight);
+}
+
+static void
+put_pool_streams(struct look *l)
+{
+	put(l, l->p->facts->streams);
+}
+
+static void
+put_sessions(struct look *l)
+{
+	put(l, l->p->facts->sessions);
+}
+
+static void
+put_causes(struct look *l)
+{
+	for (size_t c = 0; c < CAUSE_COUNT; c++)
+		put_with(l, pool_cause_name((enum pool_cause)c),
+		    SUM(l->p->pool, cause[c]));
+}
+
+/* ---- instances ---- */
+
+static void
+put_up(struct look *l)
+{
+	put(l, l->i->health == HEALTH_UP);
+}
+
+static void
+put_health(struct look *l)
+{
+	for (int h = 0; h < HEALTH_COUNT; h++)
+		put_with(l, health_name((enum health)h), l->i->health == h);
+}
+
+static void
+put_admin(struct look *l)
+{
+	for (int a = 0; a < INST_ADMIN_COUNT; a++)
+		put_with(l, inst_admin_name((enum inst_admin)a),
+		    l->i->admin == a);
+}
+
+static void
+put_weight(struct look *l)
+{
+	put(l, l->i->weight);
+}
+
+static void
+put_probes(struct look *l)
+{
+	put(l, l->i->probes);
+}
+
+static void
+put_probes_failed(struct look *l)
+{
+	put(l, l->i->probes_failed);
+}
+
+static void
+put_probe_took(struct look *l)
+{
+	put_seconds(l, l->i->probe_took_us);
+}
+
+/* ---- the table ---- */
+
+#define C "counter"
+#define G "gauge"
+#define H "histogram"
+#define S(field) offsetof(struct service_cell, field)
+#define P(field) offsetof(struct pool_cell, field)
+#define I(field) offsetof(struct inst_cell, field)
+
+/* clang-format off */
+static const struct metric metrics[] = {
+	/* name, type, scope, label, put, at,
+	 *	help */
+	{ "segue_build_info", G, OF_PROCESS, "version", put_build, 0,
+		"Always 1; the label says what runs." },
+	{ "segue_start_time_seconds", G, OF_PROCESS, NULL, put_started, 0,
+		"When the master started, as Unix time." },
+	{ "segue_workers", G, OF_PROCESS, NULL, put_workers, 0,
+		"Worker threads." },
+	{ "segue_stopping", G, OF_PROCESS, NULL, put_stopping, 0,
+		"1 while a graceful stop is under way." },
+	{ "segue_state_generation", G, OF_PROCESS, NULL, put_generation, 0,
+		"Grows with each change of the state on disk." },
+	{ "segue_events_total", C, OF_PROCESS, NULL, put_events, 0,
+		"Events told since this process began." },
+
+	{ "segue_accepted_total", C, OF_SERVICE, NULL, put_accepted, 0,
+		"Exchanges accepted: the sum of segue_ended_total and segue_in_flight. Service - has those that reached none." },
+	{ "segue_ended_total", C, OF_SERVICE, "class", put_classes, 0,
+		"Exchanges ended, by class of outcome." },
+	{ "segue_in_flight", G, OF_SERVICE, NULL, put_in_flight, 0,
+		"Exchanges accepted and not ended." },
+	{ "segue_accounting_holds", G, OF_SERVICE, NULL, put_holds, 0,
+		"1 while what workers have at hand agrees with segue_in_flight; 0 is a fault of Segue." },
+	{ "segue_outcomes_total", C, OF_SERVICE, "outcome", put_outcomes, 0,
+		"Exchanges ended, by outcome; the label class has its class." },
+	{ "segue_retries_total", C, OF_SERVICE, NULL, put_sum, S(retries),
+		"Tries after the first." },
+	{ "segue_retries_denied_total", C, OF_SERVICE, NULL, put_sum, S(retries_denied),
+		"Tries that the retry budget did not allow." },
+	{ "segue_received_bytes_total", C, OF_SERVICE, NULL, put_sum, S(bytes_in),
+		"Bytes of bodies from clients, of exchanges ended." },
+	{ "segue_sent_bytes_total", C, OF_SERVICE, NULL, put_sum, S(bytes_out),
+		"Bytes of bodies to clients, of exchanges ended." },
+	{ "segue_pins_bad_total", C, OF_SERVICE, "verdict", put_pins_bad, 0,
+		"Pin cookies not honoured, by what was wrong with them." },
+
+	{ "segue_pool_state", G, OF_POOL, "state", put_pool_state, 0,
+		"1 for the state the pool is in." },
+	{ "segue_pool_share_ratio", G, OF_POOL, NULL, put_share, 0,
+		"Part of new sessions that goes to the pool, 0 to 1." },
+	{ "segue_pool_ready", G, OF_POOL, NULL, put_ready, 0,
+		"1 when all its instances that are in are up, and were for the hold time." },
+	{ "segue_pool_instances", G, OF_POOL, NULL, put_pool_instances, 0,
+		"Instances, configured and added." },
+	{ "segue_pool_eligible_instances", G, OF_POOL, NULL, put_eligible, 0,
+		"Instances that are up and in." },
+	{ "segue_pool_in_flight", G, OF_POOL, NULL, put_pool_in_flight, 0,
+		"Exchanges at its instances, streams not counted." },
+	{ "segue_pool_streams", G, OF_POOL, NULL, put_pool_streams, 0,
+		"Upgraded connections at its instances." },
+	{ "segue_pool_sessions", G, OF_POOL, NULL, put_sessions, 0,
+		"Distinct sessions seen within the sticky idle time, estimated." },
+	{ "segue_pool_sessions_new_total", C, OF_POOL, NULL, put_sum, P(sessions_new),
+		"Sessions begun here." },
+	{ "segue_pool_routed_total", C, OF_POOL, "cause", put_causes, 0,
+		"Exchanges routed here, by why." },
+	{ "segue_pool_answers_total", C, OF_POOL, "status", put_by_status, P(status),
+		"Final answers, by class of status." },
+	{ "segue_pool_latency_seconds", H, OF_POOL, NULL, put_hist, P(latency),
+		"From the head read to the last byte of the answer." },
+
+	{ "segue_instance_up", G, OF_INSTANCE, NULL, put_up, 0,
+		"1 when its probe passes." },
+	{ "segue_instance_health", G, OF_INSTANCE, "health", put_health, 0,
+		"1 for the health it has." },
+	{ "segue_instance_admin", G, OF_INSTANCE, "admin", put_admin, 0,
+		"1 for the admin word it has." },
+	{ "segue_instance_weight", G, OF_INSTANCE, NULL, put_weight, 0,
+		"Its weight within the pool." },
+	{ "segue_instance_in_flight", G, OF_INSTANCE, NULL, put_sum, I(inflight),
+		"Exchanges at hand, streams not counted." },
+	{ "segue_instance_streams", G, OF_INSTANCE, NULL, put_sum, I(streams),
+		"Upgraded connections." },
+	{ "segue_instance_requests_total", C, OF_INSTANCE, NULL, put_sum, I(requests),
+		"Requests sent." },
+	{ "segue_instance_answers_total", C, OF_INSTANCE, "status", put_by_status, I(status),
+		"Final answers, by class of status." },
+	{ "segue_instance_latency_seconds", H, OF_INSTANCE, NULL, put_hist, I(latency),
+		"From the head read to the last byte of the answer." },
+	{ "segue_instance_connections", G, OF_INSTANCE, NULL, put_sum, I(conns),
+		"Connections open." },
+	{ "segue_instance_connections_opened_total", C, OF_INSTANCE, NULL, put_sum, I(conns_opened),
+		"Connections opened." },
+	{ "segue_instance_connections_reused_total", C, OF_INSTANCE, NULL, put_sum, I(conns_reused),
+		"Times an idle connection was used again." },
+	{ "segue_instance_connect_failed_total", C, OF_INSTANCE, NULL, put_sum, I(connect_failed),
+		"Tries to connect that failed." },
+	{ "segue_instance_stale_total", C, OF_INSTANCE, NULL, put_sum, I(stale),
+		"Idle connections found closed before use." },
+	{ "segue_instance_raced_total", C, OF_INSTANCE, NULL, put_sum, I(raced),
+		"Connections closed under a request when used again." },
+	{ "segue_instance_resets_total", C, OF_INSTANCE, NULL, put_sum, I(resets),
+		"Connections that died before an answer." },
+	{ "segue_instance_malformed_total", C, OF_INSTANCE, NULL, put_sum, I(malformed),
+		"Answers that were no HTTP." },
+	{ "segue_instance_retried_away_total", C, OF_INSTANCE, NULL, put_sum, I(retried_away),
+		"Requests that were tried again after this instance." },
+	{ "segue_instance_probes_total", C, OF_INSTANCE, NULL, put_probes, 0,
+		"Probes." },
+	{ "segue_instance_probes_failed_total", C, OF_INSTANCE, NULL, put_probes_failed, 0,
+		"Probes that failed." },
+	{ "segue_instance_probe_duration_seconds", G, OF_INSTANCE, NULL, put_probe_took, 0,
+		"How long the last probe took." },
+
+	{ "process_cpu_seconds_total", C, OF_PROCESS, NULL, put_cpu, 0,
+		"Processor time of the network process, user and system." },
+	{ "process_resident_memory_bytes", G, OF_PROCESS, NULL, put_resident, 0,
+		"Its memory that is in use." },
+	{ "process_virtual_memory_bytes", G, OF_PROCESS, NULL, put_virtual, 0,
+		"Its memory that is mapped." },
+	{ "process_open_fds", G, OF_PROCESS, NULL, put_fds, 0,
+		"Its open descriptors." },
+	{ "process_max_fds", G, OF_PROCESS, NULL, put_max_fds, 0,
+		"How many it may open." },
+	{ "process_start_time_seconds", G, OF_PROCESS, NULL, put_began, 0,
+		"When it began, as Unix time." },
+};
+/* clang-format on */
+
+void
+metrics_names(struct buf *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(metrics); i++) {
+		const struct metric *m = &metrics[i];
+		const char *scope = scope_labels[m->scope];
+		const char *class = m->put == put_outcomes ? ",class" : "";
+
+		buf_printf(out, "%s\t%s\t%s%s%s%s\t%s\n", m->name, m->type,
+		    scope, class,
+		    m->label != NULL && scope[0] != '\0' ? "," : "",
+		    m->label == NULL ? "" : m->label, m->help);
+	}
+}
+
+/* ---- looking ---- */
+
+static void
+see_services(struct look *l)
+{
+	const struct service *s;
+
+	for (size_t i = 0;
+	     (s = registry_service_at(l->registry, i)) != NULL; i++) {
+		struct seen_service *seen = &l->services[l->n_services++];
+
+		seen->service = s;
+		account_of(s, false, &seen->account);
+	}
+	s = registry_unrouted(l->registry);
+	l->services[l->n_services].service = s;
+	account_of(s, true, &l->services[l->n_services++].account);
+}
+
+static void
+see_pools(struct look *l)
+{
+	const struct ro_state *state = drive_state(l->admin->env.drive);
+	const struct ro_facts *facts = drive_facts(l->admin->env.drive);
+
+	for (size_t s = 0; s < state->n_services; s++) {
+		const struct ro_service *svc = &state->services[s];
+
+		for (size_t p = 0; p < svc->n_pools; p++) {
+			const struct pool *pool = registry_pool(l->registry,
+			    svc->name, svc->pools[p].name);
+
+			if (pool != NULL)
+				l->pools[l->n_pools++] = (struct seen_pool){
+					pool, &svc->pools[p],
+					ro_facts_of(facts, s, p)
+				};
+		}
+	}
+}
+
+static bool
+see(struct look *l)
+{
+	const struct ro_state *state = drive_state(l->admin->env.drive);
+	size_t n_services = 1, n_pools = 1;
+
+	while (registry_service_at(l->registry, n_services - 1) != NULL)
+		n_services++;
+	for (size_t s = 0; s < state->n_services; s++)
+		n_pools += state->services[s].n_pools;
+	l->services = calloc(n_services, sizeof(*l->services));
+	l->pools = calloc(n_pools, sizeof(*l->pools));
+	if (l->services == NULL || l->pools == NULL)
+		return false;
+	process_look(&l->process);
+	see_services(l);
+	see_pools(l);
+	return true;
+}
+
+/* ---- walking ---- */
+
+static void
+about_process(struct look *l)
+{
+	l->labels.n = 0;
+	l->m->put(l);
+}
+
+static void
+about_services(struct look *l)
+{
+	for (size_t i = 0; i < l->n_services; i++) {
+		l->s = &l->services[i];
+		l->cells = CELLS_OF(l->s->service);
+		l->labels.n = 0;
+		expo_add_label(&l->labels, "service", l->s->service->name);
+		l->m->put(l);
+	}
+}
+
+static void
+label_pool(struct look *l, size_t i)
+{
+	l->p = &l->pools[i];
+	l->labels.n = 0;
+	expo_add_label(&l->labels, "service", l->p->pool->service->name);
+	expo_add_label(&l->labels, "pool", l->p->pool->name);
+}
+
+static void
+about_pools(struct look *l)
+{
+	for (size_t i = 0; i < l->n_pools; i++) {
+		label_pool(l, i);
+		l->cells = CELLS_OF(l->p->pool);
+		l->m->put(l);
+	}
+}
+
+static void
+about_instances(struct look *l)
+{
+	for (size_t i = 0; i < l->n_pools; i++) {
+		struct instance *inst = NULL;
+
+		while ((inst = registry_instance_next(l->registry,
+		            l->pools[i].pool, inst)) != NULL) {
+			label_pool(l, i);
+			l->i = inst;
+			l->cells = CELLS_OF(inst);
+			expo_add_label(&l->labels, "instance", inst->name);
+			l->m->put(l);
+		}
+	}
+}
+
+static void (*const about[SCOPE_COUNT])(struct look *) = {
+	[OF_PROCESS] = about_process,
+	[OF_SERVICE] = about_services,
+	[OF_POOL] = about_pools,
+	[OF_INSTANCE] = about_instances,
+};
+
+void
+metrics_write(struct admin *a, struct buf *out)
+{
+	struct look l = { .out = out,
+		.admin = a,
+		.registry = drive_registry(a->env.drive) };
+
+	if (see(&l)) {
+		for (size_t i = 0; i < ARRAY_LEN(metrics); i++) {
+			l.m = &metrics[i];
+			expo_family(out, l.m->name, l.m->type, l.m->help);
+			about[l.m->scope](&l);
+		}
+	} else {
+		out->failed = true;
+	}
+	free(l.services);
+	free(l.pools);
+}

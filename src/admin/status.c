@@ -1,0 +1,334 @@
+/*
+ * /v1/status: everything there is to see.
+ */
+#include <string.h>
+
+#include "admin/account.h"
+#include "admin/admin_int.h"
+#include "admin/answer.h"
+#include "admin/sums.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/units.h"
+#include "rollout/drive.h"
+#include "session/pin.h"
+#include "upstream/model.h"
+#include "upstream/registry.h"
+
+/* What a whole document is written from. */
+struct scene {
+	struct json_out j;
+	struct drive *drive;
+	struct registry *registry;
+	const struct ro_state *state;
+	const struct ro_facts *facts;
+};
+
+/* ---- accounting ---- */
+
+static void
+put_account(struct json_out *j, const struct account *a)
+{
+	json_key(j, "accounting");
+	json_begin_object(j);
+	json_kv_u64(j, "accepted", a->accepted);
+	for (int c = 0; c < CLASS_COUNT; c++)
+		json_kv_u64(j, account_class_name((enum account_class)c),
+		    a->class[c]);
+	json_kv_u64(j, "in_flight", a->in_flight);
+	json_kv_bool(j, "holds", a->holds);
+	json_end_object(j);
+}
+
+static void
+put_outcomes(struct json_out *j, const struct account *a)
+{
+	json_key(j, "outcomes");
+	json_begin_object(j);
+	for (int i = 0; i < OUT_COUNT; i++)
+		if (a->outcome[i] > 0)
+			json_kv_u64(j, outcome_name((enum outcome)i),
+			    a->outcome[i]);
+	json_end_object(j);
+}
+
+static struct account
+account_all(struct registry *r)
+{
+	struct account sum, part;
+	const struct service *s;
+
+	account_of(registry_unrouted(r), true, &sum);
+	for (size_t i = 0; (s = registry_service_at(r, i)) != NULL; i++) {
+		account_of(s, false, &part);
+		account_add(&sum, &part);
+	}
+	return sum;
+}
+
+/* ---- cells ---- */
+
+static void
+put_status(struct json_out *j, struct cells c, size_t at)
+{
+	static const char *const names[STATUS_N] = { "1xx", "2xx", "3xx",
+		"4xx", "5xx" };
+
+	json_key(j, "status");
+	json_begin_object(j);
+	for (size_t i = 0; i < STATUS_N; i++)
+		json_kv_u64(j, names[i],
+		    sum_counter(c, at + i * sizeof(stat_u64)));
+	json_end_object(j);
+}
+
+static void
+put_latency(struct json_out *j, struct cells c, size_t at)
+{
+	struct hist h;
+
+	sum_hist(c, at, &h);
+	json_key(j, "latency");
+	json_begin_object(j);
+	json_kv_u64(j, "p50_us", hist_quantile(&h, 0.5));
+	json_kv_u64(j, "p90_us", hist_quantile(&h, 0.9));
+	json_kv_u64(j, "p99_us", hist_quantile(&h, 0.99));
+	json_kv_u64(j, "n", hist_total(&h));
+	json_end_object(j);
+}
+
+/* ---- instances ---- */
+
+static void
+put_instance(struct json_out *j, const struct instance *i)
+{
+	struct cells cells = CELLS_OF(i);
+	uint64_t age_us = clock_mono_us() - i->health_since_us;
+
+	json_begin_object(j);
+	json_kv_cstr(j, "name", i->name);
+	json_kv_cstr(j, "address", i->addr_text);
+	json_kv_u64(j, "weight", i->weight);
+	json_kv_cstr(j, "health", health_name((enum health)i->health));
+	json_kv_cstr(j, "reason",
+	    health_reason_text((enum health_reason)i->reason));
+	json_kv_u64(j, "health_s", age_us / US_PER_S);
+	json_kv_cstr(j, "admin", inst_admin_name((enum inst_admin)i->admin));
+	json_kv_bool(j, "added", i->runtime);
+	json_kv_u64(j, "in_flight", inst_inflight(i));
+	json_kv_u64(j, "streams", inst_streams(i));
+	json_kv_u64(j, "requests", SUM(i, requests));
+	json_kv_u64(j, "connections", SUM(i, conns));
+	json_kv_u64(j, "last_status", i->last_status);
+	json_kv_u64(j, "probe_us", i->probe_took_us);
+	json_kv_u64(j, "probes", i->probes);
+	json_kv_u64(j, "probes_failed", i->probes_failed);
+	json_kv_u64(j, "connect_failed", SUM(i, connect_failed));
+	json_kv_u64(j, "resets", SUM(i, resets));
+	json_kv_u64(j, "raced", SUM(i, raced));
+	put_status(j, cells, offsetof(struct inst_cell, status));
+	put_latency(j, cells, offsetof(struct inst_cell, latency));
+	json_end_object(j);
+}
+
+static void
+put_instances(struct scene *sc, const struct pool *p)
+{
+	struct instance *i = NULL;
+
+	json_key(&sc->j, "instances");
+	json_begin_array(&sc->j);
+	while ((i = registry_instance_next(sc->registry, p, i)) != NULL)
+		put_instance(&sc->j, i);
+	json_end_array(&sc->j);
+}
+
+/* ---- pools ---- */
+
+static void
+put_causes(struct json_out *j, const struct pool *p)
+{
+	json_key(j, "causes");
+	json_begin_object(j);
+	for (size_t c = 0; c < CAUSE_COUNT; c++)
+		json_kv_u64(j, pool_cause_name((enum pool_cause)c),
+		    SUM(p, cause[c]));
+	json_end_object(j);
+}
+
+static void
+put_drain(struct json_out *j, const struct ro_pool *p)
+{
+	json_key(j, "drain");
+	if (p->state != POOL_DRAINING) {
+		json_put_null(j);
+		return;
+	}
+	json_begin_object(j);
+	json_kv_cstr(j, "mode", ro_drain_mode_name(p->drain.mode));
+	json_kv_time(j, "began", p->drain.began_us);
+	json_kv_u64(j, "requests_us", p->drain.requests_us);
+	json_kv_u64(j, "flows_us", p->drain.flows_us);
+	json_kv_u64(j, "streams_us", p->drain.streams_us);
+	json_kv_time(j, "closed", p->drain.closed_us);
+	json_end_object(j);
+}
+
+static void
+put_facts(struct json_out *j, const struct ro_facts_pool *f)
+{
+	json_kv_bool(j, "ready", f->ready);
+	json_kv_cstr(j, "unready", f->unready);
+	json_kv_u64(j, "in_flight", f->inflight);
+	json_kv_u64(j, "streams", f->streams);
+	json_kv_u64(j, "sessions", f->sessions);
+	json_kv_u64(j, "instances_n", f->instances);
+	json_kv_u64(j, "eligible", f->eligible);
+}
+
+static void
+put_cells(struct scene *sc, const struct pool *p)
+{
+	struct cells cells = CELLS_OF(p);
+
+	json_kv_u64(&sc->j, "sessions_new", SUM(p, sessions_new));
+	put_causes(&sc->j, p);
+	put_status(&sc->j, cells, offsetof(struct pool_cell, status));
+	put_latency(&sc->j, cells, offsetof(struct pool_cell, latency));
+	put_instances(sc, p);
+}
+
+static void
+put_pool(struct scene *sc, const struct ro_service *s, const struct ro_pool *p)
+{
+	const struct ro_facts_pool *f = ro_facts_of(sc->facts,
+	    (size_t)(s - sc->state->services), (size_t)(p - s->pools));
+	const struct pool *pool = registry_pool(sc->registry, s->name, p->name);
+	char share[UNITS_MAX], holds[DRIVE_HOLDS_MAX];
+	struct json_out *j = &sc->j;
+
+	units_share(p->share_bp, share);
+	drive_holds(sc->drive, s, p, holds, sizeof(holds));
+	json_begin_object(j);
+	json_kv_cstr(j, "name", p->name);
+	json_kv_cstr(j, "state", pool_state_name((enum pool_state)p->state));
+	json_kv_time(j, "since", p->since_us);
+	json_kv_cstr(j, "share", share);
+	json_kv_u64(j, "share_bp", p->share_bp);
+	put_facts(j, f);
+	json_kv_cstr(j, "holds", holds);
+	put_drain(j, p);
+	if (pool != NULL)
+		put_cells(sc, pool);
+	json_end_object(j);
+}
+
+/* ---- services ---- */
+
+static void
+put_pending(struct json_out *j, const struct ro_pending *p)
+{
+	json_key(j, "pending");
+	if (p->pool[0] == '\0') {
+		json_put_null(j);
+		return;
+	}
+	json_begin_object(j);
+	json_kv_cstr(j, "pool", p->pool);
+	json_kv_bool(j, "drain", p->drain);
+	json_end_object(j);
+}
+
+static void
+put_counters(struct json_out *j, const struct service *s, bool unrouted)
+{
+	struct account a;
+	uint64_t bad = 0;
+
+	account_of(s, unrouted, &a);
+	for (size_t v = PIN_OK + 1; v < PIN_VERDICT_COUNT; v++)
+		bad += SUM(s, pins_bad[v]);
+	json_kv_u64(j, "in_flight", a.in_flight);
+	json_kv_u64(j, "retries", SUM(s, retries));
+	json_kv_u64(j, "retries_denied", SUM(s, retries_denied));
+	json_kv_u64(j, "bytes_in", SUM(s, bytes_in));
+	json_kv_u64(j, "bytes_out", SUM(s, bytes_out));
+	json_kv_u64(j, "pins_bad", bad);
+	put_account(j, &a);
+	put_outcomes(j, &a);
+}
+
+static void
+put_service(struct scene *sc, const struct ro_service *s)
+{
+	const struct service *counted = registry_service(sc->registry, s->name);
+	struct json_out *j = &sc->j;
+
+	json_begin_object(j);
+	json_kv_cstr(j, "name", s->name);
+	json_kv_u64(j, "epoch", s->epoch);
+	if (counted != NULL)
+		put_counters(j, counted, false);
+	put_pending(j, &s->pending);
+	json_key(j, "pools");
+	json_begin_array(j);
+	for (size_t i = 0; i < s->n_pools; i++)
+		put_pool(sc, s, &s->pools[i]);
+	json_end_array(j);
+	json_end_object(j);
+}
+
+static void
+put_unrouted(struct scene *sc)
+{
+	const struct service *s = registry_unrouted(sc->registry);
+	struct json_out *j = &sc->j;
+
+	json_key(j, "unrouted");
+	json_begin_object(j);
+	json_kv_u64(j, "reading", SUM(s, active));
+	put_counters(j, s, true);
+	json_end_object(j);
+}
+
+/* ---- the whole ---- */
+
+static void
+put_process(struct json_out *j, const struct admin *a)
+{
+	uint64_t now = clock_wall_us(), since = a->env.started_wall_us;
+
+	json_kv_cstr(j, "version", SEGUE_VERSION);
+	json_kv_u64(j, "pid", (uint64_t)a->env.master_pid);
+	json_kv_time(j, "now", now);
+	json_kv_time(j, "started", since);
+	json_kv_u64(j, "uptime_s", now > since ? (now - since) / US_PER_S : 0);
+	json_kv_u64(j, "workers", a->env.n_workers);
+	json_kv_bool(j, "stopping", a->stopping);
+}
+
+void
+status_write(struct admin *a, struct buf *out)
+{
+	struct scene sc = { .drive = a->env.drive,
+		.registry = drive_registry(a->env.drive),
+		.state = drive_state(a->env.drive),
+		.facts = drive_facts(a->env.drive) };
+	struct account all = account_all(sc.registry);
+	struct json_out *j = &sc.j;
+
+	json_begin(j, out);
+	json_begin_object(j);
+	put_process(j, a);
+	json_kv_u64(j, "generation", sc.state->generation);
+	json_kv_time(j, "changed_at", sc.state->changed_us);
+	json_kv_cstr(j, "changed_by", sc.state->changed_by);
+	put_account(j, &all);
+	put_unrouted(&sc);
+	json_key(j, "services");
+	json_begin_array(j);
+	for (size_t i = 0; i < sc.state->n_services; i++)
+		put_service(&sc, &sc.state->services[i]);
+	json_end_array(j);
+	json_end_object(j);
+}
