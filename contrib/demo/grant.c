@@ -71,8 +71,8 @@ grant_word_ok(const char *word)
 
 	return n > 0 && n < GRANT_WORD_MAX &&
 	    strspn(word,
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-		"0123456789._:-[]") == n;
+	        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	        "0123456789._:-[]") == n;
 }
 
 static void
@@ -83,7 +83,7 @@ sign(const struct grant_key *key, const char *text, size_t len,
 	unsigned mac_len = 0;
 
 	if (HMAC(EVP_sha256(), key->bytes, (int)key->len,
-		(const unsigned char *)text, len, mac, &mac_len) == NULL)
+	        (const unsigned char *)text, len, mac, &mac_len) == NULL)
 		abort(); /* only when memory is out */
 	for (unsigned i = 0; i < MAC_HEX / 2; i++)
 		snprintf(out + 2 * (size_t)i, 3, "%02x", mac[i]);
@@ -140,9 +140,9 @@ grant_read(const struct grant_key *key, enum grant_kind kind, const char *text,
 	if (CRYPTO_memcmp(mac, part[6], MAC_HEX) != 0)
 		return GRANT_FORGED;
 	if (!take_word(part[1], (size_t)(part[2] - part[1] - 1),
-		out->version) ||
+	        out->version) ||
 	    !take_word(part[2], (size_t)(part[3] - part[2] - 1),
-		out->instance) ||
+	        out->instance) ||
 	    !take_word(part[3], (size_t)(part[4] - part[3] - 1), out->subject))
 		return GRANT_FORGED;
 	out->id = strtoull(part[4], NULL, 16);

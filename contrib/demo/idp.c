@@ -150,7 +150,7 @@ on_leave(evutil_socket_t fd, short what, void *arg)
 	}
 	if (now - idp->stop_us >= idp->grace_us ||
 	    (idp->door == NULL && idp->in_flight == 0 &&
-		now - idp->last_us >= QUIET_US)) {
+	        now - idp->last_us >= QUIET_US)) {
 		(void)event_base_loopbreak(idp->base);
 		return;
 	}
@@ -182,7 +182,7 @@ start_listening(struct idp *idp)
 
 	memset(&sa, 0, sizeof(sa));
 	if (evutil_parse_sockaddr_port(idp->instance, (struct sockaddr *)&sa,
-		&len) == -1)
+	        &len) == -1)
 		die(idp->instance, E_SYNTAX);
 	listener = evconnlistener_new_bind(idp->base, NULL, NULL,
 	    LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,

@@ -51,12 +51,12 @@ struct idp_counters {
 enum idp_state { IDP_STARTING, IDP_UP, IDP_STOPPING };
 
 struct idp {
-	struct event_base *base;         /* owned */
-	struct evhttp *http;             /* owned */
+	struct event_base *base;          /* owned */
+	struct evhttp *http;              /* owned */
 	struct evhttp_bound_socket *door; /* owned by http; NULL: shut */
-	struct event *warm;              /* owned: end of the warm-up */
-	struct event *leave;             /* owned: steps of a graceful stop */
-	struct once *once;               /* owned */
+	struct event *warm;               /* owned: end of the warm-up */
+	struct event *leave;              /* owned: steps of a graceful stop */
+	struct once *once;                /* owned */
 	struct grant_key key;
 	const char *version;  /* "v1", borrowed from the arguments */
 	const char *instance; /* "127.0.0.1:9101", the same */
@@ -96,7 +96,6 @@ void idp_cookie_set(struct evhttp_request *, const char *name,
 /* A parameter of the query or of the form in the body; the same results. */
 bool idp_query(struct evhttp_request *, const char *name, char *out,
     size_t cap);
-bool idp_form(struct evhttp_request *, const char *name, char *out,
-    size_t cap);
+bool idp_form(struct evhttp_request *, const char *name, char *out, size_t cap);
 
 #endif

@@ -212,7 +212,7 @@ pick(const char *text, const char *name, char *out, size_t cap)
 		return false;
 	value = evhttp_find_header(&all, name);
 	if (value != NULL && strlen(value) < cap) {
-		strcpy(out, value);
+		memcpy(out, value, strlen(value) + 1);
 		found = true;
 	}
 	evhttp_clear_headers(&all);

@@ -298,8 +298,8 @@ void
 idp_serve(struct evhttp_request *req, void *arg)
 {
 	struct idp *idp = arg;
-	const char *path =
-	    evhttp_uri_get_path(evhttp_request_get_evhttp_uri(req));
+	const char *path = evhttp_uri_get_path(
+	    evhttp_request_get_evhttp_uri(req));
 	bool is_post = evhttp_request_get_command(req) == EVHTTP_REQ_POST;
 
 	idp->last_us = clock_mono_us();

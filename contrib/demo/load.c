@@ -66,7 +66,7 @@ read_target(struct load_options *o, const char *text)
 
 	o->target_text = text;
 	if (evutil_parse_sockaddr_port(text, (struct sockaddr *)&o->target,
-		&len) == -1 ||
+	        &len) == -1 ||
 	    o->target.sin_family != AF_INET || o->target.sin_port == 0)
 		usage("--target needs IPV4:PORT");
 }
@@ -313,8 +313,8 @@ run(struct load *l)
 	ev[2] = watch(l, SIGINT, EV_SIGNAL, on_signal, 0);
 	ev[3] = watch(l, SIGTERM, EV_SIGNAL, on_signal, 0);
 	if (l->opt.control)
-		l->control = ev[4] =
-		    watch(l, STDIN_FILENO, EV_READ, on_control, 0);
+		l->control = ev[4] = watch(l, STDIN_FILENO, EV_READ, on_control,
+		    0);
 	for (unsigned i = 0; i < l->opt.users; i++)
 		user_start(l, &l->users[i], i);
 	(void)event_base_dispatch(l->base);

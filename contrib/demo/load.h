@@ -88,19 +88,19 @@ struct load_phase {
 };
 
 struct load_stats {
-	uint64_t began_us;                 /* monotonic */
-	uint64_t requests;                 /* sent */
-	uint64_t answers;                  /* complete and as expected */
+	uint64_t began_us; /* monotonic */
+	uint64_t requests; /* sent */
+	uint64_t answers;  /* complete and as expected */
 	uint64_t failures[FAIL_COUNT];
-	uint64_t sent_unanswered;          /* in flight at the very end */
+	uint64_t sent_unanswered; /* in flight at the very end */
 	uint64_t bounces, moved;
 	uint64_t sessions, logins, logouts; /* begun, signed in, signed out */
-	uint64_t connections, idle_closed; /* opened; closed by the server */
+	uint64_t connections, idle_closed;  /* opened; closed by the server */
 	char versions[LOAD_VERSIONS_MAX][LOAD_NAME_MAX];
 	unsigned n_versions;
 	struct load_phase phases[LOAD_PHASES_MAX];
-	unsigned n_phases;                 /* the last is the present one */
-	struct load_phase second;          /* the present second */
+	unsigned n_phases;                   /* the last is the present one */
+	struct load_phase second;            /* the present second */
 	char samples[LOAD_SAMPLES_MAX][192]; /* the first failures, as text */
 	unsigned n_samples;
 };
@@ -113,14 +113,14 @@ struct load_cookie {
 struct user {
 	struct load *load; /* borrowed */
 	unsigned number;
-	bool is_keep;            /* keeps its connection between requests */
-	bool in_flight;          /* a request is out */
-	bool is_reused;          /* on a connection that had served before */
-	bool has_bytes;          /* of the present answer */
-	enum load_step step;     /* the next, or the one in flight */
-	unsigned round, rounds;  /* of this session */
-	bool reauth;             /* will sign in once more half-way */
-	int version;             /* index of the session's, -1: none yet */
+	bool is_keep;           /* keeps its connection between requests */
+	bool in_flight;         /* a request is out */
+	bool is_reused;         /* on a connection that had served before */
+	bool has_bytes;         /* of the present answer */
+	enum load_step step;    /* the next, or the one in flight */
+	unsigned round, rounds; /* of this session */
+	bool reauth;            /* will sign in once more half-way */
+	int version;            /* index of the session's, -1: none yet */
 	uint64_t sent_us, sent_wall_us;
 	struct bufferevent *bev; /* owned; NULL: no connection */
 	struct event *timer;     /* owned: pause, or deadline of an answer */
@@ -136,10 +136,10 @@ struct load {
 	struct load_stats stats;
 	struct event_base *base; /* owned */
 	struct user *users;      /* owned, opt.users of them */
-	struct event *control; /* borrowed: standard input */
+	struct event *control;   /* borrowed: standard input */
 	bool stopping;
 	uint32_t next_source;
-	unsigned busy; /* users with a request out */
+	unsigned busy;   /* users with a request out */
 	uint64_t serial; /* of sessions, for names */
 };
 

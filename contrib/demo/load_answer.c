@@ -104,8 +104,9 @@ framing(struct answer *a)
 	if (a->status == 204 || a->status == 304)
 		return ANSWER_DONE;
 	if (has_length == has_coding)
-		return bad(a, has_length ? "length and coding both"
-					 : "neither length nor coding");
+		return bad(a,
+		    has_length ? "length and coding both"
+		               : "neither length nor coding");
 	if (has_coding) {
 		if (strcasecmp(coding, "chunked") != 0)
 			return bad(a, "unknown transfer coding");

@@ -27,13 +27,13 @@ struct answer {
 	size_t head_len;
 	char body[ANSWER_BODY_KEPT + 1]; /* NUL-terminated */
 	size_t body_kept;
-	int status;       /* 0: no head yet */
+	int status; /* 0: no head yet */
 	bool is_chunked;
-	bool closes;      /* Connection: close */
-	bool in_chunk;    /* chunk data, else a size or trailer line */
+	bool closes;   /* Connection: close */
+	bool in_chunk; /* chunk data, else a size or trailer line */
 	bool in_trailers;
-	uint64_t left;    /* bytes of body or chunk still to come */
-	const char *why;  /* of ANSWER_BAD, for people */
+	uint64_t left;   /* bytes of body or chunk still to come */
+	const char *why; /* of ANSWER_BAD, for people */
 };
 
 void answer_reset(struct answer *);
@@ -49,7 +49,6 @@ enum answer_state answer_feed(struct answer *, struct evbuffer *in);
 bool answer_field(const struct answer *, const char *name, unsigned n,
     char *out, size_t cap);
 /* The text of "key":"text" in a JSON body of ours, which escapes nothing. */
-bool answer_json(const struct answer *, const char *key, char *out,
-    size_t cap);
+bool answer_json(const struct answer *, const char *key, char *out, size_t cap);
 
 #endif

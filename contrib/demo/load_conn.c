@@ -151,8 +151,8 @@ conn_open(struct user *u)
 	bufferevent_setcb(u->bev, on_read, NULL, on_event, u);
 	(void)bufferevent_enable(u->bev, EV_READ | EV_WRITE);
 	return bufferevent_socket_connect(u->bev,
-		   (struct sockaddr *)&l->opt.target,
-		   sizeof(l->opt.target)) == 0;
+	           (struct sockaddr *)&l->opt.target,
+	           sizeof(l->opt.target)) == 0;
 }
 
 void

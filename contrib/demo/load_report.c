@@ -10,7 +10,7 @@
 #include "contrib/demo/load.h"
 
 static const char *const failure_names[FAIL_COUNT] = {
-#define X(id, name) [FAIL_##id] = name,
+#define X(id, name) [FAIL_##id] = (name),
 	LOAD_FAILURES(X)
 #undef X
 };
@@ -87,8 +87,8 @@ phase_answer(struct load_phase *p, int version, bool is_session,
 	if (!is_session)
 		return;
 	seen->sessions++;
-	seen->last_session_sent_us =
-	    MAX(seen->last_session_sent_us, sent_wall_us);
+	seen->last_session_sent_us = MAX(seen->last_session_sent_us,
+	    sent_wall_us);
 	if (seen->first_session_us == 0)
 		seen->first_session_us = now;
 }
@@ -107,8 +107,8 @@ sample(struct load_stats *s, const char *what, const char *text)
 	if (s->n_samples == LOAD_SAMPLES_MAX)
 		return;
 	(void)snprintf(s->samples[s->n_samples++], sizeof(s->samples[0]),
-	    "%.3f s %s: %.140s",
-	    (double)(clock_mono_us() - s->began_us) / 1e6, what, text);
+	    "%.3f s %s: %.140s", (double)(clock_mono_us() - s->began_us) / 1e6,
+	    what, text);
 }
 
 void
@@ -152,7 +152,7 @@ json_text(const char *text)
 	putchar('"');
 	for (; *text != '\0'; text++)
 		putchar(*text < ' ' || *text == '"' || *text == '\\' ? '?'
-								     : *text);
+		                                                     : *text);
 	putchar('"');
 }
 

@@ -92,19 +92,19 @@ static void
 make_form(const struct user *u, char *out, size_t cap)
 {
 	static const char pad[] = "0123456789abcdef0123456789abcdef"
-				  "0123456789abcdef0123456789abcdef";
+	                          "0123456789abcdef0123456789abcdef";
 	size_t n;
 
 	out[0] = '\0';
 	switch (u->step) {
 	case STEP_AUTHORIZE:
 		(void)snprintf(out, cap,
-		    "client_id=demo&response_type=code&state=s%u.%u",
-		    u->number, u->round);
+		    "client_id=demo&response_type=code&state=s%u.%u", u->number,
+		    u->round);
 		break;
 	case STEP_SUBMIT:
-		n = (size_t)snprintf(out, cap, "user=user%u&password=demo&pad=",
-		    u->number);
+		n = (size_t)snprintf(out, cap,
+		    "user=user%u&password=demo&pad=", u->number);
 		/* Bodies of many sizes, some longer than one segment. */
 		for (uint64_t i = random_below(40); i > 0; i--)
 			n += (size_t)snprintf(out + n, cap - n, "%s", pad);
@@ -251,9 +251,9 @@ static bool
 take_tokens(struct user *u)
 {
 	return answer_json(&u->answer, "access_token", u->access,
-		   sizeof(u->access)) &&
+	           sizeof(u->access)) &&
 	    answer_json(&u->answer, "refresh_token", u->refresh,
-		sizeof(u->refresh));
+	        sizeof(u->refresh));
 }
 
 static enum load_step

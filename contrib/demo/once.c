@@ -14,8 +14,8 @@
 #include "base/err.h"
 
 #define MAGIC UINT64_C(0x313065636e6f6773) /* "sgonce01" */
-#define SLOTS 262144u /* 4 MiB; sparse until used */
-#define PROBES 128u   /* slots an id may stand in */
+#define SLOTS 262144u                      /* 4 MiB; sparse until used */
+#define PROBES 128u                        /* slots an id may stand in */
 
 struct slot {
 	uint64_t id;
@@ -29,7 +29,7 @@ struct table {
 };
 
 struct once {
-	int fd; /* -1: private memory */
+	int fd;              /* -1: private memory */
 	struct table *table; /* mapped */
 };
 

@@ -79,7 +79,7 @@ json_key(struct json_out *j, const char *key)
 static size_t
 utf8_len(const unsigned char *p, size_t left)
 {
-	size_t n = p[0] < 0x80                  ? 1
+	size_t n = p[0] < 0x80             ? 1
 	    : p[0] >= 0xc2 && p[0] <= 0xdf ? 2
 	    : (p[0] & 0xf0) == 0xe0        ? 3
 	    : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4

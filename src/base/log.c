@@ -154,8 +154,7 @@ log_close(void)
 	pthread_mutex_lock(&path_lock);
 	free(log_path);
 	log_path = NULL;
-	if (log_fd != STDERR_FILENO &&
-	    rename_fd(STDERR_FILENO, log_fd) != E_OK)
+	if (log_fd != STDERR_FILENO && rename_fd(STDERR_FILENO, log_fd) != E_OK)
 		log_fd = STDERR_FILENO; /* there is none: let it fail there */
 	pthread_mutex_unlock(&path_lock);
 }

@@ -102,8 +102,8 @@ void
 census_see(struct census *c, uint64_t hash)
 {
 	_Atomic uint8_t *reg = &c->reg[hash >> (64 - REGISTER_BITS)];
-	uint64_t rest = hash << REGISTER_BITS | UINT64_C(1)
-	    << (REGISTER_BITS - 1);
+	uint64_t rest = hash << REGISTER_BITS |
+	    UINT64_C(1) << (REGISTER_BITS - 1);
 	uint8_t rank = (uint8_t)(__builtin_clzll(rest) + 1);
 
 	if (rank > atomic_load_explicit(reg, memory_order_relaxed))

@@ -1,7 +1,8 @@
 /*
  * stat - counters and histograms with one writing thread and any readers.
  *
- * The writer adds with a plain load and a relaxed store: no lock prefix.
+ * The writer adds with a plain load and a store: no lock prefix.  The store
+ * releases: who reads a number sees whatever its writer counted before it.
  *
  * Thread: writer as the owner says; readers any.
  */
@@ -18,7 +19,7 @@ stat_add(stat_u64 *s, uint64_t n)
 {
 	atomic_store_explicit(s,
 	    atomic_load_explicit(s, memory_order_relaxed) + n,
-	    memory_order_relaxed);
+	    memory_order_release);
 }
 
 static inline void

@@ -19,8 +19,8 @@ text_at(const struct texts *t, size_t i)
 {
 	const char *text;
 
-	memcpy(
-	    &text, (const char *)t->array + i * t->size + t->at, sizeof(text));
+	memcpy(&text, (const char *)t->array + i * t->size + t->at,
+	    sizeof(text));
 	return text;
 }
 
@@ -90,8 +90,8 @@ fill_share_key(struct cfg_service *s)
 	/* valid_share_key() has seen it */
 	if (share_key_split(str_of(s->share_key_text), &s->share_key, &name) &&
 	    name.len > 0)
-		s->share_key_name =
-		    s->share_key_text + (name.p - s->share_key_text);
+		s->share_key_name = s->share_key_text +
+		    (name.p - s->share_key_text);
 }
 
 static void
@@ -138,12 +138,12 @@ join(const char *a, const char *b)
 }
 
 /* What must be unlike in two services; NULL: it does not matter. */
-typedef char *rule_text_fn(
-    struct problems *, const struct cfg_service *, const struct cfg_match *);
+typedef char *rule_text_fn(struct problems *, const struct cfg_service *,
+    const struct cfg_match *);
 
 static char *
-text_of_rule(
-    struct problems *p, const struct cfg_service *s, const struct cfg_match *m)
+text_of_rule(struct problems *p, const struct cfg_service *s,
+    const struct cfg_match *m)
 {
 	char *text;
 
@@ -156,8 +156,8 @@ text_of_rule(
 }
 
 static char *
-text_of_cookie(
-    struct problems *p, const struct cfg_service *s, const struct cfg_match *m)
+text_of_cookie(struct problems *p, const struct cfg_service *s,
+    const struct cfg_match *m)
 {
 	char *text;
 
@@ -170,8 +170,8 @@ text_of_cookie(
 }
 
 static struct rule *
-collect_rules(
-    struct problems *p, const struct cfg *c, rule_text_fn *text, size_t *n)
+collect_rules(struct problems *p, const struct cfg *c, rule_text_fn *text,
+    size_t *n)
 {
 	struct rule *rules;
 
@@ -187,8 +187,8 @@ collect_rules(
 		const struct cfg_service *s = &c->services[i];
 
 		for (size_t j = 0; j < s->n_match; j++)
-			rules[(*n)++] =
-			    (struct rule){ text(p, s, &s->match[j]), i, j };
+			rules[(*n)++] = (struct rule){ text(p, s, &s->match[j]),
+				i, j };
 	}
 	return rules;
 }
@@ -235,8 +235,8 @@ check_rules(struct problems *p, const struct cfg *c, const struct where *list,
 	struct rule *rules = collect_rules(p, c, text, &n);
 
 	if (rules != NULL)
-		twins = twins_find(
-		    rules, n, sizeof(*rules), offsetof(struct rule, text));
+		twins = twins_find(rules, n, sizeof(*rules),
+		    offsetof(struct rule, text));
 	p->no_memory |= twins == NULL;
 	for (size_t i = 0; twins != NULL && i < n; i++)
 		if (twins[i] != i)
@@ -282,20 +282,20 @@ check_services(struct problems *p, struct cfg *c, const struct where *top)
 /* ---- listeners ---- */
 
 static void
-check_listener(
-    struct problems *p, struct cfg_listener *l, const struct where *listener)
+check_listener(struct problems *p, struct cfg_listener *l,
+    const struct where *listener)
 {
 	struct where in = where_key(listener, "limits");
 	struct where w = where_key(&in, "field");
 
 	check_name(p, &l->name, &l->address, listener);
 	if (l->limits.field_bytes > l->limits.head_bytes)
-		problem_warn(
-		    p, &w, "this is more than the whole head may have");
+		problem_warn(p, &w,
+		    "this is more than the whole head may have");
 	w = where_key(&in, "target");
 	if (l->limits.target_bytes > l->limits.head_bytes)
-		problem_warn(
-		    p, &w, "this is more than the whole head may have");
+		problem_warn(p, &w,
+		    "this is more than the whole head may have");
 	in = where_key(listener, "trusted_proxies");
 	for (size_t i = 0; i < l->n_trusted_proxies; i++) {
 		w = where_item(&in, i);
@@ -321,8 +321,8 @@ check_listeners(struct problems *p, struct cfg *c, const struct where *top)
 	}
 	addresses = TEXTS_OF(c->listeners, c->n_listeners, address.text);
 	names = TEXTS_OF(c->listeners, c->n_listeners, name);
-	twins =
-	    twins_find(c->listeners, addresses.n, addresses.size, addresses.at);
+	twins = twins_find(c->listeners, addresses.n, addresses.size,
+	    addresses.at);
 	p->no_memory |= twins == NULL;
 	check_twins(p, &list, &addresses, "address", NULL);
 	check_twins(p, &list, &names, "name", twins);

@@ -14,8 +14,8 @@
 
 /* top is where c was read from. */
 void check_all(struct problems *, struct cfg *, const struct where *top);
-void check_pools(
-    struct problems *, struct cfg_service *, const struct where *service);
+void check_pools(struct problems *, struct cfg_service *,
+    const struct where *service);
 
 /* An array of structs that have a text each. */
 struct texts {
@@ -26,7 +26,7 @@ struct texts {
 #define TEXTS_OF(array, n, member)                                             \
 	((struct texts){ (array), (n), sizeof(*(array)),                       \
 	    (size_t)((const char *)&(array)->member -                          \
-		(const char *)(array)) })
+	        (const char *)(array)) })
 
 /*
  * Each text of the elements of list must be another: it stands at key.  The

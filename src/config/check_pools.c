@@ -17,8 +17,8 @@ is_any_address(const struct cfg_addr *a)
 }
 
 static void
-check_instances(
-    struct problems *p, struct cfg_pool *pool, const struct where *list)
+check_instances(struct problems *p, struct cfg_pool *pool,
+    const struct where *list)
 {
 	struct cfg_instance *all = pool->instances;
 	struct texts addresses, names;
@@ -54,8 +54,8 @@ struct seat {
 
 /* One address in two versions: a switch between them would move nothing. */
 static void
-warn_shared_addresses(
-    struct problems *p, const struct cfg_service *s, const struct where *pools)
+warn_shared_addresses(struct problems *p, const struct cfg_service *s,
+    const struct where *pools)
 {
 	struct seat *seats;
 	size_t n = 0, *twins;
@@ -72,8 +72,8 @@ warn_shared_addresses(
 			seats[n++] = (struct seat){
 				s->pools[i].instances[j].address.text, i, j
 			};
-	twins = twins_find(
-	    seats, n, sizeof(*seats), offsetof(struct seat, address));
+	twins = twins_find(seats, n, sizeof(*seats),
+	    offsetof(struct seat, address));
 	p->no_memory |= twins == NULL;
 	for (size_t i = 0; twins != NULL && i < n; i++) {
 		struct where w;
@@ -92,8 +92,8 @@ warn_shared_addresses(
 /* ---- probes ---- */
 
 static void
-check_probe_times(
-    struct problems *p, const struct cfg_probe *c, const struct where *probe)
+check_probe_times(struct problems *p, const struct cfg_probe *c,
+    const struct where *probe)
 {
 	struct where w = where_key(probe, "timeout");
 
@@ -106,8 +106,8 @@ check_probe_times(
 }
 
 static void
-check_probe_request(
-    struct problems *p, const struct cfg_probe *c, const struct where *probe)
+check_probe_request(struct problems *p, const struct cfg_probe *c,
+    const struct where *probe)
 {
 	static const char *const ours[] = { "Host", "Connection",
 		"Content-Length", "Transfer-Encoding" };
@@ -120,8 +120,8 @@ check_probe_request(
 	w = where_key(probe, "headers");
 	for (size_t i = 0; i < c->n_headers; i++)
 		for (size_t j = 0; j < ARRAY_LEN(ours); j++)
-			if (str_caseeq(
-				str_of(c->headers[i].name), str_of(ours[j])))
+			if (str_caseeq(str_of(c->headers[i].name),
+			        str_of(ours[j])))
 				problem_error(p, &w,
 				    "%s is set by us; it cannot be given%s",
 				    ours[j], j == 0 ? " but as host" : "");
@@ -133,8 +133,8 @@ check_probe_request(
 }
 
 static void
-check_probe_of_unix(
-    struct problems *p, const struct cfg_pool *pool, const struct where *probe)
+check_probe_of_unix(struct problems *p, const struct cfg_pool *pool,
+    const struct where *probe)
 {
 	const struct cfg_probe *c = &pool->probe;
 	struct where port = where_key(probe, "port");
@@ -156,8 +156,8 @@ check_probe_of_unix(
 /* ---- shares ---- */
 
 static void
-check_shares(
-    struct problems *p, struct cfg_service *s, const struct where *list)
+check_shares(struct problems *p, struct cfg_service *s,
+    const struct where *list)
 {
 	uint64_t sum = 0;
 	size_t given = 0;
@@ -175,13 +175,13 @@ check_shares(
 	if (sum == CFG_SHARE_ALL || p->errors > 0)
 		return;
 	units_share((uint32_t)sum, text);
-	problem_error(
-	    p, list, "the shares add up to %s; 100%% is expected", text);
+	problem_error(p, list, "the shares add up to %s; 100%% is expected",
+	    text);
 }
 
 static void
-check_emptiness(
-    struct problems *p, const struct cfg_pool *pool, const struct where *w)
+check_emptiness(struct problems *p, const struct cfg_pool *pool,
+    const struct where *w)
 {
 	char text[UNITS_MAX];
 
@@ -199,8 +199,8 @@ check_emptiness(
 }
 
 void
-check_pools(
-    struct problems *p, struct cfg_service *s, const struct where *service)
+check_pools(struct problems *p, struct cfg_service *s,
+    const struct where *service)
 {
 	struct where list = where_key(service, "pools");
 	struct texts names;

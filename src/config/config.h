@@ -16,11 +16,11 @@
 #include "base/buf.h"
 #include "base/str.h"
 
-#define CFG_NAME_MAX 63       /* bytes of a service, pool or instance name */
-#define CFG_POOLS_MAX 8       /* pools of one service */
+#define CFG_NAME_MAX 63        /* bytes of a service, pool or instance name */
+#define CFG_POOLS_MAX 8        /* pools of one service */
 #define CFG_INSTANCES_MAX 4096 /* instances of all services */
 #define CFG_WORKERS_MAX 64
-#define CFG_SHARE_ALL 10000u  /* 100 % in hundredths of a per cent */
+#define CFG_SHARE_ALL 10000u /* 100 % in hundredths of a per cent */
 
 /* host:port, [v6]:port, or unix:/path (then port is 0 and host the path). */
 struct cfg_addr {
@@ -60,16 +60,16 @@ struct cfg_field {
 
 struct cfg_probe {
 	enum cfg_probe_type type;
-	uint16_t port;    /* 0: the instance's own */
-	char *path;       /* default "/" */
-	char *host;       /* Host sent; NULL: the instance's address */
+	uint16_t port; /* 0: the instance's own */
+	char *path;    /* default "/" */
+	char *host;    /* Host sent; NULL: the instance's address */
 	struct cfg_field *headers;
 	size_t n_headers;
 	uint16_t *expect; /* statuses that pass; default 200 */
 	size_t n_expect;
-	char *body;       /* text the body must hold, or NULL */
-	char *json_field; /* dotted path ("status"), or NULL */
-	char *json_value; /* its text ("UP") */
+	char *body;                /* text the body must hold, or NULL */
+	char *json_field;          /* dotted path ("status"), or NULL */
+	char *json_value;          /* its text ("UP") */
 	uint64_t interval_us;      /* default 2 s */
 	uint64_t fast_interval_us; /* starting or changing: 500 ms */
 	uint64_t timeout_us;       /* default 1 s */
@@ -97,7 +97,7 @@ struct cfg_pool {
 
 enum cfg_sticky_scope { CFG_STICKY_NONE, CFG_STICKY_POOL, CFG_STICKY_INSTANCE };
 enum cfg_share_key {
-	CFG_KEY_SOURCE, /* client address */
+	CFG_KEY_SOURCE,  /* client address */
 	CFG_KEY_REQUEST, /* each cookie-less request anew */
 	CFG_KEY_HEADER,
 	CFG_KEY_COOKIE
@@ -105,7 +105,7 @@ enum cfg_share_key {
 enum cfg_drain_mode { CFG_DRAIN_KEEP, CFG_DRAIN_MOVE, CFG_DRAIN_EVICT };
 
 struct cfg_match {
-	char *host; /* lower case; "*" any; "*.example.org" one or more labels */
+	char *host; /* lower case; "*": any; "*.a.org": one or more labels */
 	char *path; /* prefix on segment borders; "/" any */
 };
 
@@ -126,7 +126,7 @@ struct cfg_service {
 	uint64_t tunnel_us;      /* tunnel without a byte: 1 h */
 	uint64_t body_bytes;     /* request body at most: 10 MiB; 0: no bound */
 	unsigned retries;        /* further tries after the first: 2 */
-	unsigned retry_budget_pct; /* of requests: 20 */
+	unsigned retry_budget_pct;      /* of requests: 20 */
 	enum cfg_drain_mode drain_mode; /* default keep */
 	uint64_t drain_requests_us;     /* default 60 s */
 	uint64_t drain_flows_us;        /* grace of kept pins: 30 m */
@@ -146,24 +146,23 @@ struct cfg_principal_list {
 };
 
 struct cfg {
-	unsigned refs_; /* atomic; cfg_ref(), cfg_unref() */
-	unsigned workers;      /* 0: auto, one a core */
-	char *user, *group;    /* to become when started as root, or NULL */
-	char *state_dir;       /* default /var/lib/segue */
-	char *key_file;        /* key ring of pins and digests, or NULL: made
-	                          in the state directory */
-	char *log_file;        /* NULL: standard error */
-	int log_level;         /* enum log_level */
-	bool access_on;        /* default on */
-	char *access_file;     /* NULL: standard output */
+	unsigned refs_;     /* atomic; cfg_ref(), cfg_unref() */
+	unsigned workers;   /* 0: auto, one a core */
+	char *user, *group; /* to become when started as root, or NULL */
+	char *state_dir;    /* default /var/lib/segue */
+	char *key_file;     /* NULL: made in the state directory */
+	char *log_file;     /* NULL: standard error */
+	int log_level;      /* enum log_level */
+	bool access_on;     /* default on */
+	char *access_file;  /* NULL: standard output */
 	enum cfg_access_format access_format; /* default json */
-	char *admin_socket;    /* default /run/segue/admin.sock */
-	unsigned admin_mode;   /* default 0660 */
-	char *admin_group;     /* owner group of the socket, or NULL */
+	char *admin_socket;         /* default /run/segue/admin.sock */
+	unsigned admin_mode;        /* default 0660 */
+	char *admin_group;          /* owner group of the socket, or NULL */
 	struct cfg_addr admin_http; /* .text NULL: no TCP port */
 	struct cfg_principal_list operate; /* besides root and our own user */
 	struct cfg_principal_list view;    /* empty: whoever can connect */
-	uint64_t stop_us;   /* graceful stop at most: 60 s */
+	uint64_t stop_us;                  /* graceful stop at most: 60 s */
 	uint64_t linger_us; /* stopping: idle clients may ask once more: 3 s */
 	struct cfg_listener *listeners;
 	size_t n_listeners;

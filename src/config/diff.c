@@ -103,8 +103,8 @@ walk_members(struct diff *d, const struct key *k, const void *a, const void *b,
 			buf_printf(side(d, (k->flags & KEY_RESTART) != 0),
 			    "%s: %s\n", inner.p, word);
 		else if (!only_missing)
-			diff_keys(
-			    d, k->sub, mine[i].element, same->element, inner.p);
+			diff_keys(d, k->sub, mine[i].element, same->element,
+			    inner.p);
 	}
 	d->live->failed |= mine == NULL || theirs == NULL || inner.failed;
 	buf_free(&inner);

@@ -19,8 +19,8 @@ static void dump_map(const struct key *, const void *, struct buf *,
     unsigned depth, bool in_list);
 
 static void
-dump_list(
-    const struct key *k, const void *base, struct buf *out, unsigned depth)
+dump_list(const struct key *k, const void *base, struct buf *out,
+    unsigned depth)
 {
 	for (size_t i = 0; i < *key_count(k, base); i++) {
 		indent(out, depth);
@@ -124,10 +124,12 @@ list_keys(const struct key *keys, const char *prefix, struct buf *out)
 {
 	for (const struct key *k = keys; k->name != NULL; k++) {
 		struct buf path = BUF_INIT;
+		const char *text;
 
 		buf_printf(&path, "%s%s%s", prefix,
 		    prefix[0] == '\0' ? "" : ".", k->name);
-		buf_printf(out, "%s\t", path.p == NULL ? "" : path.p);
+		text = path.p == NULL ? "" : path.p;
+		buf_printf(out, "%s\t", text);
 		if (k->kind == K_ITEMS)
 			buf_printf(out, "%s list", key_kind_name(k->sub->kind));
 		else
@@ -143,7 +145,7 @@ list_keys(const struct key *keys, const char *prefix, struct buf *out)
 			buf_add_cstr(&path, "[]");
 		out->failed |= path.failed;
 		if (!path.failed && (k->kind == K_MAP || k->kind == K_LIST))
-			list_keys(k->sub, path.p, out);
+			list_keys(k->sub, text, out);
 		buf_free(&path);
 	}
 }

@@ -1,5 +1,6 @@
 #include "config/problem.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,8 +28,8 @@ where_key(const struct where *w, const char *name)
 {
 	struct where in = where_in(w,
 	    w->node == NULL || w->node->type != YNODE_MAP
-		? NULL
-		: ynode_get(w->node, name));
+	        ? NULL
+	        : ynode_get(w->node, name));
 	int n = snprintf(in.path, sizeof(in.path), "%s%s%s", w->path,
 	    w->path[0] == '\0' ? "" : ".", name);
 
@@ -97,8 +98,8 @@ problem_did_you_mean(const char *near, char out[PROBLEM_TEXT_MAX])
 {
 	out[0] = '\0';
 	if (near != NULL)
-		(void)snprintf(
-		    out, PROBLEM_TEXT_MAX, "; did you mean %s?", near);
+		(void)snprintf(out, PROBLEM_TEXT_MAX, "; did you mean %s?",
+		    near);
 	return out;
 }
 
@@ -258,6 +259,7 @@ hand_over(struct problems *p, struct cfg_problems *out)
 	}
 	if (p->n > 0)
 		qsort(p->list, p->n, sizeof(*p->list), by_place);
+	assert(p->n == 0 || list != NULL);
 	for (size_t i = 0; i < p->n; i++) {
 		list[i].text = p->list[i].text;
 		list[i].is_warning = p->list[i].is_warning;

@@ -46,7 +46,7 @@ say_no_such_word(struct problems *p, const struct key *k, const struct where *w)
 	    problem_text(w->node->text, text),
 	    words.p == NULL ? "the words" : words.p,
 	    problem_did_you_mean(
-		str_nearest(str_of(w->node->text), k->names, n), mean));
+	        str_nearest(str_of(w->node->text), k->names, n), mean));
 	p->no_memory |= words.failed;
 	buf_free(&words);
 }
@@ -59,8 +59,8 @@ say_out_of_range(struct problems *p, const struct key *k, const struct where *w)
 
 	problem_text(w->node->text, text);
 	if (k->kind == K_ADDR) {
-		problem_error(
-		    p, w, "%s has a port that is not in 1..65535", text);
+		problem_error(p, w, "%s has a port that is not in 1..65535",
+		    text);
 		return;
 	}
 	if (!value_is_number(k)) {
@@ -102,8 +102,8 @@ say_twice(struct problems *p, const struct where *map, const struct ynode *n)
 /* ---- scalars ---- */
 
 static bool
-read_scalar(
-    struct problems *p, const struct key *k, void *at, const struct where *w)
+read_scalar(struct problems *p, const struct key *k, void *at,
+    const struct where *w)
 {
 	int rc;
 
@@ -118,8 +118,8 @@ read_scalar(
 }
 
 static void
-read_value(
-    struct problems *p, const struct key *k, void *base, const struct where *w)
+read_value(struct problems *p, const struct key *k, void *base,
+    const struct where *w)
 {
 	void *at = key_at(k, base);
 
@@ -196,8 +196,8 @@ next_of(const struct ynode *list, const struct ynode *n)
 
 /* Texts, networks, statuses. */
 static void
-read_items(
-    struct problems *p, const struct key *k, void *base, const struct where *w)
+read_items(struct problems *p, const struct key *k, void *base,
+    const struct where *w)
 {
 	size_t i = 0;
 
@@ -228,8 +228,8 @@ read_default_item(struct problems *p, const struct key *k, void *base)
 }
 
 static void
-read_field(
-    struct problems *p, const struct key *k, void *base, const struct where *w)
+read_field(struct problems *p, const struct key *k, void *base,
+    const struct where *w)
 {
 	const struct ynode *n = w->node;
 	struct cfg_field *f;
@@ -237,8 +237,8 @@ read_field(
 	if (n->type != YNODE_SCALAR || !valid_field(str_of(n->text))) {
 		char text[PROBLEM_TEXT_MAX];
 
-		problem_error(
-		    p, w, "%s is not the value of a field", text_of(n, text));
+		problem_error(p, w, "%s is not the value of a field",
+		    text_of(n, text));
 		return;
 	}
 	f = grow(p, k, base);
@@ -247,8 +247,8 @@ read_field(
 }
 
 static void
-read_fields(
-    struct problems *p, const struct key *k, void *base, const struct where *w)
+read_fields(struct problems *p, const struct key *k, void *base,
+    const struct where *w)
 {
 	size_t i = 0;
 
@@ -265,8 +265,8 @@ read_fields(
 		if (n->first_one != NULL)
 			say_twice(p, w, n);
 		else if (!valid_token(str_of(n->key)))
-			problem_at_key(
-			    p, w, n, "this is not the name of a field");
+			problem_at_key(p, w, n,
+			    "this is not the name of a field");
 		else
 			read_field(p, k, base, &in);
 	}
@@ -279,10 +279,10 @@ read_scalar_element(struct problems *p, const struct key *k, void *element,
     const struct where *w)
 {
 	struct ynode value = *w->node,
-		     map = { .type = YNODE_MAP,
-			     .line = value.line,
-			     .column = value.column,
-			     .first = &value };
+	             map = { .type = YNODE_MAP,
+		             .line = value.line,
+		             .column = value.column,
+		             .first = &value };
 	struct where in = *w;
 
 	value.key = (char *)(uintptr_t)k->scalar;
@@ -312,8 +312,8 @@ read_element(struct problems *p, const struct key *k, void *element,
 }
 
 static void
-read_list(
-    struct problems *p, const struct key *k, void *base, const struct where *w)
+read_list(struct problems *p, const struct key *k, void *base,
+    const struct where *w)
 {
 	size_t i = 0;
 
@@ -346,8 +346,8 @@ read_switch(const struct key *k, void *base, const struct where *w)
 }
 
 static void
-read_inner(
-    struct problems *p, const struct key *k, void *base, const struct where *w)
+read_inner(struct problems *p, const struct key *k, void *base,
+    const struct where *w)
 {
 	struct where in = *w;
 
@@ -364,8 +364,8 @@ read_inner(
 }
 
 static void
-read_key(
-    struct problems *p, const struct key *k, void *base, const struct where *w)
+read_key(struct problems *p, const struct key *k, void *base,
+    const struct where *w)
 {
 	bool given = where_is_given(w);
 
@@ -397,8 +397,8 @@ read_key(
 }
 
 static void
-look_for_strange_keys(
-    struct problems *p, const struct key *keys, const struct where *w)
+look_for_strange_keys(struct problems *p, const struct key *keys,
+    const struct where *w)
 {
 	const char *names[NAMES_MAX];
 	size_t n = 0;
@@ -413,7 +413,7 @@ look_for_strange_keys(
 		else if (key_find(keys, i->key) == NULL)
 			problem_at_key(p, w, i, "there is no such key%s",
 			    problem_did_you_mean(
-				str_nearest(str_of(i->key), names, n), mean));
+			        str_nearest(str_of(i->key), names, n), mean));
 	}
 }
 

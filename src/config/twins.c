@@ -33,8 +33,8 @@ twins_find(const void *array, size_t n, size_t size, size_t at)
 	for (size_t i = 0; i < n; i++) {
 		const char *text;
 
-		memcpy(
-		    &text, (const char *)array + i * size + at, sizeof(text));
+		memcpy(&text, (const char *)array + i * size + at,
+		    sizeof(text));
 		first[i] = i;
 		if (text != NULL)
 			entries[used++] = (struct entry){ text, i };

@@ -15,7 +15,7 @@
  * hence its own where there is none before.  NULL texts equal nothing.  NULL
  * when memory is out.
  */
-size_t *
-twins_find(const void *array, size_t n, size_t size, size_t at) MUST_CHECK;
+size_t *twins_find(const void *array, size_t n, size_t size,
+    size_t at) MUST_CHECK;
 
 #endif

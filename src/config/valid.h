@@ -28,7 +28,7 @@ bool valid_token(struct str);     /* RFC 9110 5.6.2 */
 bool valid_field(struct str);     /* RFC 9110 5.5: no controls but HTAB */
 
 /* The parts of a share key; name (inside s) is what follows the colon. */
-bool share_key_split(
-    struct str s, enum cfg_share_key *, struct str *name) MUST_CHECK;
+bool share_key_split(struct str s, enum cfg_share_key *,
+    struct str *name) MUST_CHECK;
 
 #endif

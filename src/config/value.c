@@ -314,8 +314,8 @@ value_show(const struct key *k, const void *at, struct buf *out)
 	const char *text;
 
 	if (value_is_number(k)) {
-		value_show_number(
-		    k, load_number(at, kinds[k->kind].width), out);
+		value_show_number(k, load_number(at, kinds[k->kind].width),
+		    out);
 		return;
 	}
 	if (k->kind == K_ENUM) {
@@ -323,7 +323,7 @@ value_show(const struct key *k, const void *at, struct buf *out)
 		return;
 	}
 	text = k->kind == K_ADDR ? ((const struct cfg_addr *)at)->text
-				 : *(char *const *)at;
+	                         : *(char *const *)at;
 	if (text != NULL)
 		yaml_add_text(out, str_of(text));
 }

@@ -32,8 +32,8 @@ bool value_is_number(const struct key *);
 /* on, off, true, false, yes, no; in any case. */
 bool value_read_bool(struct str, bool *out) MUST_CHECK;
 /* E_OK or E_NOMEM; *at is zeroes. */
-int value_read_field(
-    struct cfg_field *at, const char *name, const char *value) MUST_CHECK;
+int value_read_field(struct cfg_field *at, const char *name,
+    const char *value) MUST_CHECK;
 void value_free_field(struct cfg_field *);
 
 #endif

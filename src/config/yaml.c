@@ -123,8 +123,8 @@ ynode_free(struct ynode **np)
 static int
 take_text(struct reading *r, const yaml_event_t *ev, char **out)
 {
-	struct str s = str_from(
-	    (const char *)ev->data.scalar.value, ev->data.scalar.length);
+	struct str s = str_from((const char *)ev->data.scalar.value,
+	    ev->data.scalar.length);
 
 	if (str_find(s, '\0') >= 0)
 		return fail_at(r, &ev->start_mark, "this text holds a NUL");
@@ -174,7 +174,7 @@ why_refused(const yaml_char_t *anchor, const yaml_char_t *tag)
 {
 	return anchor != NULL ? "anchors (&) are not supported"
 	    : tag != NULL     ? "tags (!) are not supported"
-			      : NULL;
+	                      : NULL;
 }
 
 static int
@@ -256,7 +256,7 @@ read_inside(struct reading *r, const yaml_event_t *ev, enum ynode_type type,
 	if (++r->depth > YAML_DEPTH_MAX)
 		return fail_at(r, &ev->start_mark, "this is nested too deeply");
 	rc = type == YNODE_MAP ? read_map(r, *out, &ev->start_mark)
-			       : read_list(r, *out);
+	                       : read_list(r, *out);
 	r->depth--;
 	return rc;
 }
@@ -280,8 +280,8 @@ read_node(struct reading *r, yaml_event_t *ev, struct ynode **out)
 			break;
 		return read_inside(r, ev, YNODE_LIST, out);
 	case YAML_MAPPING_START_EVENT:
-		why = why_refused(
-		    ev->data.mapping_start.anchor, ev->data.mapping_start.tag);
+		why = why_refused(ev->data.mapping_start.anchor,
+		    ev->data.mapping_start.tag);
 		if (why != NULL)
 			break;
 		return read_inside(r, ev, YNODE_MAP, out);
@@ -376,5 +376,5 @@ ynode_is_null(const struct ynode *n)
 {
 	return n->type == YNODE_SCALAR && !n->quoted &&
 	    (n->text[0] == '\0' || strcmp(n->text, "~") == 0 ||
-		strcmp(n->text, "null") == 0);
+	        strcmp(n->text, "null") == 0);
 }

@@ -45,8 +45,8 @@ struct yaml_error {
  * E_SYNTAX with *error filled.  A key given twice is no error here: the later
  * one is in the tree too and has .first_one.
  */
-int yaml_read(
-    struct str text, struct ynode **out, struct yaml_error *error) MUST_CHECK;
+int yaml_read(struct str text, struct ynode **out,
+    struct yaml_error *error) MUST_CHECK;
 void ynode_free(struct ynode **); /* NULL inside is fine */
 
 /* First child of that name; NULL when there is none. */

@@ -74,8 +74,8 @@ yaml_add_quoted(struct buf *out, struct str s)
 		else if (len == 1 && point >= 0x80)
 			buf_add_char(out, s.p[0]); /* no UTF-8: not ours */
 		else if (must_escape(point))
-			buf_printf(
-			    out, point < 0x100 ? "\\x%02x" : "\\u%04x", point);
+			buf_printf(out, point < 0x100 ? "\\x%02x" : "\\u%04x",
+			    point);
 		else
 			buf_add(out, s.p, len);
 		s = str_sub(s, len, s.len);

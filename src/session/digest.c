@@ -113,8 +113,8 @@ digest_secret(const struct digester *d, struct str secret,
 
 /* ---- which names ---- */
 
-#define N(literal) { literal, sizeof(literal) - 1 }
 /* clang-format off */
+#define N(literal) { literal, sizeof(literal) - 1 }
 static const struct str secret_names[] = {
 	N("assertion"), N("code"), N("device_code"), N("execution"), N("flow"),
 	N("id_token_hint"), N("jsessionid"), N("key"), N("login_hint"),
@@ -205,11 +205,11 @@ struct scan {
 	const struct digester *d;
 	struct str t;
 	size_t at;
-	size_t copied;              /* up to here; the rest before at is due */
+	size_t copied; /* up to here; the rest before at is due */
 	bool in_query;
-	bool naming;                /* the bytes since a border are a name */
-	unsigned depth;             /* of that border */
-	char name[NAME_MAX_LEN];    /* so far, escapes undone */
+	bool naming;             /* the bytes since a border are a name */
+	unsigned depth;          /* of that border */
+	char name[NAME_MAX_LEN]; /* so far, escapes undone */
 	size_t name_len;
 	char *out;
 	size_t len, cap;

@@ -54,7 +54,7 @@ ssize_t pin_write(struct sealer *, struct str service, const struct pin *,
  * out        all zero unless PIN_OK
  */
 enum pin_verdict pin_read(struct sealer *, struct str service,
-    struct str cookie, uint64_t now_s, uint64_t max_age_s, struct pin *out)
-    MUST_CHECK;
+    struct str cookie, uint64_t now_s, uint64_t max_age_s,
+    struct pin *out) MUST_CHECK;
 
 #endif

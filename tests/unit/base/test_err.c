@@ -72,8 +72,8 @@ static const struct {
 Test(err, errno_maps_to_the_code_that_fits)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		cr_expect_eq(err_from_errno(rows[i].errnum), rows[i].code,
-		    "%s", rows[i].why);
+		cr_expect_eq(err_from_errno(rows[i].errnum), rows[i].code, "%s",
+		    rows[i].why);
 		errno = rows[i].errnum;
 		cr_expect_eq(err_sys(), rows[i].code, "%s: err_sys",
 		    rows[i].why);

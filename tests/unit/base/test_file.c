@@ -53,8 +53,7 @@ Test(file, read)
 
 		buf_add_cstr(&out, "before:");
 		scratch_write("in", str_from(text, reads[i].bytes));
-		cr_expect_eq(
-		    file_read(scratch_path("in"), reads[i].max, &out),
+		cr_expect_eq(file_read(scratch_path("in"), reads[i].max, &out),
 		    reads[i].rc, "%s", reads[i].why);
 		cr_expect(str_starts(buf_str(&out), STR("before:")),
 		    "%s: appends", reads[i].why);

@@ -16,7 +16,10 @@ tree_of(const char *text)
 	return j;
 }
 
-#define L(literal) { (literal), sizeof(literal) - 1 }
+#define L(literal)                                                             \
+	{                                                                      \
+		(literal), sizeof(literal) - 1                                 \
+	}
 
 /* clang-format off */
 static const struct {

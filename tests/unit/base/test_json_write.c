@@ -118,7 +118,10 @@ Test(json_write, keys_are_escaped_too)
 }
 
 #define FFFD "\xef\xbf\xbd"
-#define L(literal) { (literal), sizeof(literal) - 1 }
+#define L(literal)                                                             \
+	{                                                                      \
+		(literal), sizeof(literal) - 1                                 \
+	}
 
 /* clang-format off */
 static const struct {

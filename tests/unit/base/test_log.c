@@ -117,8 +117,7 @@ Test(log, a_line_is_one_write)
 Test(log, a_peers_bytes_cannot_start_a_line)
 {
 	log_info("why=\"%s\"", "x\nts=forged\r\t\x1b[31m\x7f\x01 \xc3\xa9");
-	holds("log",
-	    HEAD("info") "why=\"x?ts=forged???[31m?? \xc3\xa9\"\n");
+	holds("log", HEAD("info") "why=\"x?ts=forged???[31m?? \xc3\xa9\"\n");
 }
 
 /* Lengths around the limit: whole up to it, cut beyond, one line always. */
@@ -292,7 +291,7 @@ check_lines(const char *name, int next[THREADS])
 	char *text = scratch_read(name, &len), *save = NULL, *line;
 
 	for (line = strtok_r(text, "\n", &save); line != NULL;
-	    line = strtok_r(NULL, "\n", &save)) {
+	     line = strtok_r(NULL, "\n", &save)) {
 		int id = -1, i = -1, used = 0, thread = -1;
 
 		(void)sscanf(line,
@@ -323,8 +322,8 @@ Test(log, threads_and_rotation)
 	}
 	while (running > 0 && n < 500) {
 		(void)snprintf(name, sizeof(name), "log.%d", n++);
-		cr_assert_eq(
-		    rename(scratch_path("log"), scratch_path(name)), 0);
+		cr_assert_eq(rename(scratch_path("log"), scratch_path(name)),
+		    0);
 		cr_assert_eq(log_reopen(), E_OK);
 	}
 	for (int i = 0; i < THREADS; i++)

@@ -107,8 +107,7 @@ Test(slab, keeps_up_to_keep_max)
 		cr_expect_eq(fresh_of(s, SLAB_SMALL), N, "%s: first",
 		    keeps[i].why);
 		cr_expect_eq(fresh_of(s, SLAB_SMALL),
-		    HAVE_ASAN ? N : keeps[i].fresh, "%s: again",
-		    keeps[i].why);
+		    HAVE_ASAN ? N : keeps[i].fresh, "%s: again", keeps[i].why);
 		slab_store_free(&s);
 	}
 }

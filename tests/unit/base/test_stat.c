@@ -130,13 +130,13 @@ Test(hist, quantile)
 	struct hist h = { 0 };
 
 	for (size_t i = 0; i < ARRAY_LEN(quantiles); i++)
-		cr_expect_eq(hist_quantile(&h, quantiles[i].q), 0,
-		    "%s: empty", quantiles[i].why);
+		cr_expect_eq(hist_quantile(&h, quantiles[i].q), 0, "%s: empty",
+		    quantiles[i].why);
 	for (int i = 0; i < 100; i++)
 		hist_add(&h, i < 90 ? 1 : i < 99 ? 2 : 3);
 	for (size_t i = 0; i < ARRAY_LEN(quantiles); i++)
-		cr_expect_eq(hist_quantile(&h, quantiles[i].q),
-		    quantiles[i].us, "%s: %llu", quantiles[i].why,
+		cr_expect_eq(hist_quantile(&h, quantiles[i].q), quantiles[i].us,
+		    "%s: %llu", quantiles[i].why,
 		    (unsigned long long)hist_quantile(&h, quantiles[i].q));
 }
 

@@ -131,8 +131,7 @@ static const struct {
 Test(str, trim)
 {
 	for (size_t i = 0; i < ARRAY_LEN(trims); i++)
-		same(str_trim(str_of(trims[i].in)), trims[i].out,
-		    trims[i].why);
+		same(str_trim(str_of(trims[i].in)), trims[i].out, trims[i].why);
 }
 
 static const struct {
@@ -267,8 +266,8 @@ Test(str, u64)
 
 		cr_expect_eq(str_u64(str_of(numbers[i].in), &n), numbers[i].ok,
 		    "%s", numbers[i].why);
-		cr_expect_eq(n, numbers[i].ok ? numbers[i].n : 4711,
-		    "%s: %llu", numbers[i].why, (unsigned long long)n);
+		cr_expect_eq(n, numbers[i].ok ? numbers[i].n : 4711, "%s: %llu",
+		    numbers[i].why, (unsigned long long)n);
 	}
 	cr_expect_not(str_u64(STR("1\0"), &(uint64_t){ 0 }), "NUL behind");
 }
@@ -343,10 +342,10 @@ Test(str, distance_bounds_its_work)
 	char text[65];
 
 	memset(text, 'a', sizeof(text));
-	cr_expect_eq(
-	    str_distance(str_from(text, 64), str_from(text, 63), 5), 1);
-	cr_expect_eq(
-	    str_distance(str_from(text, 65), str_from(text, 65), 5), 6);
+	cr_expect_eq(str_distance(str_from(text, 64), str_from(text, 63), 5),
+	    1);
+	cr_expect_eq(str_distance(str_from(text, 65), str_from(text, 65), 5),
+	    6);
 	cr_expect_eq(str_distance(str_from(text, 65), NONE, UINT_MAX), UINT_MAX,
 	    "no wrap to \"the same\"");
 }

@@ -48,8 +48,8 @@ Test(thread, name_is_copied_and_known_to_the_system)
 	thread_become(ROLE_WORKER, name);
 	memset(name, 'x', sizeof(name));
 	cr_expect_str_eq(thread_name(), "worker-2");
-	cr_assert_eq(
-	    pthread_getname_np(pthread_self(), system, sizeof(system)), 0);
+	cr_assert_eq(pthread_getname_np(pthread_self(), system, sizeof(system)),
+	    0);
 	cr_expect_str_eq(system, "worker-2");
 }
 
@@ -60,8 +60,8 @@ Test(thread, long_name_is_cut)
 
 	thread_become(ROLE_WORKER, "a-very-long-name-for-a-thread");
 	cr_expect_str_eq(thread_name(), "a-very-long-nam");
-	cr_assert_eq(
-	    pthread_getname_np(pthread_self(), system, sizeof(system)), 0);
+	cr_assert_eq(pthread_getname_np(pthread_self(), system, sizeof(system)),
+	    0);
 	cr_expect_str_eq(system, "a-very-long-nam");
 }
 

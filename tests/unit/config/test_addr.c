@@ -5,7 +5,8 @@
 #include "base/err.h"
 #include "config/config.h"
 
-#define LABEL63 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff123"
+#define LABEL63                                                                \
+	"aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff123"
 
 static const struct {
 	const char *why, *in;
@@ -50,21 +51,18 @@ static const struct {
 	{ "space before the port", "a: 1", E_SYNTAX, NULL, NULL, 0, false },
 	{ "port 0 would be any", "a:0", E_RANGE, NULL, NULL, 0, false },
 	{ "port too big", "a:65536", E_RANGE, NULL, NULL, 0, false },
-	{ "port that wraps 16 bits", "a:65616", E_RANGE, NULL, NULL, 0,
-	    false },
+	{ "port that wraps 16 bits", "a:65616", E_RANGE, NULL, NULL, 0, false },
 	{ "port that wraps 64 bits", "a:18446744073709551696", E_RANGE, NULL,
 	    NULL, 0, false },
 	{ "IPv4 with too much", "1.2.3.4.5:80", E_SYNTAX, NULL, NULL, 0,
 	    false },
-	{ "IPv4 out of range", "1.2.3.256:80", E_SYNTAX, NULL, NULL, 0,
-	    false },
+	{ "IPv4 out of range", "1.2.3.256:80", E_SYNTAX, NULL, NULL, 0, false },
 	{ "IPv4 as one number", "2130706433:80", E_SYNTAX, NULL, NULL, 0,
 	    false },
 	{ "IPv6 without brackets", "::1:80", E_SYNTAX, NULL, NULL, 0, false },
 	{ "a bracket is missing", "[::1:80", E_SYNTAX, NULL, NULL, 0, false },
 	{ "brackets around nothing", "[]:80", E_SYNTAX, NULL, NULL, 0, false },
-	{ "brackets around a name", "[kc]:80", E_SYNTAX, NULL, NULL, 0,
-	    false },
+	{ "brackets around a name", "[kc]:80", E_SYNTAX, NULL, NULL, 0, false },
 	{ "an empty zone", "[fe80::1%]:80", E_SYNTAX, NULL, NULL, 0, false },
 	{ "a zone with a slash", "[fe80::1%e/0]:80", E_SYNTAX, NULL, NULL, 0,
 	    false },
@@ -78,14 +76,13 @@ static const struct {
 	{ "a hyphen before", "-a:80", E_SYNTAX, NULL, NULL, 0, false },
 	{ "a hyphen behind", "a-.b:80", E_SYNTAX, NULL, NULL, 0, false },
 	{ "a label too long", LABEL63 "4:80", E_SYNTAX, NULL, NULL, 0, false },
-	{ "a name too long",
-	    LABEL63 "." LABEL63 "." LABEL63 "." LABEL63 ":80", E_SYNTAX, NULL,
-	    NULL, 0, false },
+	{ "a name too long", LABEL63 "." LABEL63 "." LABEL63 "." LABEL63 ":80",
+	    E_SYNTAX, NULL, NULL, 0, false },
 	{ "a relative Unix path", "unix:kc.sock", E_SYNTAX, NULL, NULL, 0,
 	    false },
 	{ "no Unix path", "unix:", E_SYNTAX, NULL, NULL, 0, false },
-	{ "a Unix path with a control byte", "unix:/a\nb", E_SYNTAX, NULL,
-	    NULL, 0, false },
+	{ "a Unix path with a control byte", "unix:/a\nb", E_SYNTAX, NULL, NULL,
+	    0, false },
 };
 
 Test(addr, rows)
@@ -94,8 +91,8 @@ Test(addr, rows)
 		struct cfg_addr a;
 
 		memset(&a, 0x55, sizeof(a));
-		cr_expect_eq(cfg_addr_parse(str_of(rows[i].in), &a),
-		    rows[i].rc, "%s", rows[i].why);
+		cr_expect_eq(cfg_addr_parse(str_of(rows[i].in), &a), rows[i].rc,
+		    "%s", rows[i].why);
 		if (rows[i].rc != E_OK) {
 			cr_expect_null(a.text, "%s", rows[i].why);
 			cr_expect_null(a.host, "%s", rows[i].why);

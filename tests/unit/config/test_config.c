@@ -38,8 +38,7 @@ static const struct {
 	{ "one pool twice", { ":8080", NULL }, { "v1=a:1", "v1=b:1", NULL },
 	    "command line: services[0].pools[1].name: v1 is that of "
 	    "services[0].pools[0] already; another is expected\n" },
-	{ "one address twice", { ":8080", "*:8080" },
-	    { "v1=a:1", NULL, NULL },
+	{ "one address twice", { ":8080", "*:8080" }, { "v1=a:1", NULL, NULL },
 	    "command line: listeners[1].address: 0.0.0.0:8080 is that of "
 	    "listeners[0] already; another is expected\n" },
 	{ "no listener", { NULL, NULL }, { "v1=a:1", NULL, NULL },
@@ -72,9 +71,8 @@ Test(args, rows)
 		struct cfg_problems p;
 		struct cfg *c;
 
-		int rc = cfg_from_args(rows[i].listen,
-		    count(rows[i].listen, 2), rows[i].pools,
-		    count(rows[i].pools, 3), &yaml, &c, &p);
+		int rc = cfg_from_args(rows[i].listen, count(rows[i].listen, 2),
+		    rows[i].pools, count(rows[i].pools, 3), &yaml, &c, &p);
 
 		buf_add_cstr(&said, "");
 		for (size_t j = 0; j < p.n; j++)
@@ -128,10 +126,12 @@ Test(args, what_comes_of_it)
 
 Test(config, find)
 {
-	struct cfg *c = try_good(LISTEN "services:\n"
+	struct cfg *c = try_good(LISTEN
+	    "services:\n"
 	    "- { name: a, match: a, pools: [ { name: v1, instances: a:1 }, "
 	    "{ name: v2, instances: b:1 } ] }\n"
-	    "- { name: b, match: b, pools: [ { name: v1, instances: a:1 } ] }\n",
+	    "- { name: b, match: b, pools: [ { name: v1, instances: a:1 } ] "
+	    "}\n",
 	    "find");
 	const struct cfg_service *a = cfg_service_find(c, STR("a"));
 
@@ -165,8 +165,8 @@ Test(config, references_of_many_threads, .timeout = 20)
 	pthread_t threads[4];
 
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
-		cr_assert_eq(pthread_create(&threads[i], NULL, take_and_give,
-		    c), 0);
+		cr_assert_eq(
+		    pthread_create(&threads[i], NULL, take_and_give, c), 0);
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
 		(void)pthread_join(threads[i], NULL);
 	other = cfg_ref(c);

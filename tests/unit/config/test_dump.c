@@ -54,8 +54,8 @@ add_wild_text(struct buf *out)
 	static const char *const parts[] = { "a", "Z", "0", " ", "\t", "\n",
 		"\"", "\\", "'", "#", ": ", "- ", "[", "{", "&", "*", "!", "%",
 		"@", "`", "|", ">", "\x01", "\x7f", "\xc3\xa4", "\xc2\x85",
-		"\xe2\x80\xa8", "\xef\xbb\xbf", "\xf0\x9f\x8e\xb5", "null",
-		"~", "on" };
+		"\xe2\x80\xa8", "\xef\xbb\xbf", "\xf0\x9f\x8e\xb5", "null", "~",
+		"on" };
 	struct buf text = BUF_INIT;
 
 	for (unsigned n = roll(8); n > 0; n--)
@@ -97,8 +97,7 @@ add_scalar(const struct key *k, struct buf *out)
 		buf_printf(out, "\"/a?b=%u&c=[]{}\"", roll(100));
 		break;
 	case K_PREFIX:
-		buf_printf(out, "/a/b.%u%s", ++serial,
-		    roll(2) == 0 ? "" : "/");
+		buf_printf(out, "/a/b.%u%s", ++serial, roll(2) == 0 ? "" : "/");
 		break;
 	case K_HOST:
 		buf_add_cstr(out, hosts[roll(ARRAY_LEN(hosts))]);
@@ -282,32 +281,33 @@ Test(dump, comparison_is_symmetric, .timeout = 120)
 
 Test(dump, form)
 {
-	static const char want[] =
-	    "listeners:\n"
-	    "  - name: web\n"
-	    "    address: \"0.0.0.0:8080\"\n"
-	    "    backlog: 1024\n"
-	    "    max_connections: 0\n"
-	    "    timeouts:\n"
-	    "      head: 10s\n"
-	    "      idle: 1m15s\n"
-	    "      body: 30s\n"
-	    "      write: 30s\n"
-	    "    limits:\n"
-	    "      head: 64KiB\n"
-	    "      field: 32KiB\n"
-	    "      target: 16KiB\n"
-	    "      fields: 100\n"
-	    "    trusted_proxies: [ \"10.0.0.0/8\" ]\n"
-	    "services:\n"
-	    "  - name: sso\n"
-	    "    match:\n"
-	    "      - host: sso.example.org\n"
-	    "        path: /\n";
-	struct cfg *c = try_good("access_log: off\nlisteners:\n- name: web\n"
+	static const char want[] = "listeners:\n"
+	                           "  - name: web\n"
+	                           "    address: \"0.0.0.0:8080\"\n"
+	                           "    backlog: 1024\n"
+	                           "    max_connections: 0\n"
+	                           "    timeouts:\n"
+	                           "      head: 10s\n"
+	                           "      idle: 1m15s\n"
+	                           "      body: 30s\n"
+	                           "      write: 30s\n"
+	                           "    limits:\n"
+	                           "      head: 64KiB\n"
+	                           "      field: 32KiB\n"
+	                           "      target: 16KiB\n"
+	                           "      fields: 100\n"
+	                           "    trusted_proxies: [ \"10.0.0.0/8\" ]\n"
+	                           "services:\n"
+	                           "  - name: sso\n"
+	                           "    match:\n"
+	                           "      - host: sso.example.org\n"
+	                           "        path: /\n";
+	struct cfg *c = try_good(
+	    "access_log: off\nlisteners:\n- name: web\n"
 	    "  address: \":8080\"\n  trusted_proxies: 10.0.0.0/8\nservices:\n"
 	    "- name: sso\n  match: SSO.example.org\n  pools:\n  - name: v1\n"
-	    "    instances: a:1\n", "form");
+	    "    instances: a:1\n",
+	    "form");
 	struct buf out = BUF_INIT;
 	const char *at;
 
@@ -349,17 +349,18 @@ static const struct {
 	    TWO_POOLS("{ name: v1, instances: [ a:1 ] }",
 	        "{ name: v2, instances: [ b:1, c:1 ] }"),
 	    "services[s].pools[v1].instances[c:1]: present -> gone\n"
-	    "services[s].pools[v2].instances[c:1]: none -> present\n", "" },
-	{ "live and restart together",
-	    LISTEN SERVE, "listeners: [ { address: \":1\", backlog: 5, "
+	    "services[s].pools[v2].instances[c:1]: none -> present\n",
+	    "" },
+	{ "live and restart together", LISTEN SERVE,
+	    "listeners: [ { address: \":1\", backlog: 5, "
 	    "timeouts: { idle: 1s } } ]\n" SERVE,
 	    "listeners[0.0.0.0:1].timeouts.idle: 1m15s -> 1s\n",
 	    "listeners[0.0.0.0:1].backlog: 1024 -> 5\n" },
 	{ "a log that is switched off", LISTEN SERVE "access_log: { file: /a }",
 	    LISTEN SERVE "access_log: off", "access_log: on -> off\n", "" },
 	{ "a log that is switched on", LISTEN SERVE "access_log: off",
-	    LISTEN SERVE "access_log: { file: /a }",
-	    "access_log: off -> on\n", "access_log.file: none -> /a\n" },
+	    LISTEN SERVE "access_log: { file: /a }", "access_log: off -> on\n",
+	    "access_log.file: none -> /a\n" },
 };
 
 Test(diff, changes)
@@ -399,8 +400,9 @@ Test(diff, many_instances, .timeout = 30)
 	for (int i = 0; i < 2; i++) {
 		struct buf yaml = BUF_INIT;
 
-		buf_add_cstr(&yaml, LISTEN "services: [ { name: s, pools: "
-		    "[ { name: v1, instances: [");
+		buf_add_cstr(&yaml,
+		    LISTEN "services: [ { name: s, pools: "
+		           "[ { name: v1, instances: [");
 		for (int n = 0; n < CFG_INSTANCES_MAX; n++)
 			buf_printf(&yaml, "%s\"h%d:%d\"", n == 0 ? " " : ", ",
 			    i, n + 1);

@@ -39,7 +39,7 @@ static const struct {
 	    "f:3:1: quux: there is no such key\n" },
 	{ "unknown, long and strange",
 	    LISTEN SERVE "? \"\\ta-key-that-goes-on-and-on-and-on-and-on-and-on"
-	    "-and-on-and-on-and-on-and-on-and-on-and-on\"\n: 1\n",
+	                 "-and-on-and-on-and-on-and-on-and-on-and-on\"\n: 1\n",
 	    "f:3:3: ?a-key-that-goes-on-and-on-and-on-and-on-and-on-and-on-"
 	    "and-on-and-on-and-on-and-on-and-o...: there is no such key\n" },
 	{ "merge keys are none of ours", LISTEN SERVE "<<: { a: 1 }\n",
@@ -164,7 +164,8 @@ static const struct {
 	{ "a percentage", SERVICE(POOLS "\n  retry: { budget: lots }"),
 	    "f:5:20: services[0].retry.budget: lots is not a whole percentage "
 	    "such as 20%\n" },
-	{ "a percentage with a part", SERVICE(POOLS "\n  retry: { budget: 2.5% }"),
+	{ "a percentage with a part",
+	    SERVICE(POOLS "\n  retry: { budget: 2.5% }"),
 	    "f:5:20: services[0].retry.budget: 2.5% is not a whole percentage "
 	    "such as 20%\n" },
 	{ "a share", POOL("share: half"),
@@ -175,33 +176,39 @@ static const struct {
 	    "to 100%, such as 10% or 12.5%\n" },
 	{ "a switch", SERVICE("via: maybe\n  " POOLS),
 	    "f:4:8: services[0].via: maybe is not on or off\n" },
-	{ "a word of several, with a near one", LISTEN SERVE "log: { level: warning }\n",
+	{ "a word of several, with a near one",
+	    LISTEN SERVE "log: { level: warning }\n",
 	    "f:3:15: log.level: warning is not one of error, warn, info, "
 	    "debug; did you mean warn?\n" },
-	{ "a word of several, with none near", LISTEN SERVE "log: { level: 7 }\n",
+	{ "a word of several, with none near",
+	    LISTEN SERVE "log: { level: 7 }\n",
 	    "f:3:15: log.level: 7 is not one of error, warn, info, debug\n" },
 	{ "a mode", LISTEN SERVE "admin: { mode: rw }\n",
 	    "f:3:16: admin.mode: rw is not an octal mode such as \"0660\"\n" },
 	{ "a mode that is not octal", LISTEN SERVE "admin: { mode: 0668 }\n",
 	    "f:3:16: admin.mode: 0668 is not an octal mode such as "
 	    "\"0660\"\n" },
-	{ "a mode with more than it takes", LISTEN SERVE "admin: { mode: 4660 }\n",
+	{ "a mode with more than it takes",
+	    LISTEN SERVE "admin: { mode: 4660 }\n",
 	    "f:3:16: admin.mode: 4660 is not in \"0000\"..\"0777\"\n" },
-	{ "a name with a space", LISTEN "services: [ { name: a b, " POOLS " } ]\n",
+	{ "a name with a space",
+	    LISTEN "services: [ { name: a b, " POOLS " } ]\n",
 	    "f:2:21: services[0].name: a b is not a name of at most 63 "
 	    "letters, digits, \".\", \"_\" and \"-\"\n" },
-	{ "a name of nothing but signs", LISTEN "services: [ { name: \"-\", " POOLS " } ]\n",
+	{ "a name of nothing but signs",
+	    LISTEN "services: [ { name: \"-\", " POOLS " } ]\n",
 	    "f:2:21: services[0].name: - is not a name of at most 63 letters, "
 	    "digits, \".\", \"_\" and \"-\"\n" },
 	{ "a name too long",
 	    LISTEN "services: [ { name: "
-	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, "
-	    POOLS " } ]\n",
+	           "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	           "aaaaa, " POOLS " } ]\n",
 	    "f:2:21: services[0].name: "
 	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa "
 	    "is not a name of at most 63 letters, digits, \".\", \"_\" and "
 	    "\"-\"\n" },
-	{ "a name with a quote", "listeners: [ { name: \"a\\\"b\", address: \":1\" } ]\n" SERVE,
+	{ "a name with a quote",
+	    "listeners: [ { name: \"a\\\"b\", address: \":1\" } ]\n" SERVE,
 	    "f:1:22: listeners[0].name: a\"b is not a name of at most 63 "
 	    "letters, digits, \".\", \"_\", \"-\", \":\", \"/\", \"%\" and "
 	    "brackets\n" },
@@ -210,7 +217,8 @@ static const struct {
 	{ "a file with a line break", LISTEN SERVE "state_dir: \"/a\\nb\"\n",
 	    "f:3:12: state_dir: /a?b is not the path of a file\n" },
 	{ "a socket too long",
-	    LISTEN SERVE "admin: { socket: "
+	    LISTEN SERVE
+	    "admin: { socket: "
 	    "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa }\n",
 	    "f:3:18: admin.socket: "
@@ -221,13 +229,15 @@ static const struct {
 	{ "an address", "listeners: [ 8080 ]\n" SERVE,
 	    "f:1:14: listeners[0].address: 8080 is not an address such as "
 	    "127.0.0.1:8080, [::1]:8080 or unix:/path\n" },
-	{ "an address whose port is too big", "listeners: [ \"a:65536\" ]\n" SERVE,
+	{ "an address whose port is too big",
+	    "listeners: [ \"a:65536\" ]\n" SERVE,
 	    "f:1:14: listeners[0].address: a:65536 has a port that is not in "
 	    "1..65535\n" },
 	{ "an ephemeral port", "listeners: [ \":0\" ]\n" SERVE,
 	    "f:1:14: listeners[0].address: :0 has a port that is not in "
 	    "1..65535\n" },
-	{ "a network with too many bits", LISTENER("trusted_proxies: 10.0.0.0/33"),
+	{ "a network with too many bits",
+	    LISTENER("trusted_proxies: 10.0.0.0/33"),
 	    "f:3:20: listeners[0].trusted_proxies[0]: 10.0.0.0/33 is not a "
 	    "network such as 10.0.0.0/8 or fd00::/8\n" },
 	{ "a network by name", LISTENER("trusted_proxies: [ lb.example.org ]"),
@@ -243,14 +253,16 @@ static const struct {
 	    "f:4:18: services[0].match[0].path: auth is not a path that begins "
 	    "with \"/\", as it is after normalisation: no \"%\", \"?\", \"#\", "
 	    "\";\", \"//\", \"/./\" or \"/../\"\n" },
-	{ "a path that no request has", SERVICE("match: { path: /a/../b }\n  " POOLS),
+	{ "a path that no request has",
+	    SERVICE("match: { path: /a/../b }\n  " POOLS),
 	    "f:4:18: services[0].match[0].path: /a/../b is not a path that "
 	    "begins with \"/\", as it is after normalisation: no \"%\", \"?\", "
 	    "\"#\", \";\", \"//\", \"/./\" or \"/../\"\n" },
 	{ "a key of shares", SERVICE("share_key: ip\n  " POOLS),
 	    "f:4:14: services[0].share_key: ip is not source, request, "
 	    "header:NAME or cookie:NAME\n" },
-	{ "a key of shares without its name", SERVICE("share_key: \"header:\"\n  " POOLS),
+	{ "a key of shares without its name",
+	    SERVICE("share_key: \"header:\"\n  " POOLS),
 	    "f:4:14: services[0].share_key: header: is not source, request, "
 	    "header:NAME or cookie:NAME\n" },
 	{ "a cookie with a space", SERVICE("sticky: { cookie: a b }\n  " POOLS),
@@ -271,7 +283,8 @@ static const struct {
 	{ "a field's name", PROBE("headers: { \"X A\": b }"),
 	    "f:7:25: services[0].pools[0].probe.headers.X A: this is not the "
 	    "name of a field\n" },
-	{ "a field's value that begins another field", PROBE("headers: { X-A: \"b\\r\\nX-B: c\" }"),
+	{ "a field's value that begins another field",
+	    PROBE("headers: { X-A: \"b\\r\\nX-B: c\" }"),
 	    "f:7:30: services[0].pools[0].probe.headers.X-A: b??X-B: c is not "
 	    "the value of a field\n" },
 	{ "a field's value that is a list", PROBE("headers: { X-A: [ b ] }"),
@@ -280,7 +293,8 @@ static const struct {
 	{ "fields that are no map", PROBE("headers: [ a ]"),
 	    "f:7:23: services[0].pools[0].probe.headers: a list is not a map "
 	    "of field names and values\n" },
-	{ "text is cut between characters", LISTEN SERVE
+	{ "text is cut between characters",
+	    LISTEN SERVE
 	    "workers: \xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
 	    "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
 	    "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
@@ -297,7 +311,8 @@ static const struct {
 	    "auto\n" },
 
 	/* ---- what no row can say ---- */
-	{ "two listeners on one address", "listeners: [ \":1\", \"*:1\" ]\n" SERVE,
+	{ "two listeners on one address",
+	    "listeners: [ \":1\", \"*:1\" ]\n" SERVE,
 	    "f:1:20: listeners[1].address: 0.0.0.0:1 is that of listeners[0] "
 	    "already; another is expected\n" },
 	{ "two listeners of one name",
@@ -305,7 +320,8 @@ static const struct {
 	    "{ name: a, address: \":2\" } ]\n" SERVE,
 	    "f:1:50: listeners[1].name: a is that of listeners[0] already; "
 	    "another is expected\n" },
-	{ "a name taken from an address", "listeners:\n- \"a:1\"\n- name: a:1\n"
+	{ "a name taken from an address",
+	    "listeners:\n- \"a:1\"\n- name: a:1\n"
 	    "  address: \"a:2\"\n" SERVE,
 	    "f:3:9: listeners[1].name: a:1 is that of listeners[0] already; "
 	    "another is expected\n" },
@@ -313,29 +329,32 @@ static const struct {
 	    "listeners: [ \"unix:/a b\" ]\n" SERVE,
 	    "f:1:14: listeners[0].name: is missing; the address is too long or "
 	    "strange to be a name too\n" },
-	{ "a field above the head", LISTENER("limits: { head: 1KiB, field: 2KiB, target: 1KiB }"),
+	{ "a field above the head",
+	    LISTENER("limits: { head: 1KiB, field: 2KiB, target: 1KiB }"),
 	    "f:3:32: warning: listeners[0].limits.field: this is more than the "
 	    "whole head may have\n" },
-	{ "a target above the head", LISTENER("limits: { head: 1KiB, field: 1KiB, target: 2KiB }"),
+	{ "a target above the head",
+	    LISTENER("limits: { head: 1KiB, field: 1KiB, target: 2KiB }"),
 	    "f:3:46: warning: listeners[0].limits.target: this is more than "
 	    "the whole head may have\n" },
-	{ "everybody is trusted", LISTENER("trusted_proxies: [ 10.0.0.0/8, 0.0.0.0/0 ]"),
+	{ "everybody is trusted",
+	    LISTENER("trusted_proxies: [ 10.0.0.0/8, 0.0.0.0/0 ]"),
 	    "f:3:34: warning: listeners[0].trusted_proxies[1]: every client is "
 	    "believed\n" },
 	{ "two services of one name",
 	    LISTEN "services:\n- { name: s, match: a, " POOLS " }\n"
-	    "- { name: s, match: b, " POOLS " }\n",
+	           "- { name: s, match: b, " POOLS " }\n",
 	    "f:4:11: services[1].name: s is that of services[0] already; "
 	    "another is expected\n" },
 	{ "two services with one rule",
 	    LISTEN "services:\n- { name: s, match: a, " POOLS " }\n"
-	    "- { name: t, match: [ b, { host: A, path: / } ], "
-	    "sticky: { scope: none }, " POOLS " }\n",
+	           "- { name: t, match: [ b, { host: A, path: / } ], "
+	           "sticky: { scope: none }, " POOLS " }\n",
 	    "f:4:26: services[1].match[1]: host a with path / leads to "
 	    "services[0] already\n" },
 	{ "two services for everything",
 	    LISTEN "services:\n- { name: s, sticky: { scope: none }, " POOLS
-	    " }\n- { name: t, " POOLS " }\n",
+	           " }\n- { name: t, " POOLS " }\n",
 	    "f:4:3: services[1].match[0]: host * with path / leads to "
 	    "services[0] already\n" },
 	{ "one rule twice", SERVICE("match: [ a, A ]\n  " POOLS),
@@ -343,7 +362,7 @@ static const struct {
 	    "services[0] already\n" },
 	{ "two services that share a cookie",
 	    LISTEN "services:\n- { name: s, match: a, " POOLS " }\n"
-	    "- { name: t, match: { host: a, path: /t }, " POOLS " }\n",
+	           "- { name: t, match: { host: a, path: /t }, " POOLS " }\n",
 	    "f:4:3: warning: services[1].sticky.cookie: segue is the cookie of "
 	    "services[0] too, for the same host a; they would overwrite each "
 	    "other's pins\n" },
@@ -362,8 +381,7 @@ static const struct {
 	            "{ name: v2, share: 1%, instances: b:1 } ]"),
 	    "f:4:10: services[0].pools: the shares add up to 101%; 100% is "
 	    "expected\n" },
-	{ "one share, and not all",
-	    POOL("share: 50%"),
+	{ "one share, and not all", POOL("share: 50%"),
 	    "f:5:3: services[0].pools: the shares add up to 50%; 100% is "
 	    "expected\n" },
 	{ "a share and nobody to serve it", SERVICE("pools: [ { name: v1 } ]"),
@@ -377,12 +395,14 @@ static const struct {
 	    SERVICE("pools: [ { name: v1, instances: [ a:1, { name: b, "
 	            "address: A:1 } ] } ]"),
 	    "f:4:62: services[0].pools[0].instances[1].address: a:1 is that of "
-	    "services[0].pools[0].instances[0] already; another is expected\n" },
+	    "services[0].pools[0].instances[0] already; another is "
+	    "expected\n" },
 	{ "one name twice in a pool",
 	    SERVICE("pools: [ { name: v1, instances: [ { name: k, address: "
 	            "a:1 }, { name: k, address: a:2 } ] } ]"),
 	    "f:4:72: services[0].pools[0].instances[1].name: k is that of "
-	    "services[0].pools[0].instances[0] already; another is expected\n" },
+	    "services[0].pools[0].instances[0] already; another is "
+	    "expected\n" },
 	{ "one address in two pools",
 	    SERVICE("pools: [ { name: v1, instances: a:1 }, "
 	            "{ name: v2, instances: [ b:1, a:1 ] } ]"),
@@ -436,7 +456,8 @@ static const struct {
 	    "f:3:16: admin.http: unix:/a is no TCP address; the Unix socket is "
 	    "admin.socket\n" },
 	{ "an admin port that is a listener's",
-	    "listeners: \"localhost:1\"\n" SERVE "admin: { http: \"localhost:1\" }\n",
+	    "listeners: \"localhost:1\"\n" SERVE
+	    "admin: { http: \"localhost:1\" }\n",
 	    "f:3:16: admin.http: localhost:1 is the address of listeners[0] "
 	    "already\n" },
 	{ "an admin socket that is a listener's",
@@ -497,7 +518,8 @@ Test(errors, a_flood_is_dammed, .timeout = 20)
 	cr_expect_eq(p.errors, 150, "all are counted");
 	cr_expect_eq(p.n, 101);
 	cr_expect_str_eq(p.list[100].text, "f: 50 more problems are not shown");
-	cr_expect_str_eq(p.list[99].text, "f:102:1: wrong99: there is no such "
+	cr_expect_str_eq(p.list[99].text,
+	    "f:102:1: wrong99: there is no such "
 	    "key");
 	cr_expect(!p.list[100].is_warning);
 	cfg_problems_free(&p);
@@ -512,8 +534,10 @@ Test(errors, a_flood_of_warnings_is_no_error, .timeout = 20)
 
 	buf_add_cstr(&text, LISTEN "services:\n");
 	for (int i = 0; i < 150; i++)
-		buf_printf(&text, "- { name: s%d, match: h%d, retry: { budget: "
-		    "0%% }, " POOLS " }\n", i, i);
+		buf_printf(&text,
+		    "- { name: s%d, match: h%d, retry: { budget: "
+		    "0%% }, " POOLS " }\n",
+		    i, i);
 	cr_assert_eq(cfg_parse(buf_str(&text), "f", &c, &p), E_OK);
 	cr_expect_eq(p.errors, 0);
 	cr_expect_eq(p.n, 101);
@@ -533,8 +557,10 @@ Test(errors, instances_in_all, .timeout = 60)
 
 		buf_add_cstr(&text, LISTEN "services:\n");
 		for (int s = 0; s < 4; s++) {
-			buf_printf(&text, "- { name: s%d, match: h%d, pools: "
-			    "[ { name: v, instances: [", s, s);
+			buf_printf(&text,
+			    "- { name: s%d, match: h%d, pools: "
+			    "[ { name: v, instances: [",
+			    s, s);
 			for (int i = 0; i < CFG_INSTANCES_MAX / 4; i++)
 				buf_printf(&text, " \"h%d:%d\",", s, i + 1);
 			if (s == 3 && over == 1)

@@ -13,8 +13,8 @@
 /* The parts of a small configuration; a row puts something else in one. */
 enum part {
 	TOP,
-	LISTENERS,      /* more of them */
-	LISTENER_AT,    /* its address */
+	LISTENERS,   /* more of them */
+	LISTENER_AT, /* its address */
 	LISTENER,
 	SERVICES,
 	SERVICE_NAME,
@@ -52,7 +52,7 @@ static const char *const usual[PARTS] = {
 static const struct {
 	const char *path; /* as cfg_keys() has it */
 	enum part part;
-	const char *text; /* what stands there instead */
+	const char *text;           /* what stands there instead */
 	const char *live, *restart; /* what cfg_diff() says */
 } rows[] = {
 	{ "workers", TOP, "workers: 3", "", "workers: auto -> 3\n" },
@@ -68,8 +68,7 @@ static const struct {
 	    "log.level: info -> error\n", "" },
 	{ "log.file", TOP, "log: { file: /a.log }", "",
 	    "log.file: none -> /a.log\n" },
-	{ "access_log", TOP, "access_log: off", "access_log: on -> off\n",
-	    "" },
+	{ "access_log", TOP, "access_log: off", "access_log: on -> off\n", "" },
 	{ "access_log", TOP, "access_log: no", "access_log: on -> off\n", "" },
 	{ "access_log", TOP, "access_log: on", "", "" },
 	{ "access_log", TOP, "access_log:", "", "" },
@@ -96,8 +95,8 @@ static const struct {
 	    "admin.view.groups: none -> [ dev ]\n", "" },
 	{ "stop.deadline", TOP, "stop: { deadline: 90s }",
 	    "stop.deadline: 1m -> 1m30s\n", "" },
-	{ "stop.linger", TOP, "stop: { linger: 0 }",
-	    "stop.linger: 3s -> 0\n", "" },
+	{ "stop.linger", TOP, "stop: { linger: 0 }", "stop.linger: 3s -> 0\n",
+	    "" },
 
 	{ "listeners", LISTENERS, ", \":2\"", "",
 	    "listeners[0.0.0.0:2]: none -> present\n" },
@@ -129,7 +128,8 @@ static const struct {
 	{ "listeners[].trusted_proxies", LISTENER,
 	    ", trusted_proxies: [ 10.0.0.0/8, fd00::/8, 192.0.2.1 ]",
 	    L "trusted_proxies: none -> [ \"10.0.0.0/8\", \"fd00::/8\", "
-	      "\"192.0.2.1\" ]\n", "" },
+	      "\"192.0.2.1\" ]\n",
+	    "" },
 
 	{ "services", SERVICES,
 	    ", { name: t, match: t, pools: [ { name: v1, instances: b:1 } ] }",
@@ -139,17 +139,21 @@ static const struct {
 	    "" },
 	{ "services[].match", SERVICE, ", match: a.example.org",
 	    S "match: [ { host: \"*\", path: / } ] -> "
-	      "[ { host: a.example.org, path: / } ]\n", "" },
+	      "[ { host: a.example.org, path: / } ]\n",
+	    "" },
 	{ "services[].match", SERVICE, ", match: [ a, { host: b } ]",
 	    S "match: [ { host: \"*\", path: / } ] -> "
-	      "[ { host: a, path: / }, { host: b, path: / } ]\n", "" },
+	      "[ { host: a, path: / }, { host: b, path: / } ]\n",
+	    "" },
 	{ "services[].match[].host", SERVICE,
 	    ", match: { host: \"*.Example.ORG\" }",
 	    S "match: [ { host: \"*\", path: / } ] -> "
-	      "[ { host: \"*.example.org\", path: / } ]\n", "" },
+	      "[ { host: \"*.example.org\", path: / } ]\n",
+	    "" },
 	{ "services[].match[].path", SERVICE, ", match: { path: /auth/ }",
 	    S "match: [ { host: \"*\", path: / } ] -> "
-	      "[ { host: \"*\", path: /auth/ } ]\n", "" },
+	      "[ { host: \"*\", path: /auth/ } ]\n",
+	    "" },
 	{ "services[].share_key", SERVICE, ", share_key: \"header:X-User\"",
 	    S "share_key: source -> \"header:X-User\"\n", "" },
 	{ "services[].share_key", SERVICE, ", share_key: request",
@@ -171,8 +175,8 @@ static const struct {
 	    ", timeouts: { first_byte: 5s }",
 	    S "timeouts.first_byte: 30s -> 5s\n", "" },
 	{ "services[].timeouts.progress", SERVICE,
-	    ", timeouts: { progress: 5s }",
-	    S "timeouts.progress: 1m -> 5s\n", "" },
+	    ", timeouts: { progress: 5s }", S "timeouts.progress: 1m -> 5s\n",
+	    "" },
 	{ "services[].timeouts.tunnel", SERVICE, ", timeouts: { tunnel: 5s }",
 	    S "timeouts.tunnel: 1h -> 5s\n", "" },
 	{ "services[].limits.body", SERVICE, ", limits: { body: 0 }",
@@ -193,19 +197,20 @@ static const struct {
 	    S "drain.flows: 30m -> 5s\n", "" },
 	{ "services[].drain.streams", SERVICE, ", drain: { streams: 5s }",
 	    S "drain.streams: 5m -> 5s\n", "" },
-	{ "services[].via", SERVICE, ", via: FALSE", S "via: on -> off\n",
-	    "" },
+	{ "services[].via", SERVICE, ", via: FALSE", S "via: on -> off\n", "" },
 	{ "services[].via", SERVICE, ", via: yes", "", "" },
 	{ "services[].pools", POOLS, ", { name: v2, instances: b:1 }",
 	    "services[s].pools[v2]: none -> present\n", "" },
 
 	{ "services[].pools[].name", POOL_NAME, "name: v0",
 	    "services[s].pools[v1]: present -> gone\n"
-	    "services[s].pools[v0]: none -> present\n", "" },
+	    "services[s].pools[v0]: none -> present\n",
+	    "" },
 	{ "services[].pools[].share", POOLS,
 	    ", { name: v2, share: 100, instances: b:1 }",
 	    "services[s].pools[v1].share: 100% -> 0%\n"
-	    "services[s].pools[v2]: none -> present\n", "" },
+	    "services[s].pools[v2]: none -> present\n",
+	    "" },
 	{ "services[].pools[].instances", INSTANCES, ", \"b:1\"",
 	    "services[s].pools[v1].instances[b:1]: none -> present\n", "" },
 	{ "services[].pools[].keepalive.idle", POOL, ", keepalive: { idle: 0 }",
@@ -226,7 +231,8 @@ static const struct {
 	{ "services[].pools[].probe.headers", POOL,
 	    ", probe: { headers: { X-A: b, \"!\": \"\", x-a: \"c\\td\" } }",
 	    P "probe.headers: none -> { X-A: b, \"!\": \"\", x-a: "
-	      "\"c\\x09d\" }\n", "" },
+	      "\"c\\x09d\" }\n",
+	    "" },
 	{ "services[].pools[].probe.expect", POOL, ", probe: { expect: 204 }",
 	    P "probe.expect: [ 200 ] -> [ 204 ]\n", "" },
 	{ "services[].pools[].probe.expect", POOL,
@@ -237,15 +243,16 @@ static const struct {
 	    P "probe.body: none -> \"a\\x0ab: \\\"c\\\"\"\n", "" },
 	{ "services[].pools[].probe.json.field", POOL,
 	    ", probe: { json: { field: checks.0.status, value: UP } }",
-	    P "probe.json.field: none -> checks.0.status\n"
-	    P "probe.json.value: none -> UP\n", "" },
+	    P "probe.json.field: none -> checks.0.status\n" P
+	      "probe.json.value: none -> UP\n",
+	    "" },
 	{ "services[].pools[].probe.json.value", POOL,
 	    ", probe: { json: { field: a, value: \"\" } }",
-	    P "probe.json.field: none -> a\n"
-	    P "probe.json.value: none -> \"\"\n", "" },
-	{ "services[].pools[].probe.interval", POOL,
-	    ", probe: { interval: 10s }", P "probe.interval: 2s -> 10s\n",
+	    P "probe.json.field: none -> a\n" P
+	      "probe.json.value: none -> \"\"\n",
 	    "" },
+	{ "services[].pools[].probe.interval", POOL,
+	    ", probe: { interval: 10s }", P "probe.interval: 2s -> 10s\n", "" },
 	{ "services[].pools[].probe.fast_interval", POOL,
 	    ", probe: { fast_interval: 10ms }",
 	    P "probe.fast_interval: 500ms -> 10ms\n", "" },
@@ -260,12 +267,14 @@ static const struct {
 	    P "probe.hold: 10s -> 0\n", "" },
 
 	{ "services[].pools[].instances[].name", INSTANCE, ", name: kc-1",
-	    P "instances[i]: present -> gone\n"
-	    P "instances[kc-1]: none -> present\n", "" },
+	    P "instances[i]: present -> gone\n" P
+	      "instances[kc-1]: none -> present\n",
+	    "" },
 	{ "services[].pools[].instances[].address", INSTANCE_AT,
 	    "address: \"unix:/run/a\"",
-	    I "address: \"a:1\" -> \"unix:/run/a\"\n"
-	    P "probe.host: none -> x\n", "" },
+	    I "address: \"a:1\" -> \"unix:/run/a\"\n" P
+	      "probe.host: none -> x\n",
+	    "" },
 	{ "services[].pools[].instances[].weight", INSTANCE, ", weight: 256",
 	    I "weight: 1 -> 256\n", "" },
 };
@@ -285,8 +294,8 @@ write_yaml(enum part part, const char *text, struct buf *yaml)
 	if (part < PARTS)
 		at[part] = text;
 	buf_printf(yaml, "%s\nlisteners: [ { %s%s%s }%s ]\n", at[TOP],
-	    has(at[LISTENER], "name:") ? "" : "name: web, ",
-	    at[LISTENER_AT], at[LISTENER], at[LISTENERS]);
+	    has(at[LISTENER], "name:") ? "" : "name: web, ", at[LISTENER_AT],
+	    at[LISTENER], at[LISTENERS]);
 	buf_printf(yaml, "services: [ { %s%s, pools: [ { %s%s, ",
 	    at[SERVICE_NAME], at[SERVICE], at[POOL_NAME], at[POOL]);
 	if (has(at[INSTANCE_AT], "unix:"))
@@ -315,8 +324,7 @@ Test(keys, each_is_read_shown_and_compared, .timeout = 20)
 	struct cfg *base = make(PARTS, NULL, "base");
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct cfg *c = make(rows[i].part, rows[i].text,
-		    rows[i].text);
+		struct cfg *c = make(rows[i].part, rows[i].text, rows[i].text);
 		struct buf live = BUF_INIT, restart = BUF_INIT;
 
 		buf_add_cstr(&live, "");
@@ -324,8 +332,8 @@ Test(keys, each_is_read_shown_and_compared, .timeout = 20)
 		cfg_diff(base, c, &live, &restart);
 		cr_expect_str_eq(live.p, rows[i].live, "%s: live:\n%s",
 		    rows[i].text, live.p);
-		cr_expect_str_eq(restart.p, rows[i].restart,
-		    "%s: restart:\n%s", rows[i].text, restart.p);
+		cr_expect_str_eq(restart.p, rows[i].restart, "%s: restart:\n%s",
+		    rows[i].text, restart.p);
 		try_round_trip(c, rows[i].text);
 		buf_free(&live);
 		buf_free(&restart);
@@ -383,7 +391,8 @@ Test(keys, six_columns_and_a_sentence)
 			cr_expect_not_null(column.p, STR_FMT, STR_ARG(line));
 		}
 		cr_expect(str_eq(reload, STR("live")) ||
-		    str_eq(reload, STR("restart")), STR_FMT, STR_ARG(line));
+		        str_eq(reload, STR("restart")),
+		    STR_FMT, STR_ARG(line));
 		last = column;
 		cr_expect_eq(str_find(last, '\t'), -1, STR_FMT, STR_ARG(line));
 		cr_expect(str_ends(last, STR(".")), STR_FMT, STR_ARG(line));
@@ -411,21 +420,27 @@ keys_line(const struct buf *keys, const char *path, char out[256])
 Test(keys, columns)
 {
 	static const char *const lines[][2] = {
-		{ "workers", "workers\tnumber\tauto\t1..64\trestart\tWorker "
-		             "threads; auto is one per core." },
-		{ "log.level", "log.level\tword\tinfo\terror|warn|info|debug\t"
-		               "live\tLeast level that is logged." },
+		{ "workers",
+		    "workers\tnumber\tauto\t1..64\trestart\tWorker "
+		    "threads; auto is one per core." },
+		{ "log.level",
+		    "log.level\tword\tinfo\terror|warn|info|debug\t"
+		    "live\tLeast level that is logged." },
 		{ "log", "log\tmap\t\t\tlive\tThe log of the daemon itself." },
-		{ "admin.mode", "admin.mode\tmode\t0660\t\"0000\"..\"0777\"\t"
-		                "restart\tMode of the socket." },
-		{ "admin.group", "admin.group\tword\tnone\tat most 255 bytes\t"
-		                 "restart\tGroup that owns the socket; by "
-		                 "default the daemon's own." },
-		{ "services[].name", "services[].name\tname\trequired\t\tlive\t"
-		                     "Name in commands, logs and metrics." },
-		{ "services[].pools", "services[].pools\tlist\trequired\t"
-		                      "1..8 elements\tlive\tIts versions, "
-		                      "oldest first." },
+		{ "admin.mode",
+		    "admin.mode\tmode\t0660\t\"0000\"..\"0777\"\t"
+		    "restart\tMode of the socket." },
+		{ "admin.group",
+		    "admin.group\tword\tnone\tat most 255 bytes\t"
+		    "restart\tGroup that owns the socket; by "
+		    "default the daemon's own." },
+		{ "services[].name",
+		    "services[].name\tname\trequired\t\tlive\t"
+		    "Name in commands, logs and metrics." },
+		{ "services[].pools",
+		    "services[].pools\tlist\trequired\t"
+		    "1..8 elements\tlive\tIts versions, "
+		    "oldest first." },
 		{ "services[].pools[].instances[].name",
 		    "services[].pools[].instances[].name\tlabel\tthe address\t"
 		    "\tlive\tName in commands, logs and metrics." },
@@ -456,8 +471,8 @@ walk(const struct key *keys, unsigned *n)
 		    k->kind == K_FIELDS;
 
 		(*n)++;
-		cr_expect_eq(key_find(keys, k->name), k,
-		    "%s stands there once", k->name);
+		cr_expect_eq(key_find(keys, k->name), k, "%s stands there once",
+		    k->name);
 		cr_expect_not_null(k->help, "%s", k->name);
 		if (is_many) {
 			cr_expect_gt(k->size, 0, "%s", k->name);

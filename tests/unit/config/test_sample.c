@@ -123,8 +123,7 @@ Test(sample, has_every_key)
 		struct str line = str_split(&rest, '\n');
 		struct str path = str_split(&line, '\t');
 
-		cr_expect(is_in(buf_str(&text), path), STR_FMT,
-		    STR_ARG(path));
+		cr_expect(is_in(buf_str(&text), path), STR_FMT, STR_ARG(path));
 		n++;
 	}
 	cr_expect_gt(n, 90);

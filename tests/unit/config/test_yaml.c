@@ -19,8 +19,7 @@ draw(const struct ynode *n, struct buf *out)
 		buf_printf(out, n->quoted ? "'%s'" : "%s", n->text);
 	} else {
 		buf_add_char(out, n->type == YNODE_MAP ? '{' : '[');
-		for (const struct ynode *i = n->first; i != NULL;
-		     i = i->next) {
+		for (const struct ynode *i = n->first; i != NULL; i = i->next) {
 			draw(i, out);
 			if (i->next != NULL)
 				buf_add_char(out, ' ');
@@ -49,7 +48,9 @@ static const struct {
 	    "{a@1:1='it's'@1:4 b@2:1='x y\n'@2:4}@1:1" },
 	{ "columns count characters", "{\"\xc3\xa4\xc3\xb6\": x}",
 	    "{\xc3\xa4\xc3\xb6@1:2=x@1:8}@1:1" },
-	{ "a mark of byte order is skipped", "\xef\xbb\xbf" "a: 1",
+	{ "a mark of byte order is skipped",
+	    "\xef\xbb\xbf"
+	    "a: 1",
 	    "{a@1:1=1@1:4}@1:1" },
 	{ "DOS line ends", "a: 1\r\nb: 2\r\n",
 	    "{a@1:1=1@1:4 b@2:1=2@2:4}@1:1" },
@@ -109,7 +110,8 @@ static const struct {
 	    "1:4 anchors (&) are not supported" },
 	{ "an anchor on a key", "&x a: 1",
 	    "1:1 anchors (&) are not supported" },
-	{ "an alias: no billion laughs", "a: *x", "1:4 aliases (*) are not supported" },
+	{ "an alias: no billion laughs", "a: *x",
+	    "1:4 aliases (*) are not supported" },
 	{ "an alias as a key", "*x : 1", "1:1 a key must be a word" },
 	{ "a tag", "a: !!int 1", "1:4 tags (!) are not supported" },
 	{ "a tag on a list", "a: !x [ 1 ]", "1:4 tags (!) are not supported" },
@@ -130,21 +132,20 @@ Test(yaml, refused, .timeout = 10)
 		struct ynode *n;
 		char got[256];
 
-		cr_expect_eq(yaml_read(str_of(refused[i].in), &n, &e),
-		    E_SYNTAX, "%s", refused[i].why);
+		cr_expect_eq(yaml_read(str_of(refused[i].in), &n, &e), E_SYNTAX,
+		    "%s", refused[i].why);
 		cr_expect_null(n);
 		(void)snprintf(got, sizeof(got), "%u:%u %s", e.line, e.column,
 		    e.why);
-		cr_expect_str_eq(got, refused[i].message, "%s",
-		    refused[i].why);
+		cr_expect_str_eq(got, refused[i].message, "%s", refused[i].why);
 	}
 }
 
 /* ---- bounds ---- */
 
 static int
-read_repeated(const char *before, const char *part, size_t n,
-    const char *after, struct yaml_error *e)
+read_repeated(const char *before, const char *part, size_t n, const char *after,
+    struct yaml_error *e)
 {
 	struct buf text = BUF_INIT;
 	struct ynode *tree;
@@ -219,7 +220,8 @@ Test(yaml, null)
 /* ---- texts ---- */
 
 static const struct {
-	const char *in, *bare; /* how it is written where it need not be quoted */
+	const char *in,
+	    *bare; /* how it is written where it need not be quoted */
 } texts[] = {
 	{ "sso", "sso" },
 	{ "/var/lib/segue", "/var/lib/segue" },
@@ -238,7 +240,8 @@ static const struct {
 	{ "tab\tand\nline\r", "\"tab\\x09and\\x0aline\\x0d\"" },
 	{ "\x7f", "\"\\x7f\"" },
 	{ "Z\xc3\xbcrich", "\"Z\xc3\xbcrich\"" },
-	{ "\xe2\x82\xac \xf0\x9f\x8e\xb5", "\"\xe2\x82\xac \xf0\x9f\x8e\xb5\"" },
+	{ "\xe2\x82\xac \xf0\x9f\x8e\xb5",
+	    "\"\xe2\x82\xac \xf0\x9f\x8e\xb5\"" },
 	{ "\xc2\x80\xc2\x85\xc2\x9f", "\"\\x80\\x85\\x9f\"" },
 	{ "\xc2\xa0", "\"\xc2\xa0\"" },
 	{ "\xe2\x80\xa8\xe2\x80\xa9", "\"\\u2028\\u2029\"" },
@@ -254,8 +257,8 @@ Test(yaml, texts_come_back, .timeout = 10)
 
 		yaml_add_text(&text, str_of(texts[i].in));
 		cr_expect_str_eq(text.p, texts[i].bare, "%s", texts[i].in);
-		cr_assert_eq(yaml_read(buf_str(&text), &n, &e), E_OK,
-		    "%s: %s", text.p, e.why);
+		cr_assert_eq(yaml_read(buf_str(&text), &n, &e), E_OK, "%s: %s",
+		    text.p, e.why);
 		cr_expect_str_eq(n->text, texts[i].in, "%s", text.p);
 		cr_expect(!ynode_is_null(n), "%s", text.p);
 		ynode_free(&n);
@@ -265,8 +268,8 @@ Test(yaml, texts_come_back, .timeout = 10)
 		buf_add_cstr(&text, "[ ");
 		yaml_add_quoted(&text, str_of(texts[i].in));
 		buf_add_cstr(&text, ", x ]");
-		cr_assert_eq(yaml_read(buf_str(&text), &n, &e), E_OK,
-		    "%s: %s", text.p, e.why);
+		cr_assert_eq(yaml_read(buf_str(&text), &n, &e), E_OK, "%s: %s",
+		    text.p, e.why);
 		cr_expect_str_eq(n->first->text, texts[i].in, "%s", text.p);
 		ynode_free(&n);
 		buf_free(&text);

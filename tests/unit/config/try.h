@@ -11,7 +11,8 @@
 
 /* What a configuration cannot do without, in one line each. */
 #define LISTEN "listeners: \":1\"\n"
-#define SERVE "services: [ { name: s, pools: [ { name: v1, instances: a:1 } ] } ]\n"
+#define SERVE                                                                  \
+	"services: [ { name: s, pools: [ { name: v1, instances: a:1 } ] } ]\n"
 
 /* Lines of *said (to be freed) are the problems; *out is NULL on error. */
 static inline int

@@ -83,10 +83,10 @@ Test(answer, fields_and_json, .timeout = 2)
 	char out[16];
 
 	cr_assert_eq(feed(&a,
-			 OK "Set-Cookie: a=1\r\nX-Version:  v2\r\n"
-			    "set-cookie: b=2\r\nConnection: close\r\n"
-			    "Content-Length: 11\r\n\r\n{\"k\":\"val\"}",
-			 7),
+	                 OK "Set-Cookie: a=1\r\nX-Version:  v2\r\n"
+	                    "set-cookie: b=2\r\nConnection: close\r\n"
+	                    "Content-Length: 11\r\n\r\n{\"k\":\"val\"}",
+	                 7),
 	    ANSWER_DONE);
 	cr_expect(a.closes);
 	cr_expect(answer_field(&a, "X-Version", 0, out, sizeof(out)));

@@ -80,6 +80,6 @@ Test(grant, words, .timeout = 2)
 	cr_expect_not(grant_word_ok("a\"b"), "would break JSON");
 	cr_expect_not(grant_word_ok("a;b"), "would break a cookie");
 	cr_expect_not(grant_word_ok("0123456789012345678901234567890123456789"
-				    "01234567"),
+	                            "01234567"),
 	    "too long");
 }

@@ -65,8 +65,7 @@ Test(digest, is_stable, .init = begin, .fini = end, .timeout = 5)
 	cr_expect_str_eq(out, "98f7f9d2f2870281");
 }
 
-Test(digest, rotation_changes_it_last, .init = begin, .fini = end,
-    .timeout = 5)
+Test(digest, rotation_changes_it_last, .init = begin, .fini = end, .timeout = 5)
 {
 	struct digester *both = digester_of(KEY_2 KEY_1);
 	struct digester *young = digester_of(KEY_2);
@@ -116,23 +115,21 @@ static const char *const secret[] = { "code", "state", "token", "access_token",
 	"refresh_token", "id_token", "id_token_hint", "assertion",
 	"client_assertion", "client_secret", "SAMLRequest", "SAMLResponse",
 	"RelayState", "SAMLart", "Signature", "session_state", "sid",
-	"device_code", "user_code", "request", "request_uri",
-	"login_challenge", "consent_challenge", "logout_challenge",
-	"login_verifier", "code_verifier", "a_verifier", "flow", "key",
-	"password", "nonce", "ticket", "execution", "session_code", "tab_id",
-	"CODE", "samlresponse", "Code_Verifier", "subject_token",
-	"jsessionid" };
+	"device_code", "user_code", "request", "request_uri", "login_challenge",
+	"consent_challenge", "logout_challenge", "login_verifier",
+	"code_verifier", "a_verifier", "flow", "key", "password", "nonce",
+	"ticket", "execution", "session_code", "tab_id", "CODE", "samlresponse",
+	"Code_Verifier", "subject_token", "jsessionid" };
 
-static const char *const plain[] = { "", "a", "cod", "codes", "mycode",
-	"scope", "client_id", "response_type", "grant_type", "redirect_uri",
-	"SigAlg", "_verifier", "verifier", "_token", "states", "keys",
-	"prompt", "error", "client_assertion_type", "token_type" };
+static const char *const plain[] = { "", "a", "cod", "codes", "mycode", "scope",
+	"client_id", "response_type", "grant_type", "redirect_uri", "SigAlg",
+	"_verifier", "verifier", "_token", "states", "keys", "prompt", "error",
+	"client_assertion_type", "token_type" };
 
 Test(digest, names, .timeout = 5)
 {
 	for (size_t i = 0; i < ARRAY_LEN(secret); i++)
-		cr_expect(digest_is_secret(str_of(secret[i])), "%s",
-		    secret[i]);
+		cr_expect(digest_is_secret(str_of(secret[i])), "%s", secret[i]);
 	for (size_t i = 0; i < ARRAY_LEN(plain); i++)
 		cr_expect_not(digest_is_secret(str_of(plain[i])), "%s",
 		    plain[i]);
@@ -271,8 +268,8 @@ Test(digest, cut_at_every_length, .init = begin, .fini = end, .timeout = 5)
 Test(digest, no_value_gets_through, .init = begin, .fini = end, .timeout = 20)
 {
 	static const char *const bits[] = { "/", "a", "=", "%3D", "%253D", "&",
-		"%26", "%2526", "?", "%3F", "%253f", ";", "#", "x=1", "%",
-		"%2", "%25", "%zz", "code", "rt=%2Fb" };
+		"%26", "%2526", "?", "%3F", "%253f", ";", "#", "x=1", "%", "%2",
+		"%25", "%zz", "code", "rt=%2Fb" };
 	static const char *const borders[] = { "&", "%26", "%2526", "?", "%3f",
 		"%253F", ";", "%23" };
 	static const char *const names[] = { "code", "st%61te",
@@ -296,8 +293,7 @@ Test(digest, no_value_gets_through, .init = begin, .fini = end, .timeout = 20)
 }
 
 /* The work is bounded by the room, not by what a client sends. */
-Test(digest, many_secrets_little_room, .init = begin, .fini = end,
-    .timeout = 5)
+Test(digest, many_secrets_little_room, .init = begin, .fini = end, .timeout = 5)
 {
 	size_t len = (size_t)1 << 22;
 	char *in = malloc(len), out[256];

@@ -90,10 +90,12 @@ static const struct {
 	{ "key alone", HEX_A, "x:1: no key id", E_SYNTAX, 0 },
 	{ "id alone", "1\n", "x:1: bad key", E_SYNTAX, 0 },
 	{ "one digit more", "1 " HEX_A "0", "x:1: bad key", E_SYNTAX, 0 },
-	{ "no digit", "1 g" "0112233445566778899aabbccddeeff"
-	    "00112233445566778899aabbccddeeff", "x:1: bad key", E_SYNTAX, 0 },
-	{ "placeholder", "1 " HEX_0, "x:1: the key is all zeros", E_SYNTAX,
-	    0 },
+	{ "no digit",
+	    "1 g"
+	    "0112233445566778899aabbccddeeff"
+	    "00112233445566778899aabbccddeeff",
+	    "x:1: bad key", E_SYNTAX, 0 },
+	{ "placeholder", "1 " HEX_0, "x:1: the key is all zeros", E_SYNTAX, 0 },
 	{ "same id twice", "# x\n7 " HEX_A "\n7 " HEX_B "\n",
 	    "x:3: a line above has the same key id", E_SYNTAX, 0 },
 };
@@ -149,8 +151,8 @@ Test(keyring, sixteen_and_no_more, .timeout = 5)
 	for (unsigned i = 1; i <= KEYRING_MAX + 1; i++) {
 		int rc;
 
-		(void)snprintf(text + strlen(text),
-		    sizeof(text) - strlen(text), "%u " HEX_A "\n", i);
+		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text),
+		    "%u " HEX_A "\n", i);
 		rc = keyring_parse(str_of(text), "x", &r, why, sizeof(why));
 		cr_expect_eq(rc, i <= KEYRING_MAX ? E_OK : E_SYNTAX, "%u", i);
 		keyring_unref(&r);
@@ -182,8 +184,8 @@ Test(keyring, cut_at_every_byte, .timeout = 5)
 
 Test(keyring, message_never_shows_a_key, .timeout = 5)
 {
-	static const char *const bad[] = { "1 " HEX_A "0", HEX_A, "1 " HEX_A
-		"\n1 " HEX_B, "1 " HEX_A "\n2 x" HEX_B };
+	static const char *const bad[] = { "1 " HEX_A "0", HEX_A,
+		"1 " HEX_A "\n1 " HEX_B, "1 " HEX_A "\n2 x" HEX_B };
 	struct keyring *r;
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -315,9 +317,8 @@ Test(keyring, new_keys_differ, .init = make_dir, .fini = remove_dir,
 
 		cr_assert_eq(keyring_load_or_make(path, &r, why, sizeof(why)),
 		    E_OK);
-		cr_expect_neq(memcmp(last, keyring_at(r, 0)->bytes,
-		                  sizeof(last)),
-		    0);
+		cr_expect_neq(
+		    memcmp(last, keyring_at(r, 0)->bytes, sizeof(last)), 0);
 		memcpy(last, keyring_at(r, 0)->bytes, sizeof(last));
 		keyring_unref(&r);
 		(void)unlink(path);
@@ -370,8 +371,8 @@ Test(keyring, made_by_many_at_once, .init = make_dir, .fini = remove_dir,
 				continue;
 			close(go[1]);
 			if (read(go[0], &c, 1) == 0 &&
-			    keyring_load_or_make(path, &r, why,
-			        sizeof(why)) == E_OK &&
+			    keyring_load_or_make(path, &r, why, sizeof(why)) ==
+			        E_OK &&
 			    write(got[1], keyring_at(r, 0)->bytes,
 			        sizeof(key)) == sizeof(key))
 				_exit(0);

@@ -99,16 +99,15 @@ Test(pin, reads_back_what_it_wrote, .init = begin, .fini = end, .timeout = 5)
 	struct pin pins[] = {
 		sample(NOW_S),
 		{ 0, 1, 0, NOW_S, 0, 0 },
-		{ UINT64_MAX, UINT64_MAX, UINT64_MAX, NOW_S, UINT32_MAX,
-		    9999 },
+		{ UINT64_MAX, UINT64_MAX, UINT64_MAX, NOW_S, UINT32_MAX, 9999 },
 	};
 	char text[TOKEN_TEXT_MAX];
 
 	for (size_t i = 0; i < ARRAY_LEN(pins); i++) {
 		struct pin back;
 
-		cr_expect_eq(read_pin(s, STR("sso"),
-		                 write_pin(&pins[i], text), &back),
+		cr_expect_eq(read_pin(s, STR("sso"), write_pin(&pins[i], text),
+		                 &back),
 		    PIN_OK);
 		cr_expect(same(&pins[i], &back), "pin %zu", i);
 	}
@@ -210,8 +209,8 @@ Test(pin, changed_cut_or_longer, .init = begin, .fini = end, .timeout = 10)
 
 		for (unsigned bit = 0; bit < 8; bit++) {
 			text[i] = (char)(was ^ 1 << bit);
-			cr_expect_neq(read_pin(s, STR("sso"), t, &back),
-			    PIN_OK, "bit %u of byte %zu", bit, i);
+			cr_expect_neq(read_pin(s, STR("sso"), t, &back), PIN_OK,
+			    "bit %u of byte %zu", bit, i);
 		}
 		text[i] = was;
 		cr_expect_neq(read_pin(s, STR("sso"), str_sub(t, 0, i), &back),

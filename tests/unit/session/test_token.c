@@ -208,8 +208,7 @@ Test(token, cut_or_longer, .timeout = 5)
 			    "%zu of %zu: %zd", cut, t.len, got);
 			got = open_exact(s, STR("c"),
 			    str_sub(t, cut + 1, t.len), plain);
-			cr_expect_lt(got, 0, "without its first %zu",
-			    cut + 1);
+			cr_expect_lt(got, 0, "without its first %zu", cut + 1);
 		}
 		for (size_t more = 1; more < 9; more++) {
 			memset(text + t.len, 'A', more);
@@ -222,11 +221,9 @@ Test(token, cut_or_longer, .timeout = 5)
 	big[0] = big[1] = 'A';
 	big[1] = 'Q'; /* format 1 */
 	for (size_t len = 0; len < sizeof(big); len++)
-		cr_expect_lt(open_exact(s, STR("c"), str_from(big, len),
-		                 plain),
+		cr_expect_lt(open_exact(s, STR("c"), str_from(big, len), plain),
 		    0, "%zu", len);
-	cr_expect_eq(open_exact(s, STR("c"), str_from(big, sizeof(big)),
-	                 plain),
+	cr_expect_eq(open_exact(s, STR("c"), str_from(big, sizeof(big)), plain),
 	    E_SYNTAX, "oversize");
 	sealer_free(&s);
 }
@@ -243,8 +240,8 @@ Test(token, one_spelling_only, .timeout = 5)
 	cr_assert_eq(t.len, 42);
 	for (unsigned low = 1; low < 16; low++) {
 		text[t.len - 1] = digits[v | low];
-		cr_expect_eq(open_exact(s, STR("c"), t, plain), E_SYNTAX,
-		    "%u", low);
+		cr_expect_eq(open_exact(s, STR("c"), t, plain), E_SYNTAX, "%u",
+		    low);
 	}
 	text[t.len - 1] = digits[v];
 	cr_expect_eq(open_exact(s, STR("c"), t, plain), 1);
@@ -340,7 +337,7 @@ by_text(const void *a, const void *b)
 /* One nonce used twice under a key gives the key's secret away. */
 Test(token, nonces_never_repeat, .timeout = 20)
 {
-	char (*all)[16] = malloc((size_t)16 * NONCES * SEALERS);
+	char(*all)[16] = malloc((size_t)16 * NONCES * SEALERS);
 	char text[TOKEN_TEXT_MAX];
 
 	for (size_t i = 0; i < SEALERS; i++) {
