@@ -116,7 +116,8 @@ addr_eq(const struct addr *a, const struct addr *b)
 	case AF_INET:
 		return a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
 	case AF_INET6:
-		return memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, 16) == 0;
+		return a->in6.sin6_scope_id == b->in6.sin6_scope_id &&
+		    memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, 16) == 0;
 	case AF_UNIX:
 		return strcmp(a->un.sun_path, b->un.sun_path) == 0;
 	default:
@@ -156,6 +157,21 @@ addr_host_hash(const struct addr *a)
 	    HOST_SEED);
 }
 
+/* Addresses are compared as IPv4 where they are mapped, so are blocks. */
+static void
+unmap(struct cidr *c)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (c->family != AF_INET6 || c->bits < 96 ||
+	    memcmp(c->bytes, mapped, sizeof(mapped)) != 0)
+		return;
+	memmove(c->bytes, c->bytes + 12, 4);
+	memset(c->bytes + 4, 0, 12);
+	c->family = AF_INET;
+	c->bits = (uint8_t)(c->bits - 96);
+}
+
 bool
 cidr_parse(struct str s, struct cidr *out)
 {
@@ -182,6 +198,7 @@ cidr_parse(struct str s, struct cidr *out)
 		bits = given;
 	}
 	out->bits = (uint8_t)bits;
+	unmap(out);
 	return true;
 }
 

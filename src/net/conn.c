@@ -13,7 +13,7 @@ static ssize_t
 plain_failed(struct conn *c)
 {
 	c->failed = true;
-	c->maybe_input = false;
+	c->maybe_input = c->unsure = false;
 	return errno == ECONNRESET || errno == EPIPE ? E_RESET : E_IO;
 }
 
@@ -27,17 +27,19 @@ plain_recv(struct conn *c, void *p, size_t len)
 	while (n == -1 && errno == EINTR);
 	if (n > 0) {
 		/* A short read has emptied the socket, unless a FIN follows. */
-		if ((size_t)n < len && !c->fin_seen)
+		if ((size_t)n < len && !c->fin_seen) {
 			c->maybe_input = false;
+			c->unsure = true;
+		}
 		return n;
 	}
 	if (n == 0) {
 		c->eof = true;
-		c->maybe_input = false;
+		c->maybe_input = c->unsure = false;
 		return 0;
 	}
 	if (errno == EAGAIN) {
-		c->maybe_input = false;
+		c->maybe_input = c->unsure = false;
 		return E_AGAIN;
 	}
 	return plain_failed(c);
@@ -132,7 +134,7 @@ conn_dial(struct conn *c, struct loop *l, const struct addr *to, conn_fn *fn)
 		    sizeof(one));
 	if (connect(fd, &to->sa, to->len) == -1) {
 		if (errno != EINPROGRESS) {
-			rc = err_sys();
+			rc = errno == EAGAIN ? E_CONNREFUSED : err_sys();
 			close(fd);
 			return rc;
 		}

@@ -25,7 +25,10 @@ struct conn_ops {
 	void (*shut)(struct conn *); /* no more bytes from us */
 };
 
-/* what: WATCH_READ | WATCH_WRITE; an edge, so read until E_AGAIN or short. */
+/*
+ * what: WATCH_READ | WATCH_WRITE; an edge, so read while .maybe_input, and
+ * while .unsure before waiting for more of something.
+ */
 typedef void conn_fn(struct conn *, unsigned what);
 
 struct conn {
@@ -36,6 +39,8 @@ struct conn {
 	int fd;
 	bool connecting;  /* connect(2) is under way */
 	bool maybe_input; /* bytes or EOF may wait in the kernel */
+	bool unsure;      /* the last read was short, so they do not; but a
+	                     reset may: its edge looks like that of bytes */
 	bool no_room;     /* the last send was short: wait for WATCH_WRITE */
 	bool fin_seen;    /* a FIN waits in the kernel, maybe behind bytes */
 	bool eof;         /* the peer sent FIN and all before it was read */
@@ -47,6 +52,7 @@ int conn_init(struct conn *, struct loop *, int fd, conn_fn *) MUST_CHECK;
 /*
  * Starts to connect; completion comes as WATCH_WRITE, then conn_connected()
  * says how it went: E_OK, E_AGAIN (not yet), E_CONNREFUSED, E_UNREACH...
+ * A Unix socket whose queue is full refuses at once.
  */
 int conn_dial(struct conn *, struct loop *, const struct addr *to,
     conn_fn *) MUST_CHECK;

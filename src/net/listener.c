@@ -12,10 +12,12 @@
 #include "base/log.h"
 
 #define ACCEPT_BATCH 64
+#define UNIX_BACKLOG 1024
 #define RETRY_US (100 * US_PER_MS)
 
+/* A bound socket, not listening yet. */
 static int
-open_one(const struct addr *a, int backlog, bool share, int *out)
+open_one(const struct addr *a, bool share, int *out)
 {
 	int fd, one = 1, rc;
 
@@ -32,7 +34,7 @@ open_one(const struct addr *a, int backlog, bool share, int *out)
 	if (share && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one,
 	                 sizeof(one)) == -1)
 		goto fail;
-	if (bind(fd, &a->sa, a->len) == -1 || listen(fd, backlog) == -1)
+	if (bind(fd, &a->sa, a->len) == -1)
 		goto fail;
 	*out = fd;
 	return E_OK;
@@ -42,28 +44,41 @@ fail:
 	return rc;
 }
 
-int
-listener_open(const struct addr *a, int backlog, int *fds, unsigned n)
+/*
+ * A socket that shares nothing finds out whether somebody listens there; ours
+ * would share the port with another of the same user.  It only binds, so that
+ * no client can reach it.  Port 0 becomes the number that was free.
+ */
+static int
+find_free(struct addr *a)
 {
-	int rc, fd;
+	int fd, rc = open_one(a, false, &fd);
 
-	/*
-	 * A socket that shares nothing finds out whether somebody listens
-	 * there; ours would share the port with another of the same user.
-	 */
-	rc = open_one(a, 1, false, &fd);
 	if (rc != E_OK)
 		return rc;
+	if (getsockname(fd, &a->sa, &a->len) == -1)
+		rc = err_sys();
 	close(fd);
-	for (unsigned i = 0; i < n; i++) {
-		rc = open_one(a, backlog, true, &fds[i]);
-		if (rc == E_OK)
-			continue;
-		while (i-- > 0)
-			close(fds[i]);
-		return rc;
+	return rc;
+}
+
+int
+listener_open(const struct addr *to, int backlog, int *fds, unsigned n)
+{
+	struct addr a = *to;
+	int rc = find_free(&a);
+	unsigned i;
+
+	for (i = 0; i < n && rc == E_OK; i++) {
+		rc = open_one(&a, true, &fds[i]);
+		if (rc != E_OK)
+			break;
+		if (listen(fds[i], backlog) == -1)
+			rc = err_sys();
 	}
-	return E_OK;
+	while (rc != E_OK && i-- > 0)
+		close(fds[i]);
+	return rc;
 }
 
 /* E_INUSE when somebody answers there, E_OK when the path may be taken. */
@@ -77,12 +92,15 @@ unix_path_free(const struct addr *a)
 		return errno == ENOENT ? E_OK : err_sys();
 	if (!S_ISSOCK(st.st_mode))
 		return E_EXISTS;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return err_sys();
-	if (connect(fd, &a->sa, a->len) == 0)
-		rc = E_INUSE;
-	else if (unlink(a->un.sun_path) == -1)
+	if (connect(fd, &a->sa, a->len) == 0 || errno == EAGAIN ||
+	    errno == EPROTOTYPE)
+		rc = E_INUSE; /* alive, if only with a full queue */
+	else if (errno != ECONNREFUSED)
+		rc = err_sys(); /* whose it is we may not know */
+	else if (unlink(a->un.sun_path) == -1 && errno != ENOENT)
 		rc = err_sys();
 	close(fd);
 	return rc;
@@ -93,7 +111,6 @@ listener_open_unix(const char *path, mode_t mode, int *out)
 {
 	struct addr a = { .un = { .sun_family = AF_UNIX } };
 	size_t len = strlen(path);
-	mode_t old_mask;
 	int fd, rc;
 
 	*out = -1;
@@ -107,27 +124,31 @@ listener_open_unix(const char *path, mode_t mode, int *out)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return err_sys();
-	old_mask = umask(0777); /* nobody gets in before chmod(2) */
-	rc = bind(fd, &a.sa, a.len) == -1 ? err_sys() : E_OK;
-	umask(old_mask);
-	if (rc == E_OK && (chmod(path, mode) == -1 || listen(fd, 64) == -1))
-		rc = err_sys();
-	if (rc != E_OK) {
-		close(fd);
-		return rc;
-	}
+	if (bind(fd, &a.sa, a.len) == -1)
+		goto fail_fd;
+	/* Nobody can connect before listen(2). */
+	if (chmod(path, mode) == -1 || listen(fd, UNIX_BACKLOG) == -1)
+		goto fail_path;
 	*out = fd;
 	return E_OK;
+fail_path:
+	rc = err_sys();
+	(void)unlink(path);
+	close(fd);
+	return rc;
+fail_fd:
+	rc = err_sys();
+	close(fd);
+	return rc;
 }
 
 /* E_OK: one more may wait; E_AGAIN: none does; else why we must pause. */
 static int
 accept_one(struct listener *l)
 {
-	struct addr peer;
+	struct addr peer = { .len = sizeof(peer.un) }; /* Unix: no name */
 	int fd;
 
-	peer.len = sizeof(peer.un);
 	fd = accept4(l->fd, &peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd != -1) {
 		l->fn(l, fd, &peer);

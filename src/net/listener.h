@@ -18,14 +18,17 @@
 #include "net/loop.h"
 
 /*
- * Opens n listening sockets on one address into fds[n], close-on-exec and
- * non-blocking.  An address somebody else listens on is E_INUSE, even where
+ * Opens n listening sockets on one address of the internet into fds[n],
+ * close-on-exec and non-blocking; with port 0 on one that is free.  An address somebody else listens on is E_INUSE, even where
  * that other socket would share it.  On error none is left open.
  */
 int listener_open(const struct addr *, int backlog, int *fds,
     unsigned n) MUST_CHECK;
-/* A listening Unix socket; a dead one left behind is replaced, a live one is
- * E_INUSE.  mode as for chmod(2). */
+/*
+ * A listening Unix socket; a dead one left behind is replaced, a live one is
+ * E_INUSE, and what is no socket E_EXISTS.  mode as for chmod(2).  On error
+ * the path is as it was, but for the dead one.
+ */
 int listener_open_unix(const char *path, mode_t mode, int *fd) MUST_CHECK;
 
 struct listener;

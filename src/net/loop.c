@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/log.h"
 
 #define WHEEL_SLOTS 32   /* power of two */
 #define WHEEL_AHEAD 20   /* ticks: every deadline is looked at once a second,
@@ -55,7 +56,8 @@ on_wake(evutil_socket_t fd, short what UNUSED, void *arg UNUSED)
 static void
 wheel_insert(struct loop *l, struct deadline *d)
 {
-	uint64_t tick = (d->due_us + DEADLINE_TICK_US - 1) / DEADLINE_TICK_US;
+	uint64_t tick = d->due_us / DEADLINE_TICK_US +
+	    (d->due_us % DEADLINE_TICK_US != 0);
 
 	if (tick <= l->wheel_tick)
 		tick = l->wheel_tick + 1;
@@ -65,14 +67,17 @@ wheel_insert(struct loop *l, struct deadline *d)
 	LIST_INSERT_HEAD(&l->slots[tick % WHEEL_SLOTS], d, link);
 }
 
+/* For the next tick's border: a period from now would add up to a tick. */
 static void
 wheel_arm(struct loop *l)
 {
-	static const struct timeval tick = { 0, DEADLINE_TICK_US };
+	struct timeval tv = { 0, 0 };
 
 	if (l->wheel_armed || l->wheel_count == 0)
 		return;
-	evtimer_add(&l->wheel_ev, &tick);
+	tv.tv_usec = (suseconds_t)(DEADLINE_TICK_US -
+	    clock_mono_us() % DEADLINE_TICK_US);
+	evtimer_add(&l->wheel_ev, &tv);
 	l->wheel_armed = true;
 }
 
@@ -142,6 +147,13 @@ deadline_clear(struct loop *l, struct deadline *d)
 	l->wheel_count--;
 }
 
+static void
+on_libevent_log(int severity, const char *text)
+{
+	if (severity >= EVENT_LOG_WARN)
+		log_warn("event=libevent text=\"%s\"", text);
+}
+
 int
 loop_new(struct loop **out)
 {
@@ -155,6 +167,7 @@ loop_new(struct loop **out)
 	STAILQ_INIT(&l->defers);
 	for (size_t i = 0; i < WHEEL_SLOTS; i++)
 		LIST_INIT(&l->slots[i]);
+	event_set_log_callback(on_libevent_log);
 	cfg = event_config_new();
 	if (cfg == NULL)
 		goto fail_mem;
@@ -215,6 +228,7 @@ loop_free(struct loop **lp)
 void
 loop_run(struct loop *l)
 {
+	l->now_valid = false; /* it may have been asked for long ago */
 	while (!atomic_load_explicit(&l->stop, memory_order_acquire)) {
 		event_base_loop(l->base, EVLOOP_ONCE);
 		if (l->turn_fn != NULL)

@@ -74,7 +74,10 @@ struct deadline {
 void deadline_set(struct loop *, struct deadline *, uint64_t due_us);
 void deadline_clear(struct loop *, struct deadline *);
 
-/* ---- alarms: exact, for the control thread ---- */
+/*
+ * ---- alarms: for the control thread; within a tick (4 ms) of the system's
+ * coarse clock, and perhaps so much early: look at the clock if it matters ----
+ */
 struct alarm;
 typedef void alarm_fn(void *arg);
 struct alarm *alarm_new(struct loop *, alarm_fn *, void *arg) MUST_CHECK;

@@ -1,7 +1,7 @@
 /*
  * mailbox - messages from any thread to one loop, without a lock.
  *
- * Senders push (one atomic exchange) and wake the loop when the box was
+ * Senders push (one compare-and-swap) and wake the loop when the box was
  * empty; the loop takes all at once, oldest first.
  *
  * Thread: mailbox_post() any; the rest the loop's own.
