@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -83,17 +84,23 @@ frame_receive(int sock, struct frame *out)
 		.msg_controllen = sizeof(ctl) };
 	ssize_t n;
 
+	out->fd = -1;
+	/* A reset is told once, before what had been sent: read on for that. */
 	do
 		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
-	while (n == -1 && errno == EINTR);
+	while (n == -1 && (errno == EINTR || errno == ECONNRESET));
 	if (n == -1)
 		return err_sys();
 	if (n == 0)
 		return E_EOF;
 	out->text[n - 1] = '\0';
 	out->fd = received_fd(&msg);
-	if (kind >= FRAME_KIND_COUNT)
+	if (kind >= FRAME_KIND_COUNT) {
+		if (out->fd != -1)
+			close(out->fd);
+		out->fd = -1;
 		return E_SYNTAX;
+	}
 	out->kind = (enum frame_kind)kind;
 	return E_OK;
 }

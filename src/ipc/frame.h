@@ -45,7 +45,10 @@ int frame_pair(int fds[2]) MUST_CHECK;
 /* E_OK, E_AGAIN (the other end does not read), E_RESET (it is gone)... */
 int frame_send(int sock, enum frame_kind, const char *text,
     int fd) MUST_CHECK;
-/* E_OK, E_AGAIN (none waits), E_EOF (the other end is gone), E_SYNTAX. */
+/*
+ * E_OK, E_AGAIN (none waits), E_EOF (the other end is gone and all it sent was
+ * read), E_SYNTAX (no kind of ours; go on with the next).
+ */
 int frame_receive(int sock, struct frame *out) MUST_CHECK;
 
 #endif
