@@ -43,8 +43,7 @@ struct frame {
 /* Both ends non-blocking and close-on-exec. */
 int frame_pair(int fds[2]) MUST_CHECK;
 /* E_OK, E_AGAIN (the other end does not read), E_RESET (it is gone)... */
-int frame_send(int sock, enum frame_kind, const char *text,
-    int fd) MUST_CHECK;
+int frame_send(int sock, enum frame_kind, const char *text, int fd) MUST_CHECK;
 /*
  * E_OK, E_AGAIN (none waits), E_EOF (the other end is gone and all it sent was
  * read), E_SYNTAX (no kind of ours; go on with the next).

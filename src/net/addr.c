@@ -21,7 +21,8 @@ unix_addr(const char *path, struct addr *out)
 		return E_TOOBIG;
 	out->un.sun_family = AF_UNIX;
 	memcpy(out->un.sun_path, path, len + 1);
-	out->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1);
+	out->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len +
+	    1);
 	return E_OK;
 }
 
@@ -29,7 +30,8 @@ int
 addr_of_cfg(const struct cfg_addr *cfg, struct addr *out)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_NUMERICSERV }, *found;
+		.ai_flags = AI_NUMERICSERV };
+	struct addrinfo *found;
 	char host[256], port[8];
 	size_t len = strlen(cfg->host);
 
@@ -109,8 +111,7 @@ addr_text(const struct addr *a, char out[ADDR_TEXT_MAX])
 bool
 addr_eq(const struct addr *a, const struct addr *b)
 {
-	if (a->sa.sa_family != b->sa.sa_family ||
-	    addr_port(a) != addr_port(b))
+	if (a->sa.sa_family != b->sa.sa_family || addr_port(a) != addr_port(b))
 		return false;
 	switch (a->sa.sa_family) {
 	case AF_INET:

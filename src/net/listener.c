@@ -31,8 +31,8 @@ open_one(const struct addr *a, bool share, int *out)
 		    sizeof(one));
 	/* Accepted connections inherit it: one call saved for each. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (share && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one,
-	                 sizeof(one)) == -1)
+	if (share &&
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) == -1)
 		goto fail;
 	if (bind(fd, &a->sa, a->len) == -1)
 		goto fail;
@@ -182,8 +182,8 @@ on_readable(struct watch *w, unsigned what UNUSED)
 		rc = accept_one(l);
 	if (rc != E_NOFILES && rc != E_INTERNAL)
 		return;
-	log_warn("listener=%u event=accept_paused why=\"%s\"",
-	    l->index, err_text(rc));
+	log_warn("listener=%u event=accept_paused why=\"%s\"", l->index,
+	    err_text(rc));
 	watch_del(&l->watch);
 	l->paused = true;
 	deadline_set(l->loop, &l->retry, loop_now_us(l->loop) + RETRY_US);

@@ -19,8 +19,9 @@
 
 /*
  * Opens n listening sockets on one address of the internet into fds[n],
- * close-on-exec and non-blocking; with port 0 on one that is free.  An address somebody else listens on is E_INUSE, even where
- * that other socket would share it.  On error none is left open.
+ * close-on-exec and non-blocking; with port 0 on one that is free.  An address
+ * somebody else listens on is E_INUSE, even where that other socket would share
+ * it.  On error none is left open.
  */
 int listener_open(const struct addr *, int backlog, int *fds,
     unsigned n) MUST_CHECK;

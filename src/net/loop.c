@@ -11,9 +11,12 @@
 #include "base/err.h"
 #include "base/log.h"
 
-#define WHEEL_SLOTS 32   /* power of two */
-#define WHEEL_AHEAD 20   /* ticks: every deadline is looked at once a second,
-                            so that moving one nearly never moves it here */
+#define WHEEL_SLOTS 32 /* power of two */
+/*
+ * In ticks: every deadline is looked at once a second, so that moving one
+ * nearly never moves it here.
+ */
+#define WHEEL_AHEAD 20
 
 LIST_HEAD(deadline_list, deadline);
 STAILQ_HEAD(defer_list, defer);

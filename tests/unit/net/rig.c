@@ -165,8 +165,8 @@ rig_abort(int fd)
 {
 	struct linger hard = { 1, 0 };
 
-	cr_assert_eq(
-	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
+	cr_assert_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)),
+	    0);
 	close(fd);
 }
 

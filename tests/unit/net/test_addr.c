@@ -116,7 +116,7 @@ Test(addr, link_local_addresses_differ_by_interface)
 Test(addr, other_port_same_host)
 {
 	struct addr a = rig_addr("[::1]:80"), b = rig_addr("10.0.0.1:80"),
-		    c = rig_addr("unix:/x");
+	            c = rig_addr("unix:/x");
 
 	a = addr_with_port(&a, 9000);
 	b = addr_with_port(&b, 9001);

@@ -115,8 +115,8 @@ Test(conn, dial_tells_what_is_wrong, .timeout = 10)
 	close(rig_listen(&free_port));
 	cr_expect_eq(dial(&(struct talk){ .events = 0 }, l, &free_port),
 	    E_CONNREFUSED);
-	cr_expect_eq(dial(&(struct talk){ .events = 0 }, l, &nobody),
-	    E_UNREACH, "no TCP to the broadcast address");
+	cr_expect_eq(dial(&(struct talk){ .events = 0 }, l, &nobody), E_UNREACH,
+	    "no TCP to the broadcast address");
 	path = rig_addr("unix:/no/such/socket");
 	cr_expect_eq(dial(&(struct talk){ .events = 0 }, l, &path), E_NOENT);
 	loop_free(&l);
@@ -269,8 +269,7 @@ Test(conn, is_stale_by_a_look_at_the_kernel, .timeout = 10)
 		if (!quiet)
 			rig_await(t.conn.fd, POLLIN);
 		/* no turn of the loop in between */
-		cr_expect_eq(conn_is_stale(&t.conn), !quiet, "%s",
-		    ends[i].why);
+		cr_expect_eq(conn_is_stale(&t.conn), !quiet, "%s", ends[i].why);
 		conn_close(&t.conn);
 		loop_free(&l);
 	}
@@ -475,9 +474,8 @@ Test(conn, room_comes_back_as_an_edge, .timeout = 20)
 			sent += (size_t)n;
 		}
 		cr_expect_eq(conn_sendv(&t.conn,
-				 (struct iovec[]){ { bytes, 1 },
-				     { bytes, 1 } },
-				 2),
+		                 (struct iovec[]){ { bytes, 1 }, { bytes, 1 } },
+		                 2),
 		    0, "nothing fits");
 		while (got < sent) {
 			n = recv(peer, bytes, sizeof(bytes), 0);

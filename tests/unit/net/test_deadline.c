@@ -66,8 +66,8 @@ Test(deadline, many_are_never_early_and_at_most_a_tick_late, .timeout = 20)
 		/* a third each: as it is, moved later, moved earlier */
 		deadline_set(m->loop, &t->d,
 		    i % 3 == 0       ? t->want_us
-			: i % 3 == 1 ? now + (t->want_us - now) / 2
-				     : t->want_us + 2 * US_PER_S);
+		        : i % 3 == 1 ? now + (t->want_us - now) / 2
+		                     : t->want_us + 2 * US_PER_S);
 	}
 	for (int i = 0; i < MANY; i++) {
 		struct timed *t = &m->t[i];

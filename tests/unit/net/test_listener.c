@@ -59,8 +59,8 @@ Test(listener, opens_n_sockets_on_one_address)
 		cr_expect_neq(addr_port(&a), 0);
 		cr_expect_eq(fcntl(fds[i], F_GETFD), FD_CLOEXEC);
 		cr_expect(fcntl(fds[i], F_GETFL) & O_NONBLOCK);
-		cr_assert_eq(getsockopt(fds[i], SOL_SOCKET, SO_ACCEPTCONN,
-				 &one, &len),
+		cr_assert_eq(getsockopt(fds[i], SOL_SOCKET, SO_ACCEPTCONN, &one,
+		                 &len),
 		    0);
 		cr_expect_eq(one, 1, "it listens");
 	}
@@ -77,7 +77,7 @@ squat(const struct addr *a, bool share, bool listening)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (share)
 		cr_assert_eq(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one,
-				 sizeof(one)),
+		                 sizeof(one)),
 		    0);
 	cr_assert_eq(bind(fd, &a->sa, a->len), 0);
 	if (listening)
@@ -101,7 +101,7 @@ Test(listener, finds_out_that_somebody_listens_there)
 {
 	for (size_t i = 0; i < ARRAY_LEN(squatters); i++) {
 		struct addr a = rig_addr(squatters[i].squatter),
-			    ours = rig_addr("127.0.0.1:1");
+		            ours = rig_addr("127.0.0.1:1");
 		int fds[3], fd, low;
 
 		a = addr_with_port(&a, 0);
@@ -208,8 +208,7 @@ Test(listener_unix, replaces_what_was_left_behind, .fini = rig_sweep)
 	close(fd);
 }
 
-Test(listener_unix, leaves_the_living_alone, .fini = rig_sweep,
-    .timeout = 10)
+Test(listener_unix, leaves_the_living_alone, .fini = rig_sweep, .timeout = 10)
 {
 	struct addr a = rig_addr("unix:/x");
 	int fd = -1, alive = unix_socket("a", SOCK_STREAM, 1), n = 0, c;
@@ -309,8 +308,7 @@ door_open(struct door *d)
 	d->at = addr_with_port(&d->at, 0);
 	cr_assert_eq(listener_open(&d->at, 4096, &d->fd, 1), E_OK);
 	d->at = name_of(d->fd);
-	cr_assert_eq(listener_start(&d->l, d->loop, d->fd, on_accept, d),
-	    E_OK);
+	cr_assert_eq(listener_start(&d->l, d->loop, d->fd, on_accept, d), E_OK);
 }
 
 static void
@@ -339,9 +337,8 @@ Test(listener, accepts_more_than_one_batch, .timeout = 10)
 	cr_expect(addr_eq(&d.last, &us), "the peer is told");
 	cr_expect_eq(fcntl(d.accepted[0], F_GETFD), FD_CLOEXEC);
 	cr_expect(fcntl(d.accepted[0], F_GETFL) & O_NONBLOCK);
-	cr_assert_eq(getsockopt(d.accepted[0], IPPROTO_TCP, TCP_NODELAY, &one,
-			 &len),
-	    0);
+	cr_assert_eq(
+	    getsockopt(d.accepted[0], IPPROTO_TCP, TCP_NODELAY, &one, &len), 0);
 	cr_expect_eq(one, 1);
 	close_all(clients, CROWD);
 	door_close(&d);

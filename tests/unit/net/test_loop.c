@@ -201,9 +201,8 @@ Test(loop, wakes_of_many_threads_are_never_lost, .timeout = 20)
 
 	for (unsigned i = 0; i < WAKERS; i++) {
 		w[i] = (struct waker){ .crowd = &crowd, .index = i };
-		cr_assert_eq(pthread_create(&w[i].thread, NULL, wake_often,
-				 &w[i]),
-		    0);
+		cr_assert_eq(
+		    pthread_create(&w[i].thread, NULL, wake_often, &w[i]), 0);
 	}
 	rig_run_until(crowd.loop, all_seen, &crowd);
 	for (unsigned i = 0; i < WAKERS; i++)
