@@ -35,16 +35,15 @@ draw(const struct view_pool *p)
 	return p->eligible[lo];
 }
 
+/* Equal ones, idle ones above all, keep to the order drawn: by weight. */
 static bool
 is_lighter(const struct instance *a, const struct instance *b)
 {
-	return (inst_inflight(a) + 1) * b->weight <
-	    (inst_inflight(b) + 1) * a->weight;
+	return inst_inflight(a) * b->weight < inst_inflight(b) * a->weight;
 }
 
 static struct instance *
-draw_untried(const struct view_pool *p, struct instance *const *tried,
-    size_t n)
+draw_untried(const struct view_pool *p, struct instance *const *tried, size_t n)
 {
 	for (int i = 0; i < DRAWS_MAX; i++) {
 		struct instance *inst = draw(p);
@@ -59,8 +58,7 @@ draw_untried(const struct view_pool *p, struct instance *const *tried,
 }
 
 struct instance *
-balance_pick(const struct view_pool *p, struct instance *const *tried,
-    size_t n)
+balance_pick(const struct view_pool *p, struct instance *const *tried, size_t n)
 {
 	struct instance *a, *b;
 
@@ -78,8 +76,17 @@ balance_pick(const struct view_pool *p, struct instance *const *tried,
 struct instance *
 balance_pinned(const struct view_pool *p, uint64_t name_hash)
 {
-	for (size_t i = 0; i < p->n_pinnable; i++)
-		if (p->pinnable[i]->name_hash == name_hash)
-			return p->pinnable[i];
-	return NULL;
+	size_t lo = 0, hi = p->n_pinnable;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (p->pinnable[mid]->name_hash < name_hash)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == p->n_pinnable || p->pinnable[lo]->name_hash != name_hash)
+		return NULL;
+	return p->pinnable[lo];
 }

@@ -5,15 +5,15 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "base/clock.h"
 #include "base/hash.h"
 
-#define ROWS 8192 /* power of two, twice the most instances */
-#define AGE_UNIT_US (100 * US_PER_MS)
+#define ROWS 8192        /* power of two, twice the most instances */
+#define REACH 64         /* rows from its own where a key may stand */
+#define TAKEN UINT64_MAX /* the key of a row that changes hands */
 
 /*
- * key: hash of service, pool, name and address; 0 is a free row.
- * word: tenths of seconds of the monotonic clock << 2 | enum health.
+ * key: hash of service, pool, name and address; 0 is a row never used.
+ * word: monotonic clock in us << 2 | enum health.
  */
 struct row {
 	_Atomic uint64_t key;
@@ -50,22 +50,29 @@ key_of(const struct instance *i)
 
 	for (size_t n = 0; n < ARRAY_LEN(parts); n++)
 		key = hash_bytes(parts[n], strlen(parts[n]) + 1, key);
-	return key == 0 ? 1 : key;
+	return key == 0 || key == TAKEN ? 1 : key;
 }
 
-/* The key's row, or the free one where it would stand; NULL: full. */
+/*
+ * The key's row, or else where it may stand: a row never used, or the one not
+ * noted for longest, whose instance is most likely gone.
+ */
 static struct row *
 row_of(const struct board *b, uint64_t key)
 {
-	for (size_t i = 0; i < ROWS; i++) {
-		struct row *r =
-		    (struct row *)(uintptr_t)&b->rows[(key + i) % ROWS];
+	const struct row *oldest = NULL;
+
+	for (size_t i = 0; i < REACH; i++) {
+		const struct row *r = &b->rows[(key + i) % ROWS];
 		uint64_t k = atomic_load(&r->key);
 
 		if (k == key || k == 0)
-			return r;
+			return (struct row *)(uintptr_t)r;
+		if (oldest == NULL ||
+		    atomic_load(&r->word) < atomic_load(&oldest->word))
+			oldest = r;
 	}
-	return NULL;
+	return (struct row *)(uintptr_t)oldest;
 }
 
 void
@@ -74,9 +81,10 @@ board_note(struct board *b, const struct instance *i, uint64_t mono_us)
 	uint64_t key = key_of(i);
 	struct row *r = row_of(b, key);
 
-	if (r == NULL)
-		return;
-	atomic_store(&r->word, mono_us / AGE_UNIT_US << 2 | i->health);
+	/* Whenever we die, no key stands beside another's word. */
+	if (atomic_load(&r->key) != key)
+		atomic_store(&r->key, TAKEN);
+	atomic_store(&r->word, mono_us << 2 | i->health);
 	atomic_store(&r->key, key);
 }
 
@@ -87,11 +95,11 @@ board_look(const struct board *b, const struct instance *i, uint64_t mono_us,
 	uint64_t key = key_of(i), word;
 	const struct row *r = row_of(b, key);
 
-	if (r == NULL || atomic_load(&r->key) != key)
+	if (atomic_load(&r->key) != key)
 		return false;
 	word = atomic_load(&r->word);
 	if ((word & 3) >= HEALTH_COUNT ||
-	    mono_us / AGE_UNIT_US - (word >> 2) > max_age_us / AGE_UNIT_US)
+	    mono_us - (word >> 2) > max_age_us) /* of the future: neither */
 		return false;
 	*out = (enum health)(word & 3);
 	return true;

@@ -17,14 +17,17 @@
 
 struct board;
 
-/* Shared memory for cfg's maximum of instances; NULL when there is none. */
+/*
+ * Shared memory for the most instances there can be; those noted longest ago
+ * make room for more.  NULL when there is none.
+ */
 struct board *board_new(void) MUST_CHECK;
 void board_free(struct board **);
 
 /* Notes what the last probe of that instance said, at that time. */
 void board_note(struct board *, const struct instance *, uint64_t mono_us);
 /* True with the health noted no longer than max_age_us ago. */
-bool board_look(const struct board *, const struct instance *,
-    uint64_t mono_us, uint64_t max_age_us, enum health *out);
+bool board_look(const struct board *, const struct instance *, uint64_t mono_us,
+    uint64_t max_age_us, enum health *out);
 
 #endif

@@ -11,14 +11,15 @@
 
 TAILQ_HEAD(upconn_list, upconn);
 
+/* There is one while there are connections: they keep the instance. */
 struct conncache {
 	LIST_ENTRY(conncache) link;
-	struct upworker *worker;  /* borrowed */
-	struct instance *inst;    /* borrowed */
-	struct inst_cell *cell;   /* the worker's */
-	struct upconn_list idle;  /* most recently used first */
+	struct upworker *worker; /* borrowed */
+	struct instance *inst;   /* borrowed */
+	struct inst_cell *cell;  /* the worker's */
+	struct upconn_list idle; /* most recently used first */
 	unsigned n_idle;
-	unsigned n_conns;         /* idle and lent */
+	unsigned n_conns; /* idle and lent */
 };
 
 /* ---- what an idle connection may be told: nothing good ---- */
@@ -108,9 +109,8 @@ cache_of(struct upworker *w, struct instance *inst)
 	return c;
 }
 
-/* An empty cache of an instance that is gone is not needed again. */
 static void
-cache_forget(struct conncache *c)
+cache_forget_empty(struct conncache *c)
 {
 	if (c->n_conns > 0)
 		return;
@@ -126,10 +126,11 @@ is_leaving(const struct instance *i)
 	    i->health != HEALTH_UP;
 }
 
+/* With the last connection cache and instance may go: counts beforehand. */
 static void
 drop_all_idle(struct conncache *c)
 {
-	while (!TAILQ_EMPTY(&c->idle))
+	for (unsigned n = c->n_idle; n > 0; n--)
 		drop_idle(TAILQ_FIRST(&c->idle));
 }
 
@@ -140,11 +141,8 @@ upworker_retire(struct upworker *w)
 
 	for (c = LIST_FIRST(&w->caches); c != NULL; c = next) {
 		next = LIST_NEXT(c, link);
-		if (!is_leaving(c->inst))
-			continue;
-		drop_all_idle(c);
-		if (c->inst->gone)
-			cache_forget(c);
+		if (is_leaving(c->inst))
+			drop_all_idle(c);
 	}
 }
 
@@ -156,7 +154,6 @@ upworker_close(struct upworker *w)
 	for (c = LIST_FIRST(&w->caches); c != NULL; c = next) {
 		next = LIST_NEXT(c, link);
 		drop_all_idle(c);
-		cache_forget(c);
 	}
 }
 
@@ -172,24 +169,23 @@ upconn_lend(struct upconn *u)
 struct upconn *
 upconn_take(struct upworker *w, struct instance *inst, bool careful)
 {
-	struct conncache *c = inst->cells[w->index].cache;
+	struct inst_cell *cell = &inst->cells[w->index];
 	uint64_t now = loop_now_us(w->wire->loop);
 	struct upconn *u;
 
-	if (c == NULL)
-		return NULL;
-	while ((u = TAILQ_FIRST(&c->idle)) != NULL) {
+	while (cell->cache != NULL &&
+	    (u = TAILQ_FIRST(&cell->cache->idle)) != NULL) {
 		bool look = careful || now - u->idle_since_us > MOMENT_US;
 
 		if (u->lane.conn.fin_seen || u->lane.conn.failed ||
 		    (look && conn_is_stale(&u->lane.conn))) {
-			stat_add(&c->cell->stale, 1);
+			stat_add(&cell->stale, 1);
 			drop_idle(u);
 			continue;
 		}
-		TAILQ_REMOVE(&c->idle, u, link);
-		c->n_idle--;
-		stat_add(&c->cell->conns_reused, 1);
+		TAILQ_REMOVE(&cell->cache->idle, u, link);
+		cell->cache->n_idle--;
+		stat_add(&cell->conns_reused, 1);
 		upconn_lend(u);
 		return u;
 	}
@@ -202,19 +198,17 @@ upconn_dial(struct upworker *w, struct instance *inst,
 {
 	struct conncache *c = cache_of(w, inst);
 	struct upconn *u;
-	int rc;
+	int rc = E_NOMEM;
 
 	*out = NULL;
 	if (c == NULL)
 		return E_NOMEM;
 	u = calloc(1, sizeof(*u));
 	if (u == NULL)
-		return E_NOMEM;
+		goto fail_cache;
 	rc = lane_dial(&u->lane, w->wire, &inst->addr, user, &w->limits);
-	if (rc != E_OK) {
-		free(u);
-		return rc;
-	}
+	if (rc != E_OK)
+		goto fail_conn;
 	u->inst = inst;
 	u->cell = c->cell;
 	u->cache = c;
@@ -225,6 +219,11 @@ upconn_dial(struct upworker *w, struct instance *inst,
 	stat_add(&c->cell->conns_opened, 1);
 	*out = u;
 	return E_OK;
+fail_conn:
+	free(u);
+fail_cache:
+	cache_forget_empty(c);
+	return rc;
 }
 
 static void
@@ -250,8 +249,7 @@ upconn_close(struct upconn **up)
 	lane_close(&u->lane);
 	c->n_conns--;
 	loop_defer(c->worker->wire->loop, &u->freeing, upconn_free);
-	if (c->inst->gone)
-		cache_forget(c);
+	cache_forget_empty(c);
 	/* last: from here on the instance may be freed */
 	stat_sub(&u->cell->conns, 1);
 }

@@ -25,23 +25,23 @@ struct upconn;
 
 /* What the caches of one worker share; embedded in the worker. */
 struct upworker {
-	struct wire *wire;              /* borrowed */
-	unsigned index;                 /* which cell is ours */
-	struct http_limits limits;      /* of what instances send */
-	LIST_HEAD(, conncache) caches;  /* all that were ever used */
+	struct wire *wire;             /* borrowed */
+	unsigned index;                /* which cell is ours */
+	struct http_limits limits;     /* of what instances send */
+	LIST_HEAD(, conncache) caches; /* of instances with connections */
 };
 
 struct upconn {
 	struct lane lane;
-	struct instance *inst;          /* borrowed: inst->conns counts us */
-	struct inst_cell *cell;         /* ours */
+	struct instance *inst;  /* borrowed: inst->conns counts us */
+	struct inst_cell *cell; /* ours */
 	struct conncache *cache;
-	TAILQ_ENTRY(upconn) link;       /* while idle */
-	struct deadline deadline;       /* idle limit, or what the user sets */
+	TAILQ_ENTRY(upconn) link; /* while idle */
+	struct deadline deadline; /* idle limit, or what the user sets */
 	struct defer freeing;
-	void *user;                     /* the exchange; NULL while idle */
+	void *user; /* the exchange; NULL while idle */
 	uint64_t idle_since_us;
-	uint64_t sent_before;           /* lane.sent when lent */
+	uint64_t sent_before; /* lane.sent when lent */
 	uint32_t uses;
 	bool closed;
 };
@@ -51,7 +51,8 @@ void upworker_init(struct upworker *, struct wire *, unsigned index);
 void upworker_close(struct upworker *);
 
 /*
- * An idle connection to inst, now the caller's; NULL: none is fit.
+ * An idle connection to inst, now the caller's, who is counted in its cell
+ * already; NULL: none is fit.  Its deadline is armed: set it anew.
  * careful: look at the kernel even if it was used a moment ago.
  */
 struct upconn *upconn_take(struct upworker *, struct instance *,
@@ -75,8 +76,8 @@ upconn_is_reused(const struct upconn *u)
 	return u->uses > 1;
 }
 /*
- * Closes idle connections to instances that take no more exchanges; called
- * after a new view was adopted.
+ * Closes idle connections to instances that take no more exchanges; to be
+ * called after a new view was adopted.
  */
 void upworker_retire(struct upworker *);
 

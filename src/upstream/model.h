@@ -118,22 +118,23 @@ const char *pool_cause_help(enum pool_cause);
 enum { STATUS_1XX, STATUS_2XX, STATUS_3XX, STATUS_4XX, STATUS_5XX, STATUS_N };
 
 struct service_cell {
-	stat_u64 begun;                  /* exchanges that reached it */
-	stat_u64 active;                 /* of these, not ended yet */
-	stat_u64 outcome[OUT_COUNT];     /* exchanges ended, by row */
-	stat_u64 pins_bad[8];            /* by enum pin_verdict */
-	stat_u64 retries;                /* tries after the first */
-	stat_u64 retries_denied;         /* the budget said no */
-	stat_u64 bytes_in, bytes_out;    /* bodies: from and to clients */
+	stat_u64 begun;               /* exchanges that reached it */
+	stat_u64 active;              /* of these, not ended yet */
+	stat_u64 outcome[OUT_COUNT];  /* exchanges ended, by row */
+	stat_u64 pins_bad[8];         /* by enum pin_verdict */
+	stat_u64 retries;             /* tries after the first */
+	stat_u64 retries_denied;      /* the budget said no */
+	stat_u64 bytes_in, bytes_out; /* bodies: from and to clients */
 } CACHE_ALIGNED;
 
-#define CENSUS_SLOTS 6 /* of a sixth of sticky idle each */
+/* Of a fifth of sticky idle each; the present one is not over yet. */
+#define CENSUS_SLOTS 6
 
 struct pool_cell {
-	stat_u64 cause[CAUSE_COUNT];     /* exchanges routed here, by cause */
-	stat_u64 sessions_new;           /* sessions begun here */
-	stat_u64 status[STATUS_N];       /* final answers by class */
-	struct hist latency;             /* head read to last byte, us */
+	stat_u64 cause[CAUSE_COUNT];      /* exchanges routed here, by cause */
+	stat_u64 sessions_new;            /* sessions begun here */
+	stat_u64 status[STATUS_N];        /* final answers by class */
+	struct hist latency;              /* head read to last byte, us */
 	struct census seen[CENSUS_SLOTS]; /* sessions seen, by time slot */
 	stat_u64 seen_slot[CENSUS_SLOTS]; /* which slot number each one holds */
 } CACHE_ALIGNED;
@@ -141,64 +142,62 @@ struct pool_cell {
 struct conncache; /* upstream/conncache.h */
 
 struct inst_cell {
-	stat_u64 inflight;               /* exchanges now, tunnels not counted */
-	stat_u64 streams;                /* tunnels now */
-	stat_u64 requests;               /* exchanges sent here */
+	stat_u64 inflight; /* exchanges now, tunnels not counted */
+	stat_u64 streams;  /* tunnels now */
+	stat_u64 requests; /* exchanges sent here */
 	stat_u64 status[STATUS_N];
-	stat_u64 conns;                  /* connections open now */
+	stat_u64 conns; /* connections open now */
 	stat_u64 conns_opened;
 	stat_u64 conns_reused;
 	stat_u64 connect_failed;
-	stat_u64 stale;                  /* idle connections found closed */
-	stat_u64 raced;                  /* closed under a request on reuse */
-	stat_u64 resets;                 /* died before an answer */
+	stat_u64 stale;  /* idle connections found closed */
+	stat_u64 raced;  /* closed under a request on reuse */
+	stat_u64 resets; /* died before an answer */
 	stat_u64 malformed;
-	stat_u64 retried_away;           /* tries that went elsewhere after us */
+	stat_u64 retried_away; /* tries that went elsewhere after us */
 	struct hist latency;
-	struct conncache *cache;         /* the worker's own, NULL until used */
+	struct conncache *cache; /* the worker's own, NULL until used */
 } CACHE_ALIGNED;
 
 /* ---- things ---- */
 struct service {
-	char *name;                      /* owned */
+	char *name; /* owned */
 	unsigned n_workers;
-	struct service_cell *cells;      /* [n_workers] */
+	struct service_cell *cells; /* [n_workers] */
 };
 
 struct pool {
-	char *name;                      /* owned */
-	struct service *service;         /* borrowed, lives longer */
-	uint64_t name_hash;              /* pin_name_hash(name) */
+	char *name;              /* owned */
+	struct service *service; /* borrowed, lives longer */
+	uint64_t name_hash;      /* pin_name_hash(name) */
 	unsigned n_workers;
-	struct pool_cell *cells;         /* [n_workers] */
-	_Atomic bool leaving;            /* control: no pin leads here any more;
-	                                    workers tell each end */
-	uint64_t ready_since_us;         /* control; monotonic, 0: not ready */
+	struct pool_cell *cells; /* [n_workers] */
+	_Atomic bool leaving;    /* control; workers tell when one ends */
+	uint64_t ready_since_us; /* control; monotonic, 0: not ready */
 };
 
 struct instance {
-	char *name;                      /* owned */
-	struct pool *pool;               /* borrowed, lives longer */
+	char *name;        /* owned */
+	struct pool *pool; /* borrowed, lives longer */
 	struct addr addr;
 	char addr_text[ADDR_TEXT_MAX];
 	uint64_t name_hash;
-	_Atomic uint32_t weight;         /* control */
-	_Atomic uint8_t health;          /* control; enum health */
-	_Atomic uint8_t admin;           /* control; enum inst_admin */
-	_Atomic bool gone;               /* control: removed, waits for its
-	                                    cells and connections */
+	_Atomic uint32_t weight; /* control */
+	_Atomic uint8_t health;  /* control; enum health */
+	_Atomic uint8_t admin;   /* control; enum inst_admin */
+	_Atomic bool gone;       /* control; removed, but maybe in use */
 	/* control only: */
-	uint8_t reason;                  /* enum health_reason */
-	uint16_t last_status;            /* of the last probe, 0: none */
-	uint64_t health_since_us;        /* monotonic */
-	uint64_t last_probe_us;          /* monotonic, 0: never */
+	uint8_t reason;           /* enum health_reason */
+	uint16_t last_status;     /* of the last probe, 0: none */
+	uint64_t health_since_us; /* monotonic */
+	uint64_t last_probe_us;   /* monotonic, 0: never */
 	uint64_t probe_took_us;
-	uint64_t probes, probes_failed;  /* ever */
-	unsigned passes, fails;          /* in a row */
-	bool runtime;                    /* added by a command */
-	struct probe *probe;             /* owned by registry; NULL: none */
+	uint64_t probes, probes_failed; /* ever */
+	unsigned passes, fails;         /* in a row */
+	bool runtime;                   /* added by a command */
+	struct probe *probe;            /* owned by registry; NULL: none */
 	unsigned n_workers;
-	struct inst_cell *cells;         /* [n_workers] */
+	struct inst_cell *cells; /* [n_workers] */
 };
 
 /* Sums over workers; any thread. */

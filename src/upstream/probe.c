@@ -22,26 +22,26 @@
 #define EAGER_US (120 * US_PER_S)
 
 struct probe {
-	struct cfg_probe cfg;      /* borrowed from .owner */
-	struct cfg *owner;         /* one ref: keeps cfg's texts */
-	struct instance *inst;     /* borrowed; owns us */
+	struct cfg_probe cfg;  /* borrowed from .owner */
+	struct cfg *owner;     /* one ref: keeps cfg's texts */
+	struct instance *inst; /* borrowed; owns us */
 	struct loop *loop;
 	probe_edge_fn *edge;
 	void *arg;
-	struct alarm *next;        /* when to ask */
-	struct alarm *limit;       /* when the answer is late */
+	struct alarm *next;  /* when to ask */
+	struct alarm *limit; /* when the answer is late */
 	struct lane lane;
 	struct wire wire;
 	struct defer freeing;
 	struct buf body;
 	uint64_t asked_us;
+	uint64_t finished_us; /* 0: never asked */
 	uint16_t status;
 	bool under_way;
 	bool answered; /* a final head was read */
-	bool freed;
+	bool faulty;   /* the last question failed on our side */
+	bool freed;    /* waits for the turn's end */
 };
-
-static void ask(void *arg);
 
 static struct probe *
 probe_of(struct lane *l)
@@ -67,17 +67,21 @@ is_eager(const struct probe *p)
 	}
 }
 
-/* Steady intervals vary by a tenth, so that probes do not fall in step. */
+/*
+ * An interval after the last answer.  Steady ones vary by a tenth, so that
+ * probes do not fall in step.
+ */
 static void
 plan_next(struct probe *p)
 {
+	uint64_t since = clock_mono_us() - p->finished_us;
 	uint64_t in = p->cfg.fast_interval_us;
 
 	if (!is_eager(p)) {
 		in = p->cfg.interval_us;
 		in = in - in / 10 + random_below((uint32_t)(in / 5) + 1);
 	}
-	alarm_set(p->next, in);
+	alarm_set(p->next, in > since ? in - since : 0);
 }
 
 /* ---- the end of one ---- */
@@ -100,19 +104,15 @@ set_health(struct probe *p, enum health to, enum health_reason why)
 	p->edge(i, from, p->arg);
 }
 
+/* The instance has answered, or failed to. */
 static void
-finish(struct probe *p, enum health_reason why)
+judge(struct probe *p, enum health_reason why)
 {
 	struct instance *i = p->inst;
 	enum health to;
 
-	if (!p->under_way)
-		return;
-	p->under_way = false;
-	alarm_clear(p->limit);
-	lane_close(&p->lane);
-	i->last_probe_us = clock_mono_us();
-	i->probe_took_us = i->last_probe_us - p->asked_us;
+	i->last_probe_us = p->finished_us;
+	i->probe_took_us = p->finished_us - p->asked_us;
 	i->last_status = p->status;
 	i->probes++;
 	i->probes_failed += why != HEALTH_WHY_PASSED;
@@ -122,7 +122,40 @@ finish(struct probe *p, enum health_reason why)
 	if (to != (enum health)i->health || why != HEALTH_WHY_PASSED ||
 	    to == HEALTH_UP)
 		set_health(p, to, why);
-	plan_next(p);
+}
+
+/* We could not ask: that says nothing about the instance. */
+static void
+note_fault(struct probe *p)
+{
+	struct instance *i = p->inst;
+
+	if (i->health == HEALTH_UNKNOWN)
+		i->reason = HEALTH_WHY_INTERNAL;
+	if (!p->faulty)
+		log_warn("service=%s pool=%s instance=%s event=probe_fault "
+		         "why=\"%s\"",
+		    i->pool->service->name, i->pool->name, i->name,
+		    health_reason_text(HEALTH_WHY_INTERNAL));
+}
+
+static void
+finish(struct probe *p, enum health_reason why)
+{
+	if (!p->under_way)
+		return;
+	p->under_way = false;
+	alarm_clear(p->limit);
+	lane_close(&p->lane);
+	p->finished_us = clock_mono_us();
+	if (why == HEALTH_WHY_INTERNAL)
+		note_fault(p);
+	else
+		judge(p, why);
+	buf_free(&p->body);
+	p->faulty = why == HEALTH_WHY_INTERNAL;
+	if (!p->freed) /* by whom we told */
+		plan_next(p);
 }
 
 static void
@@ -130,8 +163,8 @@ on_limit(void *arg)
 {
 	struct probe *p = arg;
 
-	finish(p, p->lane.dialing ? HEALTH_WHY_CONNECT_TIMEOUT
-	                          : HEALTH_WHY_TIMEOUT);
+	finish(p,
+	    p->lane.dialing ? HEALTH_WHY_CONNECT_TIMEOUT : HEALTH_WHY_TIMEOUT);
 }
 
 static enum health_reason
@@ -147,6 +180,7 @@ why_of(int code)
 		return HEALTH_WHY_UNREACHABLE;
 	case E_RESET:
 	case E_EOF:
+	case E_IO:
 		return HEALTH_WHY_RESET;
 	case E_SYNTAX:
 		return HEALTH_WHY_MALFORMED;
@@ -157,13 +191,25 @@ why_of(int code)
 
 /* ---- the question ---- */
 
+static struct addr
+where_to(const struct probe *p)
+{
+	return p->cfg.port == 0 ? p->inst->addr
+	                        : addr_with_port(&p->inst->addr, p->cfg.port);
+}
+
 static void
 write_request(const struct probe *p, struct buf *out)
 {
+	struct addr to = where_to(p);
+	char host[ADDR_TEXT_MAX];
+
+	addr_text(&to, host);
 	buf_printf(out, "GET %s HTTP/1.1\r\nHost: %s\r\n", p->cfg.path,
-	    p->cfg.host != NULL ? p->cfg.host : p->inst->addr_text);
-	buf_add_cstr(out, "User-Agent: segue-probe/" SEGUE_VERSION
-	                  "\r\nAccept: */*\r\nConnection: close\r\n");
+	    p->cfg.host != NULL ? p->cfg.host : host);
+	buf_add_cstr(out,
+	    "User-Agent: segue-probe/" SEGUE_VERSION
+	    "\r\nAccept: */*\r\nConnection: close\r\n");
 	for (size_t i = 0; i < p->cfg.n_headers; i++)
 		buf_printf(out, "%s: %s\r\n", p->cfg.headers[i].name,
 		    p->cfg.headers[i].value);
@@ -221,9 +267,11 @@ on_data(struct lane *l, struct str bytes)
 {
 	struct probe *p = probe_of(l);
 
-	if (p->body.len < BODY_MAX)
-		buf_add_str(&p->body,
-		    str_sub(bytes, 0, BODY_MAX - p->body.len));
+	buf_add_str(&p->body, str_sub(bytes, 0, BODY_MAX - p->body.len));
+	if (p->body.failed)
+		finish(p, HEALTH_WHY_INTERNAL);
+	else if (p->body.len == BODY_MAX) /* what follows is not asked for */
+		finish(p, probe_judge_body(&p->cfg, buf_str(&p->body)));
 	return true;
 }
 
@@ -285,18 +333,15 @@ ask(void *arg)
 	static const struct http_limits limits = { 65536, 65536, 0,
 		HTTP_FIELDS_MAX };
 	struct probe *p = arg;
-	struct addr to = p->inst->addr;
+	struct addr to = where_to(p);
 	int rc;
 
 	if (p->under_way)
 		return;
-	if (p->cfg.port != 0)
-		to = addr_with_port(&to, p->cfg.port);
 	p->under_way = true;
 	p->answered = false;
 	p->status = 0;
 	p->asked_us = clock_mono_us();
-	buf_reset(&p->body);
 	alarm_set(p->limit, p->cfg.timeout_us);
 	rc = lane_dial(&p->lane, &p->wire, &to, &probe_user, &limits);
 	p->lane.method = METHOD_GET;
@@ -342,8 +387,7 @@ probe_start(struct probe *p)
 }
 
 void
-probe_configure(struct probe *p, struct cfg *owner,
-    const struct cfg_probe *cfg)
+probe_configure(struct probe *p, struct cfg *owner, const struct cfg_probe *cfg)
 {
 	struct cfg *old = p->owner;
 
@@ -357,10 +401,10 @@ probe_configure(struct probe *p, struct cfg *owner,
 void
 probe_hurry(struct probe *p)
 {
-	if (p->under_way ||
-	    clock_mono_us() - p->inst->last_probe_us < HURRY_US)
-		return;
-	alarm_set(p->next, 0);
+	uint64_t since = clock_mono_us() - p->finished_us;
+
+	if (!p->under_way)
+		alarm_set(p->next, since < HURRY_US ? HURRY_US - since : 0);
 }
 
 void
@@ -389,6 +433,7 @@ probe_free(struct probe **pp)
 	if (p == NULL)
 		return;
 	*pp = NULL;
+	p->freed = true;
 	p->under_way = false;
 	lane_close(&p->lane);
 	alarm_free(&p->next);

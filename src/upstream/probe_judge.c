@@ -1,5 +1,7 @@
 #include "upstream/probe_judge.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -24,16 +26,18 @@ static bool
 value_is(const struct json *v, const char *want)
 {
 	const char *text = json_text(v);
+	char number[24];
 	int64_t n;
 	bool b;
-	uint64_t wanted;
 
 	if (text != NULL)
 		return strcmp(text, want) == 0;
 	if (json_truth(v, &b))
 		return strcmp(b ? "true" : "false", want) == 0;
-	return json_int(v, &n) && str_u64(str_of(want), &wanted) && n >= 0 &&
-	    (uint64_t)n == wanted;
+	if (!json_int(v, &n))
+		return false;
+	(void)snprintf(number, sizeof(number), "%" PRId64, n);
+	return strcmp(number, want) == 0;
 }
 
 enum health_reason
@@ -43,7 +47,8 @@ probe_judge_body(const struct cfg_probe *cfg, struct str body)
 	struct json *j;
 	bool fits;
 
-	if (cfg->body != NULL && (body.len == 0 ||
+	if (cfg->body != NULL &&
+	    (body.len == 0 ||
 	        memmem(body.p, body.len, cfg->body, strlen(cfg->body)) == NULL))
 		return HEALTH_WHY_BODY;
 	if (cfg->json_field == NULL)

@@ -20,6 +20,7 @@ registry_new(unsigned n_workers)
 		return NULL;
 	r->n_workers = n_workers;
 	TAILQ_INIT(&r->services);
+	TAILQ_INIT(&r->next);
 	r->unrouted = service_new(r, "-");
 	if (r->unrouted == NULL) {
 		free(r);
@@ -48,6 +49,7 @@ service_new(struct registry *r, const char *name)
 	if (e == NULL)
 		return NULL;
 	TAILQ_INIT(&e->pools);
+	TAILQ_INIT(&e->next);
 	e->service.n_workers = r->n_workers;
 	e->service.name = strdup(name);
 	e->service.cells = cells_new(r->n_workers, sizeof(struct service_cell));
@@ -68,6 +70,7 @@ pool_new(struct registry *r, struct service_entry *s, const char *name)
 	if (e == NULL)
 		return NULL;
 	TAILQ_INIT(&e->instances);
+	TAILQ_INIT(&e->next);
 	e->pool.n_workers = r->n_workers;
 	e->pool.service = &s->service;
 	e->pool.name = strdup(name);
@@ -98,6 +101,7 @@ inst_new(struct registry *r, struct pool_entry *p, const char *name,
 	e->inst.addr = *addr;
 	addr_text(addr, e->inst.addr_text);
 	e->inst.health_since_us = clock_mono_us();
+	e->inst.gone = true; /* until the configuration has been applied */
 	e->inst.cells = cells_new(r->n_workers, sizeof(struct inst_cell));
 	if (e->inst.name == NULL || e->inst.cells == NULL) {
 		free(e->inst.name);
@@ -180,8 +184,9 @@ service_collect(struct service_entry *s, bool force)
 	for (p = TAILQ_FIRST(&s->pools); p != NULL; p = next) {
 		next = TAILQ_NEXT(p, link);
 		pool_collect(p, force);
-		if (force || (!p->wanted && TAILQ_EMPTY(&p->instances) &&
-		                 service_is_unused(&s->service)))
+		if (force ||
+		    (!p->wanted && TAILQ_EMPTY(&p->instances) &&
+		        service_is_unused(&s->service)))
 			pool_free(s, p);
 	}
 }
@@ -194,8 +199,9 @@ collect(struct registry *r, bool force)
 	for (s = TAILQ_FIRST(&r->services); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, link);
 		service_collect(s, force);
-		if (force || (!s->wanted && TAILQ_EMPTY(&s->pools) &&
-		                 service_is_unused(&s->service))) {
+		if (force ||
+		    (!s->wanted && TAILQ_EMPTY(&s->pools) &&
+		        service_is_unused(&s->service))) {
 			TAILQ_REMOVE(&r->services, s, link);
 			service_free(s);
 		}
@@ -254,7 +260,8 @@ find_inst(struct pool_entry *p, const char *name, const struct addr *addr)
 	struct inst_entry *e;
 
 	TAILQ_FOREACH (e, &p->instances, link)
-		if (!e->inst.gone && strcmp(e->inst.name, name) == 0 &&
+		if ((!e->inst.gone || e->in_next) &&
+		    strcmp(e->inst.name, name) == 0 &&
 		    (addr == NULL || addr_eq(&e->inst.addr, addr)))
 			return e;
 	return NULL;
@@ -292,10 +299,12 @@ want_inst(struct registry *r, struct pool_entry *p, const char *name,
 		e = inst_new(r, p, name, addr);
 	if (e == NULL)
 		return E_NOMEM;
-	e->wanted = true;
-	e->inst.weight = weight;
-	e->inst.runtime = runtime;
-	e->inst.admin = plan == NULL ? INST_IN : plan->admin;
+	e->next_weight = MAX(weight, 1u);
+	e->next_runtime = runtime;
+	e->next_admin = plan == NULL ? INST_IN : plan->admin;
+	if (!e->in_next)
+		TAILQ_INSERT_TAIL(&p->next, e, next_link);
+	e->in_next = true;
 	return E_OK;
 }
 
@@ -354,6 +363,9 @@ want_runtime(struct registry *r, struct pool_entry *p, const char *service,
 		if (rc == E_OK) {
 			rc = resolve(&ca, plan->name, &addr, why, cap);
 			cfg_addr_free(&ca);
+		} else {
+			(void)snprintf(why, cap, "%s: %s: %s", plan->name,
+			    plan->address, err_text(rc));
 		}
 		if (rc == E_OK)
 			rc = want_inst(r, p, plan->name, &addr, plan->weight,
@@ -365,10 +377,32 @@ want_runtime(struct registry *r, struct pool_entry *p, const char *service,
 }
 
 static int
+want_pool(struct registry *r, struct service_entry *s,
+    const struct cfg_pool *cfg, const struct plan_view *plans, char *why,
+    size_t cap)
+{
+	struct pool_entry *p = find_pool(s, cfg->name);
+	int rc;
+
+	if (p == NULL)
+		p = pool_new(r, s, cfg->name);
+	if (p == NULL)
+		return E_NOMEM;
+	if (!p->in_next)
+		TAILQ_INSERT_TAIL(&s->next, p, next_link);
+	p->in_next = true;
+	rc = want_configured(r, p, cfg, s->service.name, plans, why, cap);
+	if (rc == E_OK)
+		rc = want_runtime(r, p, s->service.name, plans, why, cap);
+	return rc;
+}
+
+static int
 want_service(struct registry *r, const struct cfg_service *cfg,
     const struct plan_view *plans, char *why, size_t cap)
 {
 	struct service_entry *s = find_service(r, cfg->name);
+	int rc = E_OK;
 
 	if (s == NULL) {
 		s = service_new(r, cfg->name);
@@ -376,60 +410,86 @@ want_service(struct registry *r, const struct cfg_service *cfg,
 			return E_NOMEM;
 		TAILQ_INSERT_TAIL(&r->services, s, link);
 	}
-	s->wanted = true;
-	for (size_t i = 0; i < cfg->n_pools; i++) {
-		struct pool_entry *p = find_pool(s, cfg->pools[i].name);
-		int rc;
-
-		if (p == NULL)
-			p = pool_new(r, s, cfg->pools[i].name);
-		if (p == NULL)
-			return E_NOMEM;
-		p->wanted = true;
-		rc = want_configured(r, p, &cfg->pools[i], cfg->name, plans,
-		    why, cap);
-		if (rc == E_OK)
-			rc = want_runtime(r, p, cfg->name, plans, why, cap);
-		if (rc != E_OK)
-			return rc;
-	}
-	return E_OK;
+	if (!s->in_next)
+		TAILQ_INSERT_TAIL(&r->next, s, next_link);
+	s->in_next = true;
+	for (size_t i = 0; i < cfg->n_pools && rc == E_OK; i++)
+		rc = want_pool(r, s, &cfg->pools[i], plans, why, cap);
+	return rc;
 }
 
-enum mark { MARK_CLEAR, MARK_GONE, MARK_BACK };
-
-/* CLEAR: nothing is wanted yet; GONE: what is not wanted goes; BACK: undo. */
+/* What is made and not wanted by anything else is collected in time. */
 static void
-mark_all(struct registry *r, enum mark mark)
+forget_next(struct registry *r)
 {
 	struct service_entry *s;
 	struct pool_entry *p;
 	struct inst_entry *e;
 
-	TAILQ_FOREACH (s, &r->services, link) {
-		if (mark == MARK_CLEAR)
-			s->was_wanted = s->wanted, s->wanted = false;
-		else if (mark == MARK_BACK)
-			s->wanted = s->was_wanted;
-		TAILQ_FOREACH (p, &s->pools, link) {
-			if (mark == MARK_CLEAR)
-				p->was_wanted = p->wanted, p->wanted = false;
-			else if (mark == MARK_BACK)
-				p->wanted = p->was_wanted;
-			TAILQ_FOREACH (e, &p->instances, link) {
-				if (mark == MARK_CLEAR)
-					e->was_wanted = e->wanted,
-					e->wanted = false;
-				else if (mark == MARK_BACK)
-					e->wanted = e->was_wanted;
-				if (mark == MARK_CLEAR || e->wanted ||
-				    e->inst.gone)
-					continue;
-				probe_free(&e->inst.probe);
-				e->inst.gone = true;
-			}
+	TAILQ_FOREACH (s, &r->next, next_link) {
+		TAILQ_FOREACH (p, &s->next, next_link) {
+			TAILQ_FOREACH (e, &p->next, next_link)
+				e->in_next = false;
+			TAILQ_INIT(&p->next);
+			p->in_next = false;
 		}
+		TAILQ_INIT(&s->next);
+		s->in_next = false;
 	}
+	TAILQ_INIT(&r->next);
+}
+
+static void
+take_instances(struct pool_entry *p)
+{
+	struct inst_entry *e;
+
+	TAILQ_FOREACH (e, &p->instances, link) {
+		if (e->in_next || e->inst.gone)
+			continue;
+		probe_free(&e->inst.probe);
+		e->inst.gone = true;
+	}
+	TAILQ_FOREACH (e, &p->next, next_link) {
+		TAILQ_REMOVE(&p->instances, e, link);
+		TAILQ_INSERT_TAIL(&p->instances, e, link);
+		e->inst.weight = e->next_weight;
+		e->inst.admin = e->next_admin;
+		e->inst.runtime = e->next_runtime;
+		e->inst.gone = false;
+	}
+}
+
+static void
+take_pools(struct service_entry *s)
+{
+	struct pool_entry *p;
+
+	TAILQ_FOREACH (p, &s->pools, link) {
+		p->wanted = p->in_next;
+		take_instances(p);
+	}
+	TAILQ_FOREACH (p, &s->next, next_link) {
+		TAILQ_REMOVE(&s->pools, p, link);
+		TAILQ_INSERT_TAIL(&s->pools, p, link);
+	}
+}
+
+/* What is next becomes what is wanted; nothing can fail. */
+static void
+take_next(struct registry *r)
+{
+	struct service_entry *s;
+
+	TAILQ_FOREACH (s, &r->services, link) {
+		s->wanted = s->in_next;
+		take_pools(s);
+	}
+	TAILQ_FOREACH (s, &r->next, next_link) {
+		TAILQ_REMOVE(&r->services, s, link);
+		TAILQ_INSERT_TAIL(&r->services, s, link);
+	}
+	forget_next(r);
 }
 
 int
@@ -439,7 +499,6 @@ registry_apply(struct registry *r, struct cfg *cfg,
 	struct plan_view pv = { plans, n };
 
 	ON_CONTROL_THREAD();
-	mark_all(r, MARK_CLEAR);
 	for (size_t i = 0; i < cfg->n_services; i++) {
 		int rc = want_service(r, &cfg->services[i], &pv, why, cap);
 
@@ -447,10 +506,10 @@ registry_apply(struct registry *r, struct cfg *cfg,
 			continue;
 		if (rc == E_NOMEM)
 			(void)snprintf(why, cap, "%s", err_text(rc));
-		mark_all(r, MARK_BACK);
+		forget_next(r);
 		return rc;
 	}
-	mark_all(r, MARK_GONE);
+	take_next(r);
 	return E_OK;
 }
 
@@ -470,7 +529,7 @@ registry_pool(struct registry *r, const char *service, const char *pool)
 	struct service_entry *s = find_service(r, service);
 	struct pool_entry *p = s == NULL ? NULL : find_pool(s, pool);
 
-	return p == NULL ? NULL : &p->pool;
+	return p == NULL || !p->wanted ? NULL : &p->pool;
 }
 
 struct instance *
@@ -544,8 +603,8 @@ registry_instance_next(struct registry *r UNUSED, const struct pool *p,
 	struct inst_entry *e = prev == NULL
 	    ? TAILQ_FIRST(&entry_of_pool(p)->instances)
 	    : TAILQ_NEXT(CONTAINER_OF((struct instance *)(uintptr_t)prev,
-			     struct inst_entry, inst),
-		  link);
+	                     struct inst_entry, inst),
+	          link);
 
 	while (e != NULL && e->inst.gone)
 		e = TAILQ_NEXT(e, link);

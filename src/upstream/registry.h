@@ -25,10 +25,10 @@ struct registry;
 /* How the rollout wants a pool to be routed: its part of the next view. */
 struct pool_plan {
 	char pool[CFG_NAME_MAX + 1];
-	uint32_t share_bp;   /* of new sessions */
+	uint32_t share_bp; /* of new sessions */
 	uint32_t min_epoch;
-	uint8_t pins;        /* enum view_pins */
-	uint8_t cut;         /* enum view_cut bits */
+	uint8_t pins; /* enum view_pins */
+	uint8_t cut;  /* enum view_cut bits */
 	bool serves;
 };
 struct service_plan {
@@ -54,8 +54,8 @@ void registry_free(struct registry **); /* after workers and views */
 /*
  * Makes the objects of a configuration and of the run-time instances exist
  * and marks what is wanted no more as gone.  Names are resolved here (may
- * block).  On error (E_NOENT: a name does not resolve; why says which)
- * nothing has changed.
+ * block).  On error (E_NOENT: a name does not resolve; E_SYNTAX, E_RANGE: a
+ * run-time instance's address is none; why says which) nothing has changed.
  */
 int registry_apply(struct registry *, struct cfg *,
     const struct instance_plan *, size_t n, char *why, size_t cap) MUST_CHECK;
@@ -64,7 +64,10 @@ int registry_apply(struct registry *, struct cfg *,
 struct view *registry_view(struct registry *, struct cfg *, struct keyring *,
     const struct service_plan *, size_t n) MUST_CHECK;
 
-/* Frees gone objects that no view up to oldest_generation... uses. */
+/*
+ * Frees what is gone and counted in no cell; nothing unless all_views_current:
+ * every worker has adopted a view built after it went.
+ */
 void registry_collect(struct registry *, bool all_views_current);
 
 struct service *registry_service(struct registry *, const char *name);

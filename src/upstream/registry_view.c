@@ -38,6 +38,15 @@ plan_of_pool(const struct service_plan *plan, const char *name)
 
 /* ---- pools ---- */
 
+static int
+by_name_hash(const void *pa, const void *pb)
+{
+	const struct instance *const *a = pa, *const *b = pb;
+
+	return ((*a)->name_hash > (*b)->name_hash) -
+	    ((*a)->name_hash < (*b)->name_hash);
+}
+
 static bool
 fill_instances(struct view_pool *vp)
 {
@@ -67,6 +76,8 @@ fill_instances(struct view_pool *vp)
 		vp->weight_sum[vp->n_eligible] = sum;
 		vp->eligible[vp->n_eligible++] = inst;
 	}
+	qsort(vp->pinnable, vp->n_pinnable, sizeof(struct instance *),
+	    by_name_hash);
 	return true;
 }
 
@@ -124,33 +135,6 @@ fill_service(struct registry *r, struct view_service *vs,
 
 /* ---- rules ---- */
 
-/* Exact hosts first, then wildcards, then any; longer before shorter. */
-static int
-host_rank(struct str host)
-{
-	if (host.len == 1 && host.p[0] == '*')
-		return 2;
-	return host.p[0] == '*' ? 1 : 0;
-}
-
-static int
-by_specificity(const void *pa, const void *pb)
-{
-	const struct view_rule *a = pa, *b = pb;
-	int rank = host_rank(a->host) - host_rank(b->host);
-
-	if (rank != 0)
-		return rank;
-	if (a->host.len != b->host.len)
-		return a->host.len > b->host.len ? -1 : 1;
-	rank = str_cmp(a->host, b->host);
-	if (rank != 0)
-		return rank;
-	return a->path.len == b->path.len ? 0
-	    : a->path.len > b->path.len   ? -1
-	                                  : 1;
-}
-
 static bool
 fill_rules(struct view *v)
 {
@@ -171,7 +155,7 @@ fill_rules(struct view *v)
 				.service = &v->services[s],
 			};
 	}
-	qsort(v->rules, v->n_rules, sizeof(*v->rules), by_specificity);
+	view_sort_rules(v);
 	return true;
 }
 

@@ -40,10 +40,75 @@ host_fits(struct str rule, struct str host)
 	return str_eq(rule, host);
 }
 
+/* Exact hosts first, then wildcards, then any. */
+static int
+host_rank(struct str host)
+{
+	if (host.len == 1 && host.p[0] == '*')
+		return 2;
+	return host.p[0] == '*' ? 1 : 0;
+}
+
+/* Longer before shorter. */
+static int
+host_order(struct str a, struct str b)
+{
+	if (a.len != b.len)
+		return a.len > b.len ? -1 : 1;
+	return str_cmp(a, b);
+}
+
+static int
+by_specificity(const void *pa, const void *pb)
+{
+	const struct view_rule *a = pa, *b = pb;
+	int order = host_rank(a->host) - host_rank(b->host);
+
+	if (order == 0)
+		order = host_order(a->host, b->host);
+	if (order != 0)
+		return order;
+	return (a->path.len < b->path.len) - (a->path.len > b->path.len);
+}
+
+void
+view_sort_rules(struct view *v)
+{
+	qsort(v->rules, v->n_rules, sizeof(*v->rules), by_specificity);
+	v->n_exact = 0;
+	while (v->n_exact < v->n_rules &&
+	    host_rank(v->rules[v->n_exact].host) == 0)
+		v->n_exact++;
+}
+
+/* The first rule of that very host, or where it would stand. */
+static size_t
+find_exact(const struct view *v, struct str host)
+{
+	size_t lo = 0, hi = v->n_exact;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (host_order(v->rules[mid].host, host) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
 const struct view_service *
 view_route(const struct view *v, struct str host, struct str path)
 {
-	for (size_t i = 0; i < v->n_rules; i++)
+	size_t i = find_exact(v, host);
+
+	while (i < v->n_exact && str_eq(v->rules[i].host, host)) {
+		if (path_fits(v->rules[i].path, path))
+			return v->rules[i].service;
+		i++;
+	}
+	for (i = v->n_exact; i < v->n_rules; i++)
 		if (host_fits(v->rules[i].host, host) &&
 		    path_fits(v->rules[i].path, path))
 			return v->rules[i].service;

@@ -24,33 +24,33 @@ struct keyring;
 
 /* What becomes of a pin on this pool. */
 enum view_pins {
-	PINS_KEEP,  /* honoured */
-	PINS_MOVE,  /* honoured until the session's next safe point */
-	PINS_EVICT  /* not honoured */
+	PINS_KEEP, /* honoured */
+	PINS_MOVE, /* honoured until the session's next safe point */
+	PINS_EVICT /* not honoured */
 };
 
 /* What workers end at once on this pool: a drain's clocks have run out. */
 enum view_cut { CUT_REQUESTS = 1, CUT_STREAMS = 2 };
 
 struct view_pool {
-	struct pool *pool;            /* borrowed, outlives the view */
-	const struct cfg_pool *cfg;   /* borrowed from view->cfg */
-	struct instance **eligible;   /* up and in: may be picked; owned array */
-	uint32_t *weight_sum;         /* running sum of their weights; owned */
+	struct pool *pool;          /* borrowed, outlives the view */
+	const struct cfg_pool *cfg; /* borrowed from view->cfg */
+	struct instance **eligible; /* up and in: may be picked; owned array */
+	uint32_t *weight_sum;       /* running sum of their weights; owned */
 	size_t n_eligible;
-	struct instance **pinnable;   /* up, not maint: for instance pins; owned */
+	struct instance **pinnable; /* up, not maint; by name_hash; owned */
 	size_t n_pinnable;
-	uint32_t share_from;          /* buckets [from, to) of 0..9999 are ours */
+	uint32_t share_from; /* buckets [from, to) of 0..9999 are ours */
 	uint32_t share_to;
-	uint32_t min_epoch;           /* pins older than this are void */
-	uint8_t pins;                 /* enum view_pins */
-	uint8_t cut;                  /* enum view_cut bits */
-	bool serves;                  /* may be sent anything at all */
+	uint32_t min_epoch; /* pins older than this are void */
+	uint8_t pins;       /* enum view_pins */
+	uint8_t cut;        /* enum view_cut bits */
+	bool serves;        /* may be sent anything at all */
 };
 
 struct view_service {
-	struct service *service;        /* borrowed, outlives the view */
-	const struct cfg_service *cfg;  /* borrowed from view->cfg */
+	struct service *service;       /* borrowed, outlives the view */
+	const struct cfg_service *cfg; /* borrowed from view->cfg */
 	struct view_pool pools[CFG_POOLS_MAX];
 	size_t n_pools;
 	uint32_t epoch;
@@ -70,18 +70,18 @@ struct view_listener {
 };
 
 struct view {
-	uint64_t generation;          /* grows by one with each publish */
-	struct cfg *cfg;              /* one ref */
-	struct keyring *keyring;      /* borrowed: control keeps it until this
-	                                 view is freed (see on_free) */
+	uint64_t generation;     /* grows by one with each publish */
+	struct cfg *cfg;         /* one ref */
+	struct keyring *keyring; /* borrowed: stays until on_free */
 	struct view_listener *listeners;
 	size_t n_listeners;
 	struct view_service *services;
 	size_t n_services;
-	struct view_rule *rules;      /* most specific first */
+	struct view_rule *rules; /* most specific first */
 	size_t n_rules;
-	struct service *unrouted;     /* counts what reached no service */
-	struct view *older;           /* of views: those still in use */
+	size_t n_exact;           /* the first so many name one host each */
+	struct service *unrouted; /* counts what reached no service */
+	struct view *older;       /* of views: those still in use */
 };
 
 /*
@@ -91,6 +91,8 @@ struct view {
  */
 const struct view_service *view_route(const struct view *, struct str host,
     struct str path);
+/* Control: brings the rules of a new view into that order. */
+void view_sort_rules(struct view *);
 
 /* ---- publishing ---- */
 struct views;
