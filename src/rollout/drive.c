@@ -178,13 +178,13 @@ settle_disk(struct drive *d)
 }
 
 void
-drive_take_over(struct drive *d)
+drive_take_over(struct drive *d, bool reroutes)
 {
 	struct ro_state was = d->state;
 
 	d->state = d->next;
 	d->next = was;
-	d->unpublished = true;
+	d->unpublished |= reroutes;
 	news_changes(d->env.feed, &was, &d->state);
 }
 
@@ -205,7 +205,7 @@ step(struct drive *d)
 	    (c == RO_HARD &&
 		(disk_rests(d) || drive_save(d, &d->next) != E_OK)))
 		return false;
-	drive_take_over(d);
+	drive_take_over(d, c != RO_TOLD);
 	return true;
 }
 

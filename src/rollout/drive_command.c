@@ -82,7 +82,7 @@ bring_in(struct drive *d, const struct ro_command *c, char *why, size_t cap)
 		drive_restore(d);
 		return rc == E_NOMEM ? RO_NO_NO_MEMORY : RO_NO_ADDRESS;
 	}
-	drive_take_over(d);
+	drive_take_over(d, true);
 	if (c->verb == RO_ADD_INSTANCE)
 		drive_fit_probes(d, false);
 	return RO_NO_NONE;

@@ -53,8 +53,11 @@ int drive_save(struct drive *, const struct ro_state *) MUST_CHECK;
  * written now is in doubt, and a later look writes it.
  */
 void drive_restore(struct drive *);
-/* Memory: makes .next, which is on disk if it must be, what is so. */
-void drive_take_over(struct drive *);
+/*
+ * Memory: makes .next, which is on disk if it must be, what is so.  reroutes:
+ * workers need a view of it, and who waits waits for that one.
+ */
+void drive_take_over(struct drive *, bool reroutes);
 /* Workers: when memory runs out the old view goes on, and we come again. */
 bool drive_publish(struct drive *);
 

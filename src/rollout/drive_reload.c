@@ -182,7 +182,7 @@ reload(struct drive *d, struct cfg *cfg, struct keyring *ring, char *why,
 	cfg_unref(&d->cfg);
 	d->cfg = cfg_ref(cfg);
 	d->keyring = ring;
-	drive_take_over(d);
+	drive_take_over(d, true);
 	drive_fit_probes(d, true);
 	(void)drive_publish(d);
 	return E_OK;

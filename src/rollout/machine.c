@@ -207,7 +207,7 @@ clock_active(struct ro_pool *p, const struct ro_facts_pool *f)
 	if (life == (enum ro_life)p->life)
 		return RO_SAME;
 	p->life = (uint8_t)life;
-	return RO_SOFT;
+	return RO_TOLD;
 }
 
 static enum ro_changed

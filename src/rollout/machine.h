@@ -136,6 +136,7 @@ enum ro_refusal machine_command(struct ro_state *s, const struct ro_facts *,
 /* What machine_clock() changed. */
 enum ro_changed {
 	RO_SAME, /* nothing */
+	RO_TOLD, /* an active pool's life only: no worker routes otherwise */
 	RO_SOFT, /* readiness only: need not be on disk */
 	RO_HARD  /* must be on disk before it acts */
 };

@@ -421,7 +421,7 @@ static const struct {
 	    2 * RO_START_LIMIT_US, RO_SAME, POOL_STARTING },
 	{ "still ready", POOL_READY, true, 2, 2, 0, RO_SAME, POOL_READY },
 	{ "no longer", POOL_READY, false, 2, 1, 0, RO_SOFT, POOL_STARTING },
-	{ "active and well", POOL_ACTIVE, true, 2, 2, 0, RO_SOFT,
+	{ "active and well", POOL_ACTIVE, true, 2, 2, 0, RO_TOLD,
 	    POOL_ACTIVE },
 	{ "active stays so, whatever happens", POOL_ACTIVE, false, 0, 0,
 	    2 * RO_START_LIMIT_US, RO_SAME, POOL_ACTIVE },
