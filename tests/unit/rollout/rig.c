@@ -314,6 +314,7 @@ on_done(const struct drive_result *result, void *arg)
 	str_copy(str_of(result->sentence), a->sentence, sizeof(a->sentence));
 	a->result.sentence = a->sentence;
 	a->on_disk = rig_on_disk();
+	loop_wake(a->loop);
 }
 
 static void
@@ -334,6 +335,7 @@ rig_give(struct rig *r, const struct ro_command *c, bool wait,
 	uint64_t id;
 
 	memset(a, 0, sizeof(*a));
+	a->loop = r->loop;
 	id = drive_command(r->drive, c, wait, wait_us, on_done, a);
 	cr_assert_eq(id == 0, a->came);
 	if (id != 0)

@@ -19,6 +19,7 @@
 #define RIG_SOCKETS 3
 
 struct rig_answer {
+	struct loop *loop;     /* to be woken */
 	bool came;
 	struct drive_result result;
 	char sentence[512];

@@ -1050,6 +1050,7 @@ static void
 on_switched(const struct drive_result *result, void *arg)
 {
 	atomic_store(&switched, true);
+	loop_wake(r.loop);
 	*(bool *)arg = result->refusal == RO_NO_NONE;
 }
 
