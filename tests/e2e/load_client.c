@@ -24,7 +24,9 @@ static void send_next(struct lclient *);
 static unsigned
 around(unsigned mean)
 {
-	return MAX(1u, mean / 2 + random_below(mean + 1));
+	unsigned n = mean / 2 + random_below(mean + 1);
+
+	return MAX(n, 1u);
 }
 
 static void

@@ -1,0 +1,51 @@
+"""site - the usual journey: two versions of two nginx each, segued, load."""
+from rig.load import say
+from rig.rig import wait_until
+from rig.segued import pool, service
+
+
+class Site:
+    """V1 serves; V2 stands ready beside it."""
+
+    def __init__(self, rig, arrivals=False, sticky=None, segued=None, **more):
+        self.rig = rig
+        self.v1 = [rig.nginx("v1", n, arrivals=arrivals) for n in ("a1", "a2")]
+        self.v2 = [rig.nginx("v2", n, arrivals=arrivals) for n in ("b1", "b2")]
+        self.instances = self.v1 + self.v2
+        self.segued = rig.segued(service(
+            pool("v1", self.v1, share="100%"), pool("v2", self.v2),
+            sticky=sticky or {}, **more), **(segued or {}))
+        self.admin = self.segued.admin
+        self.load = None
+
+    def start_load(self, answers=500, **options):
+        self.load = self.rig.load(self.segued, **{
+            "clients": 200, "think": "25ms", "session": 12, **options})
+        self.wait_answers(answers)
+
+    def wait_answers(self, more, seconds=20):
+        """Until so many more requests were answered."""
+        n = self.load.report()["answers"] + more
+        wait_until(lambda: self.load.report()["answers"] >= n, seconds,
+                   f"answer {n}", every=0.05)
+
+    def finish(self):
+        """Ends the load; nothing failed, nobody bounced, all adds up."""
+        final = self.load.stop()
+        print(say(final))
+        assert final["failed"] == 0, (final["failures_safe"],
+                                      final["failures_unsafe"],
+                                      final["samples"])
+        assert final["bounces"] == 0, final["samples"]
+        assert final["answers"] == final["requests"]
+        self.check_posts(final)
+        a = self.admin.status()["accounting"]
+        assert a["holds"] is True and a["in_flight"] == 0, a
+        assert a["answered"] == a["accepted"] == final["answers"], a
+        return final
+
+    def check_posts(self, final):
+        """Each post was done once: nowhere twice, none was lost."""
+        ids = [i for n in self.instances for i in n.answered_ids()]
+        assert len(ids) == len(set(ids)), "a post was done twice"
+        assert len(ids) == final["posts_answered"]
