@@ -26,7 +26,7 @@ struct slab {
 	struct slab *next; /* free list */
 	uint32_t cap;      /* bytes in data[] */
 	uint8_t size;      /* enum slab_size */
-	char data[];
+	_Alignas(8) char data[]; /* structs may lie in it */
 };
 
 struct slab_store *slab_store_new(size_t keep_max) MUST_CHECK;

@@ -38,6 +38,8 @@ Test(slab, sizes_are_as_the_header_says)
 		cr_expect_eq(b->size, sizes[i].size);
 		cr_expect_eq(b->cap + sizeof(*b), sizes[i].total,
 		    "header included, so that malloc rounds to no more");
+		cr_expect_eq((uintptr_t)b->data % 8, 0,
+		    "structs may lie in it");
 		memset(b->data, 0xa5, b->cap); /* all of it is ours */
 		slab_give(s, &b);
 		cr_expect_null(b, "the giver forgets it");
