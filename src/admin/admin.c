@@ -8,6 +8,7 @@
 #include "admin/answer.h"
 #include "admin/audit.h"
 #include "admin/events.h"
+#include "admin/metrics.h"
 #include "admin/role.h"
 #include "admin/server.h"
 #include "base/clock.h"
@@ -174,4 +175,10 @@ admin_free(struct admin **ap)
 	reloads_free(a);
 	free(a);
 	*ap = NULL;
+}
+
+void
+admin_metrics_names(struct buf *out)
+{
+	metrics_names(out);
 }
