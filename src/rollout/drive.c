@@ -203,7 +203,7 @@ step(struct drive *d)
 	d->due_us = due;
 	if (c == RO_SAME ||
 	    (c == RO_HARD &&
-		(disk_rests(d) || drive_save(d, &d->next) != E_OK)))
+	        (disk_rests(d) || drive_save(d, &d->next) != E_OK)))
 		return false;
 	drive_take_over(d, c != RO_TOLD);
 	return true;
@@ -318,7 +318,7 @@ resolvable(const struct ro_state *s, struct instance_plan *out)
 			out[n++] = *p;
 		else
 			log_warn("service=%s pool=%s instance=%s "
-				 "event=left_out why=\"%s\"",
+			         "event=left_out why=\"%s\"",
 			    p->service, p->pool, p->name, why);
 	}
 	return n;

@@ -54,7 +54,7 @@ struct drive_result {
 	bool timed_out;          /* the wait, not the action */
 	uint64_t generation;     /* of the state that has it */
 	uint64_t took_us;
-	const char *sentence;    /* "" when there is nothing to say; borrowed */
+	const char *sentence; /* "" when there is nothing to say; borrowed */
 };
 typedef void drive_done_fn(const struct drive_result *, void *arg);
 
@@ -78,9 +78,9 @@ struct ro_drain drive_clocks(const struct drive *, const char *service);
 
 /* How a wait stands: sums over the draining pools it waits for. */
 struct drive_progress {
-	uint64_t lasts_us;                   /* since the command came */
+	uint64_t lasts_us; /* since the command came */
 	uint64_t inflight, streams, sessions;
-	const char *holds;                   /* a sentence, or ""; borrowed */
+	const char *holds; /* a sentence, or ""; borrowed */
 };
 typedef void drive_progress_fn(const struct drive_progress *, void *arg);
 /*

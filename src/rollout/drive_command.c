@@ -46,7 +46,7 @@ drive_check_address(const char *address, char *why, size_t cap)
 	if (rc != E_OK)
 		(void)snprintf(why, cap, "%.160s: %s", address,
 		    rc == E_NOENT ? "this name does not resolve"
-				  : err_text(rc));
+		                  : err_text(rc));
 	return rc;
 }
 
@@ -69,8 +69,8 @@ bring_in(struct drive *d, const struct ro_command *c, char *why, size_t cap)
 	int rc = E_OK;
 
 	if (c->verb == RO_INSTANCE) {
-		struct instance *i = registry_instance(d->env.registry,
-		    service, c->pool, c->instance);
+		struct instance *i = registry_instance(d->env.registry, service,
+		    c->pool, c->instance);
 
 		if (i != NULL)
 			i->admin = c->admin;
@@ -99,8 +99,8 @@ carry_out(struct drive *d, const struct ro_command *c, char *why, size_t cap)
 		return refuse(RO_NO_NO_MEMORY, why, cap, "%s",
 		    ro_refusal_text(RO_NO_NO_MEMORY));
 	facts = *drive_facts(d);
-	facts.instance =
-	    facts_of_instance(d->env.registry, d->cfg, &d->state, c);
+	facts.instance = facts_of_instance(d->env.registry, d->cfg, &d->state,
+	    c);
 	r = machine_command(&d->next, &facts, c, why, cap);
 	if (r != RO_NO_NONE)
 		return r;

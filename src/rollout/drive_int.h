@@ -22,16 +22,16 @@ struct drive {
 	struct cfg *cfg;         /* one ref */
 	struct keyring *keyring; /* borrowed */
 	struct probing probing;
-	char *path;              /* of the state file; owned */
-	struct ro_state state;   /* what is so */
-	struct ro_state next;    /* what is to be */
+	char *path;            /* of the state file; owned */
+	struct ro_state state; /* what is so */
+	struct ro_state next;  /* what is to be */
 	struct ro_facts_pool *rows;
 	struct ro_facts facts;
-	uint64_t hold_due_us;    /* wall clock: a pool gets ready; 0: none */
-	uint64_t due_us;         /* wall clock: look then; 0: when poked */
+	uint64_t hold_due_us; /* wall clock: a pool gets ready; 0: none */
+	uint64_t due_us;      /* wall clock: look then; 0: when poked */
 	struct service_plan *plans;
-	uint64_t newest_view;    /* generations of views */
-	uint64_t state_view;     /* the first that has the present state */
+	uint64_t newest_view; /* generations of views */
+	uint64_t state_view;  /* the first that has the present state */
 	struct alarm *clock;
 	struct defer look;
 	struct waiters *waiters;
@@ -62,8 +62,7 @@ void drive_take_over(struct drive *, bool reroutes);
 bool drive_publish(struct drive *);
 
 /* E_OK for "" and for an address the registry would take; may block. */
-int drive_check_address(const char *address, char *why,
-    size_t cap) MUST_CHECK;
+int drive_check_address(const char *address, char *why, size_t cap) MUST_CHECK;
 /* Makes the registry fit cfg and .next; on error it is as it was. */
 int drive_apply_instances(struct drive *, struct cfg *, char *why,
     size_t cap) MUST_CHECK;

@@ -30,9 +30,8 @@ check_names(const struct cfg *cfg, char *why, size_t cap)
 				(void)snprintf(why, cap, "%s: %s: %s",
 				    pool->instances[i].name,
 				    pool->instances[i].address.text,
-				    rc == E_NOENT
-					? "this name does not resolve"
-					: err_text(rc));
+				    rc == E_NOENT ? "this name does not resolve"
+				                  : err_text(rc));
 				return rc;
 			}
 		}
@@ -53,9 +52,8 @@ static bool
 stays_fit(struct drive *d, const char *service, const struct cfg_pool *cfg)
 {
 	for (size_t i = 0; i < cfg->n_instances; i++) {
-		const struct instance *inst =
-		    registry_instance(d->env.registry, service, cfg->name,
-			cfg->instances[i].name);
+		const struct instance *inst = registry_instance(d->env.registry,
+		    service, cfg->name, cfg->instances[i].name);
 		struct addr a;
 
 		if (is_eligible(inst) &&
@@ -76,7 +74,7 @@ added_fit(struct drive *d, const char *service, const char *pool)
 		if (p->address[0] != '\0' && strcmp(p->service, service) == 0 &&
 		    strcmp(p->pool, pool) == 0 &&
 		    is_eligible(registry_instance(d->env.registry, service,
-			pool, p->name)))
+		        pool, p->name)))
 			return true;
 	}
 	return false;
@@ -105,7 +103,7 @@ can_still_serve(struct drive *d, const struct ro_service *s,
 
 		if (p->share_bp > 0 &&
 		    (stays_fit(d, s->name, &cfg->pools[i]) ||
-			added_fit(d, s->name, p->name)))
+		        added_fit(d, s->name, p->name)))
 			return true;
 	}
 	return false;
@@ -120,8 +118,8 @@ check_served(struct drive *d, const struct cfg *cfg, char *why, size_t cap)
 {
 	for (size_t i = 0; i < cfg->n_services; i++) {
 		const struct ro_service *next = &d->next.services[i];
-		const struct ro_service *now =
-		    ro_service_find(&d->state, next->name);
+		const struct ro_service *now = ro_service_find(&d->state,
+		    next->name);
 		const char *serves = now == NULL ? NULL : who_serves(d, now);
 
 		if (serves == NULL ||
@@ -161,8 +159,8 @@ prepare_reload(struct drive *d, struct cfg *cfg, char *why, size_t cap)
 	memcpy(d->next.changed_by, "reload", sizeof("reload"));
 	rc = drive_save(d, &d->next);
 	if (rc != E_OK)
-		(void)snprintf(why, cap, "%s could not be written: %s",
-		    d->path, err_text(rc));
+		(void)snprintf(why, cap, "%s could not be written: %s", d->path,
+		    err_text(rc));
 	return rc;
 }
 

@@ -111,9 +111,8 @@ facts_gather(struct registry *r, const struct cfg *cfg,
 			    str_of(s->services[i].pools[p].name));
 
 			if (pool != NULL)
-				gather_pool(r, svc, pool, view_current,
-				    wall_us, &rows[i * CFG_POOLS_MAX + p],
-				    due_us);
+				gather_pool(r, svc, pool, view_current, wall_us,
+				    &rows[i * CFG_POOLS_MAX + p], due_us);
 		}
 	}
 }
@@ -127,12 +126,12 @@ facts_service_of(const struct ro_state *s, const struct ro_command *c)
 }
 
 static const char *
-configured_address(const struct cfg *cfg, const char *service,
-    const char *pool, const char *instance)
+configured_address(const struct cfg *cfg, const char *service, const char *pool,
+    const char *instance)
 {
 	const struct cfg_service *s = cfg_service_find(cfg, str_of(service));
-	const struct cfg_pool *p =
-	    s == NULL ? NULL : cfg_pool_find(s, str_of(pool));
+	const struct cfg_pool *p = s == NULL ? NULL
+	                                     : cfg_pool_find(s, str_of(pool));
 
 	for (size_t i = 0; p != NULL && i < p->n_instances; i++)
 		if (strcmp(p->instances[i].name, instance) == 0)
@@ -145,8 +144,8 @@ facts_of_instance(struct registry *r, const struct cfg *cfg,
     const struct ro_state *s, const struct ro_command *c)
 {
 	const char *service = facts_service_of(s, c);
-	const struct instance *i =
-	    registry_instance(r, service, c->pool, c->instance);
+	const struct instance *i = registry_instance(r, service, c->pool,
+	    c->instance);
 
 	return (struct ro_facts_instance){
 		.exists = i != NULL,

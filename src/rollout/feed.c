@@ -12,7 +12,7 @@ static const char *const type_names[] = { FEED_TYPES(X) };
 struct feed {
 	uint64_t last; /* id */
 	struct {
-		feed_fn *fn;   /* NULL: a free seat */
+		feed_fn *fn; /* NULL: a free seat */
 		void *arg;
 		uint64_t told; /* up to this id */
 	} subs[FEED_SUBSCRIBERS_MAX];

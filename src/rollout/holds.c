@@ -33,13 +33,15 @@ describe_open(struct buf *b, const struct ro_drain *d,
 {
 	add_count(b, f->sessions, "session");
 	if (d->mode == CFG_DRAIN_MOVE)
-		add_left(b, f->sessions == 1
-			? " moves at its next safe point; the grace ends"
-			: " move at their next safe point; the grace ends",
+		add_left(b,
+		    f->sessions == 1
+		        ? " moves at its next safe point; the grace ends"
+		        : " move at their next safe point; the grace ends",
 		    d->began_us, d->flows_us);
 	else
-		add_left(b, f->sessions == 1 ? " keeps its pin; the grace ends"
-					     : " keep their pins; the grace ends",
+		add_left(b,
+		    f->sessions == 1 ? " keeps its pin; the grace ends"
+		                     : " keep their pins; the grace ends",
 		    d->began_us, d->flows_us);
 }
 
@@ -73,8 +75,7 @@ describe_drain(struct buf *b, const struct ro_drain *d,
 
 /* Of a pool that a switch waits for. */
 static void
-describe_pending(struct buf *b, const char *pool,
-    const struct ro_facts_pool *f)
+describe_pending(struct buf *b, const char *pool, const struct ro_facts_pool *f)
 {
 	if (f->ready)
 		buf_printf(b, "%s is ready: the switch follows", pool);
@@ -92,8 +93,8 @@ drive_holds(struct drive *d, const struct ro_service *s,
 	out[0] = '\0';
 	if (p->state != POOL_DRAINING && strcmp(s->pending.pool, p->name) != 0)
 		return;
-	f = ro_facts_of(drive_facts(d),
-	    (size_t)(s - drive_state(d)->services), (size_t)(p - s->pools));
+	f = ro_facts_of(drive_facts(d), (size_t)(s - drive_state(d)->services),
+	    (size_t)(p - s->pools));
 	if (p->state == POOL_DRAINING)
 		describe_drain(&b, &p->drain, f);
 	else

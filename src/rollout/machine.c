@@ -200,9 +200,9 @@ clock_starting(const struct tick *t, struct ro_pool *p,
 static enum ro_changed
 clock_active(struct ro_pool *p, const struct ro_facts_pool *f)
 {
-	enum ro_life life = f->eligible > 0	? RO_LIFE_ALIVE
-	    : p->life == RO_LIFE_UNKNOWN ? RO_LIFE_UNKNOWN
-					 : RO_LIFE_DEAD;
+	enum ro_life life = f->eligible > 0 ? RO_LIFE_ALIVE
+	    : p->life == RO_LIFE_UNKNOWN    ? RO_LIFE_UNKNOWN
+	                                    : RO_LIFE_DEAD;
 
 	if (life == (enum ro_life)p->life)
 		return RO_SAME;
@@ -279,8 +279,8 @@ machine_clock(struct ro_state *s, const struct ro_facts *facts,
 
 	*due_us = 0;
 	for (size_t i = 0; i < s->n_services; i++) {
-		enum ro_changed c =
-		    clock_service(&s->services[i], i, facts, due_us);
+		enum ro_changed c = clock_service(&s->services[i], i, facts,
+		    due_us);
 
 		changed = MAX(changed, c);
 	}

@@ -68,14 +68,15 @@ struct ro_command {
 	char service[CFG_NAME_MAX + 1]; /* empty: the only one */
 	char pool[CFG_NAME_MAX + 1];
 	char instance[CFG_NAME_MAX + 1];
-	char address[ADDR_TEXT_MAX];    /* of ADD_INSTANCE */
-	uint32_t share_bp;              /* of SHARE */
-	unsigned weight;                /* of ADD_INSTANCE; 0: 1 */
-	uint8_t admin;                  /* of INSTANCE; enum inst_admin */
-	bool when_ready, drain;         /* of SWITCH */
+	char address[ADDR_TEXT_MAX]; /* of ADD_INSTANCE */
+	uint32_t share_bp;           /* of SHARE */
+	unsigned weight;             /* of ADD_INSTANCE; 0: 1 */
+	uint8_t admin;               /* of INSTANCE; enum inst_admin */
+	bool when_ready, drain;      /* of SWITCH */
 	bool force;
-	struct ro_drain clocks; /* SWITCH with drain, DRAIN: mode and the three */
-	char who[RO_WHO_MAX];   /* shown and kept; quotes and controls become ? */
+	struct ro_drain
+	    clocks;           /* SWITCH with drain, DRAIN: mode and the three */
+	char who[RO_WHO_MAX]; /* shown and kept; quotes and controls become ? */
 };
 
 /* What the world says of a pool now. */

@@ -28,4 +28,33 @@ void service_forget_pending(struct ro_service *);
 void service_switch(struct ro_service *, struct ro_pool *to, bool drain,
     const struct ro_drain *clocks, uint64_t wall_us);
 
+/* ---- commands ---- */
+
+/* A command at work. */
+struct job {
+	struct ro_state *s;
+	const struct ro_facts *facts;
+	const struct ro_command *cmd;
+	struct ro_service *svc;
+	struct ro_pool *pool;
+	size_t svc_at;
+	char *why;
+	size_t cap;
+};
+
+/* Leaves the sentence in .why. */
+enum ro_refusal job_refuse(struct job *, enum ro_refusal, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+const struct ro_facts_pool *job_facts(const struct job *,
+    const struct ro_pool *);
+/* May it stand between quotes in a log, and in a file read for ever? */
+bool job_char_is_plain(char);
+
+/* Verbs about instances, and what their values must be. */
+enum ro_refusal instance_check_admin(struct job *);
+enum ro_refusal instance_check_add(struct job *);
+enum ro_refusal instance_set_admin(struct job *);
+enum ro_refusal instance_add(struct job *);
+enum ro_refusal instance_remove(struct job *);
+
 #endif

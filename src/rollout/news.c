@@ -88,8 +88,8 @@ unquote(struct buf *b)
 }
 
 static void
-write_audit(const char *service, const struct ro_command *c,
-    enum ro_refusal r, const char *why, uint64_t generation)
+write_audit(const char *service, const struct ro_command *c, enum ro_refusal r,
+    const char *why, uint64_t generation)
 {
 	struct buf who = BUF_INIT, what = BUF_INIT, result = BUF_INIT;
 
@@ -100,8 +100,8 @@ write_audit(const char *service, const struct ro_command *c,
 	unquote(&what);
 	unquote(&result);
 	log_info("audit=command who=\"" STR_FMT "\" service=%s "
-		 "command=\"" STR_FMT "\" result=%s why=\"" STR_FMT "\" "
-		 "generation=%llu",
+	         "command=\"" STR_FMT "\" result=%s why=\"" STR_FMT "\" "
+	         "generation=%llu",
 	    STR_ARG(who), service, STR_ARG(what), ro_refusal_name(r),
 	    STR_ARG(result), (unsigned long long)generation);
 	buf_free(&who);
@@ -185,8 +185,8 @@ tell_pool(struct feed *f, const char *service, const struct ro_pool *was,
 		buf_free(&text);
 		return;
 	}
-	log_info("service=%s pool=%s change=\"" STR_FMT "\"", service,
-	    is->name, STR_ARG(text));
+	log_info("service=%s pool=%s change=\"" STR_FMT "\"", service, is->name,
+	    STR_ARG(text));
 	set_name(e.service, service);
 	set_name(e.pool, is->name);
 	tell(f, &e, &text);

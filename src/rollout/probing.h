@@ -18,9 +18,9 @@ struct loop;
 struct registry;
 
 struct probing {
-	struct loop *loop;         /* all borrowed */
+	struct loop *loop; /* all borrowed */
 	struct registry *registry;
-	struct board *board;       /* NULL: none */
+	struct board *board; /* NULL: none */
 	probe_edge_fn *edge;
 	void *arg;
 };

@@ -156,7 +156,7 @@ inherit(struct ro_service *s, uint32_t lost_bp, uint64_t wall_us)
 
 		if (heir_rank(p) > heir_rank(heir) ||
 		    (heir_rank(p) == heir_rank(heir) &&
-			p->share_bp > heir->share_bp))
+		        p->share_bp > heir->share_bp))
 			heir = p;
 	}
 	heir->share_bp += lost_bp;
@@ -188,8 +188,9 @@ fit_service(struct ro_service *to, struct ro_service *old,
 	set_name(to->name, cfg->name);
 	to->epoch = old == NULL ? 1 : old->epoch + anew;
 	for (size_t i = 0; i < cfg->n_pools; i++) {
-		struct ro_pool *was =
-		    anew ? NULL : ro_pool_find(old, cfg->pools[i].name);
+		struct ro_pool *was = anew
+		    ? NULL
+		    : ro_pool_find(old, cfg->pools[i].name);
 
 		to->pools[to->n_pools++] = was != NULL
 		    ? *was
@@ -222,10 +223,11 @@ is_configured(const struct cfg_pool *cfg, const char *instance)
 static bool
 fit_plan(struct instance_plan *p, const struct cfg *cfg)
 {
-	const struct cfg_service *svc =
-	    cfg_service_find(cfg, str_of(p->service));
-	const struct cfg_pool *pool =
-	    svc == NULL ? NULL : cfg_pool_find(svc, str_of(p->pool));
+	const struct cfg_service *svc = cfg_service_find(cfg,
+	    str_of(p->service));
+	const struct cfg_pool *pool = svc == NULL
+	    ? NULL
+	    : cfg_pool_find(svc, str_of(p->pool));
 
 	if (pool == NULL)
 		return false;
@@ -256,8 +258,8 @@ int
 ro_state_reconcile(struct ro_state *s, const struct cfg *cfg, uint64_t wall_us,
     bool *changed)
 {
-	struct ro_service *services =
-	    calloc(cfg->n_services + 1, sizeof(*services));
+	struct ro_service *services = calloc(cfg->n_services + 1,
+	    sizeof(*services));
 	struct buf before = BUF_INIT, after = BUF_INIT;
 
 	if (services == NULL)

@@ -88,7 +88,7 @@ read_pool(const struct json *j, struct ro_pool *p)
 	    read_u32(j, "min_epoch", UINT32_MAX, &p->min_epoch) &&
 	    read_u64(j, "since_us", &p->since_us) &&
 	    (state != POOL_DRAINING ||
-		read_drain(json_get(j, "drain"), &p->drain));
+	        read_drain(json_get(j, "drain"), &p->drain));
 }
 
 static bool
@@ -184,9 +184,9 @@ read_body(const struct json *j, struct ro_state *s)
 	if (s->services == NULL)
 		return E_NOMEM;
 	return read_u64(j, "changed_us", &s->changed_us) &&
-		read_text(j, "changed_by", s->changed_by,
-		    sizeof(s->changed_by)) &&
-		read_services(services, s) && read_plans(plans, s)
+	        read_text(j, "changed_by", s->changed_by,
+	            sizeof(s->changed_by)) &&
+	        read_services(services, s) && read_plans(plans, s)
 	    ? E_OK
 	    : E_DAMAGED;
 }
@@ -207,8 +207,7 @@ read_hash(struct str s, uint64_t *out)
 	if (s.len != 16)
 		return false;
 	for (size_t i = 0; i < 16; i++) {
-		const char *at =
-		    s.p[i] == '\0' ? NULL : strchr(digits, s.p[i]);
+		const char *at = s.p[i] == '\0' ? NULL : strchr(digits, s.p[i]);
 
 		if (at == NULL)
 			return false;
@@ -284,7 +283,7 @@ ro_state_read(struct str text, struct ro_state *out, char *why, size_t cap)
 	if (rc != E_OK)
 		(void)snprintf(why, cap, "%s",
 		    rc == E_DAMAGED ? "lacks a value or holds an impossible one"
-				    : "needs more memory than there is");
+		                    : "needs more memory than there is");
 	return rc;
 }
 

@@ -15,12 +15,12 @@ struct waiter {
 	uint64_t id, began_us;
 	struct ro_command cmd; /* with the service's name filled in */
 	bool wait;
-	struct alarm *limit;   /* NULL: none */
+	struct alarm *limit; /* NULL: none */
 	uint64_t generation;
 	drive_done_fn *done;
 	drive_progress_fn *progress; /* NULL: not asked for */
 	uint64_t told_us;
-	uint64_t told_look;          /* the look in which it was told */
+	uint64_t told_look; /* the look in which it was told */
 	void *arg;
 };
 
@@ -89,13 +89,13 @@ on_limit(void *arg)
 
 	answer(w, RO_NO_NONE, true,
 	    w->wait ? "not done in time; it goes on by itself"
-		    : "on disk, but a worker has not taken it over yet");
+	            : "on disk, but a worker has not taken it over yet");
 }
 
 uint64_t
 waiters_add(struct waiters *ws, const struct ro_state *s,
-    const struct ro_command *c, bool wait, uint64_t wait_us,
-    uint64_t began_us, drive_done_fn *done, void *arg)
+    const struct ro_command *c, bool wait, uint64_t wait_us, uint64_t began_us,
+    drive_done_fn *done, void *arg)
 {
 	uint64_t limit_us = wait ? wait_us : WAITERS_ADOPT_LIMIT_US;
 	struct waiter *w = calloc(1, sizeof(*w));
@@ -190,8 +190,7 @@ static enum ending
 ending_of(const struct waiter *w, struct ro_state *s)
 {
 	struct ro_service *svc = ro_service_find(s, w->cmd.service);
-	struct ro_pool *p =
-	    svc == NULL ? NULL : ro_pool_find(svc, w->cmd.pool);
+	struct ro_pool *p = svc == NULL ? NULL : ro_pool_find(svc, w->cmd.pool);
 
 	if (!w->wait)
 		return ENDED;
@@ -201,8 +200,8 @@ ending_of(const struct waiter *w, struct ro_state *s)
 		return switch_ending(w, svc, p);
 	if (w->cmd.verb == RO_DRAIN)
 		return p->state == POOL_DRAINING ? GOES_ON
-		    : p->state == POOL_DRAINED	 ? ENDED
-						 : OUTRUN;
+		    : p->state == POOL_DRAINED   ? ENDED
+		                                 : OUTRUN;
 	return ENDED;
 }
 
@@ -238,7 +237,7 @@ sum_up(struct drive *d, const struct ro_service *s, const struct waiter *w,
 
 		if (s->pools[i].state != POOL_DRAINING ||
 		    (w->cmd.verb == RO_DRAIN &&
-			strcmp(s->pools[i].name, w->cmd.pool) != 0))
+		        strcmp(s->pools[i].name, w->cmd.pool) != 0))
 			continue;
 		out->inflight += f->inflight;
 		out->streams += f->streams;
@@ -261,8 +260,8 @@ describe(struct drive *d, const struct ro_service *s, const struct waiter *w,
 static void
 tell_progress(struct waiter *w, const struct waiters_news *news, uint64_t now)
 {
-	const struct ro_service *s =
-	    ro_service_find(news->state, w->cmd.service);
+	const struct ro_service *s = ro_service_find(news->state,
+	    w->cmd.service);
 	struct drive_progress p = { .lasts_us = now - w->began_us };
 	char holds[DRIVE_HOLDS_MAX];
 
@@ -285,8 +284,7 @@ next_untold(struct waiters *ws, uint64_t now)
 		if (w->told_look == ws->looks || w->progress == NULL)
 			continue;
 		w->told_look = ws->looks;
-		if (w->told_us == 0 ||
-		    now - w->told_us >= WAITERS_PROGRESS_US)
+		if (w->told_us == 0 || now - w->told_us >= WAITERS_PROGRESS_US)
 			return w;
 	}
 	return NULL;

@@ -22,9 +22,9 @@ struct waiters;
 
 /* What is so now. */
 struct waiters_news {
-	struct drive *drive;    /* for its facts */
+	struct drive *drive; /* for its facts */
 	struct ro_state *state;
-	bool adopted;           /* by every worker */
+	bool adopted; /* by every worker */
 };
 
 struct waiters *waiters_new(struct loop *) MUST_CHECK;

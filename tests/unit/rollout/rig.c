@@ -204,8 +204,7 @@ on_turn(void *arg)
 {
 	struct wish *w = arg;
 
-	if (w->late ||
-	    (w->so != NULL ? w->so(w->arg) : w->turns_left-- == 0))
+	if (w->late || (w->so != NULL ? w->so(w->arg) : w->turns_left-- == 0))
 		loop_stop(w->rig->loop);
 	else if (w->so == NULL)
 		loop_wake(w->rig->loop);
@@ -329,8 +328,8 @@ on_progress(const struct drive_progress *p, void *arg)
 }
 
 uint64_t
-rig_give(struct rig *r, const struct ro_command *c, bool wait,
-    uint64_t wait_us, struct rig_answer *a)
+rig_give(struct rig *r, const struct ro_command *c, bool wait, uint64_t wait_us,
+    struct rig_answer *a)
 {
 	uint64_t id;
 
@@ -370,8 +369,8 @@ struct instance *
 rig_instance(struct rig *r, size_t n)
 {
 	const char *pools[] = { "v1", "v2" }, *names[] = { "i1", "i2" };
-	struct instance *i =
-	    registry_instance(r->registry, "a", pools[n - 1], names[n - 1]);
+	struct instance *i = registry_instance(r->registry, "a", pools[n - 1],
+	    names[n - 1]);
 
 	cr_assert_not_null(i);
 	return i;
@@ -386,7 +385,7 @@ rig_on_disk(void)
 
 	cr_assert_eq(ro_state_new(&s), E_OK);
 	cr_assert_eq(ro_state_load(scratch_path(RO_STATE_FILE), &s, why,
-			 sizeof(why)),
+	                 sizeof(why)),
 	    E_OK, "%s", why);
 	generation = s.generation;
 	ro_state_free(&s);

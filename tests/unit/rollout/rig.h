@@ -19,12 +19,12 @@
 #define RIG_SOCKETS 3
 
 struct rig_answer {
-	struct loop *loop;     /* to be woken */
+	struct loop *loop; /* to be woken */
 	bool came;
 	struct drive_result result;
 	char sentence[512];
-	uint64_t on_disk;      /* generation in the file when it came */
-	unsigned told;         /* calls of progress */
+	uint64_t on_disk; /* generation in the file when it came */
+	unsigned told;    /* calls of progress */
 	struct drive_progress progress;
 	char holds[DRIVE_HOLDS_MAX];
 };
@@ -36,12 +36,12 @@ struct rig {
 	struct feed *feed;
 	struct board *board;
 	struct cfg *cfg;
-	struct drive *drive;   /* NULL: not started */
-	bool lazy;             /* workers adopt only when told to */
+	struct drive *drive; /* NULL: not started */
+	bool lazy;           /* workers adopt only when told to */
 	unsigned nudges;
-	int fds[RIG_SOCKETS];  /* listening; -1: closed */
+	int fds[RIG_SOCKETS]; /* listening; -1: closed */
 	uint16_t ports[RIG_SOCKETS];
-	char why[1024];        /* of rig_start() */
+	char why[1024]; /* of rig_start() */
 };
 
 void rig_make(struct rig *); /* a scratch directory too; not started */

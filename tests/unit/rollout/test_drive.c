@@ -213,10 +213,10 @@ Test(drive, shares_become_ranges_of_buckets)
 		cr_expect_eq(v2->share_to - v2->share_from, steps[i]);
 		cr_expect_eq(v1->share_to - v1->share_from, ALL - steps[i]);
 		cr_expect(v1->share_from >= v2->share_to ||
-			v2->share_from >= v1->share_to,
+		        v2->share_from >= v1->share_to,
 		    "they overlap");
 		cr_expect(to == 0 ||
-			(v2->share_from <= from && v2->share_to >= to),
+		        (v2->share_from <= from && v2->share_to >= to),
 		    "it keeps what it had");
 		from = v2->share_from;
 		to = v2->share_to;
@@ -259,8 +259,7 @@ Test(drive, a_save_that_fails_refuses)
 		memset(&a, 0, sizeof(a));
 		cr_expect_eq(rig_give(&r, &c, false, 0, &a), 0u, "%s",
 		    faults[i].why);
-		cr_expect_eq(a.result.refusal, RO_NO_DISK, "%s",
-		    faults[i].why);
+		cr_expect_eq(a.result.refusal, RO_NO_DISK, "%s", faults[i].why);
 		cr_expect_not_null(strstr(a.sentence, "nothing was changed"),
 		    "%s: %s", faults[i].why, a.sentence);
 		cr_expect_eq(rig_pool(&r, "v1")->share_bp, ALL);
@@ -307,9 +306,9 @@ Test(drive, a_first_start_needs_its_directory)
 	fault_arm(FAULT_WRITE, 1, ENOSPC);
 	cr_expect_eq(rig_start(&r), E_FULL);
 	cr_expect_not_null(strstr(r.why,
-			       "the state cannot be written: no room left.  "
-			       "state_dir must be a directory that segued may "
-			       "write to, with room on its disk"),
+	                       "the state cannot be written: no room left.  "
+	                       "state_dir must be a directory that segued may "
+	                       "write to, with room on its disk"),
 	    "%s", r.why);
 }
 
@@ -396,8 +395,8 @@ Test(drive, a_drain_is_waited_for_to_its_last_exchange)
 	cr_expect_gt(a.told, 0u, "progress is told");
 	cr_expect_eq(a.progress.inflight, 1u);
 	cr_expect_eq(a.progress.streams, 2u);
-	cr_expect_not_null(strstr(a.holds, "1 request in flight, cut in "), "%s",
-	    a.holds);
+	cr_expect_not_null(strstr(a.holds, "1 request in flight, cut in "),
+	    "%s", a.holds);
 	cr_expect_not_null(strstr(a.holds, "; 2 streams open, cut in "), "%s",
 	    a.holds);
 	cr_expect(i1->pool->leaving, "workers tell each end");
@@ -463,7 +462,7 @@ Test(drive, sessions_hold_a_keep)
 	cr_expect_not(a.came);
 	cr_expect_eq(a.progress.sessions, 1u);
 	cr_expect_not_null(strstr(a.holds,
-			       "1 session keeps its pin; the grace ends in "),
+	                       "1 session keeps its pin; the grace ends in "),
 	    "%s", a.holds);
 	cr_expect(routed("v1")->serves);
 	cr_expect_eq(routed("v1")->pins, PINS_KEEP);
@@ -493,10 +492,10 @@ Test(drive, a_wait_has_its_bound_and_the_action_goes_on)
 
 static const struct {
 	const char *why;
-	enum ro_verb verb;      /* what is waited for */
+	enum ro_verb verb; /* what is waited for */
 	const char *pool;
 	bool when_ready;
-	enum ro_verb later;     /* and what comes then */
+	enum ro_verb later; /* and what comes then */
 	const char *later_pool;
 	enum ro_refusal end;
 } overtakings[] = {
@@ -694,8 +693,8 @@ add_command(const char *name, const char *address)
 static bool
 i3_is_up(void *arg)
 {
-	const struct instance *i =
-	    registry_instance(r.registry, "a", "v1", "i3");
+	const struct instance *i = registry_instance(r.registry, "a", "v1",
+	    "i3");
 
 	(void)arg;
 	return i != NULL && i->health == HEALTH_UP;
@@ -751,10 +750,12 @@ write_lost_instance(void)
 
 	cr_assert_eq(ro_state_new(&s), E_OK);
 	cr_assert_eq(ro_state_load(scratch_path(RO_STATE_FILE), &s, why,
-			 sizeof(why)),
+	                 sizeof(why)),
 	    E_OK);
 	s.instances[s.n_instances++] = (struct instance_plan){ .service = "a",
-		.pool = "v1", .name = "lost", .address = "lost.invalid:80",
+		.pool = "v1",
+		.name = "lost",
+		.address = "lost.invalid:80",
 		.weight = 1 };
 	cr_assert_eq(ro_state_save(scratch_path(RO_STATE_FILE), &s), E_OK);
 	ro_state_free(&s);
@@ -810,8 +811,7 @@ with_ports(const char *text)
 
 	for (; *text != '\0'; text++) {
 		if (*text == '@')
-			buf_printf(&b, "127.0.0.1:%u",
-			    r.ports[*++text - '1']);
+			buf_printf(&b, "127.0.0.1:%u", r.ports[*++text - '1']);
 		else
 			buf_add_char(&b, *text);
 	}
@@ -824,12 +824,11 @@ static const struct {
 	const char *says; /* part of the sentence */
 } reloads[] = {
 	{ "a pool more",
-	    RELOAD_POOL("v1", "0%", "i1", "@1") ","
-	    RELOAD_POOL("v2", "0%", "i2", "@2") ","
-	    RELOAD_POOL("v3", "100%", "i3", "@3"),
+	    RELOAD_POOL("v1", "0%", "i1", "@1") "," RELOAD_POOL("v2", "0%",
+	        "i2", "@2") "," RELOAD_POOL("v3", "100%", "i3", "@3"),
 	    E_OK, "" },
-	{ "the one without a share went",
-	    RELOAD_POOL("v1", "100%", "i1", "@1"), E_OK, "" },
+	{ "the one without a share went", RELOAD_POOL("v1", "100%", "i1", "@1"),
+	    E_OK, "" },
 	{ "the one that serves went, the other is ready",
 	    RELOAD_POOL("v2", "100%", "i2", "@2"), E_OK, "" },
 	{ "a name that does not resolve",
@@ -840,8 +839,8 @@ static const struct {
 	    "services[a]: of what serves new sessions now (pool v1) no ready "
 	    "instance would stay" },
 	{ "its only instance went elsewhere",
-	    RELOAD_POOL("v1", "100%", "i1", "@3") ","
-	    RELOAD_POOL("v2", "0%", "i2", "@2"),
+	    RELOAD_POOL("v1", "100%", "i1", "@3") "," RELOAD_POOL("v2", "0%",
+	        "i2", "@2"),
 	    E_STATE, "would stay under its name and address" },
 };
 
@@ -867,20 +866,17 @@ Test(drive, reloads)
 		cr_expect_eq(rig_on_disk(),
 		    generation + (reloads[i].code == E_OK), "%s",
 		    reloads[i].why);
-		cr_expect(share_of(drive_state(r.drive)
-				       ->services[0]
-				       .pools[0]
-				       .name) == ALL,
+		cr_expect(
+		    share_of(drive_state(r.drive)->services[0].pools[0].name) ==
+		        ALL,
 		    "%s", reloads[i].why);
-		cr_expect_gt(routed(drive_state(r.drive)
-					->services[0]
-					.pools[0]
-					.name)
-				 ->n_eligible,
+		cr_expect_gt(
+		    routed(drive_state(r.drive)->services[0].pools[0].name)
+		        ->n_eligible,
 		    0u, "%s: somebody serves without a gap", reloads[i].why);
 		cr_expect_eq(strncmp(rig_event(&r, FEED_RELOAD),
-				 reloads[i].code == E_OK ? "done" : "refused",
-				 4),
+		                 reloads[i].code == E_OK ? "done" : "refused",
+		                 4),
 		    0);
 		free(pools);
 	}
@@ -979,8 +975,8 @@ struct placer {
 	struct rig *rig;
 	struct mailbox *box; /* the control thread's */
 	_Atomic bool stop, told;
-	uint64_t placed[2];  /* by pool */
-	uint64_t late;       /* on v1 after the switch was acknowledged */
+	uint64_t placed[2]; /* by pool */
+	uint64_t late;      /* on v1 after the switch was acknowledged */
 };
 
 static _Atomic bool switched;
@@ -1068,11 +1064,10 @@ Test(drive, after_the_answer_no_session_is_placed_on_v1)
 	r.lazy = true;
 	cr_assert_eq(mailbox_new(r.loop, on_mail, NULL, &box), E_OK);
 	for (unsigned i = 0; i < RIG_WORKERS; i++) {
-		placers[i] = (struct placer){
-			.index = i, .rig = &r, .box = box
-		};
+		placers[i] =
+		    (struct placer){ .index = i, .rig = &r, .box = box };
 		cr_assert_eq(pthread_create(&placers[i].thread, NULL, work,
-				 &placers[i]),
+		                 &placers[i]),
 		    0);
 	}
 	for (int round = 0; round < 30; round++) {

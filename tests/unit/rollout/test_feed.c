@@ -99,9 +99,9 @@ Test(feed, each_one_once_from_any_place)
 struct listener {
 	uint64_t ids[16];
 	size_t n;
-	unsigned tells;  /* so many more, from within */
-	bool leaves;     /* at its first */
-	bool brings;     /* another one, at its first */
+	unsigned tells; /* so many more, from within */
+	bool leaves;    /* at its first */
+	bool brings;    /* another one, at its first */
 	struct listener *brought;
 };
 
@@ -149,7 +149,7 @@ Test(feed, who_tells_within_keeps_the_order)
 Test(feed, who_leaves_or_comes_within)
 {
 	struct listener late = { 0 }, leaver = { .leaves = true },
-			bringer = { .brings = true, .brought = &late };
+	                bringer = { .brings = true, .brought = &late };
 
 	cr_assert(feed_subscribe(f, hear, &leaver));
 	cr_assert(feed_subscribe(f, hear, &bringer));

@@ -47,9 +47,18 @@ struct fate {
 	enum ro_refusal refusal;
 	enum pool_state then;
 };
-#define DONE(state) { RO_NO_NONE, POOL_##state }
-#define NO(reason) { RO_NO_##reason, KEEPS }
-#define SAME { RO_NO_NONE, KEEPS }
+#define DONE(state)                                                            \
+	{                                                                      \
+		RO_NO_NONE, POOL_##state                                       \
+	}
+#define NO(reason)                                                             \
+	{                                                                      \
+		RO_NO_##reason, KEEPS                                          \
+	}
+#define SAME                                                                   \
+	{                                                                      \
+		RO_NO_NONE, KEEPS                                              \
+	}
 
 static const struct {
 	enum ro_verb verb;
@@ -77,7 +86,8 @@ static const struct {
 	{ RO_DRAIN, POOL_COLD, DONE(DRAINING), DONE(DRAINING), DONE(DRAINING) },
 	{ RO_DRAIN, POOL_STARTING, DONE(DRAINING), DONE(DRAINING),
 	    DONE(DRAINING) },
-	{ RO_DRAIN, POOL_READY, DONE(DRAINING), DONE(DRAINING), DONE(DRAINING) },
+	{ RO_DRAIN, POOL_READY, DONE(DRAINING), DONE(DRAINING),
+	    DONE(DRAINING) },
 	{ RO_DRAIN, POOL_ACTIVE, DONE(DRAINING), DONE(DRAINING),
 	    DONE(DRAINING) },
 	{ RO_DRAIN, POOL_DRAINING, SAME, SAME, SAME },
@@ -112,8 +122,8 @@ meet_fate(size_t row, const struct fate *fate, bool fit, bool force)
 	char name[80];
 
 	(void)snprintf(name, sizeof(name), "%s in %s, %s%s",
-	    ro_verb_name(c.verb), pool_state_name(from),
-	    fit ? "fit" : "unfit", force ? ", forced" : "");
+	    ro_verb_name(c.verb), pool_state_name(from), fit ? "fit" : "unfit",
+	    force ? ", forced" : "");
 	world_put(&w, 2, from, 0);
 	world_fit(&w, 2, fit);
 	c.share_bp = 1000;
@@ -169,8 +179,10 @@ static const struct {
 	    "v2 is not ready: i1 is down: connection refused; --when-ready "
 	    "waits until it is, --force does not" },
 	{ "share for what is down", POOL_STARTING, 0, true, false,
-	    { .verb = RO_SHARE, .service = "a", .pool = "v2",
-		.share_bp = 1000 },
+	    { .verb = RO_SHARE,
+	        .service = "a",
+	        .pool = "v2",
+	        .share_bp = 1000 },
 	    RO_NO_NOT_READY,
 	    "v2 is not ready: i1 is down: connection refused; --force does it "
 	    "all the same" },
@@ -179,8 +191,10 @@ static const struct {
 	    "v2 is drained; --when-ready waits until it is, --force does "
 	    "not" },
 	{ "share for what is out", POOL_DRAINED, 0, true, true,
-	    { .verb = RO_SHARE, .service = "a", .pool = "v2",
-		.share_bp = 1000 },
+	    { .verb = RO_SHARE,
+	        .service = "a",
+	        .pool = "v2",
+	        .share_bp = 1000 },
 	    RO_NO_NOT_READY,
 	    "v2 is drained; \"segue undrain v2\" makes it prove itself "
 	    "first" },
@@ -190,57 +204,84 @@ static const struct {
 	{ "undrain of what does not drain", POOL_READY, 0, true, true,
 	    OF(RO_UNDRAIN), RO_NO_NOT_DRAINING, "v2 is ready, not draining" },
 	{ "drain of the last one", POOL_DRAINED, 0, true, true,
-	    { .verb = RO_DRAIN, .service = "a", .pool = "v1" },
-	    RO_NO_LAST_POOL,
+	    { .verb = RO_DRAIN, .service = "a", .pool = "v1" }, RO_NO_LAST_POOL,
 	    "no other pool of a could serve the rest: v3 is not ready: i1 is "
 	    "down: connection refused; --force does it all the same" },
 	{ "the rest for nobody", POOL_STARTING, 0, true, false,
-	    { .verb = RO_SHARE, .service = "a", .pool = "v1",
-		.share_bp = 5000 },
+	    { .verb = RO_SHARE,
+	        .service = "a",
+	        .pool = "v1",
+	        .share_bp = 5000 },
 	    RO_NO_LAST_POOL,
 	    "no other pool of a could serve the rest: v3 is not ready: i1 is "
 	    "down: connection refused; name the one that shall have it, with "
 	    "--force" },
 	{ "a share above all", POOL_READY, 0, true, true,
-	    { .verb = RO_SHARE, .service = "a", .pool = "v2",
-		.share_bp = ALL + 1 },
+	    { .verb = RO_SHARE,
+	        .service = "a",
+	        .pool = "v2",
+	        .share_bp = ALL + 1 },
 	    RO_NO_BAD_VALUE, "a share is at most 100%" },
 	{ "no such mode", POOL_READY, 0, true, true,
-	    { .verb = RO_DRAIN, .service = "a", .pool = "v2",
-		.clocks = { .mode = 9 } },
+	    { .verb = RO_DRAIN,
+	        .service = "a",
+	        .pool = "v2",
+	        .clocks = { .mode = 9 } },
 	    RO_NO_BAD_VALUE, "a drain's mode is keep, move or evict" },
 	{ "a clock for ever", POOL_READY, 0, true, true,
-	    { .verb = RO_DRAIN, .service = "a", .pool = "v2",
-		.clocks = { .flows_us = RO_CLOCK_MAX_US + 1 } },
+	    { .verb = RO_DRAIN,
+	        .service = "a",
+	        .pool = "v2",
+	        .clocks = { .flows_us = RO_CLOCK_MAX_US + 1 } },
 	    RO_NO_BAD_VALUE, "a drain's clocks run for a year at most" },
 	{ "the clocks of a switch's drain", POOL_READY, 0, true, true,
-	    { .verb = RO_SWITCH, .service = "a", .pool = "v2", .drain = true,
-		.clocks = { .streams_us = UINT64_MAX } },
+	    { .verb = RO_SWITCH,
+	        .service = "a",
+	        .pool = "v2",
+	        .drain = true,
+	        .clocks = { .streams_us = UINT64_MAX } },
 	    RO_NO_BAD_VALUE, "a drain's clocks run for a year at most" },
 	{ "no such word", POOL_READY, 0, true, true,
-	    { .verb = RO_INSTANCE, .service = "a", .pool = "v2",
-		.admin = INST_ADMIN_COUNT },
+	    { .verb = RO_INSTANCE,
+	        .service = "a",
+	        .pool = "v2",
+	        .admin = INST_ADMIN_COUNT },
 	    RO_NO_BAD_VALUE, "an instance is in, in drain or in maint" },
 	{ "no such instance", POOL_READY, 0, true, true,
-	    { .verb = RO_INSTANCE, .service = "a", .pool = "v2",
-		.instance = "i9", .admin = INST_MAINT },
+	    { .verb = RO_INSTANCE,
+	        .service = "a",
+	        .pool = "v2",
+	        .instance = "i9",
+	        .admin = INST_MAINT },
 	    RO_NO_NO_INSTANCE, "pool v2 has no instance i9" },
 	{ "none to remove", POOL_READY, 0, true, true,
-	    { .verb = RO_REMOVE_INSTANCE, .service = "a", .pool = "v2",
-		.instance = "i9" },
+	    { .verb = RO_REMOVE_INSTANCE,
+	        .service = "a",
+	        .pool = "v2",
+	        .instance = "i9" },
 	    RO_NO_NO_INSTANCE, "pool v2 has no instance i9" },
 	{ "no address", POOL_READY, 0, true, true,
-	    { .verb = RO_ADD_INSTANCE, .service = "a", .pool = "v2",
-		.instance = "i9", .address = "nonsense" },
+	    { .verb = RO_ADD_INSTANCE,
+	        .service = "a",
+	        .pool = "v2",
+	        .instance = "i9",
+	        .address = "nonsense" },
 	    RO_NO_BAD_VALUE,
 	    "nonsense is no address; HOST:PORT or unix:/PATH is expected" },
 	{ "a quote in an address", POOL_READY, 0, true, true,
-	    { .verb = RO_ADD_INSTANCE, .service = "a", .pool = "v2",
-		.instance = "i9", .address = "\"h:1" },
+	    { .verb = RO_ADD_INSTANCE,
+	        .service = "a",
+	        .pool = "v2",
+	        .instance = "i9",
+	        .address = "\"h:1" },
 	    RO_NO_BAD_VALUE, "an address has no quotes and is plain ASCII" },
 	{ "a weight above all", POOL_READY, 0, true, true,
-	    { .verb = RO_ADD_INSTANCE, .service = "a", .pool = "v2",
-		.instance = "i9", .address = "127.0.0.1:1", .weight = 257 },
+	    { .verb = RO_ADD_INSTANCE,
+	        .service = "a",
+	        .pool = "v2",
+	        .instance = "i9",
+	        .address = "127.0.0.1:1",
+	        .weight = 257 },
 	    RO_NO_BAD_VALUE, "a weight is in 1..256" },
 };
 
@@ -313,8 +354,8 @@ static const struct {
 	    false, 0, { 4999, 1, 5000 } },
 	{ "all of it", { 6000, 0, 4000 }, { 1, 1, 1 }, 2, ALL, false, 0,
 	    { 0, ALL, 0 } },
-	{ "what shrinks gives in proportion", { 2000, 6000, 2000 },
-	    { 1, 1, 1 }, 2, 2000, false, 0, { 4000, 2000, 4000 } },
+	{ "what shrinks gives in proportion", { 2000, 6000, 2000 }, { 1, 1, 1 },
+	    2, 2000, false, 0, { 4000, 2000, 4000 } },
 	{ "what cannot serve gets no more", { 2000, 6000, 2000 }, { 0, 1, 1 },
 	    2, 2000, false, 0, { 2000, 2000, 6000 } },
 	{ "what is down may lose", { 6000, 0, 4000 }, { 0, 1, 0 }, 2, 5000,
@@ -327,8 +368,8 @@ static const struct {
 	    false, 0, { 3000, 0, 7000 } },
 	{ "two could: nobody guesses", { ALL, 0, 0 }, { 1, 1, 1 }, 1, 3000,
 	    false, RO_NO_AMBIGUOUS, { ALL, 0, 0 } },
-	{ "... not even when forced", { ALL, 0, 0 }, { 1, 1, 1 }, 1, 3000,
-	    true, RO_NO_AMBIGUOUS, { ALL, 0, 0 } },
+	{ "... not even when forced", { ALL, 0, 0 }, { 1, 1, 1 }, 1, 3000, true,
+	    RO_NO_AMBIGUOUS, { ALL, 0, 0 } },
 	{ "nobody could", { ALL, 0, 0 }, { 1, 0, 0 }, 1, 3000, false,
 	    RO_NO_LAST_POOL, { ALL, 0, 0 } },
 	{ "those that have some get it when forced", { 6000, 4000, 0 },
@@ -366,7 +407,7 @@ Test(machine, shares_are_divided)
 			    divisions[i].after[n - 1], "%s: v%zu has %u",
 			    divisions[i].why, n, world_pool(&w, n)->share_bp);
 			cr_expect(world_pool(&w, n)->share_bp == 0 ||
-				world_pool(&w, n)->state == POOL_ACTIVE,
+			        world_pool(&w, n)->state == POOL_ACTIVE,
 			    "%s: v%zu", divisions[i].why, n);
 		}
 	}
@@ -421,8 +462,7 @@ static const struct {
 	    2 * RO_START_LIMIT_US, RO_SAME, POOL_STARTING },
 	{ "still ready", POOL_READY, true, 2, 2, 0, RO_SAME, POOL_READY },
 	{ "no longer", POOL_READY, false, 2, 1, 0, RO_SOFT, POOL_STARTING },
-	{ "active and well", POOL_ACTIVE, true, 2, 2, 0, RO_TOLD,
-	    POOL_ACTIVE },
+	{ "active and well", POOL_ACTIVE, true, 2, 2, 0, RO_TOLD, POOL_ACTIVE },
 	{ "active stays so, whatever happens", POOL_ACTIVE, false, 0, 0,
 	    2 * RO_START_LIMIT_US, RO_SAME, POOL_ACTIVE },
 	{ "nobody proves what is out", POOL_DRAINED, true, 2, 2, 0, RO_SAME,
@@ -559,8 +599,7 @@ Test(machine, the_three_clocks_of_a_drain)
 		(void)world_tick(&w);
 		p = world_plan(&w, 1);
 		cr_expect_eq(world_pool(&w, 1)->state, POOL_DRAINING);
-		cr_expect_eq(p.serves, moments[i].serves, "%s",
-		    moments[i].why);
+		cr_expect_eq(p.serves, moments[i].serves, "%s", moments[i].why);
 		cr_expect_eq(p.pins, moments[i].pins, "%s", moments[i].why);
 		cr_expect_eq(p.cut, moments[i].cut, "%s: %u", moments[i].why,
 		    p.cut);
@@ -846,7 +885,7 @@ Test(machine, words_about_instances_are_what_differs)
 		uint8_t admin;
 		bool exists, configured; /* as the registry has it by then */
 		enum ro_refusal refusal;
-		size_t n;                /* words that are kept */
+		size_t n; /* words that are kept */
 		bool removed;
 	} rows[] = {
 		{ "added", RO_ADD_INSTANCE, "Host.example:80", 0, false, false,
@@ -877,10 +916,9 @@ Test(machine, words_about_instances_are_what_differs)
 		struct ro_command c = instance_command(rows[i].verb,
 		    rows[i].address, rows[i].admin);
 
-		w.inst = (struct ro_facts_instance){
-			.exists = rows[i].exists,
-			.configured = rows[i].configured ? "c.example:80" : NULL
-		};
+		w.inst = (struct ro_facts_instance){ .exists = rows[i].exists,
+			.configured = rows[i].configured ? "c.example:80"
+			                                 : NULL };
 		cr_expect_eq(world_do(&w, &c), rows[i].refusal, "%s: %s",
 		    rows[i].why, w.why);
 		cr_assert_eq(w.s.n_instances, rows[i].n, "%s", rows[i].why);
@@ -918,8 +956,8 @@ Test(machine, the_last_ready_instance_stays_unless_forced)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct ro_command c =
-		    instance_command(rows[i].verb, "", rows[i].admin);
+		struct ro_command c = instance_command(rows[i].verb, "",
+		    rows[i].admin);
 
 		end(), begin();
 		world_pool(&w, 1)->share_bp = rows[i].share;
@@ -972,11 +1010,11 @@ Test(machine, no_state_is_a_dead_end)
 			    (enum pool_state)to);
 		cr_expect_gt(ways, 0u, "%s", pool_state_name(from));
 		cr_expect_not(pool_may_go((enum pool_state)from,
-				  (enum pool_state)from));
+		    (enum pool_state)from));
 	}
 	for (int from = 0; from < POOL_STATE_COUNT; from++)
 		if (from != POOL_DRAINING)
 			cr_expect_not(pool_may_go((enum pool_state)from,
-					  POOL_DRAINED),
+			                  POOL_DRAINED),
 			    "only what drains is ever drained");
 }

@@ -109,7 +109,7 @@ check_plan(const struct ro_pool *p, const struct pool_plan *plan)
 	cr_assert(p->share_bp == 0 || plan->serves);
 	cr_assert_eq(plan->serves,
 	    p->state == POOL_ACTIVE || p->state == POOL_READY ||
-		(p->state == POOL_DRAINING && !closed));
+	        (p->state == POOL_DRAINING && !closed));
 	cr_assert_eq(plan->pins == PINS_EVICT, closed);
 	cr_assert(plan->cut == 0 || p->state == POOL_DRAINING);
 	cr_assert(!(plan->cut & CUT_REQUESTS) || closed);
@@ -177,7 +177,7 @@ check_unforced(const struct world *w, const struct ro_service *was,
 		    &w->rows[at * CFG_POOLS_MAX + i];
 
 		cr_assert(is->pools[i].share_bp <= was->pools[i].share_bp ||
-			f->eligible > 0 || share_sum(was) == 0,
+		        f->eligible > 0 || share_sum(was) == 0,
 		    "a share for a pool that cannot serve");
 	}
 	cr_assert(share_sum(is) == ALL || share_sum(was) == 0);
@@ -192,8 +192,8 @@ check_round_trip(const struct ro_state *s)
 	struct ro_state back;
 
 	cr_assert_eq(ro_state_new(&back), E_OK);
-	cr_assert_eq(ro_state_read(str_of(text), &back, why, sizeof(why)),
-	    E_OK, "it %s", why);
+	cr_assert_eq(ro_state_read(str_of(text), &back, why, sizeof(why)), E_OK,
+	    "it %s", why);
 	again = world_text(&back);
 	cr_assert_str_eq(again, text);
 	free(again);
@@ -214,9 +214,9 @@ step(struct world *w, struct ro_state *before, unsigned *done)
 
 	turn_world(w);
 	cr_assert_eq(ro_state_copy(before, &w->s), E_OK);
-	f = (struct ro_facts){
-		.wall_us = w->now, .pools = w->rows, .instance = w->inst
-	};
+	f = (struct ro_facts){ .wall_us = w->now,
+		.pools = w->rows,
+		.instance = w->inst };
 	if (is_command) {
 		r = world_do(w, &c);
 		done[c.verb] += r == RO_NO_NONE;

@@ -42,11 +42,17 @@ furnish(struct world *x)
 	s->pending.drain = true;
 	s->pending.clocks = (struct ro_drain){ .mode = CFG_DRAIN_EVICT,
 		.flows_us = 5 * S };
-	*i++ = (struct instance_plan){ .service = "a", .pool = "v2",
-		.name = "added", .address = "unix:/run/x \xc3\xa9", .weight = 3,
+	*i++ = (struct instance_plan){ .service = "a",
+		.pool = "v2",
+		.name = "added",
+		.address = "unix:/run/x \xc3\xa9",
+		.weight = 3,
 		.admin = INST_DRAIN };
-	*i++ = (struct instance_plan){ .service = "b", .pool = "v1",
-		.name = "127.0.0.1:4", .weight = 1, .removed = true,
+	*i++ = (struct instance_plan){ .service = "b",
+		.pool = "v1",
+		.name = "127.0.0.1:4",
+		.weight = 1,
+		.removed = true,
 		.admin = INST_MAINT };
 	x->s.n_instances = 2;
 }
@@ -116,7 +122,7 @@ Test(state, what_is_saved_is_loaded)
 	cr_expect_eq(load(why, sizeof(why)), E_OK, "%s", why);
 	cr_assert_eq(ro_state_new(&back), E_OK);
 	cr_assert_eq(ro_state_load(scratch_path(RO_STATE_FILE), &back, why,
-			 sizeof(why)),
+	                 sizeof(why)),
 	    E_OK);
 	s = &back.services[0];
 	cr_expect_eq(back.generation, 41u);
@@ -202,7 +208,7 @@ Test(state, every_length_but_its_own_is_noticed)
 	}
 	/* The NUL behind it serves as one byte too many. */
 	cr_expect_eq(read_back(str_from(text, len + 1), &back, why,
-			 sizeof(why)),
+	                 sizeof(why)),
 	    E_DAMAGED);
 	ro_state_free(&back);
 	free(text);
@@ -214,10 +220,9 @@ seal(const char *body)
 {
 	char *out = NULL;
 
-	cr_assert_gt(asprintf(&out, "segue-state 1 41 %zu %016llx\n%s",
-			 strlen(body),
-			 (unsigned long long)ro_state_hash(str_of(body), 41),
-			 body),
+	cr_assert_gt(
+	    asprintf(&out, "segue-state 1 41 %zu %016llx\n%s", strlen(body),
+	        (unsigned long long)ro_state_hash(str_of(body), 41), body),
 	    0);
 	return out;
 }
@@ -231,7 +236,7 @@ replace(const char *text, const char *from, const char *to)
 
 	cr_assert_not_null(at, "there is no %s", from);
 	cr_assert_gt(asprintf(&out, "%.*s%s%s", (int)(at - text), text, to,
-			 at + strlen(from)),
+	                 at + strlen(from)),
 	    0);
 	return out;
 }
@@ -295,8 +300,9 @@ Test(state, more_pools_than_there_is_room_for)
 	char why[256], *sealed;
 	struct buf b = BUF_INIT;
 
-	buf_add_cstr(&b, "{\"changed_us\":1,\"changed_by\":\"\",\"services\":"
-			 "[{\"name\":\"a\",\"epoch\":1,\"pools\":[");
+	buf_add_cstr(&b,
+	    "{\"changed_us\":1,\"changed_by\":\"\",\"services\":"
+	    "[{\"name\":\"a\",\"epoch\":1,\"pools\":[");
 	for (int i = 0; i <= CFG_POOLS_MAX; i++)
 		buf_printf(&b,
 		    "%s{\"name\":\"v%d\",\"state\":\"cold\",\"share_bp\":0,"
@@ -323,10 +329,10 @@ expect_advice(const char *what, int want, const char *says, const char *move)
 	    "%s begins with the file: %s", what, why);
 	cr_expect_not_null(strstr(why, says), "%s: %s", what, why);
 	cr_expect_not_null(strstr(why,
-			       "segued does not guess which pool serves."),
+	                       "segued does not guess which pool serves."),
 	    "%s: %s", what, why);
 	cr_assert_gt(asprintf(&mv, "mv %s %s.%s", scratch_path(RO_STATE_FILE),
-			 scratch_path(RO_STATE_FILE), move),
+	                 scratch_path(RO_STATE_FILE), move),
 	    0);
 	cr_expect_not_null(strstr(why, mv), "%s: %s", what, why);
 	free(mv);
@@ -439,7 +445,7 @@ Test(state, memory_that_runs_out_saves_nothing)
 		for (unsigned n = 1; n <= before; n++) {
 			fault_arm(each[f], n, ENOMEM);
 			cr_expect_eq(ro_state_save(scratch_path(RO_STATE_FILE),
-					 &w.s),
+			                 &w.s),
 			    E_NOMEM, "allocation %u", n);
 			fault_arm(each[f], 0, 0);
 		}
@@ -477,9 +483,9 @@ configure(const char *pools)
 	int rc;
 
 	cr_assert_gt(asprintf(&text,
-			 "listeners: \":1\"\nservices: [ { name: a, pools: "
-			 "[ %s ] } ]\n",
-			 pools),
+	                 "listeners: \":1\"\nservices: [ { name: a, pools: "
+	                 "[ %s ] } ]\n",
+	                 pools),
 	    0);
 	rc = cfg_parse(str_of(text), "f", &cfg, &problems);
 	cr_assert_eq(rc, E_OK, "%s",
@@ -503,8 +509,8 @@ static const struct {
 	{ "nothing new", { POOL_ACTIVE, POOL_READY, POOL_COLD }, { ALL },
 	    POOL("v1", "100%") "," POOL("v2", "0%") "," POOL("v3", "0%"),
 	    "v1 active 10000,v2 ready 0,v3 cold 0", true, false },
-	{ "the file's shares count once", { POOL_ACTIVE, POOL_READY, POOL_COLD },
-	    { ALL },
+	{ "the file's shares count once",
+	    { POOL_ACTIVE, POOL_READY, POOL_COLD }, { ALL },
 	    POOL("v1", "0%") "," POOL("v2", "100%") "," POOL("v3", "0%"),
 	    "v1 active 10000,v2 ready 0,v3 cold 0", true, false },
 	{ "a new pool", { POOL_ACTIVE, POOL_READY, POOL_COLD }, { ALL },
@@ -521,8 +527,9 @@ static const struct {
 	{ "... else to whom is ready", { POOL_ACTIVE, POOL_COLD, POOL_READY },
 	    { ALL }, POOL("v2", "100%") "," POOL("v3", "0%"),
 	    "v2 cold 0,v3 active 10000", true, true },
-	{ "... else to whom may be", { POOL_ACTIVE, POOL_DRAINING, POOL_FAILED },
-	    { ALL }, POOL("v2", "100%") "," POOL("v3", "0%"),
+	{ "... else to whom may be",
+	    { POOL_ACTIVE, POOL_DRAINING, POOL_FAILED }, { ALL },
+	    POOL("v2", "100%") "," POOL("v3", "0%"),
 	    "v2 draining 0,v3 active 10000", true, true },
 	{ "... else to one that was leaving",
 	    { POOL_ACTIVE, POOL_DRAINING, POOL_DRAINED }, { ALL },
@@ -533,8 +540,8 @@ static const struct {
 	    "blue cold 0,green active 10000", true, true },
 	{ "nobody had a share: nobody gets one",
 	    { POOL_DRAINED, POOL_READY, POOL_COLD }, { 0 },
-	    POOL("v1", "100%") "," POOL("v2", "0%"),
-	    "v1 drained 0,v2 ready 0", true, false },
+	    POOL("v1", "100%") "," POOL("v2", "0%"), "v1 drained 0,v2 ready 0",
+	    true, false },
 	{ "another order", { POOL_ACTIVE, POOL_READY, POOL_COLD }, { ALL },
 	    POOL("v3", "0%") "," POOL("v1", "100%") "," POOL("v2", "0%"),
 	    "v3 cold 0,v1 active 10000,v2 ready 0", true, false },
@@ -570,8 +577,8 @@ Test(state, a_configuration_is_fitted)
 		cr_expect_str_eq(is.p, fits[i].then, "%s", fits[i].why);
 		cr_expect_eq(x.s.n_services, 1u, "b is gone");
 		cr_expect(changed);
-		cr_expect_eq(x.s.services[0].epoch > epoch,
-		    fits[i].epoch_grows, "%s", fits[i].why);
+		cr_expect_eq(x.s.services[0].epoch > epoch, fits[i].epoch_grows,
+		    "%s", fits[i].why);
 		/* Again it is no change, nor does it write one. */
 		cr_assert_eq(ro_state_reconcile(&x.s, cfg, x.now + S, &changed),
 		    E_OK);
@@ -611,15 +618,18 @@ Test(state, words_about_instances_are_fitted)
 		    { .pool = "v2", .name = "127.0.0.1:1", .address = "h:1" },
 		    false, false },
 		{ "... and it is in maint",
-		    { .pool = "v2", .name = "127.0.0.1:1", .address = "h:1",
-			.admin = INST_MAINT },
+		    { .pool = "v2",
+		        .name = "127.0.0.1:1",
+		        .address = "h:1",
+		        .admin = INST_MAINT },
 		    true, false },
 		{ "removed, and the file has it still",
 		    { .pool = "v2", .name = "127.0.0.1:1", .removed = true },
 		    true, false },
 		{ "set aside, and the file has it no more",
-		    { .pool = "v2", .name = "127.0.0.1:9",
-			.admin = INST_MAINT },
+		    { .pool = "v2",
+		        .name = "127.0.0.1:9",
+		        .admin = INST_MAINT },
 		    false, false },
 	};
 	struct cfg *cfg = configure(POOL("v2", "100%"));
@@ -634,7 +644,7 @@ Test(state, words_about_instances_are_fitted)
 		cr_assert_eq(ro_state_reconcile(&x.s, cfg, x.now, NULL), E_OK);
 		cr_expect_eq(x.s.n_instances, rows[i].stays, "%s", rows[i].why);
 		cr_expect_eq(x.s.instances[0].address[0] != '\0' &&
-			x.s.n_instances == 1,
+		        x.s.n_instances == 1,
 		    rows[i].keeps_address, "%s", rows[i].why);
 		world_free(&x);
 	}

@@ -107,9 +107,9 @@ world_command(enum ro_verb verb, const char *pool)
 static struct ro_facts
 facts_now(struct world *w)
 {
-	return (struct ro_facts){
-		.wall_us = w->now, .pools = w->rows, .instance = w->inst
-	};
+	return (struct ro_facts){ .wall_us = w->now,
+		.pools = w->rows,
+		.instance = w->inst };
 }
 
 enum ro_refusal
