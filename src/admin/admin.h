@@ -36,8 +36,8 @@ struct admin_env {
 	unsigned n_workers;
 	uint64_t started_wall_us; /* of the master */
 	int master_pid;
-	/* Asks for a reload; done is called once, perhaps before this returns.
-	 */
+	/* Asks for a reload; done is called once, perhaps before this returns,
+	 * but not after admin_free(). */
 	void (*reload)(admin_reload_fn *done, void *done_arg, void *arg);
 	void *arg;
 };

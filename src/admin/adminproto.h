@@ -9,11 +9,13 @@
  *   GET  /v1/version   {version, protocol, pid, started, uptime_s}
  *   GET  /v1/status    everything there is to see, see below
  *   GET  /v1/config    the effective configuration, as YAML (text)
- *   GET  /v1/events    text/event-stream.  ?after=ID begins behind that event
- *                      (as Last-Event-ID does), ?last=N with the last N kept
- *                      ones, ?follow=0 ends when the kept ones are told.  Each
- *                      event's data is {id, time, type, service?, pool?,
- *                      instance?, who?, text}
+ *   GET  /v1/events    text/event-stream: those that are kept, then those that
+ *                      come.  ?after=ID begins behind that event (as
+ *                      Last-Event-ID does; an ID never told, from before a
+ *                      restart, with the first kept one), ?last=N with the
+ *                      last N kept ones, ?follow=0 ends when the kept ones are
+ *                      told.  Each event's data is {id, time, type, service?,
+ *                      pool?, instance?, who?, text}
  *   GET  /metrics      Prometheus text format 0.0.4
  *   GET  /healthz      204 while the control thread lives
  *   POST /v1/command   {verb, service?, pool?, instance?, address?, share?,
@@ -21,11 +23,14 @@
  *                      flows?, requests?, streams?, wait?, wait_us?}
  *                      verb, admin and mode are the words of rollout/machine.h
  *                      and config; share is text ("10%"); flows, requests and
- *                      streams are durations as text ("30s").  Unknown keys
- *                      are refused.
+ *                      streams are durations as text ("30s").  Unknown keys,
+ *                      and those the verb does not use, are refused; service,
+ *                      force, wait and wait_us go with each verb, mode and the
+ *                      three durations with a drain or a switch with drain.
  *                      200 {result: "done", generation, took_us, message}
  *                      With Accept: text/event-stream the answer is 200 at
- *                      once and events: "progress" {lasts_us, in_flight,
+ *                      once (but for a request that is refused before it is
+ *                      tried) and events: "progress" {lasts_us, in_flight,
  *                      streams, sessions, holds} while it waits, then one
  *                      "result" whose data is {status, ...what the answer
  *                      would have been}.  Who hangs up only stops waiting.
@@ -33,13 +38,20 @@
  *                      restart: [line], warnings: [line]}
  *
  * Any other outcome is {error: NAME, message: SENTENCE, problems?: [line]},
- * its status by ADMIN_ERRORS.
+ * its status by ADMIN_ERRORS; of a command that was tried with generation and
+ * took_us, too.  (What is no HTTP at all gets a bare 400 or 413.)
+ *
+ * Over TCP nothing can be changed, and Host must be localhost, a loopback
+ * address or the host of admin.http.
  *
  * /v1/status:
  *   {version, pid, now, started, uptime_s, workers, stopping,
  *    generation, changed_at, changed_by,
  *    accounting: {accepted, answered, ours, client, deadline, fault,
  *                 in_flight, holds},         invariant 1, over all services
+ *                                            and what reached none
+ *    unrouted: {reading, in_flight, ..., outcomes}    what reached no service,
+ *                                            as below; reading: heads
  *    services: [{name, epoch, in_flight, retries, retries_denied,
  *      bytes_in, bytes_out, pins_bad, accounting: {as above},
  *      outcomes: {NAME: n},                  those that are not 0
