@@ -101,8 +101,9 @@ take_settings(struct exchange *x, const struct view_service *vs)
 	x->service = vs->service;
 	x->routed = true;
 	x->scell = &vs->service->cells[worker];
-	stat_add(&x->scell->begun, 1);
+	/* In this order: who reads begun must find it in active. */
 	stat_add(&x->scell->active, 1);
+	stat_add(&x->scell->begun, 1);
 	x->connect_us = cfg->connect_us;
 	x->first_byte_us = cfg->first_byte_us;
 	x->progress_us = cfg->progress_us;
