@@ -85,7 +85,14 @@ privs_drop(const struct privs *p)
 #define OUR_ARCH AUDIT_ARCH_AARCH64
 #endif
 
+/* gcc says it with macros, clang with features. */
+#ifdef __has_feature
+#define FEATURE(f) __has_feature(f)
+#else
+#define FEATURE(f) 0
+#endif
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||           \
+    FEATURE(address_sanitizer) || FEATURE(thread_sanitizer) ||                 \
     !defined(OUR_ARCH)
 int
 privs_forbid_fork(void)
