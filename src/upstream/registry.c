@@ -257,10 +257,12 @@ find_pool(struct service_entry *s, const char *name)
 static struct inst_entry *
 find_inst(struct pool_entry *p, const char *name, const struct addr *addr)
 {
+	uint64_t hash = registry_name_hash(str_of(name));
 	struct inst_entry *e;
 
 	TAILQ_FOREACH (e, &p->instances, link)
-		if ((!e->inst.gone || e->in_next) &&
+		if (e->inst.name_hash == hash &&
+		    (!e->inst.gone || e->in_next) &&
 		    strcmp(e->inst.name, name) == 0 &&
 		    (addr == NULL || addr_eq(&e->inst.addr, addr)))
 			return e;

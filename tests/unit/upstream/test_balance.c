@@ -1,0 +1,274 @@
+/* Two choices by weight: statistical bounds from a fixed seed. */
+#include "upstream/balance.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/thread.h"
+#include "house.h"
+
+#define DRAWS 20000
+#define MANY 1000
+
+struct street {
+	struct registry *registry;
+	struct cfg *cfg;
+	struct view *view;
+	struct view_pool *pool;
+	struct instance *inst[MANY];
+	unsigned n, taken[MANY];
+};
+
+static void
+set_up(struct street *s, unsigned n, const char *weights)
+{
+	char name[16];
+
+	thread_become(ROLE_ANY, "test");
+	memset(s, 0, sizeof(*s));
+	s->n = n;
+	s->cfg = house_cfg_of(n, weights);
+	s->registry = registry_new(2);
+	house_apply(s->registry, s->cfg);
+	house_all_up(s->registry);
+	s->view = house_view(s->registry, s->cfg, NULL);
+	s->pool = &s->view->services[0].pools[0];
+	for (unsigned i = 0; i < n; i++) {
+		(void)snprintf(name, sizeof(name), "i%u", i);
+		s->inst[i] = house_instance(s->registry, name);
+		cr_assert_not_null(s->inst[i]);
+	}
+}
+
+static void
+tear_down(struct street *s)
+{
+	view_free(&s->view);
+	registry_free(&s->registry);
+	cfg_unref(&s->cfg);
+}
+
+static unsigned
+index_of(const struct street *s, const struct instance *i)
+{
+	for (unsigned n = 0; n < s->n; n++)
+		if (s->inst[n] == i)
+			return n;
+	cr_assert(false, "not one of them");
+	return 0;
+}
+
+static unsigned
+pick(struct street *s)
+{
+	struct instance *i = balance_pick(s->pool, NULL, 0);
+	unsigned n;
+
+	cr_assert_not_null(i);
+	n = index_of(s, i);
+	s->taken[n]++;
+	return n;
+}
+
+/* Within five standard deviations of the part p of all draws. */
+static void
+expect_part(const struct street *s, unsigned i, double p, const char *why)
+{
+	double mean = DRAWS * p, slack = 5 * sqrt(DRAWS * p * (1 - p));
+
+	cr_expect(fabs(s->taken[i] - mean) <= slack,
+	    "%s: i%u was taken %u times, not %.0f", why, i, s->taken[i], mean);
+}
+
+/* clang-format off */
+static const struct {
+	const char *why, *weights;
+} idle[] = {
+	{ "two alike", "11" },
+	{ "one of one", "1" },
+	{ "one to three", "13" },
+	{ "one to nine", "91" },
+	{ "five alike", "11111" },
+	{ "five unlike", "12345" },
+};
+/* clang-format on */
+
+Test(balance, idle_instances_share_by_weight, .timeout = 20)
+{
+	for (size_t r = 0; r < ARRAY_LEN(idle); r++) {
+		struct street s;
+		double sum = 0;
+
+		set_up(&s, (unsigned)strlen(idle[r].weights), idle[r].weights);
+		for (unsigned i = 0; i < s.n; i++)
+			sum += idle[r].weights[i] - '0';
+		for (int d = 0; d < DRAWS; d++)
+			(void)pick(&s);
+		for (unsigned i = 0; i < s.n; i++)
+			expect_part(&s, i, (idle[r].weights[i] - '0') / sum,
+			    idle[r].why);
+		tear_down(&s);
+	}
+}
+
+Test(balance, load_follows_weight, .timeout = 20)
+{
+	static const char weights[] = "1124";
+	struct street s;
+	unsigned load = 0;
+
+	/* 400 in flight: the oldest ends when a new one comes */
+	set_up(&s, 4, weights);
+	for (int d = 0; d < DRAWS; d++) {
+		unsigned n = pick(&s);
+
+		stat_add(&s.inst[n]->cells[d % 2].inflight, 1);
+		if (++load <= 400)
+			continue;
+		do /* any one ends */
+			n = (unsigned)rand() % 4;
+		while (inst_inflight(s.inst[n]) == 0);
+		stat_sub(
+		    &s.inst[n]
+		         ->cells[stat_get(&s.inst[n]->cells[0].inflight) == 0]
+		         .inflight,
+		    1);
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		double want = 400.0 * (weights[i] - '0') / 8;
+
+		cr_expect(fabs((double)inst_inflight(s.inst[i]) - want) <=
+		        want / 5,
+		    "i%u has %lu, not about %.0f", i, inst_inflight(s.inst[i]),
+		    want);
+	}
+	tear_down(&s);
+}
+
+/* The known gain of the second choice: no instance is far above the mean. */
+Test(balance, two_choices_keep_the_highest_load_low, .timeout = 20)
+{
+	struct street s;
+	uint64_t highest = 0;
+
+	set_up(&s, 100, NULL);
+	for (int d = 0; d < 10000; d++) {
+		struct instance *i = s.inst[pick(&s)];
+
+		stat_add(&i->cells[0].inflight, 1);
+	}
+	for (unsigned i = 0; i < s.n; i++)
+		highest = MAX(highest, inst_inflight(s.inst[i]));
+	/* one choice would give about 100 + 25 */
+	cr_expect_leq(highest, 104);
+	tear_down(&s);
+}
+
+Test(balance, a_loaded_one_rests, .timeout = 20)
+{
+	struct street s;
+
+	set_up(&s, 2, NULL);
+	stat_add(&s.inst[0]->cells[1].inflight, 50);
+	for (int d = 0; d < DRAWS; d++)
+		(void)pick(&s);
+	/* only when it is drawn three times */
+	expect_part(&s, 0, 0.125, "loaded");
+	tear_down(&s);
+}
+
+/* ---- what was tried ---- */
+
+Test(balance, never_gives_what_was_tried, .timeout = 20)
+{
+	struct street s;
+	struct instance *tried[5];
+
+	set_up(&s, 5, "91111");
+	for (unsigned n = 0; n <= 5; n++) {
+		unsigned seen[5] = { 0 };
+
+		for (unsigned i = 0; i < n; i++)
+			tried[i] = s.inst[i];
+		for (int d = 0; d < 2000; d++) {
+			struct instance *i = balance_pick(s.pool, tried, n);
+
+			cr_assert_eq(i == NULL, n == 5);
+			if (i != NULL)
+				seen[index_of(&s, i)]++;
+		}
+		for (unsigned i = 0; i < 5; i++)
+			cr_expect_eq(seen[i] > 0, i >= n, "%u of %u", i, n);
+	}
+	tear_down(&s);
+}
+
+Test(balance, finds_the_one_that_is_left_however_light)
+{
+	struct street s;
+	struct instance *tried[1];
+
+	set_up(&s, 2, "91");
+	tried[0] = s.inst[0];
+	for (int d = 0; d < 500; d++)
+		cr_assert_eq(balance_pick(s.pool, tried, 1), s.inst[1]);
+	tear_down(&s);
+}
+
+Test(balance, none_of_none)
+{
+	struct view_pool none = { .n_eligible = 0 };
+
+	cr_expect_null(balance_pick(&none, NULL, 0));
+	cr_expect_null(balance_pinned(&none, 1));
+}
+
+/* ---- pins ---- */
+
+Test(balance, finds_the_pinned_of_a_thousand)
+{
+	struct street s;
+
+	set_up(&s, MANY, NULL);
+	for (unsigned i = 0; i < MANY; i++)
+		cr_expect_eq(balance_pinned(s.pool, s.inst[i]->name_hash),
+		    s.inst[i]);
+	cr_expect_null(balance_pinned(s.pool, 0));
+	cr_expect_null(balance_pinned(s.pool, UINT64_MAX));
+	tear_down(&s);
+}
+
+/*
+ * No walk over all instances: the time of a choice among a thousand is near
+ * that of two.  (A walk would be some hundred times as long.)
+ */
+Test(balance, costs_the_same_for_a_thousand, .timeout = 20)
+{
+	uint64_t took[2] = { UINT64_MAX, UINT64_MAX };
+	static const unsigned sizes[2] = { 2, MANY };
+
+	for (int k = 0; k < 2; k++) {
+		struct street s;
+
+		set_up(&s, sizes[k], NULL);
+		for (int round = 0; round < 20; round++) {
+			uint64_t from = clock_mono_us();
+
+			for (unsigned d = 0; d < 2000; d++) {
+				struct instance *i = balance_pick(s.pool, NULL,
+				    0);
+
+				cr_assert_eq(
+				    balance_pinned(s.pool, i->name_hash), i);
+			}
+			took[k] = MIN(took[k], clock_mono_us() - from);
+		}
+		tear_down(&s);
+	}
+	cr_expect_lt(took[1], 20 * (took[0] + 1), "%lu us, not %lu", took[1],
+	    took[0]);
+}
