@@ -10,8 +10,8 @@
 #include "segue/handlers.h"
 #include "segue/interrupt.h"
 #include "segue/run.h"
+#include "segue/screen.h"
 #include "segue/style.h"
-#include "segue/text.h"
 #include "segue/view.h"
 
 static struct view
@@ -72,37 +72,16 @@ see(struct run *r, view_fn *view)
 
 /* ---- again and again ---- */
 
-/* The lines that fit, each cleared behind its end. */
 static void
-fit_screen(struct buf *out, struct str text, unsigned rows, unsigned columns)
-{
-	unsigned used = 0;
-
-	buf_add_cstr(out, "\033[H");
-	while (text.len > 0) {
-		struct str line = str_split(&text, '\n');
-
-		if (rows > 0 && used + 1 >= rows) {
-			buf_add_cstr(out, "...\033[K");
-			break;
-		}
-		if (columns > 0)
-			line.len = text_fit(line, columns);
-		buf_add_str(out, line);
-		buf_add_cstr(out, "\033[0m\033[K\n");
-		used++;
-	}
-	buf_add_cstr(out, "\033[J");
-}
-
-static void
-redraw(struct run *r, struct str text)
+redraw(struct run *r, struct str text, bool first)
 {
 	struct buf screen = BUF_INIT;
 	unsigned columns = style_columns(r->out);
 
+	if (first && columns > 0 && !r->json)
+		buf_add_cstr(&screen, "\033[2J");
 	if (columns > 0 && !r->json)
-		fit_screen(&screen, text, style_rows(r->out), columns);
+		screen_fit(&screen, text, style_rows(r->out), columns);
 	else
 		buf_add_str(&screen, text);
 	run_print(r, buf_str(&screen));
@@ -123,14 +102,12 @@ watch(struct run *r, view_fn *view)
 	bool seen = false;
 
 	interrupt_arm();
-	if (style_columns(r->out) > 0 && !r->json)
-		run_print(r, STR("\033[2J"));
 	while (interrupt_came() == 0 && ferror(r->out) == 0) {
 		struct buf text = BUF_INIT;
 
 		exit = look(r, view, &text);
 		if (exit == SEGUE_EXIT_DONE)
-			redraw(r, buf_str(&text));
+			redraw(r, buf_str(&text), !seen);
 		buf_free(&text);
 		if (exit != SEGUE_EXIT_DONE &&
 		    !(seen && exit == SEGUE_EXIT_UNREACHABLE))

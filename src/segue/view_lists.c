@@ -57,6 +57,13 @@ static const struct table_column pool_columns[] = {
 	{ NULL, false, NULL },
 };
 
+/* Who has no share may be away. */
+static enum style
+style_of_lack(const struct json *pool)
+{
+	return json_get_int(pool, "share_bp", 0) > 0 ? STYLE_BAD : STYLE_DIM;
+}
+
 static void
 add_ready(struct table *t, const struct json *pool)
 {
@@ -65,7 +72,7 @@ add_ready(struct table *t, const struct json *pool)
 	if (!json_truth(json_get(pool, "ready"), &ready))
 		view_cell(t, STYLE_PLAIN, "-");
 	else
-		view_cell(t, ready ? STYLE_GOOD : STYLE_WARN,
+		view_cell(t, ready ? STYLE_GOOD : style_of_lack(pool),
 		    ready ? "yes" : "no");
 }
 
@@ -74,6 +81,7 @@ static void
 add_up(struct table *t, const struct json *pool)
 {
 	struct buf text = BUF_INIT;
+	enum style style = STYLE_WARN;
 	int64_t up, all;
 	char n[SHOW_MAX];
 
@@ -84,11 +92,11 @@ add_up(struct table *t, const struct json *pool)
 	}
 	buf_printf(&text, "%s of ", show_number(up, n));
 	buf_add_cstr(&text, show_number(all, n));
-	table_add(t,
-	    up == all     ? STYLE_GOOD
-	        : up == 0 ? STYLE_BAD
-	                  : STYLE_WARN,
-	    buf_str(&text));
+	if (up == 0)
+		style = style_of_lack(pool);
+	else if (up == all)
+		style = STYLE_GOOD;
+	table_add(t, style, buf_str(&text));
 	buf_free(&text);
 }
 

@@ -36,21 +36,21 @@ wait_line(const struct json *p, struct buf *out)
 	const char *holds = json_get_text(p, "holds", "");
 	char n[SHOW_MAX];
 
-	buf_printf(out, "%s", show_us(p, "lasts_us", n));
-	buf_printf(out, ", in flight %s", show_count(p, "in_flight", n));
+	buf_printf(out, "%s: ", show_us(p, "lasts_us", n));
+	text_clean(out, str_of(holds));
+	buf_printf(out, "%sin flight %s", holds[0] == '\0' ? "" : " (",
+	    show_count(p, "in_flight", n));
 	buf_printf(out, ", streams %s", show_count(p, "streams", n));
 	buf_printf(out, ", sessions %s", show_count(p, "sessions", n));
-	if (holds[0] == '\0')
-		return;
-	buf_add_cstr(out, ": ");
-	text_clean(out, str_of(holds));
+	if (holds[0] != '\0')
+		buf_add_char(out, ')');
 }
 
 /* "12.3s" or "4m05s;" */
 static bool
 is_clock(struct str word)
 {
-	while (word.len > 0 && strchr(",;.", word.p[word.len - 1]) != NULL)
+	while (word.len > 0 && strchr(",;:.", word.p[word.len - 1]) != NULL)
 		word.len--;
 	return word.len > 1 && word.p[0] >= '0' && word.p[0] <= '9' &&
 	    word.p[word.len - 1] >= 'a';

@@ -26,8 +26,8 @@ int wait_post(struct run *, struct str body, const char *what,
     struct answer *out) MUST_CHECK;
 
 /*
- * Writes a progress document as a line without its end: "12.3s, in flight 3,
- * streams 0, sessions 41: ...".
+ * Writes a progress document as a line without its end: "12.3s: HOLDS (in
+ * flight 3, streams 0, sessions 41)".
  */
 void wait_line(const struct json *progress, struct buf *out);
 /* Would people see more than clocks go on between the two lines? */

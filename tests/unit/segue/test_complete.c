@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "fake.h"
@@ -191,4 +192,98 @@ Test(complete, typed, .timeout = 10)
 	cr_expect_str_eq(t.out, "");
 	cr_expect_str_eq(t.err, "", "not a word about that");
 	typed_free(&t);
+}
+
+/* ---- the shells' side ---- */
+
+/* What a command prints; NULL when the shell is not here. */
+static char *
+printed(const char *shell, const char *script)
+{
+	struct buf out = BUF_INIT;
+	char bytes[4096], path[] = "/tmp/segue-test-XXXXXX", line[256];
+	int fd = mkstemp(path);
+	FILE *f;
+	size_t n;
+
+	cr_assert_neq(fd, -1);
+	cr_assert_eq(write(fd, script, strlen(script)),
+	    (ssize_t)strlen(script));
+	close(fd);
+	(void)snprintf(line, sizeof(line),
+	    "command -v %s >/dev/null && %s %s 2>&1", shell, shell, path);
+	f = popen(line, "r");
+	cr_assert_not_null(f);
+	while ((n = fread(bytes, 1, sizeof(bytes), f)) > 0)
+		buf_add(&out, bytes, n);
+	if (pclose(f) != 0)
+		buf_free(&out);
+	unlink(path);
+	return out.p;
+}
+
+/*
+ * A function stands for the program: it tells its words and gives candidates
+ * as the program would.
+ */
+#define STAND_IN                                                               \
+	"source " COMPLETION_BASH "\n"                                         \
+	"segue() { printf '<%s>' \"$@\" >&3; printf '%b' \"$SAYS\"; }\n"       \
+	"try() { SAYS=$2 COMP_LINE=$1 COMP_POINT=${3:-${#1}}; _segue 3>&1;\n"  \
+	"  printf '[%s]' \"${COMPREPLY[@]}\"; echo; }\n"
+
+/* clang-format off */
+static const struct {
+	const char *why, *script, *out;
+} shells[] = {
+	{ "words as typed, help is cut off",
+	    "try 'segue drain v' 'v1\\tactive\\nv2\\tcold\\n'",
+	    "<--complete><drain><v>[v1][v2]\n" },
+	{ "a blank at the end begins a word", "try 'segue drain ' 'v1\\n'",
+	    "<--complete><drain><>[v1]\n" },
+	{ "the word at the cursor", "try 'segue dr --json' 'drain\\n' 8",
+	    "<--complete><dr>[drain]\n" },
+	{ "colons part words for bash, not for us",
+	    "try 'segue instance 127.0.0.1:8' '127.0.0.1:81\\tup\\n'",
+	    "<--complete><instance><127.0.0.1:8>[81]\n" },
+	{ "where they do not", "COMP_WORDBREAKS=' '\n"
+	    "try 'segue instance 127.0.0.1:8' '127.0.0.1:81\\tup\\n'",
+	    "<--complete><instance><127.0.0.1:8>[127.0.0.1:81]\n" },
+	{ "so do equal signs", "try 'segue drain v1 --mode=k' "
+	    "'--mode=keep\\n'",
+	    "<--complete><drain><v1><--mode=k>[keep]\n" },
+	{ "names of files", "try 'segue --socket=/dev/nul' ':files\\n'",
+	    "<--complete><--socket=/dev/nul>[/dev/null]\n" },
+	{ "nothing fits", "try 'segue xyzzy ' ''",
+	    "<--complete><xyzzy><>[]\n" },
+};
+/* clang-format on */
+
+Test(complete, bash, .timeout = 20)
+{
+	for (size_t i = 0; i < ARRAY_LEN(shells); i++) {
+		struct buf script = BUF_INIT;
+		char *out;
+
+		buf_add_cstr(&script, STAND_IN);
+		buf_add_cstr(&script, shells[i].script);
+		buf_add_char(&script, '\n');
+		out = printed("bash", script.p);
+		buf_free(&script);
+		if (out == NULL)
+			cr_skip("no bash here");
+		cr_expect_str_eq(out, shells[i].out, "%s: %s", shells[i].why,
+		    out);
+		free(out);
+	}
+}
+
+Test(complete, zsh, .timeout = 20)
+{
+	char *out = printed("zsh", "zsh -n " COMPLETION_ZSH " && echo well\n");
+
+	if (out == NULL)
+		cr_skip("no zsh here");
+	cr_expect_str_eq(out, "well\n");
+	free(out);
 }

@@ -1,5 +1,7 @@
 /* segue(1) tells of each command, option and exit code, and of no others. */
 #include <criterion/criterion.h>
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,8 @@ manual(void)
 	    MANUAL);
 	return buf_take(&text);
 }
+
+static bool has(const char *text, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 static bool
 has(const char *text, const char *fmt, ...)

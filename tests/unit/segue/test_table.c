@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "segue/screen.h"
 #include "segue/style.h"
 #include "segue/text.h"
 
@@ -215,4 +216,46 @@ Test(style, terminal, .timeout = 5)
 	cr_expect_not(style_wanted("auto", f));
 	fclose(f);
 	close(master);
+}
+
+/* ---- screens ---- */
+
+#define HOME "\033[H"
+#define CLEAR "\033[K"
+#define REST "\033[J"
+
+/* clang-format off */
+static const struct {
+	const char *why, *text;
+	unsigned rows, columns;
+	const char *out;
+} screens[] = {
+	{ "nothing", "", 5, 10, HOME REST },
+	{ "lines", "ab\n\ncd\n", 5, 10,
+	    HOME "ab" CLEAR "\n" CLEAR "\ncd" CLEAR "\n" REST },
+	{ "one too many", "a\nb\nc\n", 3, 10,
+	    HOME "a" CLEAR "\nb" CLEAR "\n..." CLEAR REST },
+	{ "a wrapped line takes two rows", "abcdef\nb\n", 4, 5,
+	    HOME "abcdef" CLEAR "\nb" CLEAR "\n" REST },
+	{ "and there may be one too few", "abcdef\nb\n", 3, 5,
+	    HOME "abcdef" CLEAR "\n..." CLEAR REST },
+	{ "a full row is not cleared", "abcde\nb\n", 3, 5,
+	    HOME "abcde\nb" CLEAR "\n" REST },
+	{ "colours are no columns", "\033[1mabcde\033[0m\n", 3, 5,
+	    HOME "\033[1mabcde\033[0m\n" REST },
+	{ "no rows known", "a\nb\nc\n", 0, 10,
+	    HOME "a" CLEAR "\nb" CLEAR "\nc" CLEAR "\n" REST },
+};
+/* clang-format on */
+
+Test(screen, fit, .timeout = 5)
+{
+	for (size_t i = 0; i < ARRAY_LEN(screens); i++) {
+		struct buf out = BUF_INIT;
+
+		screen_fit(&out, str_of(screens[i].text), screens[i].rows,
+		    screens[i].columns);
+		cr_expect_str_eq(out.p, screens[i].out, "%s", screens[i].why);
+		buf_free(&out);
+	}
 }

@@ -28,8 +28,8 @@ static const struct {
 	    FAKE_STREAM(PROGRESS("500000", "3", "3 requests in flight")
 		RESULT(DONE)), FAKE_STAY, 0,
 	    "v1 is drained and may be stopped (took 12.3s)\n",
-	    "500ms, in flight 3, streams 0, sessions 2: 3 requests in "
-	    "flight\n" },
+	    "500ms: 3 requests in flight (in flight 3, streams 0, "
+	    "sessions 2)\n" },
 	{ "a switch with its drain", "switch v2 --when-ready --drain --wait",
 	    FAKE_STREAM(RESULT(DONE)), FAKE_CLOSE, 0,
 	    "v2 serves all new sessions; those that served before are drained "
@@ -51,7 +51,7 @@ static const struct {
 	    FAKE_STREAM(PROGRESS("1000000", "3", "") PROGRESS("1100000", "2",
 		"") PROGRESS("1200000", "1", "") RESULT(DONE)), FAKE_STAY, 0,
 	    "v1 is drained and may be stopped (took 12.3s)\n",
-	    "1.0s, in flight 3, streams 0, sessions 2\n" },
+	    "1.0s: in flight 3, streams 0, sessions 2\n" },
 	{ "timed out", "drain v1 --wait --timeout 1m",
 	    FAKE_STREAM(RESULT("{\"status\":504,\"error\":\"timed_out\","
 		"\"message\":\"not done in time; it goes on by itself\"}")),
@@ -75,7 +75,7 @@ static const struct {
 	    "" },
 	{ "the daemon goes away", "drain v1 --wait",
 	    FAKE_STREAM(PROGRESS("500000", "3", "")), FAKE_CLOSE, 5, "",
-	    "500ms, in flight 3, streams 0, sessions 2\n"
+	    "500ms: in flight 3, streams 0, sessions 2\n"
 	    "segue: segued ended the answer without a result; what was begun "
 	    "goes on, \"segue status\" shows it\n" },
 	{ "a result that is none", "drain v1 --wait",
@@ -84,10 +84,10 @@ static const struct {
 	{ "odd progress", "drain v1 --wait",
 	    FAKE_STREAM("event: progress\ndata: nonsense\n\n" RESULT(DONE)),
 	    FAKE_STAY, 0, "v1 is drained and may be stopped (took 12.3s)\n",
-	    "-, in flight -, streams -, sessions -\n" },
+	    "-: in flight -, streams -, sessions -\n" },
 	{ "interrupted", "drain v1 --wait",
 	    FAKE_STREAM(PROGRESS("500000", "3", "")), FAKE_SIGNAL, 130, "",
-	    "500ms, in flight 3, streams 0, sessions 2\n"
+	    "500ms: in flight 3, streams 0, sessions 2\n"
 	    "segue: no longer waiting; the drain of v1 goes on, \"segue "
 	    "status\" shows it\n" },
 	{ "interrupted as JSON", "switch v2 --drain --wait --json",
@@ -144,17 +144,17 @@ static const struct {
 	const char *why, *a, *b;
 	bool differs;
 } lines[] = {
-	{ "the same", "1.0s, in flight 3", "1.0s, in flight 3", false },
-	{ "time goes on", "1.0s, in flight 3", "1m05s, in flight 3", false },
-	{ "a request ends", "1.0s, in flight 3", "1.0s, in flight 2", true },
+	{ "the same", "1.0s: in flight 3", "1.0s: in flight 3", false },
+	{ "time goes on", "1.0s: in flight 3", "1m05s: in flight 3", false },
+	{ "a request ends", "1.0s: in flight 3", "1.0s: in flight 2", true },
 	{ "a clock in the sentence",
-	    "1.0s, in flight 3: cut in 59.0s; 2 streams open, cut in 4m59s",
-	    "2.0s, in flight 3: cut in 58.0s; 2 streams open, cut in 4m58s",
+	    "1.0s: in flight 3: cut in 59.0s; 2 streams open, cut in 4m59s",
+	    "2.0s: in flight 3: cut in 58.0s; 2 streams open, cut in 4m58s",
 	    false },
-	{ "another sentence", "1.0s, in flight 3: a is down",
-	    "1.0s, in flight 3: b is down", true },
-	{ "numbers that are no clocks", "1.0s, in flight 3: 2 streams open",
-	    "1.0s, in flight 3: 1 streams open", true },
+	{ "another sentence", "1.0s: in flight 3: a is down",
+	    "1.0s: in flight 3: b is down", true },
+	{ "numbers that are no clocks", "1.0s: in flight 3: 2 streams open",
+	    "1.0s: in flight 3: 1 streams open", true },
 };
 /* clang-format on */
 
