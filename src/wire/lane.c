@@ -84,8 +84,21 @@ lane_reset(struct lane *l)
 }
 
 static void
+tell_eof(struct lane *l)
+{
+	if (l->eof_told || l->closed)
+		return;
+	l->eof_told = true;
+	l->user->eof(l);
+}
+
+static void
 tell_broken(struct lane *l, int code, enum http_bad why)
 {
+	if (l->deaf) {
+		tell_eof(l);
+		return;
+	}
 	if (l->told || l->closed)
 		return;
 	l->told = true;
@@ -331,12 +344,10 @@ at_eof(struct lane *l)
 		if (l->closed || l->told)
 			return;
 	}
-	if (!whole) {
+	if (whole)
+		tell_eof(l);
+	else
 		tell_broken(l, E_EOF, BAD_CUT);
-		return;
-	}
-	l->eof_told = true;
-	l->user->eof(l);
 }
 
 /*
@@ -385,8 +396,9 @@ pump(struct lane *l)
 }
 
 /*
- * Bytes or an end have come while we do not read: is the client still there?
- * An instance is not asked: what it sent before a reset can still be read.
+ * Something has come while we do not read: is the client still there?  An
+ * instance is not asked before its end: what it sent before a reset can still
+ * be read.
  */
 static void
 look_for_reset(struct lane *l)
@@ -394,7 +406,7 @@ look_for_reset(struct lane *l)
 	socklen_t len = sizeof(int);
 	int error = 0;
 
-	if (l->reader.is_response)
+	if (l->reader.is_response && !l->eof_told)
 		return;
 	if (getsockopt(l->conn.fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
 		error = EIO;
@@ -430,6 +442,13 @@ on_dialled(struct lane *l)
 	l->user->connected(l, rc);
 }
 
+/* The message is read and lane_next() not called yet. */
+static bool
+is_between(const struct lane *l)
+{
+	return l->reader.phase == H1_DONE && !l->raw && !l->deaf;
+}
+
 static void
 on_conn(struct conn *c, unsigned what)
 {
@@ -443,7 +462,7 @@ on_conn(struct conn *c, unsigned what)
 		on_writable(l);
 	if (l->closed || !(what & (WATCH_READ | WATCH_CLOSED)))
 		return;
-	if (l->paused || (l->reader.phase == H1_DONE && !l->raw && !l->deaf))
+	if (l->paused || l->eof_told || is_between(l))
 		look_for_reset(l);
 	else
 		pump(l);

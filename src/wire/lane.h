@@ -63,8 +63,8 @@ struct lane_user {
 	/* The peer closed where it may: between messages, or a tunnel's half. */
 	void (*eof)(struct lane *);
 	/* E_SYNTAX (why says what), E_EOF (cut within a message), E_RESET,
-	 * E_IO, E_NOMEM.  Told once; eof() may stand before it in a tunnel,
-	 * and behind it when the lane is deaf. */
+	 * E_IO, E_NOMEM.  Told once, in a tunnel perhaps after eof().  Of a
+	 * deaf lane any end is told by eof(). */
 	void (*broken)(struct lane *, int code, enum http_bad why);
 };
 

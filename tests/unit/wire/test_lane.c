@@ -1,0 +1,378 @@
+/* One lane on a socket pair; the test is the peer and the user. */
+#include "wire/lane.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/slab.h"
+#include "base/thread.h"
+#include "net/loop.h"
+
+static struct loop *loop;
+static struct wire wire;
+static struct lane lane;
+static int peer;
+static char told[512]; /* the events, in words */
+static char body[256];
+static bool deaf_at_broken, rewind_at_end, stuck;
+
+/* ---- the user ---- */
+
+static void
+tell(const char *what)
+{
+	size_t n = strlen(told);
+
+	(void)snprintf(told + n, sizeof(told) - n, "%s%s", n > 0 ? " " : "",
+	    what);
+}
+
+static void
+on_begin(struct lane *l UNUSED)
+{
+	tell("begin");
+}
+
+static void
+on_head(struct lane *l, struct http_head *h)
+{
+	char text[64];
+
+	lane_hold_head(l);
+	(void)snprintf(text, sizeof(text), "head:%.*s",
+	    (int)h->method_text.len, h->method_text.p);
+	tell(text);
+}
+
+static bool
+on_data(struct lane *l UNUSED, struct str s)
+{
+	size_t n = strlen(body);
+
+	(void)snprintf(body + n, sizeof(body) - n, "%.*s", (int)s.len, s.p);
+	return true;
+}
+
+static void
+on_trailers(struct lane *l UNUSED, struct http_head *h UNUSED)
+{
+	tell("trailers");
+}
+
+static void
+on_end(struct lane *l)
+{
+	tell("end");
+	if (!rewind_at_end)
+		return;
+	rewind_at_end = false;
+	cr_assert(lane_can_rewind(l));
+	lane_rewind(l);
+	tell("rewind");
+	lane_resume(l);
+}
+
+static bool
+on_batch(struct lane *l UNUSED)
+{
+	tell("batch");
+	return !stuck;
+}
+
+static void
+on_drained(struct lane *l UNUSED)
+{
+	tell("drained");
+}
+
+static void
+on_eof(struct lane *l UNUSED)
+{
+	tell("eof");
+}
+
+static void
+on_broken(struct lane *l, int code, enum http_bad why)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "broken:%s:%s", err_name(code),
+	    why == BAD_NONE ? "-" : http_bad_name(why));
+	tell(text);
+	if (deaf_at_broken)
+		lane_go_deaf(l);
+}
+
+static const struct lane_user user = {
+	.begin = on_begin,
+	.head = on_head,
+	.data = on_data,
+	.trailers = on_trailers,
+	.end = on_end,
+	.batch = on_batch,
+	.drained = on_drained,
+	.eof = on_eof,
+	.broken = on_broken,
+};
+
+/* ---- the rig ---- */
+
+static void
+on_turn(void *arg UNUSED)
+{
+	loop_stop(loop);
+}
+
+static void
+turn(void)
+{
+	for (int i = 0; i < 4; i++) {
+		loop_wake(loop);
+		loop_run(loop);
+	}
+}
+
+static void
+up(void)
+{
+	static const struct http_limits limits = { 65536, 65536, 16384, 100 };
+	int fds[2];
+
+	thread_become(ROLE_ANY, "test");
+	cr_assert_eq(loop_new(&loop), E_OK);
+	loop_on_turn(loop, on_turn, NULL);
+	wire.loop = loop;
+	wire.slabs = slab_store_new(4);
+	cr_assert_eq(socketpair(AF_UNIX,
+	                 SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
+	    0);
+	peer = fds[1];
+	cr_assert_eq(lane_accept(&lane, &wire, fds[0], &user, &limits), E_OK);
+}
+
+static void
+down(void)
+{
+	lane_close(&lane);
+	cr_assert_eq(slab_lent(wire.slabs), 0);
+	slab_store_free(&wire.slabs);
+	loop_free(&loop);
+	close(peer);
+}
+
+TestSuite(lane, .init = up, .fini = down, .timeout = 10);
+
+static void
+put(const char *text)
+{
+	cr_assert_eq(send(peer, text, strlen(text), 0), (ssize_t)strlen(text));
+	turn();
+}
+
+static const char *
+sent(void)
+{
+	static char text[200000];
+	ssize_t n = recv(peer, text, sizeof(text) - 1, 0);
+
+	text[n > 0 ? n : 0] = '\0';
+	return text;
+}
+
+#define GET_ "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+#define POST_ "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
+#define CHUNKS                                                                 \
+	"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+/* ---- reading ---- */
+
+static const struct {
+	const char *why, *in, *told, *body;
+} rows[] = {
+	{ "no body", GET_, "begin head:GET end", "" },
+	{ "a length", POST_ "hello", "begin head:POST end", "hello" },
+	{ "less than it", POST_ "hel", "begin head:POST batch", "hel" },
+	{ "chunks", CHUNKS "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+	    "begin head:POST end", "hello" },
+	{ "trailers", CHUNKS "0\r\nX: y\r\n\r\n",
+	    "begin head:POST trailers end", "" },
+	{ "half a head", "GET / HT", "begin", "" },
+	{ "no more than one", GET_ GET_, "begin head:GET end", "" },
+	{ "nonsense", "\x01", "begin broken:syntax:method", "" },
+	{ "a bad chunk", CHUNKS "x", "begin head:POST broken:syntax:chunk_size",
+	    "" },
+};
+
+Test(lane, tells_what_it_reads)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (i > 0) {
+			down();
+			up();
+		}
+		told[0] = body[0] = '\0';
+		put(rows[i].in);
+		cr_expect_str_eq(told, rows[i].told, "%s: %s", rows[i].why,
+		    told);
+		cr_expect_str_eq(body, rows[i].body, "%s", rows[i].why);
+	}
+}
+
+Test(lane, reads_the_next_when_asked)
+{
+	put(GET_ POST_ "hello" GET_);
+	told[0] = '\0';
+	lane_next(&lane);
+	cr_expect_str_eq(told, "begin head:POST end");
+	told[0] = '\0';
+	lane_next(&lane);
+	cr_expect_str_eq(told, "begin head:GET end");
+	lane_next(&lane);
+	cr_expect(lane_is_idle(&lane));
+	cr_expect_eq(slab_lent(wire.slabs), 0, "idle is small");
+}
+
+Test(lane, stops_while_what_it_lent_is_stuck)
+{
+	stuck = true;
+	put(POST_ "he");
+	told[0] = '\0';
+	put("llo");
+	cr_expect_str_eq(told, "");
+	stuck = false;
+	lane_resume(&lane);
+	cr_expect_str_eq(body, "hello");
+}
+
+Test(lane, goes_back_to_the_body)
+{
+	rewind_at_end = true;
+	put(CHUNKS "5\r\nhello\r\n0\r\nX: y\r\n\r\n");
+	cr_expect_str_eq(told,
+	    "begin head:POST trailers end rewind trailers end");
+	cr_expect_str_eq(body, "hellohello");
+}
+
+Test(lane, cannot_go_back_over_what_is_gone)
+{
+	put(POST_ "he");
+	put("llo");
+	cr_expect_not(lane_can_rewind(&lane));
+}
+
+static const struct {
+	const char *why, *in, *told;
+} ends[] = {
+	{ "between messages", "", "eof" },
+	{ "within a head", "GET / HT", "begin broken:eof:cut" },
+	{ "within a body", POST_ "he", "begin head:POST batch broken:eof:cut" },
+	{ "within a chunk", CHUNKS "5\r\nhe",
+	    "begin head:POST batch broken:eof:cut" },
+};
+
+Test(lane, tells_an_end_rightly)
+{
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		if (i > 0) {
+			down();
+			up();
+		}
+		told[0] = '\0';
+		put(ends[i].in);
+		shutdown(peer, SHUT_WR);
+		turn();
+		cr_expect_str_eq(told, ends[i].told, "%s: %s", ends[i].why,
+		    told);
+	}
+}
+
+/* The FIN came together with the nonsense: no event will follow it. */
+Test(lane, is_told_the_end_after_a_refusal)
+{
+	deaf_at_broken = true;
+	cr_assert_eq(send(peer, "\x01junk", 5, 0), 5);
+	shutdown(peer, SHUT_WR);
+	turn();
+	cr_expect_str_eq(told, "begin broken:syntax:method eof");
+}
+
+Test(lane, deaf_ears_hold_nothing)
+{
+	deaf_at_broken = true;
+	put("\x01");
+	for (int i = 0; i < 100; i++)
+		put("more of it, and more, and more");
+	cr_expect_eq(slab_lent(wire.slabs), 0);
+}
+
+/* ---- writing ---- */
+
+static const struct http_head *
+response(struct str pad)
+{
+	static struct http_head h;
+
+	memset(&h, 0, sizeof(h));
+	h.status = 200;
+	h.reason = STR("OK");
+	cr_assert_eq(http_head_add(&h, FIELD_OTHER, STR("P"), pad), E_OK);
+	return &h;
+}
+
+/* However much room a head leaves, chunks and their end follow it. */
+Test(lane, chunks_behind_a_head_of_any_size)
+{
+	static char pad[80000];
+
+	memset(pad, 'p', sizeof(pad));
+	for (size_t n = 15400; n < 15700; n++) {
+		cr_assert_eq(lane_send_head(&lane, response(str_from(pad, n)),
+		                 FRAMING_CHUNKED, 0),
+		    E_OK);
+		cr_assert_eq(lane_send_data(&lane, STR("hello")), E_OK);
+		cr_assert_eq(lane_send_data(&lane, STR("you")), E_OK);
+		cr_assert_eq(lane_send_end(&lane, NULL), E_OK);
+		cr_assert_eq(lane_flush(&lane), E_OK);
+		cr_assert(strstr(sent(),
+		              "\r\n\r\n5\r\nhello\r\n3\r\nyou\r\n0\r\n\r\n") !=
+		    NULL);
+	}
+	cr_expect_eq(lane_send_head(&lane, response(str_from(pad, sizeof(pad))),
+	                 FRAMING_CHUNKED, 0),
+	    E_TOOBIG);
+}
+
+Test(lane, drops_what_nobody_takes)
+{
+	close(peer);
+	peer = -1;
+	cr_assert_eq(lane_send_copy(&lane, STR("hello")), E_OK);
+	cr_expect_eq(lane_flush(&lane), E_RESET);
+	cr_expect_not(lane_pending(&lane));
+	cr_assert_eq(lane_send_copy(&lane, STR("hello")), E_OK);
+	cr_assert_eq(lane_send_head(&lane, response(STR("")), FRAMING_CHUNKED,
+	                 0),
+	    E_OK);
+	cr_assert_eq(lane_send_data(&lane, STR("hello")), E_OK);
+	cr_assert_eq(lane_send_end(&lane, NULL), E_OK);
+	cr_expect_not(lane_pending(&lane));
+	cr_expect_eq(lane_flush(&lane), E_OK);
+}
+
+/* Nobody is told of a deaf lane's trouble but that it is over. */
+Test(lane, deaf_ears_notice_a_reset)
+{
+	deaf_at_broken = true;
+	put("\x01");
+	cr_assert_eq(lane_send_copy(&lane, STR("unread")), E_OK);
+	cr_assert_eq(lane_flush(&lane), E_OK);
+	close(peer); /* with unread bytes: a reset */
+	peer = -1;
+	turn();
+	cr_expect_str_eq(told, "begin broken:syntax:method eof");
+}
