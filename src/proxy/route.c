@@ -152,6 +152,8 @@ route_service(struct exchange *x)
 			return (int)n;
 		path = str_from(path_bytes, (size_t)n);
 	}
+	if (str_eq(path, STR("*")))
+		path = STR("/"); /* OPTIONS of the server as a whole */
 	vs = view_route(x->proxy->view, host, path);
 	if (vs == NULL)
 		return E_NOENT;

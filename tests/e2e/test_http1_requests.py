@@ -284,10 +284,11 @@ def site(request):
             "interval": "30s", "fast_interval": "30ms"}),
             limits={"body": "1MiB"}, sticky={"scope": "none"}))
         yield a, s
-        rig.end(check=True)
-        rig.forget()
-    finally:
+    except BaseException:
         rig.end(check=False)
+        raise
+    rig.end(check=True)
+    rig.forget()
 
 
 def connect(s):

@@ -182,10 +182,11 @@ def site():
                                    "fast_interval": "30ms"}),
             sticky={"scope": "none"}, retry={"attempts": 0}), workers=1)
         yield stage, s
-        rig.end(check=True)
-        rig.forget()
-    finally:
+    except BaseException:
         rig.end(check=False)
+        raise
+    rig.end(check=True)
+    rig.forget()
 
 
 def ask(s, row):
