@@ -42,6 +42,20 @@ struct house {
 void house_open(struct house *, const char *admin_keys);
 void house_close(struct house *); /* all is freed, and nothing leaked */
 
+/*
+ * A test of the static struct house h.  The house is closed in the test's body:
+ * Criterion does not count what fails in a .fini.
+ */
+#define HOUSE_TEST(suite, name, admin_keys)                                    \
+	static void suite##_##name##_in_house(void);                           \
+	Test(suite, name, .timeout = 20)                                       \
+	{                                                                      \
+		house_open(&h, admin_keys);                                    \
+		suite##_##name##_in_house();                                   \
+		house_close(&h);                                               \
+	}                                                                      \
+	static void suite##_##name##_in_house(void)
+
 /* Has the log that text? */
 bool house_logged(const struct house *, const char *text);
 

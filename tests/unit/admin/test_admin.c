@@ -14,20 +14,7 @@
 static struct house h;
 static struct client c;
 
-static void
-open_house(void)
-{
-	house_open(&h, "");
-}
-
-static void
-close_house(void)
-{
-	house_close(&h);
-}
-
-#define ADMIN_TEST(name)                                                       \
-	Test(admin, name, .init = open_house, .fini = close_house, .timeout = 20)
+#define ADMIN_TEST(name) HOUSE_TEST(admin, name, "")
 
 /* ---- pages ---- */
 
@@ -397,9 +384,8 @@ ADMIN_TEST(who_is_not_listed_may_look)
 	    "audit=reload who=\"nobody(65534)\" result=forbidden"));
 }
 
-Test(admin, who_is_listed_may_operate, .fini = close_house, .timeout = 20)
+HOUSE_TEST(admin, who_is_listed_may_operate, "operate: { users: [ nobody ] }")
 {
-	house_open(&h, "operate: { users: [ nobody ] }");
 	let_all_connect();
 	cr_expect_eq(as_nobody("POST", "/v1/command", SHARE), 200, "%s",
 	    c.text);
@@ -410,10 +396,9 @@ Test(admin, who_is_listed_may_operate, .fini = close_house, .timeout = 20)
 	    strstr(c.text, "\"changed_by\":\"nobody(65534)\""));
 }
 
-Test(admin, who_is_not_in_view_may_not_look, .fini = close_house,
-    .timeout = 20)
+HOUSE_TEST(admin, who_is_not_in_view_may_not_look,
+    "view: { users: [ daemon ] }")
 {
-	house_open(&h, "view: { users: [ daemon ] }");
 	let_all_connect();
 	cr_expect_eq(as_nobody("GET", "/v1/status", NULL), 403);
 	cr_expect_not_null(strstr(c.text, "admin.view"));

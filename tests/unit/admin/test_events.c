@@ -48,22 +48,20 @@ is_quiet(struct house *house, void *arg)
 }
 
 static void
-open_house(void)
+begin(void)
 {
-	house_open(&h, "");
 	house_until(&h, is_quiet, NULL);
 	tell_more(3);
 }
 
-static void
-close_house(void)
-{
-	house_close(&h);
-}
-
 #define EVENTS_TEST(name)                                                      \
-	Test(events, name, .init = open_house, .fini = close_house,            \
-	    .timeout = 20)
+	static void name##_then(void);                                         \
+	HOUSE_TEST(events, name, "")                                           \
+	{                                                                      \
+		begin();                                                       \
+		name##_then();                                                 \
+	}                                                                      \
+	static void name##_then(void)
 
 static void
 follow(struct client *who, const char *query, const char *fields)

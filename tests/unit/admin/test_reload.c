@@ -9,21 +9,7 @@
 static struct house h;
 static struct client c;
 
-static void
-open_house(void)
-{
-	house_open(&h, "");
-}
-
-static void
-close_house(void)
-{
-	house_close(&h);
-}
-
-#define RELOAD_TEST(name)                                                      \
-	Test(reload, name, .init = open_house, .fini = close_house,            \
-	    .timeout = 20)
+#define RELOAD_TEST(name) HOUSE_TEST(reload, name, "")
 
 static const struct {
 	const char *why;
