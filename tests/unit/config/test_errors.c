@@ -569,7 +569,7 @@ Test(errors, instances_in_all, .timeout = 60)
 		}
 		cr_expect_eq(cfg_parse(buf_str(&text), "f", &c, &p),
 		    over == 1 ? E_SYNTAX : E_OK);
-		cr_assert_eq(p.n, over);
+		cr_assert_eq(p.n, (size_t)over);
 		if (over == 1)
 			cr_expect_str_eq(p.list[0].text,
 			    "f:3:1: services: 4097 instances in all are too "
