@@ -166,8 +166,8 @@ write_combined(struct buf *out, const struct exchange *x, const char *when,
 	buf_printf(out, " %u %llu ", x->status,
 	    (unsigned long long)x->bytes_out);
 	if (x->req.method_text.len > 0) {
-		quoted(out, without_secrets(http_head_value(&x->req,
-		                FIELD_REFERER)));
+		quoted(out,
+		    without_secrets(http_head_value(&x->req, FIELD_REFERER)));
 		buf_add_char(out, ' ');
 		quoted(out, http_head_value(&x->req, FIELD_USER_AGENT));
 	} else {
@@ -181,14 +181,14 @@ void
 accesslog_write(struct accesslog *a, const struct exchange *x)
 {
 	const struct cfg *cfg = x->proxy->view->cfg;
-	char when[CLOCK_ISO_MAX], peer[ADDR_TEXT_MAX];
+	const char *peer = x->client->peer_text;
+	char when[CLOCK_ISO_MAX];
 	uint64_t now;
 
 	if (a->fd == -1 || !cfg->access_on)
 		return;
 	now = loop_now_us(a->loop);
 	clock_iso(proxy_wall_us(x->proxy) - (now - x->begun_us), when);
-	addr_host(&x->client->peer, peer);
 	if (cfg->access_format == CFG_ACCESS_JSON)
 		write_json(&a->lines, x, when, peer, now);
 	else

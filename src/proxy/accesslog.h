@@ -18,11 +18,11 @@ struct exchange;
 struct loop;
 
 struct accesslog {
-	struct loop *loop;       /* borrowed */
+	struct loop *loop; /* borrowed */
 	struct deadline flush;
 	struct buf lines;
-	int fd;                  /* borrowed; -1: none */
-	uint64_t lost;           /* lines that could not be written */
+	int fd;        /* borrowed; -1: none */
+	uint64_t lost; /* lines that could not be written */
 };
 
 void accesslog_init(struct accesslog *, struct loop *, int fd);

@@ -86,7 +86,8 @@ write_body(const struct page *pg, enum form form, char out[BODY_MAX])
 		break;
 	case FORM_HTML:
 		n = snprintf(out, BODY_MAX,
-		    "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">"
+		    "<!doctype html>\n<html lang=\"en\"><meta "
+		    "charset=\"utf-8\">"
 		    "<title>%u %s</title>\n<h1>%s</h1>\n<p>%s</p>\n</html>\n",
 		    pg->status, reason, reason, pg->sentence);
 		break;
@@ -119,7 +120,7 @@ answer_send(struct exchange *x, unsigned status)
 	    status == 405 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, "
 	                    "PATCH, TRACE\r\n"
 	                  : "",
-	    close                  ? "Connection: close\r\n"
+	    close                   ? "Connection: close\r\n"
 	        : x->req.minor == 0 ? "Connection: keep-alive\r\n"
 	                            : "");
 	rc = lane_send_copy(l, str_from(head, (size_t)n));

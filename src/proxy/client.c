@@ -181,8 +181,18 @@ is_over_limit(const struct proxy *p, unsigned listener)
 {
 	unsigned max = p->view->listeners[listener].cfg->max_connections;
 
-	return max != 0 && p->n_accepted[listener] >=
-	    MAX(1u, max / p->env.n_workers);
+	return max != 0 &&
+	    p->n_accepted[listener] >= MAX(1u, max / p->env.n_workers);
+}
+
+/* Once a connection rather than once a request. */
+static void
+say_peer(struct client *c)
+{
+	char text[ADDR_TEXT_MAX];
+	size_t len = addr_host(&c->peer, text);
+
+	str_copy(str_from(text, len), c->peer_text, sizeof(c->peer_text));
 }
 
 void
@@ -209,6 +219,7 @@ client_accept(struct proxy *p, int fd, const struct addr *peer,
 	c->deadline = (struct deadline){ .fn = on_deadline };
 	c->freeing = (struct defer){ .queued = false };
 	c->peer = *peer;
+	say_peer(c);
 	c->served = 0;
 	c->listener = (uint16_t)listener;
 	c->trusted = is_trusted(l, peer);

@@ -20,12 +20,12 @@ struct view_listener;
 
 /* What a client connection waits for; each wait has its deadline. */
 enum client_wait {
-	WAIT_NONE,     /* the exchange has its own deadlines */
-	WAIT_REQUEST,  /* idle between requests */
-	WAIT_HEAD,     /* the rest of a head */
-	WAIT_BODY,     /* progress of a request body */
-	WAIT_WRITE,    /* the client takes bytes of the answer */
-	WAIT_LINGER    /* its FIN, after our last byte */
+	WAIT_NONE,    /* the exchange has its own deadlines */
+	WAIT_REQUEST, /* idle between requests */
+	WAIT_HEAD,    /* the rest of a head */
+	WAIT_BODY,    /* progress of a request body */
+	WAIT_WRITE,   /* the client takes bytes of the answer */
+	WAIT_LINGER   /* its FIN, after our last byte */
 };
 
 struct client {
@@ -36,13 +36,15 @@ struct client {
 	struct deadline deadline;
 	struct defer freeing;
 	struct addr peer;
-	uint64_t taken;            /* lane_taken() when last looked at */
-	uint64_t stuck_since_us;   /* WAIT_WRITE: no byte was taken since */
-	uint32_t served;           /* exchanges ended */
-	uint16_t listener;         /* index */
-	uint8_t wait;              /* enum client_wait */
-	bool trusted;              /* among the listener's trusted_proxies */
-	bool stop_asked;           /* we stop: the next answer says so */
+	char peer_text[ADDR_TEXT_MAX /
+	    2];                  /* its host, as logs and fields say it */
+	uint64_t taken;          /* lane_taken() when last looked at */
+	uint64_t stuck_since_us; /* WAIT_WRITE: no byte was taken since */
+	uint32_t served;         /* exchanges ended */
+	uint16_t listener;       /* index */
+	uint8_t wait;            /* enum client_wait */
+	bool trusted;            /* among the listener's trusted_proxies */
+	bool stop_asked;         /* we stop: the next answer says so */
 };
 
 /* Takes fd over. */

@@ -556,8 +556,8 @@ exchange_client_broken(struct exchange *x, int code, enum http_bad why)
 	if (x->in_tunnel)
 		exchange_end(x, OUT_TUNNELLED);
 	else
-		exchange_end(x, code == E_NOMEM ? OUT_INTERNAL
-		                                : OUT_CLIENT_LEFT);
+		exchange_end(x,
+		    code == E_NOMEM ? OUT_INTERNAL : OUT_CLIENT_LEFT);
 	client_cut(c);
 }
 

@@ -53,36 +53,36 @@ struct spill { /* arena overflow, freed with the exchange */
 
 struct exchange {
 	unsigned magic;
-	uint8_t step;                 /* enum exchange_step */
-	uint8_t outcome;              /* once ended */
-	uint8_t cause;                /* enum pool_cause, once routed */
-	uint8_t bad;                  /* enum http_bad when we refused it */
+	uint8_t step;    /* enum exchange_step */
+	uint8_t outcome; /* once ended */
+	uint8_t cause;   /* enum pool_cause, once routed */
+	uint8_t bad;     /* enum http_bad when we refused it */
 	TAILQ_ENTRY(exchange) link;
-	struct proxy *proxy;          /* borrowed */
-	struct client *client;        /* borrowed: outlives its exchanges */
-	struct service *service;      /* counts us from routing to end */
+	struct proxy *proxy;     /* borrowed */
+	struct client *client;   /* borrowed: outlives its exchanges */
+	struct service *service; /* counts us from routing to end */
 	struct service_cell *scell;
 	struct pool *pool;
 	struct pool_cell *pcell;
-	struct instance *inst;        /* held by our place in its cell */
+	struct instance *inst; /* held by our place in its cell */
 	struct inst_cell *icell;
-	struct upconn *up;            /* owned from pick to end */
+	struct upconn *up;             /* owned from pick to end */
 	const struct view_service *vs; /* of this turn's view; else NULL */
 
 	/* what the view said when we routed */
 	uint64_t connect_us, first_byte_us, progress_us, tunnel_us;
-	uint64_t body_max;            /* 0: no bound */
+	uint64_t body_max; /* 0: no bound */
 	uint64_t up_idle_us;
-	uint64_t source_hash;         /* of the client's address; 0: of its
+	uint64_t source_hash; /* of the client's address; 0: of its
 	                                 connection's */
 	unsigned up_max_idle;
 	uint32_t epoch;
 	bool via;
-	uint8_t scope;                /* enum cfg_sticky_scope */
+	uint8_t scope; /* enum cfg_sticky_scope */
 
 	/* the session */
-	struct pin pin;               /* what the cookie says or will say */
-	bool pin_new;                 /* answer with a Set-Cookie */
+	struct pin pin; /* what the cookie says or will say */
+	bool pin_new;   /* answer with a Set-Cookie */
 	char cookie_name[CFG_NAME_MAX + sizeof("__Host-")];
 
 	/* tries */
@@ -92,28 +92,28 @@ struct exchange {
 	uint8_t retries;
 
 	/* progress */
-	bool held_head;               /* req points into the client's slab */
-	bool body_taken;              /* a body byte was handed on */
-	bool req_done;                /* the request is read to its end */
-	bool req_trailed;             /* its trailers were handed on */
-	bool refused;                 /* the answer is our own */
-	bool interim;                 /* the last head read was a 1xx */
-	bool awaits_continue;         /* the client waits for our 100 */
+	bool held_head;       /* req points into the client's slab */
+	bool body_taken;      /* a body byte was handed on */
+	bool req_done;        /* the request is read to its end */
+	bool req_trailed;     /* its trailers were handed on */
+	bool refused;         /* the answer is our own */
+	bool interim;         /* the last head read was a 1xx */
+	bool awaits_continue; /* the client waits for our 100 */
 	bool answer_trailed;
-	bool sent_head;               /* queued on the present connection */
-	bool answer_begun;            /* a byte came on the present connection */
-	bool answer_sent;             /* a head went to the client's queue */
-	bool answer_done;             /* the answer is read to its end */
+	bool sent_head;    /* queued on the present connection */
+	bool answer_begun; /* a byte came on the present connection */
+	bool answer_sent;  /* a head went to the client's queue */
+	bool answer_done;  /* the answer is read to its end */
 	bool keep_client, keep_up;
 	bool tunnel_asked;
 	bool in_tunnel;
-	bool client_eof, up_eof;      /* in a tunnel: no more bytes from it */
-	bool client_shut, up_shut;    /* in a tunnel: no more bytes to it */
-	bool tls_client;              /* a trusted proxy says it used TLS */
-	bool pinned;                  /* .pin was read from a valid cookie */
-	bool routed;                  /* counted in the cell of a service */
-	uint16_t status;              /* final one sent to the client */
-	const char *failed_at;        /* name of the instance that made us
+	bool client_eof, up_eof;   /* in a tunnel: no more bytes from it */
+	bool client_shut, up_shut; /* in a tunnel: no more bytes to it */
+	bool tls_client;           /* a trusted proxy says it used TLS */
+	bool pinned;               /* .pin was read from a valid cookie */
+	bool routed;               /* counted in the cell of a service */
+	uint16_t status;           /* final one sent to the client */
+	const char *failed_at;     /* name of the instance that made us
 	                                 refuse, for the log; or NULL */
 
 	uint64_t begun_us, head_us, picked_us, first_us, begun_wall_us;
@@ -123,7 +123,7 @@ struct exchange {
 	struct spill *spill;
 	uint32_t arena_used;
 	char arena[EXCHANGE_ARENA];
-	struct http_head req;         /* last: large, never cleared */
+	struct http_head req; /* last: large, never cleared */
 };
 
 const char *exchange_step_name(enum exchange_step);

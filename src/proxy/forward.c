@@ -142,20 +142,15 @@ drop_foreign(struct http_head *h)
 static int
 set_client_fields(struct exchange *x)
 {
-	char host[ADDR_TEXT_MAX];
-	struct text peer;
-	size_t len = addr_host(&x->client->peer, host);
-	bool v6 = memchr(host, ':', len) != NULL;
+	struct str peer = str_of(x->client->peer_text); /* outlives us */
+	bool v6 = str_find(peer, ':') >= 0;
 	int rc;
 
-	if (!text_begin(x, &peer, len))
-		return E_NOMEM;
-	text_add(&peer, str_from(host, len));
 	if (x->client->trusted) {
-		rc = append_value(x, FIELD_X_FORWARDED_FOR, text_str(&peer));
+		rc = append_value(x, FIELD_X_FORWARDED_FOR, peer);
 	} else {
 		http_head_drop(&x->req, FIELD_X_FORWARDED_FOR);
-		rc = add(&x->req, FIELD_X_FORWARDED_FOR, text_str(&peer));
+		rc = add(&x->req, FIELD_X_FORWARDED_FOR, peer);
 	}
 	if (rc == E_OK)
 		rc = set_unless_trusted(x, FIELD_X_FORWARDED_PROTO,
@@ -166,7 +161,7 @@ set_client_fields(struct exchange *x)
 	if (rc == E_OK)
 		rc = set_unless_trusted(x, FIELD_X_FORWARDED_PORT,
 		    asked_port(x));
-	return rc == E_OK ? set_forwarded(x, text_str(&peer), v6) : rc;
+	return rc == E_OK ? set_forwarded(x, peer, v6) : rc;
 }
 
 static int
@@ -208,8 +203,8 @@ hide_cookie(struct exchange *x)
 		rest = exchange_alloc(x, f->value_len);
 		if (rest == NULL)
 			return E_NOMEM;
-		n = cookie_without(str_from(f->value, f->value_len), name,
-		    rest, f->value_len);
+		n = cookie_without(str_from(f->value, f->value_len), name, rest,
+		    f->value_len);
 		if (n < 0)
 			return (int)n;
 		f->value = rest;

@@ -26,13 +26,13 @@ enum proxy_edge {
 typedef void proxy_edge_fn(void *arg, enum proxy_edge, struct instance *);
 
 struct proxy_env {
-	struct loop *loop;     /* the worker's */
-	unsigned index;        /* which cells are ours */
+	struct loop *loop; /* the worker's */
+	unsigned index;    /* which cells are ours */
 	unsigned n_workers;
 	struct views *views;
 	const int *listen_fds; /* one per configured listener, in order */
 	size_t n_listen;
-	int access_fd;         /* descriptor of the access log, -1: none */
+	int access_fd; /* descriptor of the access log, -1: none */
 	proxy_edge_fn *edge;
 	void *arg;
 };

@@ -18,14 +18,14 @@ struct retry_budget {
 };
 
 /* Both bound the tokens; the floor lets a quiet proxy retry at all. */
-#define RETRY_TOKENS_START 10000  /* 100 retries */
-#define RETRY_TOKENS_MAX 1000000  /* 10,000 retries */
+#define RETRY_TOKENS_START 10000 /* 100 retries */
+#define RETRY_TOKENS_MAX 1000000 /* 10,000 retries */
 
 struct retry_case {
-	bool method_safe;     /* RFC 9110 9.2.1 */
-	bool byte_sent;       /* the kernel took one of this try */
-	bool body_taken;      /* request body bytes are used up */
-	bool answer_begun;    /* one byte of an answer came */
+	bool method_safe;  /* RFC 9110 9.2.1 */
+	bool byte_sent;    /* the kernel took one of this try */
+	bool body_taken;   /* request body bytes are used up */
+	bool answer_begun; /* one byte of an answer came */
 	unsigned tries_left;
 };
 

@@ -180,7 +180,8 @@ pool_by_hash(const struct view_service *vs, uint64_t name_hash)
 static bool
 may_take_new(const struct view_pool *vp)
 {
-	return vp->serves && vp->n_eligible > 0 && vp->share_to > vp->share_from;
+	return vp->serves && vp->n_eligible > 0 &&
+	    vp->share_to > vp->share_from;
 }
 
 /* The pool that owns the bucket, or, when it is dead, another with a share. */
@@ -232,8 +233,7 @@ new_bucket(const struct exchange *x, const struct cfg_service *cfg)
 	case CFG_KEY_REQUEST:
 		return (uint16_t)random_below(CFG_SHARE_ALL);
 	case CFG_KEY_HEADER:
-		key = http_head_value_of(&x->req,
-		    str_of(cfg->share_key_name));
+		key = http_head_value_of(&x->req, str_of(cfg->share_key_name));
 		break;
 	case CFG_KEY_COOKIE:
 		key = cookie_find(&x->req, str_of(cfg->share_key_name));
@@ -242,8 +242,7 @@ new_bucket(const struct exchange *x, const struct cfg_service *cfg)
 		break;
 	}
 	if (key.len > 0)
-		return bucket_of_hash(
-		    hash_bytes(key.p, key.len, BUCKET_SEED));
+		return bucket_of_hash(hash_bytes(key.p, key.len, BUCKET_SEED));
 	return bucket_of_hash(x->source_hash != 0
 	        ? x->source_hash
 	        : addr_host_hash(&x->client->peer));

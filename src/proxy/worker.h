@@ -31,26 +31,27 @@ struct proxy {
 	struct proxy_env env;
 	struct wire wire;
 	struct upworker up;
-	const struct view *view;       /* of this turn; never kept past it */
-	struct sealer *sealer;         /* owned; for the view's keyring */
-	struct digester *digester;     /* owned; for the view's keyring */
-	struct listener *listeners;    /* owned; [env.n_listen] */
-	unsigned *n_accepted;          /* owned; open clients per listener */
+	const struct view *view;    /* of this turn; never kept past it */
+	struct sealer *sealer;      /* owned; for the view's keyring */
+	struct digester *digester;  /* owned; for the view's keyring */
+	struct listener *listeners; /* owned; [env.n_listen] */
+	unsigned *n_accepted;       /* owned; open clients per listener */
 	struct client_list clients;
 	size_t n_clients;
-	struct exchange_list exchanges; /* those that began and have not ended */
-	struct exchange_list ended;    /* in this turn: still looked at */
-	struct exchange_list spare;    /* for reuse */
+	struct exchange_list
+	    exchanges;              /* those that began and have not ended */
+	struct exchange_list ended; /* in this turn: still looked at */
+	struct exchange_list spare; /* for reuse */
 	struct retry_budget budget;
 	struct accesslog log;
 	struct deadline stop_deadline;
-	uint64_t linger_us;            /* while stopping: of idle clients */
+	uint64_t linger_us; /* while stopping: of idle clients */
 	bool stopping;
 	bool stop_told;
-	uint64_t wall_off_us;          /* wall clock minus monotonic */
-	uint64_t wall_at_us;           /* when that was read */
-	uint64_t date_s;               /* second that date[] shows */
-	char date[32];                 /* IMF-fixdate */
+	uint64_t wall_off_us; /* wall clock minus monotonic */
+	uint64_t wall_at_us;  /* when that was read */
+	uint64_t date_s;      /* second that date[] shows */
+	char date[32];        /* IMF-fixdate */
 };
 
 /* Wall clock of this turn, without asking the system each time. */

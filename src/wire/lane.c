@@ -170,8 +170,7 @@ make_room(struct lane *l)
 		room = l->in->cap - l->in_len;
 		if (l->bulk && l->in->size == SLAB_SMALL)
 			return swap_slab(l, SLAB_LARGE);
-		return room >= BODY_ROOM_MIN ? E_OK
-		                             : swap_slab(l, SLAB_SMALL);
+		return room >= BODY_ROOM_MIN ? E_OK : swap_slab(l, SLAB_SMALL);
 	}
 	if (l->in->cap > l->in_len)
 		return E_OK;

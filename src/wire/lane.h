@@ -70,33 +70,33 @@ struct lane_user {
 
 struct lane {
 	struct conn conn;
-	struct wire *wire;             /* borrowed */
-	const struct lane_user *user;  /* static */
-	struct http_limits limits;     /* of what is read */
+	struct wire *wire;            /* borrowed */
+	const struct lane_user *user; /* static */
+	struct http_limits limits;    /* of what is read */
 	struct h1_reader reader;
-	struct h1_reader at_body;      /* the reader behind the held head */
-	struct slab *in;               /* owned; NULL while nothing is unread */
-	struct slab *held;             /* owned unless == in: holds the head */
-	struct slab *out;              /* owned; NULL while nothing is queued */
-	uint64_t sent;                 /* bytes the kernel took, ever */
-	uint32_t in_base;              /* bytes of in the head occupies */
-	uint32_t in_off, in_len;       /* unread bytes are [in_off, in_len) */
-	uint8_t method;                /* reading a response: what was asked */
-	uint8_t out_framing;           /* of the message being sent */
+	struct h1_reader at_body; /* the reader behind the held head */
+	struct slab *in;          /* owned; NULL while nothing is unread */
+	struct slab *held;        /* owned unless == in: holds the head */
+	struct slab *out;         /* owned; NULL while nothing is queued */
+	uint64_t sent;            /* bytes the kernel took, ever */
+	uint32_t in_base;         /* bytes of in the head occupies */
+	uint32_t in_off, in_len;  /* unread bytes are [in_off, in_len) */
+	uint8_t method;           /* reading a response: what was asked */
+	uint8_t out_framing;      /* of the message being sent */
 	bool dialing;
 	bool in_pump;
 	bool paused;
-	bool begun;     /* begin() was told for this message */
-	bool end_due;   /* end() is still to be told */
-	bool lent;      /* events since the last batch() */
-	bool raw;       /* tunnel: bytes are data */
-	bool deaf;      /* bytes are read and thrown away */
-	bool bulk;      /* a read filled the slab: take large ones */
-	bool told;      /* broken() was told */
-	bool eof_told;  /* eof() was told */
-	bool mute;      /* sending failed: what is written is dropped */
-	bool again;     /* a callback moved the reader: look once more */
-	bool whole;     /* all since the head still lies in .held */
+	bool begun;      /* begin() was told for this message */
+	bool end_due;    /* end() is still to be told */
+	bool lent;       /* events since the last batch() */
+	bool raw;        /* tunnel: bytes are data */
+	bool deaf;       /* bytes are read and thrown away */
+	bool bulk;       /* a read filled the slab: take large ones */
+	bool told;       /* broken() was told */
+	bool eof_told;   /* eof() was told */
+	bool mute;       /* sending failed: what is written is dropped */
+	bool again;      /* a callback moved the reader: look once more */
+	bool whole;      /* all since the head still lies in .held */
 	bool chunk_open; /* a chunk's tail is still to be sent */
 	bool closed;
 };
@@ -143,8 +143,8 @@ lane_has_unread(const struct lane *l)
 
 /* ---- writing: all of it queues; lane_flush() sends ---- */
 /* flags as enum h1_write_flags; E_NOMEM, E_TOOBIG, E_SYNTAX. */
-int lane_send_head(struct lane *, const struct http_head *,
-    enum http_framing, unsigned flags) MUST_CHECK;
+int lane_send_head(struct lane *, const struct http_head *, enum http_framing,
+    unsigned flags) MUST_CHECK;
 /* bytes are borrowed until the queue is empty.  E_NOMEM. */
 int lane_send_data(struct lane *, struct str bytes) MUST_CHECK;
 /* bytes are copied: our own short answers. */

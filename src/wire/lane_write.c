@@ -158,8 +158,7 @@ lane_send_end(struct lane *l, const struct http_head *trailers)
 	rc = need_queue(l, SLAB_SMALL);
 	if (rc != E_OK)
 		return rc;
-	n = h1_write_trailers(trailers, queue_end(l->out),
-	    queue_room(l->out));
+	n = h1_write_trailers(trailers, queue_end(l->out), queue_room(l->out));
 	if (n == E_TOOBIG && grow(l) == E_OK)
 		n = h1_write_trailers(trailers, queue_end(l->out),
 		    queue_room(l->out));

@@ -33,8 +33,7 @@ add_run(struct queue *q, const char *p, size_t len)
 		return;
 	}
 	assert(q->n < QUEUE_RUNS);
-	q->run[q->n++] =
-	    (struct iovec){ (void *)(uintptr_t)p, len };
+	q->run[q->n++] = (struct iovec){ (void *)(uintptr_t)p, len };
 }
 
 void

@@ -20,8 +20,8 @@
 
 /* Lies at the start of the slab's bytes. */
 struct queue {
-	uint16_t first, n;  /* runs [first, n) are to be sent */
-	uint32_t used;      /* bytes of the slab in use, this header included */
+	uint16_t first, n; /* runs [first, n) are to be sent */
+	uint32_t used;     /* bytes of the slab in use, this header included */
 	struct iovec run[QUEUE_RUNS];
 };
 

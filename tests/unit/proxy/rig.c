@@ -259,8 +259,7 @@ rig_down(void)
 		turn_until(end, "the end of all exchanges");
 	while (rig.proxy->n_clients > 0)
 		turn_until(end, "the end of all clients");
-	cr_assert_eq(rig_slabs(), 0, "%zu slabs are lent at idle",
-	    rig_slabs());
+	cr_assert_eq(rig_slabs(), 0, "%zu slabs are lent at idle", rig_slabs());
 	balance(rig_cell(), "web");
 	balance(&registry_unrouted(rig.registry)->cells[0], "unrouted");
 	for (int i = 0; i < ORIGINS; i++) {
@@ -283,8 +282,8 @@ rig_inst(int origin)
 {
 	static const char *const names[] = { "a", "b", "c" };
 
-	return registry_instance(rig.registry, "web",
-	    origin == C ? "v2" : "v1", names[origin]);
+	return registry_instance(rig.registry, "web", origin == C ? "v2" : "v1",
+	    names[origin]);
 }
 
 void
@@ -501,8 +500,8 @@ get_n(int fd, size_t n)
 	static char drop[65536];
 
 	while (n > 0) {
-		ssize_t got = take(fd, drop, n < sizeof(drop) ? n : sizeof(drop),
-		    "more bytes");
+		ssize_t got = take(fd, drop,
+		    n < sizeof(drop) ? n : sizeof(drop), "more bytes");
 
 		cr_assert_gt(got, 0, "%zu bytes are missing", n);
 		n -= (size_t)got;

@@ -35,7 +35,7 @@ struct rig {
 	struct service_plan plan; /* for rig_publish() */
 	int listen_fd;
 	uint16_t port;
-	int log_fd;             /* the access log: a file of this test */
+	int log_fd; /* the access log: a file of this test */
 	unsigned edges[PROXY_STOPPED + 1];
 	uint64_t mono_us;
 };

@@ -11,7 +11,8 @@ TestSuite(accesslog, .fini = rig_down, .timeout = 30);
 static void
 combined(void)
 {
-	rig_up(&(struct rig_lines){ .top = "access_log: { format: combined }" });
+	rig_up(&(struct rig_lines){
+	    .top = "access_log: { format: combined }" });
 }
 
 static const struct json *
@@ -98,7 +99,8 @@ Test(accesslog, json_keeps_secrets)
 	cr_expect_not(has(rig_log(), "s3cret"), "%s", rig_log());
 	cr_expect(has(rig_log(), "code=~"), "%s", rig_log());
 	cr_expect(has(rig_log(), "x=1"));
-	cr_expect_str_eq(json_get_text(line(rig_log(), &tree), "user_agent", ""),
+	cr_expect_str_eq(json_get_text(line(rig_log(), &tree), "user_agent",
+	                     ""),
 	    "\"a\\b\"");
 	json_free(&tree);
 }
@@ -109,8 +111,9 @@ Test(accesslog, combined_keeps_secrets)
 	(void)serve(client_open(), -1, A, SECRETS);
 	cr_expect_not(has(rig_log(), "s3cret"), "%s", rig_log());
 	cr_expect(has(rig_log(), "127.0.0.1 - - ["), "%s", rig_log());
-	cr_expect(has(rig_log(), " HTTP/1.1\" 200 2 \"https://x/p\" "
-	                         "\"\\x22a\\x5cb\\x22\"\n"),
+	cr_expect(has(rig_log(),
+	              " HTTP/1.1\" 200 2 \"https://x/p\" "
+	              "\"\\x22a\\x5cb\\x22\"\n"),
 	    "%s", rig_log());
 }
 

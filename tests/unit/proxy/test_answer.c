@@ -59,8 +59,8 @@ Test(answer, to_what_we_refuse)
 		cr_expect(has(h, status), "%s: %s", refused[i].why, h);
 		cr_expect_eq(has(h, "Connection: close\r\n"), !refused[i].kept,
 		    "%s: %s", refused[i].why, h);
-		cr_expect_eq(rig_unrouted(refused[i].outcome), before + 1,
-		    "%s", refused[i].why);
+		cr_expect_eq(rig_unrouted(refused[i].outcome), before + 1, "%s",
+		    refused[i].why);
 		cr_expect(origin_is_quiet(A), "%s: it went on", refused[i].why);
 	}
 }
@@ -181,8 +181,9 @@ Test(answer, closes_when_a_body_is_unread)
 	c = client_ask(POST_5);
 	cr_expect(has(get_head(c), "Connection: close\r\n"));
 	put(c, GET_A);
-	get_n(c, strlen("503 Service Unavailable\nThe service is not available "
-	                "right now. Please try again in a moment.\n"));
+	get_n(c,
+	    strlen("503 Service Unavailable\nThe service is not available "
+	           "right now. Please try again in a moment.\n"));
 	get_eof(c);
 	cr_expect_eq(rig_outcome(OUT_NO_INSTANCE), 1);
 }

@@ -36,8 +36,9 @@ Test(death, refused_connects_go_elsewhere_whatever_the_method)
 		(void)get_head(u);
 		if (i % 2 == 1)
 			get(u, "hello");
-		put(u, "HTTP/1.1 200 OK\r\nConnection: close\r\n"
-		       "Content-Length: 2\r\n\r\nok");
+		put(u,
+		    "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+		    "Content-Length: 2\r\n\r\nok");
 		cr_expect(has(get_head(c), " 200 "));
 		get(c, "ok");
 	}
@@ -113,8 +114,9 @@ try_death(size_t i)
 	if (deaths[i].again) {
 		u = origin_accept(A);
 		(void)get_head(u);
-		put(u, "HTTP/1.1 200 OK\r\nConnection: close\r\n"
-		       "Content-Length: 2\r\n\r\nok");
+		put(u,
+		    "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+		    "Content-Length: 2\r\n\r\nok");
 	}
 	do
 		h = get_head(c);
@@ -170,8 +172,9 @@ Test(death, of_a_kept_connection_before_a_byte_left)
 		u = origin_accept(A);
 		(void)get_head(u);
 		get(u, unsent[i].body);
-		put(u, "HTTP/1.1 200 OK\r\nConnection: close\r\n"
-		       "Content-Length: 2\r\n\r\nok");
+		put(u,
+		    "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+		    "Content-Length: 2\r\n\r\nok");
 		cr_expect(has(get_head(c), " 200 "), "%s", unsent[i].why);
 		get(c, "ok");
 		cr_expect(is_silent(c), "%s", unsent[i].why);
@@ -204,8 +207,9 @@ Test(death, closed_idle_connections_are_not_used)
 		u = origin_accept(A);
 		(void)get_head(u);
 		get(u, "hello");
-		put(u, "HTTP/1.1 200 OK\r\nConnection: close\r\n"
-		       "Content-Length: 2\r\n\r\nok");
+		put(u,
+		    "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+		    "Content-Length: 2\r\n\r\nok");
 		cr_expect(has(get_head(c), " 200 "));
 		get(c, "ok");
 	}

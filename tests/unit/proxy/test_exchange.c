@@ -38,8 +38,8 @@ static const struct {
 	const char *why, *fields, *body, *head_has, *arrives;
 } requests[] = {
 	{ "no body", "", "", "Host: x\r\n", "" },
-	{ "a length", "Content-Length: 5\r\n", "hello",
-	    "Content-Length: 5\r\n", "hello" },
+	{ "a length", "Content-Length: 5\r\n", "hello", "Content-Length: 5\r\n",
+	    "hello" },
 	{ "a length of nothing", "Content-Length: 0\r\n", "",
 	    "Content-Length: 0\r\n", "" },
 	{ "chunks", CHUNKED, "5\r\nhello\r\n3;x=y\r\nyou\r\n0\r\n\r\n", CHUNKED,

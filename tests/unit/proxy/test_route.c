@@ -118,8 +118,8 @@ Test(route, attributes_over_tls)
 	put(u, OK_ANSWER);
 	h = get_head(c);
 	cr_expect(has(h, "Set-Cookie: __Host-segue="), "%s", h);
-	cr_expect(has(h, "; Path=/; HttpOnly; Secure; SameSite=None\r\n"),
-	    "%s", h);
+	cr_expect(has(h, "; Path=/; HttpOnly; Secure; SameSite=None\r\n"), "%s",
+	    h);
 }
 
 static const struct {
@@ -221,9 +221,8 @@ Test(route, evicted_by_epoch)
 	cr_expect(set);
 	cr_expect_eq(ask_pinned("POST", &set), C);
 	cr_expect_not(set);
-	cr_expect_eq(stat_get(
-	                 &rig_inst(C)->pool->cells[0].cause[CAUSE_MOVED_EVICT]),
-	    1);
+	cr_expect_eq(
+	    stat_get(&rig_inst(C)->pool->cells[0].cause[CAUSE_MOVED_EVICT]), 1);
 	/* Back again: pins of the new epoch are good there. */
 	rig_share(CFG_SHARE_ALL, 0);
 	rig_publish();
@@ -308,7 +307,8 @@ Test(route, no_pins)
 	bool set;
 
 	rig_down();
-	up_with(&(struct rig_lines){ .service = "    sticky: { scope: none }" });
+	up_with(&(struct rig_lines){
+	    .service = "    sticky: { scope: none }" });
 	cr_expect_eq(ask("GET", "", &set), A);
 	cr_expect_not(set);
 	rig_share(0, CFG_SHARE_ALL);
@@ -343,7 +343,8 @@ Test(route, growing_a_share_only_adds)
 	unsigned n20, n50;
 
 	rig_down();
-	up_with(&(struct rig_lines){ .service = "    share_key: header:X-Key" });
+	up_with(&(struct rig_lines){
+	    .service = "    share_key: header:X-Key" });
 	n20 = place(2000, at20);
 	n50 = place(5000, at50);
 	cr_expect(n20 > 2 && n20 < 26, "%u of 60 at 20 %%", n20);

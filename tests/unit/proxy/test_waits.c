@@ -181,8 +181,8 @@ push_until_stuck(int u)
 	while (full < 50) {
 		ssize_t n = send(u, bytes, sizeof(bytes),
 		    MSG_DONTWAIT | MSG_NOSIGNAL);
-		bool waits =
-		    TAILQ_FIRST(&rig.proxy->clients)->wait == WAIT_WRITE;
+		bool waits = TAILQ_FIRST(&rig.proxy->clients)->wait ==
+		    WAIT_WRITE;
 
 		full = n == -1 && waits ? full + 1 : 0;
 		rig_turn();

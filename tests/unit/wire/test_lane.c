@@ -44,8 +44,8 @@ on_head(struct lane *l, struct http_head *h)
 	char text[64];
 
 	lane_hold_head(l);
-	(void)snprintf(text, sizeof(text), "head:%.*s",
-	    (int)h->method_text.len, h->method_text.p);
+	(void)snprintf(text, sizeof(text), "head:%.*s", (int)h->method_text.len,
+	    h->method_text.p);
 	tell(text);
 }
 
@@ -355,9 +355,8 @@ Test(lane, drops_what_nobody_takes)
 	cr_expect_eq(lane_flush(&lane), E_RESET);
 	cr_expect_not(lane_pending(&lane));
 	cr_assert_eq(lane_send_copy(&lane, STR("hello")), E_OK);
-	cr_assert_eq(lane_send_head(&lane, response(STR("")), FRAMING_CHUNKED,
-	                 0),
-	    E_OK);
+	cr_assert_eq(
+	    lane_send_head(&lane, response(STR("")), FRAMING_CHUNKED, 0), E_OK);
 	cr_assert_eq(lane_send_data(&lane, STR("hello")), E_OK);
 	cr_assert_eq(lane_send_end(&lane, NULL), E_OK);
 	cr_expect_not(lane_pending(&lane));
