@@ -30,7 +30,7 @@ ch_is(char c, unsigned classes)
 static inline unsigned
 ch_hex(char c)
 {
-	return c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a') + 10;
+	return (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
 }
 
 #endif

@@ -37,15 +37,15 @@ ssize_t cookie_without(struct str field_value, struct str name, char *out,
 struct set_cookie {
 	struct str name;
 	struct str value;
-	struct str path;      /* empty: "/" */
-	int64_t max_age_s;    /* < 0: a session cookie */
+	struct str path;   /* empty: "/" */
+	int64_t max_age_s; /* < 0: a session cookie */
 	bool secure;
 	bool http_only;
 	struct str same_site; /* "None", "Lax", "Strict" or empty */
 };
 
 /* Renders the value of a Set-Cookie field; bytes written or E_TOOBIG. */
-ssize_t set_cookie_write(const struct set_cookie *, char *out, size_t cap)
-    MUST_CHECK;
+ssize_t set_cookie_write(const struct set_cookie *, char *out,
+    size_t cap) MUST_CHECK;
 
 #endif

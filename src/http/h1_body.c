@@ -114,8 +114,7 @@ size_byte(struct h1_reader *r, char c)
 }
 
 static enum h1_body_event
-read_chunked(struct h1_reader *r, struct str in, size_t *used,
-    struct str *data)
+read_chunked(struct h1_reader *r, struct str in, size_t *used, struct str *data)
 {
 	size_t i = 0;
 
@@ -135,7 +134,6 @@ read_chunked(struct h1_reader *r, struct str in, size_t *used,
 		i++;
 		if (r->chunk_state == CHUNK_DATA && r->left == 0) {
 			r->phase = H1_TRAILERS;
-			r->scanned = 0;
 			break;
 		}
 	}
@@ -244,8 +242,8 @@ h1_read_body(struct h1_reader *r, struct str in,
 
 		if (ev != H1_MORE || r->phase != H1_TRAILERS)
 			return ev;
-		ev = read_trailers(r, str_sub(in, *used, in.len), limits,
-		    &more, trailers);
+		ev = read_trailers(r, str_sub(in, *used, in.len), limits, &more,
+		    trailers);
 		*used += more;
 		return ev;
 	}

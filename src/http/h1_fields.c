@@ -6,21 +6,28 @@
 
 #include "http/chars.h"
 
+#ifdef __SSE2__
+/* 0xff for each of 16 bytes that cannot stand in a field value. */
+static inline __m128i
+controls(const char *p)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+	/* unsigned v <= 0x1f: subtracting with saturation gives 0 */
+	__m128i low = _mm_cmpeq_epi8(_mm_subs_epu8(v, _mm_set1_epi8(0x1f)),
+	    _mm_setzero_si128());
+	__m128i tab = _mm_cmpeq_epi8(v, _mm_set1_epi8('\t'));
+
+	return _mm_or_si128(_mm_andnot_si128(tab, low),
+	    _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f)));
+}
+#endif
+
 const char *
 h1_skip_value(const char *p, const char *end)
 {
 #ifdef __SSE2__
-	const __m128i space = _mm_set1_epi8(0x1f), del = _mm_set1_epi8(0x7f),
-	              tab = _mm_set1_epi8('\t'), zero = _mm_setzero_si128();
-
 	while (end - p >= 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-		/* unsigned v <= 0x1f: subtracting with saturation gives 0 */
-		__m128i low = _mm_cmpeq_epi8(_mm_subs_epu8(v, space), zero);
-		__m128i bad = _mm_or_si128(
-		    _mm_andnot_si128(_mm_cmpeq_epi8(v, tab), low),
-		    _mm_cmpeq_epi8(v, del));
-		int mask = _mm_movemask_epi8(bad);
+		int mask = _mm_movemask_epi8(controls(p));
 
 		if (mask != 0)
 			return p + __builtin_ctz((unsigned)mask);
@@ -30,6 +37,26 @@ h1_skip_value(const char *p, const char *end)
 	while (p < end && ch_is(*p, CH_VALUE))
 		p++;
 	return p;
+}
+
+size_t
+h1_count_controls(const char *p, const char *end)
+{
+	size_t n = 0;
+
+#ifdef __SSE2__
+	__m128i sum = _mm_setzero_si128(), one = _mm_set1_epi8(1);
+
+	for (; end - p >= 16; p += 16)
+		sum = _mm_add_epi64(sum,
+		    _mm_sad_epu8(_mm_and_si128(controls(p), one),
+		        _mm_setzero_si128()));
+	sum = _mm_add_epi64(sum, _mm_unpackhi_epi64(sum, sum));
+	n = (size_t)_mm_cvtsi128_si64(sum);
+#endif
+	for (; p < end; p++)
+		n += !ch_is(*p, CH_VALUE);
+	return n;
 }
 
 static enum http_bad
@@ -139,8 +166,7 @@ h1_scan_begin(struct str in, size_t max)
 }
 
 void
-h1_wait(struct h1_reader *r, const struct h1_scan *s, struct str in,
-    size_t max)
+h1_wait(struct h1_reader *r, const struct h1_scan *s, struct str in, size_t max)
 {
 	r->run = s->run;
 	r->scanned = (uint32_t)in.len;

@@ -25,7 +25,7 @@ struct h1_scan {
 	const char *start, *p, *end; /* .p: read so far */
 	enum http_bad bad;           /* set once */
 	bool more;                   /* the bytes ended first */
-	uint8_t run; /* with .more: classes of bytes (http/chars.h) that may
+	uint8_t run;  /* with .more: classes of bytes (http/chars.h) that may
 	                follow without changing anything; 0 for none */
 	size_t until; /* with .run: bytes from .start where a limit bites */
 };
@@ -53,6 +53,8 @@ h1_bad_byte(char c, enum http_bad otherwise)
 
 /* First byte in [p, end) that cannot stand in a field value, or end. */
 const char *h1_skip_value(const char *p, const char *end);
+/* How many such bytes there are. */
+size_t h1_count_controls(const char *p, const char *end);
 
 /*
  * A cursor over in, or over its first max bytes: no section may be longer.

@@ -105,8 +105,7 @@ read_version(struct h1_scan *s, struct http_head *h)
 	}
 	if (s->end - p < 3)
 		return h1_stop_more(s);
-	if (p[0] < '0' || p[0] > '9' || p[1] != '.' || p[2] < '0' ||
-	    p[2] > '9')
+	if (p[0] < '0' || p[0] > '9' || p[1] != '.' || p[2] < '0' || p[2] > '9')
 		return h1_stop_bad(s, BAD_START_LINE);
 	if (p[0] != '1')
 		return h1_stop_bad(s, BAD_VERSION);
@@ -420,7 +419,7 @@ judge_request(struct http_head *h)
 	if (bad != BAD_NONE)
 		return bad;
 	h->te_trailers = takes_trailers(h);
-	h->framing = chunked              ? FRAMING_CHUNKED
+	h->framing = chunked            ? FRAMING_CHUNKED
 	    : length && h->body_len > 0 ? FRAMING_LENGTH
 	                                : FRAMING_NONE;
 	return BAD_NONE;
@@ -450,11 +449,11 @@ judge_response(struct http_head *h, enum http_method asked)
 	}
 	bodyless = h->status < 200 || h->status == 204 || h->status == 304 ||
 	    asked == METHOD_HEAD || is_tunnel(h, asked);
-	h->framing = bodyless             ? FRAMING_NONE
-	    : chunked                     ? FRAMING_CHUNKED
-	    : length && h->body_len == 0  ? FRAMING_NONE
-	    : length                      ? FRAMING_LENGTH
-	                                  : FRAMING_CLOSE;
+	h->framing = bodyless            ? FRAMING_NONE
+	    : chunked                    ? FRAMING_CHUNKED
+	    : length && h->body_len == 0 ? FRAMING_NONE
+	    : length                     ? FRAMING_LENGTH
+	                                 : FRAMING_CLOSE;
 	return BAD_NONE;
 }
 

@@ -80,11 +80,11 @@ ssize_t h1_read_head(struct h1_reader *, struct str in,
     struct http_head *h) MUST_CHECK;
 
 enum h1_body_event {
-	H1_MORE,     /* nothing to report; all of in is used, but see below */
-	H1_DATA,     /* *data is payload */
-	H1_END,      /* the message is complete; no trailers */
-	H1_TRAILED,  /* the message is complete; trailers in *trailers */
-	H1_BAD       /* ->bad says why */
+	H1_MORE,    /* nothing to report; all of in is used, but see below */
+	H1_DATA,    /* *data is payload */
+	H1_END,     /* the message is complete; no trailers */
+	H1_TRAILED, /* the message is complete; trailers in *trailers */
+	H1_BAD      /* ->bad says why */
 };
 
 /*

@@ -10,6 +10,14 @@ struct out {
 	bool full;
 };
 
+static void
+begin(struct out *o, char *out, size_t cap)
+{
+	o->begin = o->p = out;
+	o->end = o->p + cap;
+	o->full = false;
+}
+
 static inline void
 put(struct out *o, const char *p, size_t len)
 {
@@ -47,30 +55,25 @@ put_field(struct out *o, const struct http_field *f)
 }
 
 /*
- * Nothing in what we rendered may begin a line of its own: exactly lines of
- * them, and no other control byte.
+ * Nothing in what we rendered may begin a line of its own: there are no
+ * control bytes but the ends of our lines.
  */
 static ssize_t
 finish(const struct out *o, size_t lines)
 {
-	const char *p = o->begin;
-
 	if (o->full)
 		return E_TOOBIG;
-	while ((p = h1_skip_value(p, o->p)) < o->p) {
-		if (p[0] != '\r' || p[1] != '\n' || lines-- == 0)
-			return E_SYNTAX;
-		p += 2;
-	}
-	return lines == 0 ? o->p - o->begin : E_SYNTAX;
+	if (h1_count_controls(o->begin, o->p) != 2 * lines)
+		return E_SYNTAX;
+	return o->p - o->begin;
 }
 
 static void
 put_status_line(struct out *o, const struct http_head *h)
 {
 	char digits[4] = { (char)('0' + h->status / 100),
-		(char)('0' + h->status / 10 % 10),
-		(char)('0' + h->status % 10), ' ' };
+		(char)('0' + h->status / 10 % 10), (char)('0' + h->status % 10),
+		' ' };
 
 	PUT(o, "HTTP/1.1 ");
 	put(o, digits, 4);
@@ -118,19 +121,19 @@ is_left_out(const struct http_head *h, const struct http_field *f,
 		return true; /* written first, from the authority */
 	if (f->id == FIELD_UPGRADE && (flags & H1W_UPGRADE))
 		return false;
-	if ((flags & H1W_CHUNKED) && (f->id == FIELD_CONTENT_LENGTH ||
-	        f->id == FIELD_TRANSFER_ENCODING))
+	if ((flags & H1W_CHUNKED) &&
+	    (f->id == FIELD_CONTENT_LENGTH || f->id == FIELD_TRANSFER_ENCODING))
 		return true; /* never two framings */
 	return (f->flags & HF_DROP) != 0;
 }
 
 ssize_t
-h1_write_head(const struct http_head *h, unsigned flags, char *out,
-    size_t cap)
+h1_write_head(const struct http_head *h, unsigned flags, char *out, size_t cap)
 {
-	struct out o = { out, out, out + cap, false };
+	struct out o;
 	size_t lines;
 
+	begin(&o, out, cap);
 	if (h->status == 0)
 		put_request_line(&o, h);
 	else
@@ -165,9 +168,10 @@ h1_write_chunk_head(uint64_t len, char out[H1_CHUNK_HEAD_MAX])
 ssize_t
 h1_write_trailers(const struct http_head *t, char *out, size_t cap)
 {
-	struct out o = { out, out, out + cap, false };
+	struct out o;
 	size_t lines = 2;
 
+	begin(&o, out, cap);
 	PUT(&o, "0\r\n");
 	for (unsigned i = 0; i < t->n && !o.full; i++) {
 		if (t->f[i].flags & HF_DROP)

@@ -73,10 +73,10 @@ http_field_of(struct str name)
 	for (unsigned i = 0; i < ARRAY_LEN(by_len[0]) && ids[i] != 0; i++) {
 		struct str known = field_names[ids[i]];
 
-		/* The last letters differ most. */
+		/* The last letters differ most; most write it as we do. */
 		if ((name.p[name.len - 1] | 0x20) ==
 		        (known.p[known.len - 1] | 0x20) &&
-		    str_caseeq(name, known))
+		    (str_eq(name, known) || str_caseeq(name, known)))
 			return (enum http_field_id)ids[i];
 	}
 	return FIELD_OTHER;

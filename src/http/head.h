@@ -105,13 +105,13 @@ enum http_framing {
 
 struct http_head {
 	struct str method_text; /* request */
-	struct str target;      /* request: path?query, or "*"; never absolute */
-	struct str authority;   /* request: host[:port]; empty for 1.0 without */
+	struct str target;      /* request: path?query or "*", never absolute */
+	struct str authority;   /* request: host[:port]; empty: 1.0 without */
 	struct str reason;      /* response; may be empty */
 	uint64_t body_len;      /* with FRAMING_LENGTH */
 	uint16_t status;        /* response: 100..599; 0 for a request */
 	uint8_t method;         /* enum http_method */
-	uint8_t minor;          /* the sender's HTTP/1 minor version; 1 for h2 */
+	uint8_t minor;          /* the sender's HTTP/1.minor: 0, 1; 1 for h2 */
 	uint8_t framing;        /* enum http_framing */
 	bool keep_alive;        /* the sender lets this connection go on */
 	bool expect_continue;   /* request: Expect: 100-continue, minor 1 */

@@ -117,8 +117,8 @@ put_escape(struct walk *w)
 		return put(w, (char)c);
 	rc = put(w, '%');
 	for (int i = 1; i <= 2 && rc == E_OK; i++)
-		rc = put(w, p[i] >= 'A' && p[i] <= 'F' ? (char)(p[i] | 0x20)
-		                                       : p[i]);
+		rc = put(w,
+		    p[i] >= 'A' && p[i] <= 'F' ? (char)(p[i] | 0x20) : p[i]);
 	return rc;
 }
 
@@ -193,9 +193,10 @@ walk_on(struct walk *w)
 ssize_t
 target_normalise(struct str path, char *out, size_t cap, bool *ambiguous)
 {
-	struct walk w = { .in = path, .out = out, .cap = cap };
+	struct walk w = { .in = path, .cap = cap };
 	int rc = E_OK;
 
+	w.out = out;
 	*ambiguous = false;
 	while (w.at < w.in.len && rc == E_OK)
 		rc = walk_on(&w);

@@ -23,8 +23,8 @@ void target_split(struct str target, struct str *path, struct str *query);
  * name has none of the marks ! $ & ' ( ) * + , ; = % that mean nothing in it
  * and make lists of it elsewhere (X-Forwarded-Host, Forwarded).
  */
-bool target_authority(struct str authority, struct str *host, uint16_t *port)
-    MUST_CHECK;
+bool target_authority(struct str authority, struct str *host,
+    uint16_t *port) MUST_CHECK;
 
 /*
  * Normalises a path for matching (not for forwarding): percent-encoded

@@ -27,12 +27,7 @@ static const struct http_limits narrow = {
 	.fields = 4,
 };
 
-static const struct drive requests = { .limits = {
-	.head_bytes = 65536,
-	.field_bytes = 16384,
-	.target_bytes = 16384,
-	.fields = 100,
-} };
+static const struct drive requests = { .limits = DRIVE_LIMITS };
 
 static void
 try_behind(struct drive d, const char *head, struct str body)
@@ -55,8 +50,8 @@ try_length(struct str body)
 
 	if (body.len == 0)
 		return;
-	(void)snprintf(head, sizeof(head),
-	    REQUEST "Content-Length: %u\r\n\r\n", (unsigned char)body.p[0]);
+	(void)snprintf(head, sizeof(head), REQUEST "Content-Length: %u\r\n\r\n",
+	    (unsigned char)body.p[0]);
 	try_behind(requests, head, str_sub(body, 1, body.len));
 }
 
@@ -71,8 +66,8 @@ try_writing(struct str rest)
 	buf_add_cstr(&want, "POST / a chunked keep");
 	while (rest.len > 1) {
 		char head[H1_CHUNK_HEAD_MAX];
-		struct str part =
-		    str_sub(rest, 1, 1 + (size_t)(unsigned char)rest.p[0]);
+		struct str part = str_sub(rest, 1,
+		    1 + (size_t)(unsigned char)rest.p[0]);
 
 		if (want.len == sizeof("POST / a chunked keep") - 1)
 			buf_add_cstr(&want, " body=");

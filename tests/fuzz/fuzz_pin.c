@@ -121,8 +121,7 @@ try_changes(struct sealer *s, const unsigned char *change, size_t n)
 	memcpy(text, good.p, good.len);
 	for (; n >= 2; n -= 2, change += 2) {
 		if (change[0] < TOKEN_TEXT_MAX)
-			text[change[0]] =
-			    (char)(text[change[0]] ^ change[1]);
+			text[change[0]] = (char)(text[change[0]] ^ change[1]);
 		else
 			t.len = MIN(change[1], TOKEN_TEXT_MAX);
 	}

@@ -9,12 +9,7 @@
 #define SENT_MAX (160 << 10) /* a head as written: names grow by ": " */
 #define RANDOM_CUTS 3
 
-const struct http_limits drive_limits = {
-	.head_bytes = 65536,
-	.field_bytes = 16384,
-	.target_bytes = 16384,
-	.fields = 100,
-};
+const struct http_limits drive_limits = DRIVE_LIMITS;
 
 /* ---- cuts ---- */
 
@@ -120,7 +115,8 @@ say_head(struct turn *t)
 		say(t, " ");
 		say_both(t, t->h.target);
 		say(t, " ");
-		say_both(t, t->h.has_authority || t->h.authority.len > 0
+		say_both(t,
+		    t->h.has_authority || t->h.authority.len > 0
 		        ? t->h.authority
 		        : STR("-"));
 	}
@@ -154,7 +150,8 @@ list_fields(const struct http_head *h, bool is_request, struct buf *told,
 		struct buf *to[] = { told, essence };
 
 		for (int k = 0; k < 2; k++) {
-			if (k == 1 && ((f->flags & HF_DROP) ||
+			if (k == 1 &&
+			    ((f->flags & HF_DROP) ||
 			        (is_request && f->id == FIELD_HOST)))
 				continue;
 			buf_printf(to[k], "\n%u%s ", f->id,
@@ -251,10 +248,9 @@ send_head(struct turn *t)
 	buf_add_str(e, h->target);
 	buf_add_char(e, ' ');
 	buf_add_str(e, h->authority);
-	buf_printf(e, " %s %llu", framings[t->chunked ? FRAMING_CHUNKED
-	                                              : h->framing],
-	    h->framing == FRAMING_LENGTH ? (unsigned long long)h->body_len
-	                                 : 0);
+	buf_printf(e, " %s %llu",
+	    framings[t->chunked ? FRAMING_CHUNKED : h->framing],
+	    h->framing == FRAMING_LENGTH ? (unsigned long long)h->body_len : 0);
 	list_fields(h, !t->d->is_response, &(struct buf){ .failed = true }, e);
 	n = h1_write_head(h, t->chunked ? H1W_CHUNKED : 0, bytes,
 	    sizeof(bytes));
@@ -374,8 +370,8 @@ static enum next
 read_body(struct turn *t, struct str in, size_t *used)
 {
 	struct str data;
-	enum h1_body_event ev =
-	    h1_read_body(&t->r, in, &t->limits, used, &data, &t->h);
+	enum h1_body_event ev = h1_read_body(&t->r, in, &t->limits, used, &data,
+	    &t->h);
 
 	MUST(*used <= in.len);
 	switch (ev) {

@@ -36,15 +36,20 @@ struct drive {
 	struct http_limits limits;
 };
 
-/* Limits of a listener's defaults: 64 KiB, 16 KiB, 100 fields. */
-extern const struct http_limits drive_limits;
+/* Limits of a listener's defaults. */
+#define DRIVE_LIMITS                                                           \
+	{                                                                      \
+		.head_bytes = 65536, .field_bytes = 16384,                     \
+		.target_bytes = 16384, .fields = 100                           \
+	}
+extern const struct http_limits drive_limits; /* the same */
 
 /* Bytes of the next piece, 1..left. */
 typedef size_t drive_cut_fn(void *arg, size_t left);
 size_t drive_whole(void *unused, size_t left);
-size_t drive_bytes(void *unused, size_t left);  /* one by one */
-size_t drive_at(void *size, size_t left);       /* in two; clears *size */
-size_t drive_random(void *state, size_t left);  /* uint64_t, not 0 */
+size_t drive_bytes(void *unused, size_t left); /* one by one */
+size_t drive_at(void *size, size_t left);      /* in two; clears *size */
+size_t drive_random(void *state, size_t left); /* uint64_t, not 0 */
 
 struct drive_out {
 	/*
@@ -54,10 +59,10 @@ struct drive_out {
 	 * then      body=BYTES  trailer=NAME:VALUE  end | cut | bad REASON
 	 */
 	struct buf said;
-	struct buf told;     /* the same with every field */
-	struct buf essence;  /* what the other side of a proxy must learn */
-	struct buf sent;     /* bytes for the other side */
-	size_t used;         /* bytes of whole messages */
+	struct buf told;    /* the same with every field */
+	struct buf essence; /* what the other side of a proxy must learn */
+	struct buf sent;    /* bytes for the other side */
+	size_t used;        /* bytes of whole messages */
 	enum http_bad bad;
 };
 

@@ -35,7 +35,11 @@ Test(chars, table)
 		    c == '\t' || (c >= ' ' && c != 0x7f), "value %02x", c);
 		cr_expect_eq(ch_is(b, CH_TARGET),
 		    is_alnum(c) ||
-		        is_one_of(c, "-._~" "!$&'()*+,;=" ":@/?%" "[]\\^`{|}"),
+		        is_one_of(c,
+		            "-._~"
+		            "!$&'()*+,;="
+		            ":@/?%"
+		            "[]\\^`{|}"),
 		    "target %02x", c);
 		cr_expect_eq(ch_is(b, CH_HEX), is_hex(c), "hex %02x", c);
 		cr_expect_eq(ch_is(b, CH_UNRESERVED),

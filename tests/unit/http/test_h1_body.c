@@ -2,12 +2,12 @@
 #include "http/h1_read.h"
 #include "try.h"
 
-static const struct drive requests = { .limits = {
-	.head_bytes = 300,
-	.field_bytes = 60,
-	.target_bytes = 60,
-	.fields = 5,
-} };
+#define LIMITS                                                                 \
+	{                                                                      \
+		.head_bytes = 300, .field_bytes = 60, .target_bytes = 60,      \
+		.fields = 5                                                    \
+	}
+static const struct drive requests = { .limits = LIMITS };
 
 #define HEAD "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 #define SAID "POST / a chunked keep"
@@ -64,8 +64,7 @@ static const struct try_row chunks[] = {
 	    " bad bare_cr" },
 	{ "control byte in an extension", "5;\x01\r\nhello\r\n" LAST,
 	    " bad chunk_extension" },
-	{ "the last chunk with data", "0\r\nhello\r\n\r\n",
-	    " bad field_name" },
+	{ "the last chunk with data", "0\r\nhello\r\n\r\n", " bad field_name" },
 	{ "cut in a size", "5", " cut" },
 	{ "cut behind a size", "5\r\n", " cut" },
 	{ "cut in the data", "5\r\nhe", " body=he cut" },
@@ -99,8 +98,8 @@ Test(h1_body, chunks, .timeout = 60)
 Test(h1_body, nul_in_the_framing)
 {
 	static const struct str rows[] = { STR(HEAD "\0" LAST),
-		STR(HEAD "5\0\r\n"), STR(HEAD "5;\0\r\n"),
-		STR(HEAD "0\r\n\0"), STR(HEAD "0\r\nA\0: b\r\n\r\n"),
+		STR(HEAD "5\0\r\n"), STR(HEAD "5;\0\r\n"), STR(HEAD "0\r\n\0"),
+		STR(HEAD "0\r\nA\0: b\r\n\r\n"),
 		STR(HEAD "0\r\nA: \0b\r\n\r\n") };
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -231,8 +230,8 @@ Test(h1_body, extensions_of_the_next_message)
 		buf_add_cstr(&in, "\r\nx\r\n" LAST);
 	}
 	drive_all(&requests, buf_str(&in), 0, 7, &out);
-	cr_expect_str_eq(out.said.p,
-	    SAID " body=x end | " SAID " body=x end", "%s", out.said.p);
+	cr_expect_str_eq(out.said.p, SAID " body=x end | " SAID " body=x end",
+	    "%s", out.said.p);
 	drive_free(&out);
 	buf_free(&in);
 }
@@ -248,8 +247,10 @@ static const struct {
 	{ "in empty lines before one", "\r\n", false, false },
 	{ "behind a request", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", false,
 	    true },
-	{ "in a body", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n"
-	    "\r\nx", false, false },
+	{ "in a body",
+	    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n"
+	    "\r\nx",
+	    false, false },
 	{ "before a body",
 	    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n", false,
 	    false },
@@ -279,7 +280,6 @@ Test(h1_body, end_of_a_connection)
 			in = str_sub(in, used, in.len);
 		}
 		cr_expect_neq(ev, H1_BAD, "%s", ends[i].why);
-		cr_expect_eq(h1_read_eof(&r), ends[i].whole, "%s",
-		    ends[i].why);
+		cr_expect_eq(h1_read_eof(&r), ends[i].whole, "%s", ends[i].why);
 	}
 }

@@ -39,16 +39,16 @@ Test(h1_cuts, bytes_of_a_head_are_not_looked_at_again)
 		bytes[len++] = rows[i].fill;
 		for (size_t end = len + rows[i].run; len < end; len++) {
 			cr_assert_eq(h1_read_head(&r, str_from(bytes, len),
-			                 &drive_limits, METHOD_GET, &h), 0,
-			    "%s: %zu", rows[i].why, len);
+			                 &drive_limits, METHOD_GET, &h),
+			    0, "%s: %zu", rows[i].why, len);
 			bytes[len - 1] = '\0';
 			bytes[len] = rows[i].fill;
 		}
 		/* and nothing is believed unseen in the end */
 		bytes[len] = '\r';
 		cr_expect_eq(h1_read_head(&r, str_from(bytes, len + 1),
-		                 &drive_limits, METHOD_GET, &h), E_SYNTAX,
-		    "%s", rows[i].why);
+		                 &drive_limits, METHOD_GET, &h),
+		    E_SYNTAX, "%s", rows[i].why);
 	}
 }
 
@@ -61,15 +61,17 @@ Test(h1_cuts, bytes_of_trailers_are_not_looked_at_again)
 	size_t used;
 
 	h1_reader_init(&r, false);
-	cr_assert_gt(h1_read_head(&r, STR(head), &drive_limits, METHOD_GET,
-	                 &h), 0);
-	cr_assert_eq(h1_read_body(&r, STR("0\r\n"), &drive_limits, &used,
-	                 &data, &h), H1_MORE);
+	cr_assert_gt(h1_read_head(&r, STR(head), &drive_limits, METHOD_GET, &h),
+	    0);
+	cr_assert_eq(h1_read_body(&r, STR("0\r\n"), &drive_limits, &used, &data,
+	                 &h),
+	    H1_MORE);
 	cr_assert_eq(used, 3);
 	memcpy(bytes, "X: a", 4);
 	for (size_t len = 4; len < 16000; len++) {
 		cr_assert_eq(h1_read_body(&r, str_from(bytes, len),
-		                 &drive_limits, &used, &data, &h), H1_MORE);
+		                 &drive_limits, &used, &data, &h),
+		    H1_MORE);
 		cr_assert_eq(used, 0);
 		bytes[len - 1] = '\0';
 		bytes[len] = 'a';

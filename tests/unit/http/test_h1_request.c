@@ -11,12 +11,7 @@
 #define CHUNKED "Transfer-Encoding: chunked\r\n"
 #define OK "GET / a none keep end"
 
-static const struct drive requests = { .limits = {
-	.head_bytes = 65536,
-	.field_bytes = 16384,
-	.target_bytes = 16384,
-	.fields = 100,
-} };
+static const struct drive requests = { .limits = DRIVE_LIMITS };
 
 /* ---- start lines ---- */
 
@@ -116,8 +111,7 @@ static const struct try_row targets[] = {
 	{ "of the server", TO("OPTIONS", "*"), "OPTIONS * a none keep end" },
 	{ "only with OPTIONS", TO("GET", "*"), "bad target" },
 	{ "only alone", TO("OPTIONS", "*a"), "bad target" },
-	{ "absolute", TO("GET", "http://b/c?d"),
-	    "GET /c?d b none keep end" },
+	{ "absolute", TO("GET", "http://b/c?d"), "GET /c?d b none keep end" },
 	{ "absolute wins over Host, RFC 9112 3.2.2",
 	    "GET http://b:81/ HTTP/1.1\r\nHost: c\r\n\r\n",
 	    "GET / b:81 none keep end" },
@@ -135,15 +129,14 @@ static const struct try_row targets[] = {
 	    "GET //c b none keep end" },
 	{ "absolute, IPv6", TO("GET", "http://[::1]:81/c"),
 	    "GET /c [::1]:81 none keep end" },
-	{ "absolute still needs a Host",
-	    "GET http://b/ HTTP/1.1\r\n\r\n", "bad host_missing" },
+	{ "absolute still needs a Host", "GET http://b/ HTTP/1.1\r\n\r\n",
+	    "bad host_missing" },
 	{ "and a good one", "GET http://b/ HTTP/1.1\r\nHost: b@c\r\n\r\n",
 	    "bad host_syntax" },
 	{ "user information", TO("GET", "http://u@b/"), "bad target" },
 	{ "user that looks like a host", TO("GET", "http://a:80@b/"),
 	    "bad target" },
-	{ "a path in it", TO("GET", "http://b/@c"),
-	    "GET /@c b none keep end" },
+	{ "a path in it", TO("GET", "http://b/@c"), "GET /@c b none keep end" },
 	{ "no host", TO("GET", "http:///c"), "bad target" },
 	{ "no host but a port", TO("GET", "http://:80/c"), "bad target" },
 	{ "port too high", TO("GET", "http://b:65536/"), "bad target" },
@@ -165,8 +158,7 @@ static const struct try_row targets[] = {
 	    "GET / b none close 1.0 end" },
 	{ "Host twice", GET "Host: b\r\n\r\n", "bad host_twice" },
 	{ "Host twice, equal", GET "host: a\r\n\r\n", "bad host_twice" },
-	{ "empty Host", "GET / HTTP/1.1\r\nHost:\r\n\r\n",
-	    "bad host_syntax" },
+	{ "empty Host", "GET / HTTP/1.1\r\nHost:\r\n\r\n", "bad host_syntax" },
 	{ "Host of blanks", "GET / HTTP/1.1\r\nHost: \t \r\n\r\n",
 	    "bad host_syntax" },
 	{ "list of hosts", "GET / HTTP/1.1\r\nHost: a,b\r\n\r\n",
@@ -210,8 +202,8 @@ static const struct try_row fields[] = {
 	{ "no name", GET ": b\r\n\r\n", "bad field_name" },
 	{ "no token", GET "A(b): c\r\n\r\n", "bad field_name" },
 	{ "non-ASCII name", GET "\xc3\x84: b\r\n\r\n", "bad field_name" },
-	{ "vertical tab in a name",
-	    POST "Transfer-Encoding\v: chunked\r\n\r\n", "bad field_name" },
+	{ "vertical tab in a name", POST "Transfer-Encoding\v: chunked\r\n\r\n",
+	    "bad field_name" },
 	{ "vertical tab in a value",
 	    POST "Transfer-Encoding: \vchunked\r\n\r\n", "bad field_value" },
 	{ "DEL in a value", GET "A: \x7f\r\n\r\n", "bad field_value" },
@@ -219,6 +211,7 @@ static const struct try_row fields[] = {
 	{ "LF ends a line", GET "A: b\nC: d\r\n\r\n", "bad bare_lf" },
 	{ "LF in a name", GET "A\n: b\r\n\r\n", "bad bare_lf" },
 	{ "CR in a value", GET "A: b\rC: d\r\n\r\n", "bad bare_cr" },
+	{ "CR in a value, and no end", GET "A: b\rC: d", "bad bare_cr" },
 	{ "CR CR LF", GET "A: b\r\r\n\r\n", "bad bare_cr" },
 	{ "LF ends the head", GET "\n", "bad bare_lf" },
 	{ "LF LF ends the head", "GET / HTTP/1.1\r\nHost: a\n\n",
@@ -257,31 +250,39 @@ Test(h1_request, nul_anywhere)
 		try_bytes(&requests, rows[i].why, rows[i].in, "bad nul");
 }
 
+static const char *
+said_of_a_value_with(unsigned c)
+{
+	if (c == '\0')
+		return "bad nul";
+	if (c == '\n')
+		return "bad bare_lf";
+	if (c == '\r')
+		return "bad bare_cr";
+	return c == 0x7f || (c < ' ' && c != '\t') ? "bad field_value" : OK;
+}
+
 /* Each byte there is, at each place of a register of the fast path. */
 Test(h1_request, every_byte_in_a_value, .timeout = 60)
 {
+	struct buf in = BUF_INIT;
+
 	for (unsigned c = 0; c < 256; c++) {
 		for (size_t at = 0; at < 36; at++) {
-			char in[128] = GET "A: ";
-			size_t len = strlen(in);
-			const char *said = c == 0 ? "bad nul"
-			    : c == '\n'           ? "bad bare_lf"
-			    : c == '\r'           ? "bad bare_cr"
-			    : c == 0x7f || (c < ' ' && c != '\t')
-			    ? "bad field_value"
-			    : OK;
 			struct drive_out out;
 
-			memset(in + len, 'x', 36);
-			in[len + at] = (char)c;
-			memcpy(in + len + 36, "\r\n\r\n", 4);
-			drive(&requests, str_from(in, len + 40), drive_whole,
-			    NULL, &out);
-			cr_expect_str_eq(out.said.p, said, "%02x at %zu", c,
-			    at);
+			buf_reset(&in);
+			buf_add_cstr(&in, GET "A: ");
+			for (size_t i = 0; i < 36; i++)
+				buf_add_char(&in, i == at ? (char)c : 'x');
+			buf_add_cstr(&in, "\r\n\r\n");
+			drive(&requests, buf_str(&in), drive_whole, NULL, &out);
+			cr_expect_str_eq(out.said.p, said_of_a_value_with(c),
+			    "%02x at %zu", c, at);
 			drive_free(&out);
 		}
 	}
+	buf_free(&in);
 }
 
 /* ---- framing ---- */
@@ -312,10 +313,8 @@ static const struct try_row framing[] = {
 	{ "a fraction", POST LENGTH("5.0") END "hello", "bad length_syntax" },
 	{ "an exponent", POST LENGTH("5e0") END "hello", "bad length_syntax" },
 	{ "words", POST LENGTH("five") END, "bad length_syntax" },
-	{ "blank inside", POST LENGTH("5 5") END "hello",
-	    "bad length_syntax" },
-	{ "list, equal", POST LENGTH("5, 5") END "hello",
-	    "bad length_syntax" },
+	{ "blank inside", POST LENGTH("5 5") END "hello", "bad length_syntax" },
+	{ "list, equal", POST LENGTH("5, 5") END "hello", "bad length_syntax" },
 	{ "list, different", POST LENGTH("5, 6") END "hello",
 	    "bad length_syntax" },
 	{ "list with an empty element", POST LENGTH("5,") END "hello",
@@ -325,16 +324,19 @@ static const struct try_row framing[] = {
 	    "bad length_twice" },
 	{ "twice, equal", POST LENGTH("5") LENGTH("5") END "hello",
 	    "bad length_twice" },
-	{ "twice, in another case", POST LENGTH("5") "content-length: 5\r\n"
-	    END "hello", "bad length_twice" },
+	{ "twice, in another case",
+	    POST LENGTH("5") "content-length: 5\r\n" END "hello",
+	    "bad length_twice" },
 	{ "a name like it", POST "Content_Length: 5\r\n" LENGTH("2") END "hi",
 	    "POST / a length:2 keep body=hi end" },
 	{ "chunked", POST CHUNKED END "2\r\nhi\r\n0\r\n\r\n",
 	    "POST / a chunked keep body=hi end" },
-	{ "codings have no case", POST "transfer-encoding: CHUNKed\r\n" END
-	    "2\r\nhi\r\n0\r\n\r\n", "POST / a chunked keep body=hi end" },
-	{ "empty elements", POST "Transfer-Encoding: , chunked,\r\n" END
-	    "0\r\n\r\n", "POST / a chunked keep end" },
+	{ "codings have no case",
+	    POST "transfer-encoding: CHUNKed\r\n" END "2\r\nhi\r\n0\r\n\r\n",
+	    "POST / a chunked keep body=hi end" },
+	{ "empty elements",
+	    POST "Transfer-Encoding: , chunked,\r\n" END "0\r\n\r\n",
+	    "POST / a chunked keep end" },
 	{ "CL.TE", POST LENGTH("5") CHUNKED END "0\r\n\r\nG",
 	    "bad length_and_chunked" },
 	{ "TE.CL", POST CHUNKED LENGTH("5") END "0\r\n\r\nG",
@@ -387,8 +389,9 @@ static const struct try_row framing[] = {
 	    "POST / - length:2 close 1.0 body=hi end" },
 	{ "cut in a body", POST LENGTH("5") END "hel",
 	    "POST / a length:5 keep body=hel cut" },
-	{ "pipelined", POST LENGTH("2") END "hi" GET END
-	    POST CHUNKED END "1\r\nx\r\n0\r\n\r\n" GET END,
+	{ "pipelined",
+	    POST LENGTH("2") END "hi" GET END POST CHUNKED END
+	                         "1\r\nx\r\n0\r\n\r\n" GET END,
 	    "POST / a length:2 keep body=hi end | " OK
 	    " | POST / a chunked keep body=x end | " OK },
 	{ "the second is bad", GET END "GET\r\n", OK " | bad start_line" },
@@ -410,8 +413,8 @@ Test(h1_request, framing, .timeout = 60)
 static const struct try_row options[] = {
 	{ "1.1 goes on", GET END, OK },
 	{ "close", GET "Connection: close\r\n\r\n", "GET / a none close end" },
-	{ "close in odd case, in a list",
-	    GET "connection: x , cLOSe\r\n\r\n", "GET / a none close end" },
+	{ "close in odd case, in a list", GET "connection: x , cLOSe\r\n\r\n",
+	    "GET / a none close end" },
 	{ "close in a second field",
 	    GET "Connection: keep-alive\r\nConnection: close\r\n\r\n",
 	    "GET / a none close end" },
@@ -453,15 +456,16 @@ static const struct try_row options[] = {
 	    "bad expectation" },
 	{ "and that too", GET "Expect: 100-continue, x=y\r\n\r\n",
 	    "bad expectation" },
-	{ "in a second field",
-	    GET "Expect: 100-continue\r\nExpect: x\r\n\r\n",
+	{ "in a second field", GET "Expect: 100-continue\r\nExpect: x\r\n\r\n",
 	    "bad expectation" },
 	{ "expect nothing", GET "Expect:\r\n\r\n", "bad expectation" },
 	{ "32 options of a connection",
 	    GET "Connection: 1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,"
-	        "5,6,7,8,9,0,1,2\r\n\r\n", OK },
-	{ "33", GET "Connection: 1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,1,2,"
-	            "3,4,5,6,7,8,9,0,1,2\r\nConnection: 3\r\n\r\n",
+	        "5,6,7,8,9,0,1,2\r\n\r\n",
+	    OK },
+	{ "33",
+	    GET "Connection: 1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,1,2,"
+	        "3,4,5,6,7,8,9,0,1,2\r\nConnection: 3\r\n\r\n",
 	    "bad field_too_big" },
 };
 
@@ -472,12 +476,12 @@ Test(h1_request, options, .timeout = 60)
 
 /* ---- limits ---- */
 
-static const struct drive narrow = { .limits = {
-	.head_bytes = 100,
-	.field_bytes = 30,
-	.target_bytes = 10,
-	.fields = 3,
-} };
+#define NARROW                                                                 \
+	{                                                                      \
+		.head_bytes = 100, .field_bytes = 30, .target_bytes = 10,      \
+		.fields = 3                                                    \
+	}
+static const struct drive narrow = { .limits = NARROW };
 
 #define D10 "0123456789"
 
@@ -488,8 +492,7 @@ static const struct try_row limits[] = {
 	    "bad target_too_long" },
 	{ "longer, and wrong further on", "GET /12345678901\n",
 	    "bad target_too_long" },
-	{ "longer and never ending", "GET /1234567890",
-	    "bad target_too_long" },
+	{ "longer and never ending", "GET /1234567890", "bad target_too_long" },
 	{ "most fields", GET "A: b\r\nC: d\r\n\r\n", OK },
 	{ "more", GET "A: b\r\nC: d\r\nE: f\r\n\r\n", "bad too_many_fields" },
 	{ "more, and wrong", GET "A: b\r\nC: d\r\n\n", "bad too_many_fields" },
@@ -504,8 +507,10 @@ static const struct try_row limits[] = {
 	{ "longer and never ending", GET "A: " D10 D10 "0123456",
 	    "bad field_too_big" },
 	{ "name longer than a line", GET D10 D10 D10 D10, "bad field_too_big" },
-	{ "longest lines", GET "A: " D10 D10 "01234\r\nB: " D10 D10 "01234\r\n"
-	    "\r\n", OK },
+	{ "longest lines",
+	    GET "A: " D10 D10 "01234\r\nB: " D10 D10 "01234\r\n"
+	        "\r\n",
+	    OK },
 };
 
 Test(h1_request, limits, .timeout = 60)
@@ -513,41 +518,40 @@ Test(h1_request, limits, .timeout = 60)
 	try_rows(&narrow, limits, ARRAY_LEN(limits));
 }
 
-/* A head of just so many bytes, in lines of 20. */
-static struct str
-head_of(size_t len, char *out)
+/* A head of just so many bytes. */
+static void
+make_head(struct buf *in, size_t len)
 {
-	size_t n = (size_t)sprintf(out, "%s", GET);
-
-	while (len - n - 2 > 24)
-		n += (size_t)sprintf(out + n, "A: 012345678901234\r\n");
-	n += (size_t)sprintf(out + n, "A: %.*s\r\n\r\n", (int)(len - n - 7),
-	    D10 D10);
-	return str_from(out, n);
+	buf_reset(in);
+	buf_add_cstr(in, GET);
+	while (len - in->len > 2 + 2 * 20)
+		buf_add_cstr(in, "A: 012345678901234\r\n");
+	buf_add_cstr(in, "A: ");
+	while (len - in->len > 4)
+		buf_add_char(in, 'x');
+	buf_add_cstr(in, "\r\n\r\n");
 }
 
 Test(h1_request, limit_of_a_head, .timeout = 60)
 {
 	struct drive d = requests;
-	char bytes[400];
-	struct str in = head_of(300, bytes);
+	struct buf in = BUF_INIT;
 
+	make_head(&in, 300);
 	cr_assert_eq(in.len, 300);
 	d.limits.head_bytes = 300;
-	try_bytes(&d, "longest", in, OK);
+	try_bytes(&d, "longest", buf_str(&in), OK);
 	d.limits.head_bytes = 299;
-	try_bytes(&d, "longer", in, "bad head_too_big");
-	bytes[299] = 'x';
-	try_bytes(&d, "longer, and wrong behind", in, "bad head_too_big");
-	d.limits.head_bytes = 300;
-	try_bytes(&d, "wrong in its last byte", in, "bad bare_cr");
-	in = head_of(300, bytes);
-	memcpy(bytes + 300, "GET / HT", 8);
-	try_bytes(&d, "longest, the next behind", str_from(bytes, 308),
-	    OK " | cut");
-	memset(bytes, '\r', 1);
-	memset(bytes + 1, '\n', 1);
-	d.limits.head_bytes = 1;
-	try_bytes(&d, "empty lines count", str_from(bytes, 2),
+	try_bytes(&d, "longer", buf_str(&in), "bad head_too_big");
+	in.p[299] = 'x';
+	try_bytes(&d, "longer, and wrong behind", buf_str(&in),
 	    "bad head_too_big");
+	d.limits.head_bytes = 300;
+	try_bytes(&d, "wrong in its last byte", buf_str(&in), "bad bare_cr");
+	make_head(&in, 300);
+	buf_add_cstr(&in, "GET / HT");
+	try_bytes(&d, "longest, the next behind", buf_str(&in), OK " | cut");
+	d.limits.head_bytes = 1;
+	try_bytes(&d, "empty lines count", STR("\r\n"), "bad head_too_big");
+	buf_free(&in);
 }

@@ -26,16 +26,16 @@ static const struct drive to_connect = { .is_response = true,
 
 static const struct try_row start_lines[] = {
 	{ "the least", OK LENGTH("0") END, "200 OK none keep end" },
-	{ "reason of several words", "HTTP/1.1 404 Not Found\r\n" LENGTH("0")
-	    END, "404 Not Found none keep end" },
+	{ "reason of several words",
+	    "HTTP/1.1 404 Not Found\r\n" LENGTH("0") END,
+	    "404 Not Found none keep end" },
 	{ "reason in other bytes", "HTTP/1.1 200 \xfc\t!\r\n" LENGTH("0") END,
 	    "200 \xfc\t! none keep end" },
 	{ "empty reason", "HTTP/1.1 200 \r\n" LENGTH("0") END,
 	    "200 none keep end" },
 	{ "no reason and no space, often seen",
 	    "HTTP/1.1 200\r\n" LENGTH("0") END, "200 none keep end" },
-	{ "an empty line before", "\r\n" OK LENGTH("0") END,
-	    "bad start_line" },
+	{ "an empty line before", "\r\n" OK LENGTH("0") END, "bad start_line" },
 	{ "bytes of an earlier body", "x" OK, "bad start_line" },
 	{ "HTTP/0.9", "<html>", "bad start_line" },
 	{ "lower case", "http/1.1 200 OK\r\n\r\n", "bad start_line" },
@@ -55,8 +55,7 @@ static const struct try_row start_lines[] = {
 	{ "zero", "HTTP/1.1 000 None\r\n\r\n", "bad status" },
 	{ "highest", "HTTP/1.1 599 High\r\n" LENGTH("0") END,
 	    "599 High none keep end" },
-	{ "higher, RFC 9110 15", "HTTP/1.1 600 Higher\r\n\r\n",
-	    "bad status" },
+	{ "higher, RFC 9110 15", "HTTP/1.1 600 Higher\r\n\r\n", "bad status" },
 	{ "LF", "HTTP/1.1 200 OK\n\n", "bad bare_lf" },
 	{ "LF behind the status", "HTTP/1.1 200\n\n", "bad bare_lf" },
 	{ "CR in the reason", "HTTP/1.1 200 O\rK\r\n\r\n", "bad bare_cr" },
@@ -64,8 +63,7 @@ static const struct try_row start_lines[] = {
 	    "bad start_line" },
 	{ "space before the colon, RFC 9112 5.1", OK "A : b\r\n\r\n",
 	    "bad space_before_colon" },
-	{ "folded, RFC 9112 5.2", OK "A: b\r\n c\r\n\r\n",
-	    "bad folded_line" },
+	{ "folded, RFC 9112 5.2", OK "A: b\r\n c\r\n\r\n", "bad folded_line" },
 	{ "a field line without a colon", OK "garbage\r\n\r\n",
 	    "bad field_name" },
 	{ "cut in the reason", "HTTP/1.1 200 O", "cut" },
@@ -90,10 +88,12 @@ static const struct try_row framing[] = {
 	    "200 OK length:2 close 1.0 body=hi end" },
 	{ "1.0 that goes on",
 	    OK10 LENGTH("2") "Connection: Keep-Alive\r\n\r\nhi" OK LENGTH("0")
-	    END, "200 OK length:2 keep 1.0 body=hi end | 200 OK none keep end" },
+	        END,
+	    "200 OK length:2 keep 1.0 body=hi end | 200 OK none keep end" },
 	{ "close", OK LENGTH("2") "Connection: Foo, CLOSE\r\n\r\nhi",
 	    "200 OK length:2 close body=hi end" },
-	{ "cut", OK LENGTH("5") END "hel", "200 OK length:5 keep body=hel cut" },
+	{ "cut", OK LENGTH("5") END "hel",
+	    "200 OK length:5 keep body=hel cut" },
 	{ "chunked, cut", OK CHUNKED END "5\r\nhello\r\n",
 	    "200 OK chunked keep body=hello cut" },
 	{ "chunked, cut before the last line",
@@ -114,8 +114,7 @@ static const struct try_row framing[] = {
 	{ "a coding we did not ask for",
 	    OK "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
 	    "bad coding_unknown" },
-	{ "a coding until the end",
-	    OK "Transfer-Encoding: gzip\r\n\r\nhello",
+	{ "a coding until the end", OK "Transfer-Encoding: gzip\r\n\r\nhello",
 	    "bad transfer_encoding" },
 	{ "205 is framed as others, RFC 9110 15.3.6",
 	    "HTTP/1.1 205 Reset\r\n" LENGTH("0") END,
@@ -129,32 +128,36 @@ Test(h1_response, framing, .timeout = 60)
 
 /* 1xx, 204 and 304 have no body, whatever they say (RFC 9112 6.3). */
 static const struct try_row bodyless[] = {
-	{ "100, then the answer", "HTTP/1.1 100 Continue\r\n\r\n" OK
-	    LENGTH("2") END "hi",
+	{ "100, then the answer",
+	    "HTTP/1.1 100 Continue\r\n\r\n" OK LENGTH("2") END "hi",
 	    "100 Continue none keep end | 200 OK length:2 keep body=hi end" },
-	{ "several", "HTTP/1.1 102 P\r\n\r\nHTTP/1.1 103 E\r\nLink: <a>\r\n\r\n"
-	    OK LENGTH("0") END,
+	{ "several",
+	    "HTTP/1.1 102 P\r\n\r\nHTTP/1.1 103 E\r\nLink: <a>\r\n\r\n" OK
+	        LENGTH("0") END,
 	    "102 P none keep end | 103 E none keep end | "
 	    "200 OK none keep end" },
-	{ "100 with a length", "HTTP/1.1 100 C\r\n" LENGTH("5") END OK
-	    LENGTH("0") END,
+	{ "100 with a length",
+	    "HTTP/1.1 100 C\r\n" LENGTH("5") END OK LENGTH("0") END,
 	    "100 C none keep end | 200 OK none keep end" },
-	{ "100 with chunked", "HTTP/1.1 100 C\r\n" CHUNKED END OK LENGTH("0")
-	    END, "100 C none keep end | 200 OK none keep end" },
+	{ "100 with chunked",
+	    "HTTP/1.1 100 C\r\n" CHUNKED END OK LENGTH("0") END,
+	    "100 C none keep end | 200 OK none keep end" },
 	{ "100 with two lengths",
 	    "HTTP/1.1 100 C\r\n" LENGTH("5") LENGTH("6") END,
 	    "bad length_twice" },
 	{ "101, and bytes of another protocol",
 	    "HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
-	    "\r\n\x81\x05hello", "101 S none keep upgrade" },
+	    "\r\n\x81\x05hello",
+	    "101 S none keep upgrade" },
 	{ "204", "HTTP/1.1 204 N\r\n\r\n", "204 N none keep end" },
 	{ "204 with a length", "HTTP/1.1 204 N\r\n" LENGTH("5") END,
 	    "204 N none keep end" },
 	{ "204 with the body it announced",
 	    "HTTP/1.1 204 N\r\n" LENGTH("5") END "hello",
 	    "204 N none keep end | bad start_line" },
-	{ "204 with chunked, and chunks", "HTTP/1.1 204 N\r\n" CHUNKED END
-	    "0\r\n\r\n", "204 N none keep end | bad start_line" },
+	{ "204 with chunked, and chunks",
+	    "HTTP/1.1 204 N\r\n" CHUNKED END "0\r\n\r\n",
+	    "204 N none keep end | bad start_line" },
 	{ "304", "HTTP/1.1 304 N\r\n\r\n", "304 N none keep end" },
 	{ "304 with the length of what is not sent",
 	    "HTTP/1.1 304 N\r\n" LENGTH("500") END OK LENGTH("0") END,
@@ -170,8 +173,8 @@ Test(h1_response, without_body, .timeout = 60)
 }
 
 static const struct try_row heads[] = {
-	{ "length of what is not sent", OK LENGTH("500") END
-	    "HTTP/1.1 404 N\r\n" LENGTH("9") END,
+	{ "length of what is not sent",
+	    OK LENGTH("500") END "HTTP/1.1 404 N\r\n" LENGTH("9") END,
 	    "200 OK none keep end | 404 N none keep end" },
 	{ "chunked", OK CHUNKED END, "200 OK none keep end" },
 	{ "no length", OK END, "200 OK none keep end" },

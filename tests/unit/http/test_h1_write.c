@@ -25,7 +25,8 @@ static void
 add(const char *name, const char *value)
 {
 	cr_assert_eq(http_head_add(&h, http_field_of(str_of(name)),
-	                 str_of(name), str_of(value)), E_OK);
+	                 str_of(name), str_of(value)),
+	    E_OK);
 }
 
 /* In just the room it needs, and told when there is a byte less. */
@@ -116,8 +117,7 @@ Test(h1_write, flags)
 	for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
 		char want[256];
 
-		(void)snprintf(want, sizeof(want), LINE "%s\r\n",
-		    flags[i].out);
+		(void)snprintf(want, sizeof(want), LINE "%s\r\n", flags[i].out);
 		expect_head(flags[i].flags, want, flags[i].why);
 	}
 }
@@ -146,8 +146,7 @@ Test(h1_write, no_line_of_its_own)
 		struct str s = splits[i].text;
 
 		begin();
-		cr_assert_eq(http_head_add(&h, FIELD_OTHER, STR("A"), s),
-		    E_OK);
+		cr_assert_eq(http_head_add(&h, FIELD_OTHER, STR("A"), s), E_OK);
 		add("B", "c");
 		cr_expect_eq(h1_write_head(&h, 0, out, sizeof(out)), E_SYNTAX,
 		    "value: %s", splits[i].why);
@@ -180,13 +179,31 @@ Test(h1_write, no_line_of_its_own)
 	}
 }
 
+Test(h1_write, no_line_of_its_own_anywhere)
+{
+	char value[70], out[512];
+
+	for (size_t i = 0; i < sizeof(value); i++) {
+		memset(value, i % 2 == 0 ? '\t' : '\xff', sizeof(value));
+		begin();
+		cr_assert_eq(http_head_add(&h, FIELD_OTHER, STR("A"),
+		                 str_from(value, sizeof(value))),
+		    E_OK);
+		cr_expect_gt(h1_write_head(&h, 0, out, sizeof(out)), 0);
+		value[i] = '\n';
+		cr_expect_eq(h1_write_head(&h, 0, out, sizeof(out)), E_SYNTAX,
+		    "%zu", i);
+	}
+}
+
 /* As wide as a value can be: the room asked for must not wrap. */
 Test(h1_write, room_for_the_longest_value)
 {
 	char out[64];
 
 	cr_assert_eq(http_head_add(&h, FIELD_OTHER, STR("A"),
-	                 str_from("b", UINT32_MAX)), E_OK);
+	                 str_from("b", UINT32_MAX)),
+	    E_OK);
 	cr_expect_eq(h1_write_head(&h, 0, out, sizeof(out)), E_TOOBIG);
 }
 

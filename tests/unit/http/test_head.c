@@ -13,7 +13,8 @@ static void
 add(const char *name, const char *value)
 {
 	cr_assert_eq(http_head_add(&h, http_field_of(str_of(name)),
-	                 str_of(name), str_of(value)), E_OK);
+	                 str_of(name), str_of(value)),
+	    E_OK);
 }
 
 static void
@@ -143,9 +144,11 @@ Test(head, no_more_than_there_is_room_for)
 	cr_expect_eq(h.n, ARRAY_LEN(h.f));
 	begin();
 	cr_expect_eq(http_head_add(&h, FIELD_OTHER,
-	                 str_from("a", UINT16_MAX + 1u), STR("b")), E_FULL);
+	                 str_from("a", UINT16_MAX + 1u), STR("b")),
+	    E_FULL);
 	cr_expect_eq(http_head_add(&h, FIELD_OTHER, STR("a"),
-	                 str_from("b", UINT64_C(1) << 32)), E_FULL);
+	                 str_from("b", UINT64_C(1) << 32)),
+	    E_FULL);
 	cr_expect_eq(h.n, 0);
 }
 
@@ -202,7 +205,7 @@ Test(head, hop_by_hop)
 		cr_expect(!http_head_find(&h, FIELD_CONNECTION), "%s: %s",
 		    hops[i].name, hops[i].why);
 		cr_expect(str_eq(http_head_value_of(&h, STR("X-Before")),
-		              STR("b")));
+		    STR("b")));
 		if (id == FIELD_OTHER || id == FIELD_UPGRADE)
 			continue;
 		cr_expect_eq(!((h.have >> id) & 1), hops[i].dropped,
