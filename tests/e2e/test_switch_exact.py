@@ -61,10 +61,10 @@ def test_switch_is_a_border(rig):
         first = statistics.median(f for _, f in rows)
         print(f"commands took {sorted(t for t, _ in rows)} us, "
               f"first new answer after {sorted(f for _, f in rows)} us")
-        if first <= 5000:
+        if first <= 5000 * rig.slower:
             break
     site.finish()
-    assert first <= 5000, rows
+    assert first <= 5000 * rig.slower, rows
 
 
 def held(rig, drain):
@@ -105,7 +105,7 @@ def test_drain_waits_for_the_last_exchange(rig):
         assert result["status"] == 200 and result["result"] == "done", result
         late.append(at - ended)
     print(f"drain returned {sorted(late)} us after the last exchange")
-    assert statistics.median(late) <= 50_000, late
+    assert statistics.median(late) <= 50_000 * rig.slower, late
 
 
 def test_command_waits_as_the_api_does(rig):
@@ -129,7 +129,7 @@ def test_command_waits_as_the_api_does(rig):
     assert cli.code == 0, cli
     assert segued.admin.pool("v1")["state"] == "drained"
     print(f"segue drain --wait ended {at - ended} us after the exchange")
-    assert at - ended <= 200_000
+    assert at - ended <= 200_000 * rig.slower
 
 
 def test_drain_wait_times_out_and_goes_on(rig):

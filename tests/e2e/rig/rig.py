@@ -1,4 +1,5 @@
 """rig - all that one test starts, and that it leaves nothing behind."""
+import functools
 import os
 import shutil
 import signal
@@ -134,6 +135,17 @@ class Rig:
         return pids
 
     # ---- sanitizers ----
+
+    @functools.cached_property
+    def is_sanitized(self):
+        with open(self.program("src/segued"), "rb") as f:
+            text = f.read()
+        return b"__asan_init" in text or b"__tsan_init" in text
+
+    @property
+    def slower(self):
+        """How many times longer a build with sanitizers may take."""
+        return 5 if self.is_sanitized else 1
 
     def sanitizer_env(self, name):
         env = dict(os.environ)

@@ -169,8 +169,8 @@ class Segued:
             code = self.child.wait(seconds)
         except subprocess.TimeoutExpired:
             raise AssertionError("segued does not end") from None
-        assert code == 0, f"segued ended with {code}: {self.out()}"
         self.rig.check_sanitizers(self.name, self.out())
+        assert code == 0, f"segued ended with {code}: {self.out()}"
 
     def check_accounting(self):
         """Invariant 1: whatever was accepted ended in exactly one way."""
