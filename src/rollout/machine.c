@@ -257,17 +257,15 @@ clock_pending(struct ro_service *s, const struct ro_facts *facts, size_t at)
 }
 
 static enum ro_changed
-clock_service(struct ro_service *svc, size_t at, const struct ro_facts *facts,
-    uint64_t *due_us)
+clock_service(const struct tick *t, size_t at, const struct ro_facts *facts)
 {
-	struct tick t = { svc, facts->wall_us, due_us };
 	enum ro_changed changed = RO_SAME, c;
 
-	for (size_t p = 0; p < svc->n_pools; p++) {
-		c = clock_pool(&t, &svc->pools[p], ro_facts_of(facts, at, p));
+	for (size_t p = 0; p < t->svc->n_pools; p++) {
+		c = clock_pool(t, &t->svc->pools[p], ro_facts_of(facts, at, p));
 		changed = MAX(changed, c);
 	}
-	c = clock_pending(svc, facts, at);
+	c = clock_pending(t->svc, facts, at);
 	return MAX(changed, c);
 }
 
@@ -279,8 +277,8 @@ machine_clock(struct ro_state *s, const struct ro_facts *facts,
 
 	*due_us = 0;
 	for (size_t i = 0; i < s->n_services; i++) {
-		enum ro_changed c = clock_service(&s->services[i], i, facts,
-		    due_us);
+		struct tick t = { &s->services[i], facts->wall_us, due_us };
+		enum ro_changed c = clock_service(&t, i, facts);
 
 		changed = MAX(changed, c);
 	}

@@ -26,9 +26,9 @@ plan_for(struct job *j)
 	}
 	p = &j->s->instances[j->s->n_instances++];
 	memset(p, 0, sizeof(*p));
-	memcpy(p->service, j->svc->name, sizeof(p->service));
-	memcpy(p->pool, j->pool->name, sizeof(p->pool));
-	memcpy(p->name, c->instance, sizeof(p->name));
+	str_copy(str_of(j->svc->name), p->service, sizeof(p->service));
+	str_copy(str_of(j->pool->name), p->pool, sizeof(p->pool));
+	str_copy(str_of(c->instance), p->name, sizeof(p->name));
 	p->weight = 1;
 	p->admin = INST_IN;
 	return p;

@@ -1,5 +1,6 @@
 #include "rollout/waiters.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -44,15 +45,16 @@ waiters_new(struct loop *loop)
 }
 
 static void
-waiter_free(struct waiter *w)
+waiter_free(struct waiters *ws, struct waiter *w)
 {
-	TAILQ_REMOVE(&w->all->list, w, link);
+	TAILQ_REMOVE(&ws->list, w, link);
+	assert(TAILQ_FIRST(&ws->list) != w);
 	alarm_free(&w->limit);
 	free(w);
 }
 
 static void
-answer(struct waiter *w, enum ro_refusal r, bool timed_out,
+answer(struct waiters *ws, struct waiter *w, enum ro_refusal r, bool timed_out,
     const char *sentence)
 {
 	struct drive_result result = { .refusal = r,
@@ -63,7 +65,7 @@ answer(struct waiter *w, enum ro_refusal r, bool timed_out,
 	drive_done_fn *done = w->done;
 	void *arg = w->arg;
 
-	waiter_free(w);
+	waiter_free(ws, w);
 	done(&result, arg);
 }
 
@@ -75,7 +77,7 @@ waiters_free(struct waiters **wsp)
 	if (ws == NULL)
 		return;
 	while (!TAILQ_EMPTY(&ws->list))
-		answer(TAILQ_FIRST(&ws->list), RO_NO_STOPPING, false,
+		answer(ws, TAILQ_FIRST(&ws->list), RO_NO_STOPPING, false,
 		    "segued is stopping; what was begun goes on after the "
 		    "next start");
 	free(ws);
@@ -87,7 +89,7 @@ on_limit(void *arg)
 {
 	struct waiter *w = arg;
 
-	answer(w, RO_NO_NONE, true,
+	answer(w->all, w, RO_NO_NONE, true,
 	    w->wait ? "not done in time; it goes on by itself"
 	            : "on disk, but a worker has not taken it over yet");
 }
@@ -150,7 +152,7 @@ waiters_forget(struct waiters *ws, uint64_t id)
 	struct waiter *w = find(ws, id);
 
 	if (w != NULL)
-		waiter_free(w);
+		waiter_free(ws, w);
 }
 
 void
@@ -211,12 +213,13 @@ answer_one(struct waiters *ws, struct ro_state *s)
 	struct waiter *w;
 
 	TAILQ_FOREACH (w, &ws->list, link) {
-		enum ending e = ending_of(w, s);
+		/* tidy does not follow tqe_prev: whom we free is off the list */
+		enum ending e = ending_of(w, s); /* NOLINT(*Malloc) */
 
 		if (e == GOES_ON)
 			continue;
 		w->generation = s->generation;
-		answer(w, e == ENDED ? RO_NO_NONE : RO_NO_SUPERSEDED, false,
+		answer(ws, w, e == ENDED ? RO_NO_NONE : RO_NO_SUPERSEDED, false,
 		    e == ENDED ? "" : ro_refusal_text(RO_NO_SUPERSEDED));
 		return true;
 	}
