@@ -46,25 +46,35 @@ say(struct origin_conn *c, const char *text)
 		end_conn(c, ORIGIN_FIN);
 }
 
-static void
-go_on(void *arg)
+/* The next part, or the end; false when there is no more to do. */
+static bool
+do_part(struct origin_conn *c)
 {
-	struct origin_conn *c = arg;
 	const struct origin_script *s = &c->script;
 	const char *text = s->parts[c->part];
 
-	if (c->ended)
-		return;
 	if (text == NULL) {
 		if (s->end != ORIGIN_STAYS)
 			end_conn(c, s->end);
-		return;
+		return false;
 	}
 	say(c, text);
 	if (!s->never_ends || s->parts[c->part + 1] != NULL)
 		c->part++;
-	if (!c->ended)
-		alarm_set(c->pause, MAX(s->moment_ms, 1u) * US_PER_MS);
+	return !c->ended;
+}
+
+static void
+go_on(void *arg)
+{
+	struct origin_conn *c = arg;
+
+	if (c->ended)
+		return;
+	while (c->script.at_once && do_part(c))
+		;
+	if (!c->script.at_once && do_part(c))
+		alarm_set(c->pause, MAX(c->script.moment_ms, 1u) * US_PER_MS);
 }
 
 static void

@@ -18,6 +18,7 @@ struct origin_script {
 	const char *parts[8]; /* one packet each, a moment apart */
 	unsigned moment_ms;   /* 0: 1 ms */
 	bool speaks_first;    /* without waiting for a request */
+	bool at_once;         /* all parts and the end in one go */
 	bool never_ends;      /* says the last part again and again */
 	enum origin_end end;  /* ... of the connection, after the last part */
 };
