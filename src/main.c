@@ -42,12 +42,13 @@ print_help(FILE *out)
 {
 	(void)fprintf(out,
 	    "usage: segued [-t | -T] [-c FILE]\n"
-	    "       segued [-t | -T] --listen ADDRESS --pool NAME=HOST:PORT,... "
+	    "       segued [-t | -T] --listen ADDRESS --pool "
+	    "NAME=HOST:PORT,... "
 	    "[--pool ...]\n\n");
 #define X(c, name, arg, help)                                                  \
 	(void)fprintf(out, "  -%c, --%s%s%s\n        %s\n", (c), (name),       \
-	    (arg) == NULL ? "" : " ", (arg) == NULL ? "" : (const char *)(arg), \
-	    (help));
+	    (arg) == NULL ? "" : " ",                                          \
+	    (arg) == NULL ? "" : (const char *)(arg), (help));
 	OPTIONS(X)
 #undef X
 	(void)fprintf(out, "\nThe manual is segued(8).\n");
@@ -56,7 +57,8 @@ print_help(FILE *out)
 static NORETURN void
 usage(void)
 {
-	(void)fprintf(stderr, "segued: \"segued --help\" tells how to call it\n");
+	(void)fprintf(stderr,
+	    "segued: \"segued --help\" tells how to call it\n");
 	exit(EXIT_USAGE);
 }
 
@@ -119,7 +121,8 @@ read_args(int argc, char **argv, struct source *s)
 {
 #define X(c, name, arg, help)                                                  \
 	{ (name), (arg) == NULL ? no_argument : required_argument, NULL, (c) },
-	static const struct option options[] = { OPTIONS(X) { NULL, 0, NULL, 0 } };
+	static const struct option options[] = { OPTIONS(X){ NULL, 0, NULL,
+	    0 } };
 #undef X
 	enum mode mode = MODE_RUN;
 	int c;

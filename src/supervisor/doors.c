@@ -88,7 +88,7 @@ open_listener(const struct cfg_listener *l, unsigned n, int *fds)
 	if (rc != E_OK)
 		complain("listeners[%s]: %s: %s", l->name, l->address.text,
 		    rc == E_NOENT ? "this name does not resolve"
-				  : err_text(rc));
+		                  : err_text(rc));
 	return rc;
 }
 
@@ -123,8 +123,7 @@ give_socket(const struct cfg *c, const struct privs *p)
 		g = getgrnam(c->admin_group);
 		if (g != NULL)
 			gid = g->gr_gid;
-		else if (str_u64(str_of(c->admin_group), &n) &&
-		    n < UINT32_MAX)
+		else if (str_u64(str_of(c->admin_group), &n) && n < UINT32_MAX)
 			gid = (gid_t)n;
 		else {
 			complain("admin.group: there is no group %s",
@@ -132,8 +131,7 @@ give_socket(const struct cfg *c, const struct privs *p)
 			return E_NOENT;
 		}
 	}
-	if (chown(c->admin_socket, p->change ? p->uid : (uid_t)-1, gid) ==
-	    -1) {
+	if (chown(c->admin_socket, p->change ? p->uid : (uid_t)-1, gid) == -1) {
 		int rc = err_sys();
 
 		complain("admin.socket: %s cannot be given to its group: %s",
@@ -171,8 +169,7 @@ open_admin(const struct cfg *c, const struct privs *p, struct doors *d)
 		    &d->admin_fd);
 	if (rc != E_OK) {
 		complain("admin.socket: %s: %s", c->admin_socket,
-		    rc == E_EXISTS ? "there is something else"
-				   : err_text(rc));
+		    rc == E_EXISTS ? "there is something else" : err_text(rc));
 		return rc;
 	}
 	rc = give_socket(c, p);
@@ -238,8 +235,7 @@ open_all(const struct cfg *c, const struct privs *p, struct doors *d)
 	rc = open_access(c, &d->access_fd);
 	if (rc != E_OK)
 		complain("access_log.file: %s: %s",
-		    c->access_file == NULL ? "standard output"
-					   : c->access_file,
+		    c->access_file == NULL ? "standard output" : c->access_file,
 		    err_text(rc));
 	return rc;
 }

@@ -12,7 +12,7 @@
 /* One a worker; the mail is on its way while pending is true. */
 struct seat {
 	struct mail mail;
-	struct edges *edges;          /* borrowed */
+	struct edges *edges; /* borrowed */
 	_Atomic bool pending;
 	_Atomic bool stopped;         /* worker */
 	struct instance *_Atomic bad; /* worker: could not be reached; the last
@@ -21,8 +21,8 @@ struct seat {
 };
 
 struct edges {
-	struct mailbox *box;  /* owned */
-	struct drive *drive;  /* borrowed */
+	struct mailbox *box; /* owned */
+	struct drive *drive; /* borrowed */
 	void (*stopped)(void *arg);
 	void *arg;
 	unsigned n, n_stopped;
@@ -54,7 +54,8 @@ int
 edges_new(struct loop *loop, unsigned n_workers, void (*stopped)(void *arg),
     void *arg, struct edges **out)
 {
-	struct edges *e = calloc(1, sizeof(*e) + n_workers * sizeof(e->seats[0]));
+	struct edges *e = calloc(1,
+	    sizeof(*e) + n_workers * sizeof(e->seats[0]));
 	int rc;
 
 	*out = NULL;

@@ -33,6 +33,7 @@
 #include "upstream/board.h"
 
 #define QUIT_LIMIT_US (3 * US_PER_S)
+#define START_TRIES 3 /* crashes until a start has failed */
 /* What a graceful stop may need beyond its own deadline. */
 #define STOP_SLACK_US (5 * US_PER_S)
 
@@ -49,16 +50,17 @@ struct master {
 	struct backoff backoff;
 	struct frame frame;
 	uint64_t started_wall_us;
-	int signals;          /* signalfd */
-	int link;             /* our end of the frames; -1: no process */
-	pid_t child;          /* 0: none */
+	int signals; /* signalfd */
+	int link;    /* our end of the frames; -1: no process */
+	pid_t child; /* 0: none */
 	uint64_t child_since_us;
-	uint64_t restart_us;  /* monotonic: start one then; 0: no need */
-	uint64_t kill_us;     /* monotonic: patience ends; 0: no stop */
-	char before[64];      /* how the last one ended */
+	uint64_t restart_us; /* monotonic: start one then; 0: no need */
+	uint64_t kill_us;    /* monotonic: patience ends; 0: no stop */
+	char before[64];     /* how the last one ended */
+	unsigned crashes;    /* before it was ever ready */
 	bool ever_ready;
 	bool stopping;
-	int status;           /* of the exit */
+	int status; /* of the exit */
 };
 
 /* ---- the child ---- */
@@ -237,8 +239,9 @@ prepare_reload(struct master *m, struct buf *said)
 	int rc;
 
 	if (m->source->path == NULL) {
-		buf_add_cstr(said, "segued was started without a file: there "
-				   "is nothing to read anew\n");
+		buf_add_cstr(said,
+		    "segued was started without a file: there "
+		    "is nothing to read anew\n");
 		return E_UNSUPPORTED;
 	}
 	rc = source_read(m->source, &text, said, &m->next_cfg);
@@ -359,12 +362,11 @@ describe_end(struct master *m, int status)
 {
 	if (WIFSIGNALED(status))
 		(void)snprintf(m->before, sizeof(m->before),
-		    "killed by signal %d (%s)",
-		    WTERMSIG(status), strsignal(WTERMSIG(status)));
+		    "killed by signal %d (%s)", WTERMSIG(status),
+		    strsignal(WTERMSIG(status)));
 	else
 		(void)snprintf(m->before, sizeof(m->before),
-		    "ended with status %d",
-		    WEXITSTATUS(status));
+		    "ended with status %d", WEXITSTATUS(status));
 }
 
 static void
@@ -385,8 +387,9 @@ on_child_end(struct master *m, int status)
 		m->status = well ? EXIT_SUCCESS : EXIT_FAILURE;
 		return;
 	}
-	if (!m->ever_ready) {
-		/* It has said why it cannot start. */
+	if (!m->ever_ready &&
+	    (WIFEXITED(status) || ++m->crashes == START_TRIES)) {
+		/* A process that can say why it does not start has said so. */
 		if (WIFSIGNALED(status))
 			complain("the network process was %s", m->before);
 		m->stopping = true;
@@ -394,8 +397,8 @@ on_child_end(struct master *m, int status)
 		return;
 	}
 	wait = backoff_next(&m->backoff, now - m->child_since_us);
-	log_error("event=network_died how=\"%s\" restart_in_ms=%llu",
-	    m->before, (unsigned long long)(wait / US_PER_MS));
+	log_error("event=network_died how=\"%s\" restart_in_ms=%llu", m->before,
+	    (unsigned long long)(wait / US_PER_MS));
 	m->restart_us = now + wait;
 }
 
@@ -455,8 +458,7 @@ run(struct master *m)
 		uint64_t now;
 
 		if (poll(p, 2, wait_ms(m)) == -1 && errno != EINTR)
-			log_error("event=poll why=\"%s\"",
-			    err_text(err_sys()));
+			log_error("event=poll why=\"%s\"", err_text(err_sys()));
 		if (p[1].revents != 0 && m->link != -1)
 			on_link(m);
 		if (p[0].revents != 0)
@@ -466,7 +468,7 @@ run(struct master *m)
 			try_start_child(m);
 		if (m->kill_us != 0 && now >= m->kill_us && m->child != 0) {
 			log_error("event=network_killed why=\"it did not "
-				  "end in time\"");
+			          "end in time\"");
 			(void)kill(m->child, SIGKILL);
 			m->kill_us = now + QUIT_LIMIT_US;
 		}

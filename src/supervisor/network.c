@@ -26,6 +26,10 @@
 #include "upstream/registry.h"
 #include "upstream/view.h"
 
+/* So long the workers wait for the first word of every probe that matters. */
+#define START_LIMIT_US (3 * US_PER_S)
+#define START_LOOK_US (5 * US_PER_MS)
+
 struct network {
 	const struct network_env *env;
 	struct loop *loop;
@@ -36,16 +40,19 @@ struct network {
 	struct drive *drive;
 	struct admin *admin;
 	struct edges *edges;
-	struct worker **workers; /* owned; [doors->n_workers] */
-	unsigned n_workers;      /* started */
-	struct keyring *ring;    /* one ref: in the newest view */
-	struct keyring *old_ring; /* one ref; NULL: no view has another */
-	uint64_t ring_since;     /* the first view generation with .ring */
-	struct keyring *new_ring; /* one ref: for the reload that follows */
+	struct worker **workers;      /* owned; [doors->n_workers] */
+	unsigned n_workers;           /* started */
+	struct keyring *ring;         /* one ref: in the newest view */
+	struct keyring *old_ring;     /* one ref; NULL: no view has another */
+	uint64_t ring_since;          /* the first view generation with .ring */
+	struct keyring *new_ring;     /* one ref: for the reload that follows */
 	admin_reload_fn *reload_done; /* NULL: nobody waits */
 	void *reload_arg;
-	struct frame frame;      /* the one being read */
+	struct alarm *start_clock;
+	uint64_t start_by_us; /* monotonic: workers begin then at the latest */
+	struct frame frame;   /* the one being read */
 	bool stopping;
+	bool failed; /* the workers could not be started */
 };
 
 /* ---- with the master ---- */
@@ -94,6 +101,8 @@ stop(struct network *n)
 		admin_stopping(n->admin);
 	for (unsigned i = 0; i < n->n_workers; i++)
 		worker_stop(n->workers[i], c->linger_us, c->stop_us);
+	if (n->n_workers == 0)
+		loop_stop(n->loop);
 }
 
 /* ---- a new configuration ---- */
@@ -413,6 +422,80 @@ start_workers(struct network *n)
 	return rc;
 }
 
+static bool
+has_unknown(struct network *n, const char *service, const char *name)
+{
+	const struct pool *p = registry_pool(n->registry, service, name);
+	const struct instance *i = NULL;
+
+	while (p != NULL &&
+	    (i = registry_instance_next(n->registry, p, i)) != NULL)
+		if (i->health == HEALTH_UNKNOWN && i->admin != INST_MAINT)
+			return true;
+	return false;
+}
+
+/*
+ * Is there an instance with sessions of which nobody knows how it is?  Until
+ * then its sessions would be taken for those of a dead pool, and move.
+ */
+static bool
+awaits_proof(struct network *n)
+{
+	const struct ro_state *state = drive_state(n->drive);
+
+	for (size_t s = 0; s < state->n_services; s++) {
+		const struct ro_service *svc = &state->services[s];
+
+		for (size_t p = 0; p < svc->n_pools; p++) {
+			if (svc->pools[p].state != POOL_ACTIVE &&
+			    svc->pools[p].state != POOL_DRAINING)
+				continue;
+			if (has_unknown(n, svc->name, svc->pools[p].name))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void
+tell_serving(struct network *n)
+{
+	const char *before = n->env->before;
+	char text[160];
+
+	(void)snprintf(text, sizeof(text), "started%s%s",
+	    before == NULL ? "" : " again; the process before was ",
+	    before == NULL ? "" : before);
+	tell_feed(n, text);
+	log_info("event=serving workers=%u generation=%llu", n->n_workers,
+	    (unsigned long long)drive_state(n->drive)->generation);
+	tell_master(n, FRAME_READY, "");
+}
+
+/* Clients wait in the queues of the listening sockets meanwhile. */
+static void
+on_start_clock(void *arg)
+{
+	struct network *n = arg;
+	int rc;
+
+	if (n->stopping)
+		return;
+	if (awaits_proof(n) && clock_mono_us() < n->start_by_us) {
+		alarm_set(n->start_clock, START_LOOK_US);
+		return;
+	}
+	rc = start_workers(n);
+	if (rc == E_OK) {
+		tell_serving(n);
+		return;
+	}
+	complain("the workers cannot be started: %s", err_text(rc));
+	n->failed = true;
+	loop_stop(n->loop);
+}
+
 static int
 start_admin(struct network *n)
 {
@@ -460,15 +543,16 @@ start(struct network *n, char *why, size_t cap)
 	n->registry = registry_new(workers);
 	n->views = views_new(workers);
 	n->feed = feed_new();
-	if (n->registry == NULL || n->views == NULL || n->feed == NULL)
+	n->start_clock = alarm_new(n->loop, on_start_clock, n);
+	n->start_by_us = clock_mono_us() + START_LIMIT_US;
+	if (n->registry == NULL || n->views == NULL || n->feed == NULL ||
+	    n->start_clock == NULL)
 		return E_NOMEM;
 	rc = edges_new(n->loop, workers, on_all_stopped, n, &n->edges);
 	if (rc == E_OK)
 		rc = start_drive(n, why, cap);
 	if (rc == E_OK)
 		rc = start_admin(n);
-	if (rc == E_OK)
-		rc = start_workers(n);
 	if (rc == E_OK)
 		rc = watch_add_level(&n->master_watch, n->loop, n->env->master,
 		    on_master);
@@ -487,6 +571,7 @@ finish(struct network *n)
 	views_free(&n->views);
 	registry_free(&n->registry);
 	feed_free(&n->feed);
+	alarm_free(&n->start_clock);
 	loop_free(&n->loop);
 	keyring_unref(&n->ring);
 	keyring_unref(&n->old_ring);
@@ -496,15 +581,7 @@ finish(struct network *n)
 static void
 serve(struct network *n)
 {
-	char text[160];
-
-	(void)snprintf(text, sizeof(text), "%s%s",
-	    n->env->before == NULL ? "started" : "started again, the process before ",
-	    n->env->before == NULL ? "" : n->env->before);
-	tell_feed(n, text);
-	log_info("event=serving workers=%u generation=%llu", n->n_workers,
-	    (unsigned long long)drive_state(n->drive)->generation);
-	tell_master(n, FRAME_READY, "");
+	on_start_clock(n);
 	loop_run(n->loop);
 	log_info("event=stopped");
 }
@@ -533,6 +610,8 @@ network_run(const struct network_env *env)
 		serve(n);
 	else
 		complain("%s", why[0] == '\0' ? err_text(rc) : why);
+	if (n->failed)
+		rc = E_INTERNAL;
 	finish(n);
 	free(n);
 	return rc == E_OK ? EXIT_SUCCESS : EXIT_FAILURE;

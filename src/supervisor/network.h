@@ -19,17 +19,17 @@ struct privs;
 
 /* All is inherited from the master and borrowed. */
 struct network_env {
-	int master;             /* our end of the frames */
+	int master; /* our end of the frames */
 	const struct doors *doors;
 	const struct privs *privs;
-	struct cfg *cfg;        /* the newest that was taken over */
+	struct cfg *cfg;           /* the newest that was taken over */
 	const struct cfg *started; /* the one the doors were opened by */
 	struct keyring *keyring;
 	struct board *board;
-	const char *origin;     /* name of the configuration in messages */
+	const char *origin;       /* name of the configuration in messages */
 	uint64_t started_wall_us; /* of the master */
 	int master_pid;
-	const char *before;     /* "killed by signal 9": the process before
+	const char *before; /* "killed by signal 9": the process before
 	                           us, or NULL */
 };
 

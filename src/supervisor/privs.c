@@ -102,8 +102,8 @@ privs_forbid_fork(void)
 #else
 #define DENY BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
 #define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
-#define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS,                         \
-	    offsetof(struct seccomp_data, field))
+#define LOAD(field)                                                            \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define SKIP_UNLESS(number, n)                                                 \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), 0, (n))
 

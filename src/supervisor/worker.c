@@ -22,7 +22,7 @@ struct stop_mail {
 
 struct worker {
 	struct worker_env env;
-	int *listen_fds;  /* owned, the sockets too; -1: closed */
+	int *listen_fds; /* owned, the sockets too; -1: closed */
 	struct loop *loop;
 	struct mailbox *box;
 	struct proxy *proxy;

@@ -22,7 +22,7 @@ struct worker_env {
 	const int *listen_fds; /* one per listener; closed by us */
 	size_t n_listen;
 	int access_fd;
-	proxy_edge_fn *edge;   /* called on the worker's thread */
+	proxy_edge_fn *edge; /* called on the worker's thread */
 	void *arg;
 };
 

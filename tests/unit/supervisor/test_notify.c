@@ -26,8 +26,7 @@ Test(notify, manager_is_told)
 	int fd;
 
 	scratch_begin();
-	(void)snprintf(a.sun_path, sizeof(a.sun_path), "%s",
-	    scratch_path("n"));
+	(void)snprintf(a.sun_path, sizeof(a.sun_path), "%s", scratch_path("n"));
 	fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 	cr_assert_eq(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	setenv("NOTIFY_SOCKET", a.sun_path, 1);

@@ -48,8 +48,7 @@ become_nobody(void)
 
 	if (privs_find(&c, &p, why, sizeof(why)) != E_OK || !p.change)
 		return 1;
-	if (privs_drop(&p) != E_OK || geteuid() != p.uid ||
-	    getegid() != p.gid)
+	if (privs_drop(&p) != E_OK || geteuid() != p.uid || getegid() != p.gid)
 		return 2;
 	if (setuid(0) != -1 || getgroups(0, NULL) != 1)
 		return 3;
