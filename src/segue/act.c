@@ -199,9 +199,10 @@ say_done(struct run *r, const struct answer *answer)
 
 struct search {
 	const char *wanted;
-	const char *pool;  /* the first that has it */
-	const char *other; /* the second */
-	const char *service, *other_service;
+	struct {
+		const char *service, *pool;
+	} found[2]; /* the first two that have it */
+	size_t n_found;
 	const char *names[NAMES_MAX];
 	size_t n_names;
 };
@@ -210,18 +211,19 @@ static void
 look_in(struct search *s, const struct json *service, const struct json *pool)
 {
 	const struct json *list = json_get(pool, "instances");
-	const char *name = json_get_text(pool, "name", "");
 
 	for (size_t i = 0; i < json_len(list); i++) {
 		const char *n = json_get_text(json_at(list, i), "name", "");
 
 		if (s->n_names < NAMES_MAX)
 			s->names[s->n_names++] = n;
-		if (strcmp(n, s->wanted) != 0)
+		if (strcmp(n, s->wanted) != 0 ||
+		    s->n_found >= ARRAY_LEN(s->found))
 			continue;
-		*(s->pool == NULL ? &s->pool : &s->other) = name;
-		*(s->service == NULL ? &s->service : &s->other_service) =
-		    json_get_text(service, "name", "");
+		s->found[s->n_found].service = json_get_text(service, "name",
+		    "");
+		s->found[s->n_found].pool = json_get_text(pool, "name", "");
+		s->n_found++;
 	}
 }
 
@@ -242,34 +244,48 @@ look_everywhere(struct search *s, const struct json *status, const char *only)
 	}
 }
 
+/* Two have it: what tells them apart must be named. */
+static void
+explain_twins(const struct search *s, char *why, size_t cap)
+{
+	const char *first = s->found[0].service;
+	const char *second = s->found[1].service;
+
+	if (strcmp(first, second) != 0)
+		(void)snprintf(why, cap,
+		    "services %s and %s both have an instance %s; name one "
+		    "with --service",
+		    first, second, s->wanted);
+	else
+		(void)snprintf(why, cap,
+		    "pools %s and %s both have an instance %s; name one with "
+		    "--pool",
+		    s->found[0].pool, s->found[1].pool, s->wanted);
+}
+
+static void
+explain_none(const struct search *s, char *why, size_t cap)
+{
+	const char *near = str_nearest(str_of(s->wanted), s->names, s->n_names);
+
+	(void)snprintf(why, cap, "no pool has an instance %s%s%s%s", s->wanted,
+	    near == NULL ? "" : "; did you mean ", near == NULL ? "" : near,
+	    near == NULL ? "" : "?");
+}
+
 const char *
 act_pool_of(const struct json *status, const struct args *a,
     const char *instance, char *why, size_t cap)
 {
 	struct search s = { .wanted = instance };
-	const char *near;
 
 	look_everywhere(&s, status, a->option[OPT_SERVICE]);
-	if (s.other != NULL && strcmp(s.service, s.other_service) != 0) {
-		(void)snprintf(why, cap,
-		    "services %s and %s both have an instance %s; name one "
-		    "with --service",
-		    s.service, s.other_service, instance);
-		return NULL;
-	}
-	if (s.other != NULL) {
-		(void)snprintf(why, cap,
-		    "pools %s and %s both have an instance %s; name one with "
-		    "--pool",
-		    s.pool, s.other, instance);
-		return NULL;
-	}
-	if (s.pool != NULL)
-		return s.pool;
-	near = str_nearest(str_of(instance), s.names, s.n_names);
-	(void)snprintf(why, cap, "no pool has an instance %s%s%s%s", instance,
-	    near == NULL ? "" : "; did you mean ", near == NULL ? "" : near,
-	    near == NULL ? "" : "?");
+	if (s.n_found == 1)
+		return s.found[0].pool;
+	if (s.n_found == 0)
+		explain_none(&s, why, cap);
+	else
+		explain_twins(&s, why, cap);
 	return NULL;
 }
 

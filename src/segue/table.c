@@ -69,6 +69,8 @@ count_rows(const struct table *t)
 {
 	size_t cells = t->cells.len / sizeof(struct cell);
 
+	if (t->n_columns == 0)
+		return 0;
 	return (cells + t->n_columns - 1) / t->n_columns;
 }
 

@@ -30,20 +30,42 @@ struct wait {
 
 /* ---- how it stands ---- */
 
+/* "in flight 3, sessions 41": what is not zero. */
+static void
+add_counts(const struct json *p, struct buf *out)
+{
+	static const struct {
+		const char *key, *word;
+	} rows[] = { { "in_flight", "in flight" }, { "streams", "streams" },
+		{ "sessions", "sessions" } };
+	size_t began = out->len;
+	char n[SHOW_MAX];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (json_get_int(p, rows[i].key, 1) != 0)
+			buf_printf(out, "%s%s %s",
+			    out->len == began ? "" : ", ", rows[i].word,
+			    show_count(p, rows[i].key, n));
+}
+
 void
 wait_line(const struct json *p, struct buf *out)
 {
-	const char *holds = json_get_text(p, "holds", "");
-	char n[SHOW_MAX];
+	struct buf counts = BUF_INIT;
+	char lasts[SHOW_MAX];
+	size_t began;
 
-	buf_printf(out, "%s: ", show_us(p, "lasts_us", n));
-	text_clean(out, str_of(holds));
-	buf_printf(out, "%sin flight %s", holds[0] == '\0' ? "" : " (",
-	    show_count(p, "in_flight", n));
-	buf_printf(out, ", streams %s", show_count(p, "streams", n));
-	buf_printf(out, ", sessions %s", show_count(p, "sessions", n));
-	if (holds[0] != '\0')
-		buf_add_char(out, ')');
+	add_counts(p, &counts);
+	buf_printf(out, "%s: ", show_us(p, "lasts_us", lasts));
+	began = out->len;
+	text_clean(out, str_of(json_get_text(p, "holds", "")));
+	if (out->len == began)
+		buf_add_str(out,
+		    counts.len > 0 ? buf_str(&counts) : STR("waiting"));
+	else if (counts.len > 0)
+		buf_printf(out, " (" STR_FMT ")", STR_ARG(counts));
+	out->failed = out->failed || counts.failed;
+	buf_free(&counts);
 }
 
 /* "12.3s" or "4m05s;" */

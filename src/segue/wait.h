@@ -27,7 +27,7 @@ int wait_post(struct run *, struct str body, const char *what,
 
 /*
  * Writes a progress document as a line without its end: "12.3s: HOLDS (in
- * flight 3, streams 0, sessions 41)".
+ * flight 3, sessions 41)"; what is zero is left out.
  */
 void wait_line(const struct json *progress, struct buf *out);
 /* Would people see more than clocks go on between the two lines? */

@@ -112,10 +112,10 @@ fake_start(const struct fake_row *rows)
 	f->rows = rows;
 	f->open = -1;
 	pthread_mutex_init(&f->lock, NULL);
-	strcpy(f->dir, "/tmp/segue-test-XXXXXX");
+	(void)snprintf(f->dir, sizeof(f->dir), "/tmp/segue-test-XXXXXX");
 	cr_assert_not_null(mkdtemp(f->dir));
 	(void)snprintf(f->path, sizeof(f->path), "%s/s", f->dir);
-	strcpy(sun.sun_path, f->path);
+	(void)str_copy(str_of(f->path), sun.sun_path, sizeof(sun.sun_path));
 	f->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	cr_assert_eq(bind(f->fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
 	cr_assert_eq(listen(f->fd, 8), 0);
@@ -183,7 +183,7 @@ type(const char *socket, const char *line)
 		words[n++] = strdup(socket);
 	}
 	cr_assert_lt(strlen(line), sizeof(copy));
-	strcpy(copy, line);
+	(void)str_copy(str_of(line), copy, sizeof(copy));
 	for (w = strtok_r(copy, " ", &save); w != NULL && n < WORDS_MAX;
 	     w = strtok_r(NULL, " ", &save))
 		words[n++] = strdup(w);

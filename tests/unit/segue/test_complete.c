@@ -227,7 +227,7 @@ printed(const char *shell, const char *script)
  * as the program would.
  */
 #define STAND_IN                                                               \
-	"source " COMPLETION_BASH "\n"                                         \
+	"source " SRCDIR "/contrib/completion/bash/segue\n"                    \
 	"segue() { printf '<%s>' \"$@\" >&3; printf '%b' \"$SAYS\"; }\n"       \
 	"try() { SAYS=$2 COMP_LINE=$1 COMP_POINT=${3:-${#1}}; _segue 3>&1;\n"  \
 	"  printf '[%s]' \"${COMPREPLY[@]}\"; echo; }\n"
@@ -280,7 +280,8 @@ Test(complete, bash, .timeout = 20)
 
 Test(complete, zsh, .timeout = 20)
 {
-	char *out = printed("zsh", "zsh -n " COMPLETION_ZSH " && echo well\n");
+	char *out = printed("zsh",
+	    "zsh -n " SRCDIR "/contrib/completion/zsh/_segue && echo well\n");
 
 	if (out == NULL)
 		cr_skip("no zsh here");

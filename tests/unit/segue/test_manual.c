@@ -13,14 +13,15 @@
 #include "segue/args.h"
 #include "segue/command.h"
 
+#define PAGE SRCDIR "/man/segue.1"
+
 static char *
 manual(void)
 {
 	struct buf text = BUF_INIT;
 
 	buf_add_char(&text, '\n'); /* each line has one before it */
-	cr_assert_eq(file_read(MANUAL, (size_t)1 << 20, &text), E_OK, "%s",
-	    MANUAL);
+	cr_assert_eq(file_read(PAGE, (size_t)1 << 20, &text), E_OK, "%s", PAGE);
 	return buf_take(&text);
 }
 

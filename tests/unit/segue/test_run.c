@@ -269,7 +269,7 @@ Test(run, unreachable, .timeout = 10)
 	expect_unreachable(path,
 	    "there is no such socket (is segued running?)");
 
-	strcpy(sun.sun_path, path);
+	(void)str_copy(str_of(path), sun.sun_path, sizeof(sun.sun_path));
 	cr_assert_eq(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
 	expect_unreachable(path, "nobody listens there (is segued running?)");
 	close(fd);

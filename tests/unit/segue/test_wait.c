@@ -28,8 +28,7 @@ static const struct {
 	    FAKE_STREAM(PROGRESS("500000", "3", "3 requests in flight")
 		RESULT(DONE)), FAKE_STAY, 0,
 	    "v1 is drained and may be stopped (took 12.3s)\n",
-	    "500ms: 3 requests in flight (in flight 3, streams 0, "
-	    "sessions 2)\n" },
+	    "500ms: 3 requests in flight (in flight 3, sessions 2)\n" },
 	{ "a switch with its drain", "switch v2 --when-ready --drain --wait",
 	    FAKE_STREAM(RESULT(DONE)), FAKE_CLOSE, 0,
 	    "v2 serves all new sessions; those that served before are drained "
@@ -51,7 +50,7 @@ static const struct {
 	    FAKE_STREAM(PROGRESS("1000000", "3", "") PROGRESS("1100000", "2",
 		"") PROGRESS("1200000", "1", "") RESULT(DONE)), FAKE_STAY, 0,
 	    "v1 is drained and may be stopped (took 12.3s)\n",
-	    "1.0s: in flight 3, streams 0, sessions 2\n" },
+	    "1.0s: in flight 3, sessions 2\n" },
 	{ "timed out", "drain v1 --wait --timeout 1m",
 	    FAKE_STREAM(RESULT("{\"status\":504,\"error\":\"timed_out\","
 		"\"message\":\"not done in time; it goes on by itself\"}")),
@@ -75,7 +74,7 @@ static const struct {
 	    "" },
 	{ "the daemon goes away", "drain v1 --wait",
 	    FAKE_STREAM(PROGRESS("500000", "3", "")), FAKE_CLOSE, 5, "",
-	    "500ms: in flight 3, streams 0, sessions 2\n"
+	    "500ms: in flight 3, sessions 2\n"
 	    "segue: segued ended the answer without a result; what was begun "
 	    "goes on, \"segue status\" shows it\n" },
 	{ "a result that is none", "drain v1 --wait",
@@ -87,7 +86,7 @@ static const struct {
 	    "-: in flight -, streams -, sessions -\n" },
 	{ "interrupted", "drain v1 --wait",
 	    FAKE_STREAM(PROGRESS("500000", "3", "")), FAKE_SIGNAL, 130, "",
-	    "500ms: in flight 3, streams 0, sessions 2\n"
+	    "500ms: in flight 3, sessions 2\n"
 	    "segue: no longer waiting; the drain of v1 goes on, \"segue "
 	    "status\" shows it\n" },
 	{ "interrupted as JSON", "switch v2 --drain --wait --json",
@@ -137,6 +136,43 @@ Test(wait, bound_is_the_daemons, .timeout = 10)
 	    "\"wait\":true,\"wait_us\":90000000}"));
 	typed_free(&t);
 	fake_stop(&f);
+}
+
+/* clang-format off */
+static const struct {
+	const char *why, *in, *out;
+} stands[] = {
+	{ "all", "{\"lasts_us\":1500000,\"in_flight\":3,\"streams\":2,"
+	    "\"sessions\":1234,\"holds\":\"a is down\"}",
+	    "1.5s: a is down (in flight 3, streams 2, sessions 1,234)" },
+	{ "zeros are left out", "{\"lasts_us\":1500000,\"in_flight\":0,"
+	    "\"streams\":0,\"sessions\":0,\"holds\":\"a is down\"}",
+	    "1.5s: a is down" },
+	{ "nothing holds it", "{\"lasts_us\":1500000,\"in_flight\":0,"
+	    "\"streams\":0,\"sessions\":0,\"holds\":\"\"}",
+	    "1.5s: waiting" },
+	{ "nothing is known", "{}",
+	    "-: in flight -, streams -, sessions -" },
+	{ "odd", "{\"lasts_us\":-1,\"in_flight\":\"x\",\"streams\":null,"
+	    "\"sessions\":0,\"holds\":\"\\u001b[2J\"}",
+	    "-: ?[2J (in flight -, streams -)" },
+};
+/* clang-format on */
+
+Test(wait, line, .timeout = 5)
+{
+	for (size_t i = 0; i < ARRAY_LEN(stands); i++) {
+		struct buf out = BUF_INIT;
+		char why[128];
+		struct json *doc = json_read(str_of(stands[i].in), why,
+		    sizeof(why));
+
+		wait_line(doc, &out);
+		cr_expect_str_eq(out.p, stands[i].out, "%s: %s", stands[i].why,
+		    out.p);
+		json_free(&doc);
+		buf_free(&out);
+	}
 }
 
 /* clang-format off */
