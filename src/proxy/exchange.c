@@ -217,7 +217,7 @@ up_wait(struct exchange *x, uint64_t limit_us)
 void
 exchange_go(struct exchange *x)
 {
-	bool careful = !http_method_is_safe(x->req.method) || x->retries > 0;
+	bool careful = !http_method_is_safe(x->req.method);
 	int rc = route_pick(x);
 
 	if (rc != E_OK) {
@@ -228,7 +228,9 @@ exchange_go(struct exchange *x)
 		return;
 	}
 	x->answer_begun = x->sent_head = false;
-	x->up = upconn_take(&x->proxy->up, x->inst, careful);
+	/* One kept connection has failed us: the next try gets a fresh one. */
+	if (x->retries == 0)
+		x->up = upconn_take(&x->proxy->up, x->inst, careful);
 	if (x->up != NULL) {
 		x->up->lane.user = &exchange_up_user;
 		x->up->user = x;
@@ -345,8 +347,10 @@ exchange_try_failed(struct exchange *x, int code, enum outcome why)
 	}
 	stat_add(&x->scell->retries, 1);
 	stat_add(&x->icell->retried_away, 1);
-	/* A kept connection that died says little about its instance. */
-	if (!raced && x->n_tried < EXCHANGE_TRIES_MAX)
+	/* A kept connection that died says little about its instance, and a
+	 * session would leave it; else another one is the better bet. */
+	if ((!raced || x->scope != CFG_STICKY_INSTANCE) &&
+	    x->n_tried < EXCHANGE_TRIES_MAX)
 		x->tried[x->n_tried++] = x->inst;
 	x->tries_left--;
 	x->retries++;

@@ -216,6 +216,92 @@ Test(death, closed_idle_connections_are_not_used)
 	cr_expect_eq(stat_get(&rig_cell()->retries), 0);
 }
 
+#define KEPT 8
+
+/* Connections kept to both instances, the first ones a's; how many are a's. */
+static int
+keep_some(int u[KEPT])
+{
+	int c[KEPT], n[2] = { 0, 0 };
+
+	for (int i = 0; i < KEPT; i++) {
+		int o;
+
+		c[i] = client_ask(GET_A);
+		o = origin_is_quiet(A) ? B : A;
+		u[o == A ? n[A] : KEPT - 1 - n[B]] = origin_accept(o);
+		n[o]++;
+	}
+	for (int i = 0; i < KEPT; i++) {
+		(void)get_head(u[i]);
+		put(u[i], OK_ANSWER);
+	}
+	for (int i = 0; i < KEPT; i++) {
+		(void)get_head(c[i]);
+		get(c[i], "ok");
+	}
+	cr_assert(n[A] > 0 && n[B] > 0);
+	return n[A];
+}
+
+/*
+ * A killed process closes its connections one by one: those that still look
+ * well are no better.  The second try goes elsewhere, on a fresh connection.
+ */
+Test(death, of_many_kept_connections_costs_one_retry)
+{
+	int u[KEPT], n_a = keep_some(u);
+
+	for (int i = 0; i < 3; i++) {
+		int c = client_ask(GET_B), k = 0, other;
+
+		while (is_silent(u[k]))
+			cr_assert_lt(++k, KEPT);
+		(void)get_head(u[k]);
+		half_close(u[k]);
+		other = origin_accept(k < n_a ? B : A);
+		cr_expect(has(get_head(other), "GET /b"));
+		put(other,
+		    "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+		    "Content-Length: 2\r\n\r\nok");
+		cr_expect(has(get_head(c), " 200 "));
+		get(c, "ok");
+		u[k] = client_open(); /* a silent one in its place */
+	}
+	cr_expect_eq(stat_get(&rig_cell()->retries), 3);
+}
+
+/* Pinned to an instance, a session does not leave it for a mere race. */
+Test(death, of_a_kept_connection_is_not_its_instances)
+{
+	int c, u;
+	const char *cookie;
+	char text[512];
+
+	rig_down();
+	rig_up(&(struct rig_lines){
+	    .service = "    sticky: { scope: instance }" });
+	c = client_ask(GET_A);
+	u = origin_accept(A);
+	(void)get_head(u);
+	put(u, OK_ANSWER);
+	cookie = strstr(get_head(c), "segue=");
+	cr_assert_not_null(cookie);
+	(void)snprintf(text, sizeof(text),
+	    "GET /b HTTP/1.1\r\nHost: x\r\nCookie: %.*s\r\n\r\n",
+	    (int)strcspn(cookie, ";"), cookie);
+	rig_health(B, true);
+	rig_publish();
+	c = client_ask(text);
+	(void)get_head(u);
+	half_close(u);
+	u = origin_accept(A);
+	(void)get_head(u);
+	put(u, OK_ANSWER);
+	cr_expect_not(has(get_head(c), "Set-Cookie"));
+	cr_expect(origin_is_quiet(B));
+}
+
 /* ---- within the answer ---- */
 
 static const struct {
