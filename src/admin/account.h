@@ -26,7 +26,7 @@ enum account_class { ACCOUNT_CLASSES(X) CLASS_COUNT };
 const char *account_class_name(enum account_class);
 
 struct account {
-	uint64_t accepted;  /* = all outcomes + in_flight; never falls */
+	uint64_t accepted; /* = all outcomes + in_flight; never falls */
 	uint64_t outcome[OUT_COUNT];
 	uint64_t class[CLASS_COUNT];
 	uint64_t in_flight;

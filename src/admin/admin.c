@@ -71,8 +71,8 @@ has_method(const struct ask *k, const struct page *p)
 {
 	enum ask_method m = ask_method(k);
 
-	return m == p->method || (m == ASK_HEAD && p->method == ASK_GET &&
-	                             p->fn != page_events);
+	return m == p->method ||
+	    (m == ASK_HEAD && p->method == ASK_GET && p->fn != page_events);
 }
 
 static void
@@ -175,10 +175,4 @@ admin_free(struct admin **ap)
 	reloads_free(a);
 	free(a);
 	*ap = NULL;
-}
-
-void
-admin_metrics_names(struct buf *out)
-{
-	metrics_names(out);
 }

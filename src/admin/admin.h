@@ -31,13 +31,15 @@ struct admin_env {
 	struct loop *loop;
 	struct drive *drive;
 	struct feed *feed;
-	int unix_fd;      /* listening */
-	int http_fd;      /* listening, read-only; -1: none */
+	int unix_fd; /* listening */
+	int http_fd; /* listening, read-only; -1: none */
 	unsigned n_workers;
 	uint64_t started_wall_us; /* of the master */
 	int master_pid;
-	/* Asks for a reload; done is called once, perhaps before this returns,
-	 * but not after admin_free(). */
+	/*
+	 * Asks for a reload; done is called once, perhaps before this returns,
+	 * but not after admin_free().
+	 */
 	void (*reload)(admin_reload_fn *done, void *done_arg, void *arg);
 	void *arg;
 };
@@ -48,7 +50,11 @@ void admin_stopping(struct admin *);
 /* Ends all connections; before drive and feed. */
 void admin_free(struct admin **);
 
-/* One line a metric, "NAME\tTYPE\tLABELS\tHELP", for manual and tests. */
+/*
+ * The table of metrics for manual and tests, as lines of
+ * "NAME\tTYPE\tLABELS\tHELP" in the order of /metrics; labels are separated
+ * by commas.  Any thread.
+ */
 void admin_metrics_names(struct buf *out);
 
 #endif

@@ -73,8 +73,8 @@ answer_put_error(struct json_out *j, const char *error, const char *message,
 void
 answer_json(struct ask *k, unsigned status, struct buf *b)
 {
-	static const struct str no_memory =
-	    STR("{\"error\":\"no_memory\",\"message\":\"out of memory\"}\n");
+	static const struct str no_memory = STR(
+	    "{\"error\":\"no_memory\",\"message\":\"out of memory\"}\n");
 
 	buf_add_char(b, '\n');
 	if (b->failed)
@@ -108,7 +108,7 @@ answer_error(struct ask *k, enum answer_error e, const char *fmt, ...)
 	va_start(ap, fmt);
 	buf_vprintf(&message, fmt, ap);
 	va_end(ap);
-	answer_problems(k, e,
-	    message.failed ? "out of memory" : message.p, NULL);
+	answer_problems(k, e, message.failed ? "out of memory" : message.p,
+	    NULL);
 	buf_free(&message);
 }

@@ -30,8 +30,8 @@ void answer_problems(struct ask *, enum answer_error, const char *message,
     const char *problems);
 
 /* Members {error, message, problems?} of an object that is open. */
-void answer_put_error(struct json_out *, const char *error,
-    const char *message, const char *problems);
+void answer_put_error(struct json_out *, const char *error, const char *message,
+    const char *problems);
 
 /* ---- what JSON here has in common ---- */
 /* The lines of a text as an array of strings; NULL is none. */

@@ -25,7 +25,7 @@ audit_line(const char *what, const struct peer *p, const char *result,
 	peer_who(p, who);
 	buf_add_cstr(&reason, why);
 	make_plain(&reason);
-	log_info("audit=%s who=\"%s\" result=%s why=\"" STR_FMT "\"", what,
-	    who, result, STR_ARG(buf_str(&reason)));
+	log_info("audit=%s who=\"%s\" result=%s why=\"" STR_FMT "\"", what, who,
+	    result, STR_ARG(buf_str(&reason)));
 	buf_free(&reason);
 }

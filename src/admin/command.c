@@ -33,7 +33,7 @@ static const char *
 error_of(const struct drive_result *r)
 {
 	return r->timed_out ? answer_error_name(ANSWER_TIMED_OUT)
-			    : ro_refusal_name(r->refusal);
+	                    : ro_refusal_name(r->refusal);
 }
 
 static unsigned
@@ -48,7 +48,7 @@ sentence_of(const struct drive_result *r)
 	if (r->sentence[0] != '\0' || is_done(r))
 		return r->sentence;
 	return r->timed_out ? "not done in time; it goes on by itself"
-			    : ro_refusal_text(r->refusal);
+	                    : ro_refusal_text(r->refusal);
 }
 
 static void

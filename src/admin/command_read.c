@@ -107,9 +107,8 @@ read_name(struct reading *r, const struct key *k, const struct json *v)
 	if (text == NULL)
 		return;
 	if (strlen(text) > CFG_NAME_MAX)
-		fault(r, false, k->name,
-		    "\"%.20s...\" is longer than %d bytes", text,
-		    CFG_NAME_MAX);
+		fault(r, false, k->name, "\"%.20s...\" is longer than %d bytes",
+		    text, CFG_NAME_MAX);
 	else
 		str_copy(str_of(text), place(r, k->at), CFG_NAME_MAX + 1);
 }
@@ -122,9 +121,8 @@ read_address(struct reading *r, const struct key *k, const struct json *v)
 	if (text == NULL)
 		return;
 	if (strlen(text) >= ADDR_TEXT_MAX)
-		fault(r, false, k->name,
-		    "\"%.20s...\" is longer than %d bytes", text,
-		    ADDR_TEXT_MAX - 1);
+		fault(r, false, k->name, "\"%.20s...\" is longer than %d bytes",
+		    text, ADDR_TEXT_MAX - 1);
 	else
 		str_copy(str_of(text), place(r, k->at), ADDR_TEXT_MAX);
 }
@@ -141,8 +139,7 @@ read_share(struct reading *r, const struct key *k, const struct json *v)
 {
 	const char *text = text_of(r, k, v, "a share in quotes, as \"10%\"");
 
-	if (text != NULL &&
-	    !units_read_share(str_of(text), place(r, k->at)))
+	if (text != NULL && !units_read_share(str_of(text), place(r, k->at)))
 		fault(r, false, k->name,
 		    "\"%.40s\" is no share; 0%% to 100%% is expected, in "
 		    "steps of 0.01%%",
@@ -163,8 +160,7 @@ read_duration(struct reading *r, const struct key *k, const struct json *v)
 		    "is expected",
 		    text);
 	else if (us > RO_CLOCK_MAX_US)
-		fault(r, false, k->name, "\"%.40s\" is more than a year",
-		    text);
+		fault(r, false, k->name, "\"%.40s\" is more than a year", text);
 	else
 		*(uint64_t *)place(r, k->at) = us;
 }
@@ -258,10 +254,10 @@ static void
 read_mode(struct reading *r, const struct key *k, const struct json *v)
 {
 	int n = read_word(r, k->name, v, mode_names, ARRAY_LEN(mode_names));
+	uint8_t *mode = place(r, k->at);
 
 	if (n != -1)
-		*(uint8_t *)place(r, k->at) =
-		    (uint8_t)ro_drain_mode_of(mode_names[n]);
+		*mode = (uint8_t)ro_drain_mode_of(mode_names[n]);
 }
 
 /* ---- keys ---- */

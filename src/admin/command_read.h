@@ -14,7 +14,7 @@
 #include "rollout/machine.h"
 
 struct command_asked {
-	struct ro_command cmd;  /* without clocks and who */
+	struct ro_command cmd; /* without clocks and who */
 	bool wait;
 	uint64_t wait_us;
 	bool mode, flows, requests, streams; /* given, each in .clocks */

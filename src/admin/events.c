@@ -86,8 +86,8 @@ static const char *const param_names[] = { "after", "last", "follow" };
 static void
 refuse_name(struct ask *k, struct str name)
 {
-	const char *near =
-	    str_nearest(name, param_names, ARRAY_LEN(param_names));
+	const char *near = str_nearest(name, param_names,
+	    ARRAY_LEN(param_names));
 	struct str shown = str_sub(name, 0, 40);
 
 	if (near != NULL)
@@ -97,7 +97,7 @@ refuse_name(struct ask *k, struct str name)
 	else
 		answer_error(k, ANSWER_BAD_REQUEST,
 		    STR_FMT ": there is no such parameter; there are after, "
-			    "last and follow",
+		            "last and follow",
 		    STR_ARG(shown));
 }
 
@@ -206,8 +206,7 @@ page_events(struct admin *a, struct ask *k)
 		ask_answer(k, 200, TYPE_EVENTS, buf_str(&kept));
 	else if (v->n_readers >= EVENTS_READERS_MAX)
 		answer_error(k, ANSWER_BUSY,
-		    "%d readers follow the events already",
-		    EVENTS_READERS_MAX);
+		    "%d readers follow the events already", EVENTS_READERS_MAX);
 	else
 		follow(v, k, buf_str(&kept));
 	buf_free(&kept);

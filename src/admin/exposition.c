@@ -16,8 +16,7 @@ expo_add_label(struct expo_labels *l, const char *name, const char *value)
 }
 
 void
-expo_family(struct buf *b, const char *name, const char *type,
-    const char *help)
+expo_family(struct buf *b, const char *name, const char *type, const char *help)
 {
 	buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }

@@ -56,7 +56,7 @@ struct metric {
 	enum scope scope;
 	const char *label; /* one more; NULL: none */
 	metric_fn *put;
-	size_t at;         /* what put_sum() and put_hist() look at */
+	size_t at; /* what put_sum() and put_hist() look at */
 	const char *help;
 };
 
@@ -101,8 +101,8 @@ put_hist(struct look *l)
 static void
 put_by_status(struct look *l)
 {
-	static const char *const names[STATUS_N] = { "1xx", "2xx", "3xx",
-		"4xx", "5xx" };
+	static const char *const names[STATUS_N] = { "1xx", "2xx", "3xx", "4xx",
+		"5xx" };
 
 	for (size_t i = 0; i < STATUS_N; i++)
 		put_with(l, names[i],
@@ -472,7 +472,7 @@ static const struct metric metrics[] = {
 /* clang-format on */
 
 void
-metrics_names(struct buf *out)
+admin_metrics_names(struct buf *out)
 {
 	for (size_t i = 0; i < ARRAY_LEN(metrics); i++) {
 		const struct metric *m = &metrics[i];
@@ -493,8 +493,8 @@ see_services(struct look *l)
 {
 	const struct service *s;
 
-	for (size_t i = 0;
-	     (s = registry_service_at(l->registry, i)) != NULL; i++) {
+	for (size_t i = 0; (s = registry_service_at(l->registry, i)) != NULL;
+	     i++) {
 		struct seen_service *seen = &l->services[l->n_services++];
 
 		seen->service = s;
@@ -519,10 +519,9 @@ see_pools(struct look *l)
 			    svc->name, svc->pools[p].name);
 
 			if (pool != NULL)
-				l->pools[l->n_pools++] = (struct seen_pool){
-					pool, &svc->pools[p],
-					ro_facts_of(facts, s, p)
-				};
+				l->pools[l->n_pools++] =
+				    (struct seen_pool){ pool, &svc->pools[p],
+					    ro_facts_of(facts, s, p) };
 		}
 	}
 }

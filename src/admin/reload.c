@@ -28,8 +28,12 @@ reload_free(struct reload *r)
 void
 reloads_free(struct admin *a)
 {
-	while (!TAILQ_EMPTY(&a->reloads))
-		reload_free(TAILQ_FIRST(&a->reloads));
+	struct reload *r;
+
+	while ((r = TAILQ_FIRST(&a->reloads)) != NULL) {
+		TAILQ_REMOVE(&a->reloads, r, link);
+		free(r);
+	}
 }
 
 static void
@@ -84,8 +88,8 @@ on_done(const struct admin_reload_result *res, void *arg)
 {
 	struct reload *r = arg;
 	bool ok = res->code == E_OK;
-	const char *result =
-	    ok ? "done" : answer_error_name(error_of(res->code));
+	const char *result = ok ? "done"
+	                        : answer_error_name(error_of(res->code));
 
 	audit_line("reload", &r->peer, result,
 	    ok ? res->changed : res->problems);

@@ -47,9 +47,8 @@ user_name(uid_t uid, char *out, size_t cap)
 
 	for (size_t n = LOOK_UP_MIN; n <= LOOK_UP_MAX; n *= 2) {
 		char *room = malloc(n);
-		int rc = room == NULL
-		    ? ENOMEM
-		    : getpwuid_r(uid, &pw, room, n, &found);
+		int rc = room == NULL ? ENOMEM
+		                      : getpwuid_r(uid, &pw, room, n, &found);
 
 		if (rc == 0 && found != NULL && strlen(pw.pw_name) < cap) {
 			str_copy(str_of(pw.pw_name), out, cap);
@@ -70,9 +69,8 @@ group_id(const char *name, gid_t *out)
 
 	for (size_t n = LOOK_UP_MIN; n <= LOOK_UP_MAX; n *= 2) {
 		char *room = malloc(n);
-		int rc = room == NULL
-		    ? ENOMEM
-		    : getgrnam_r(name, &gr, room, n, &found);
+		int rc = room == NULL ? ENOMEM
+		                      : getgrnam_r(name, &gr, room, n, &found);
 
 		if (rc == 0 && found != NULL) {
 			*out = gr.gr_gid;
@@ -113,8 +111,8 @@ struct known {
 static const char *
 name_of(struct known *k)
 {
-	if (!k->name_asked && !user_name(k->peer->uid, k->name,
-	        sizeof(k->name)))
+	if (!k->name_asked &&
+	    !user_name(k->peer->uid, k->name, sizeof(k->name)))
 		k->name[0] = '\0';
 	k->name_asked = true;
 	return k->name;
@@ -140,8 +138,8 @@ ask_groups(struct known *k)
 	k->n_groups = GROUPS_MAX;
 	if (name[0] == '\0')
 		k->n_groups = 1; /* then only the one he came with */
-	else if (getgrouplist(name, k->peer->gid, k->groups,
-	             &k->n_groups) == -1)
+	else if (getgrouplist(name, k->peer->gid, k->groups, &k->n_groups) ==
+	    -1)
 		k->n_groups = GROUPS_MAX; /* he has more */
 }
 

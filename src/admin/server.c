@@ -22,7 +22,7 @@
 
 struct door {
 	struct server *server;
-	struct evhttp *http;             /* owned; NULL: there is no such door */
+	struct evhttp *http; /* owned; NULL: there is no such door */
 	struct evconnlistener *listener; /* owned by http */
 	bool is_unix;
 };
@@ -144,8 +144,8 @@ ask_method(const struct ask *k)
 const char *
 ask_path(const struct ask *k)
 {
-	const char *path =
-	    evhttp_uri_get_path(evhttp_request_get_evhttp_uri(k->req));
+	const char *path = evhttp_uri_get_path(
+	    evhttp_request_get_evhttp_uri(k->req));
 
 	return path == NULL ? "" : path;
 }
@@ -187,8 +187,8 @@ void
 ask_field(struct ask *k, const char *name, const char *value)
 {
 	/* Without memory the answer is one field short. */
-	(void)evhttp_add_header(evhttp_request_get_output_headers(k->req),
-	    name, value);
+	(void)evhttp_add_header(evhttp_request_get_output_headers(k->req), name,
+	    value);
 }
 
 static void
@@ -404,9 +404,8 @@ server_new(const struct server_env *env, struct server **out)
 	s->env = *env;
 	TAILQ_INIT(&s->asks);
 	s->reopen = alarm_new(env->loop, on_reopen, s);
-	rc = s->reopen == NULL
-	    ? E_NOMEM
-	    : open_door(s, &s->doors[0], env->unix_fd, true);
+	rc = s->reopen == NULL ? E_NOMEM
+	                       : open_door(s, &s->doors[0], env->unix_fd, true);
 	if (rc == E_OK && env->http_fd != -1)
 		rc = open_door(s, &s->doors[1], env->http_fd, false);
 	if (rc != E_OK) {

@@ -71,8 +71,8 @@ account_all(struct registry *r)
 static void
 put_status(struct json_out *j, struct cells c, size_t at)
 {
-	static const char *const names[STATUS_N] = { "1xx", "2xx", "3xx",
-		"4xx", "5xx" };
+	static const char *const names[STATUS_N] = { "1xx", "2xx", "3xx", "4xx",
+		"5xx" };
 
 	json_key(j, "status");
 	json_begin_object(j);

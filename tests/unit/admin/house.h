@@ -40,7 +40,7 @@ struct house {
 
 /* Text of admin's keys, as "operate: {users: [bob]}"; "" for none. */
 void house_open(struct house *, const char *admin_keys);
-void house_close(struct house *); /* all is freed, and nothing leaked */
+void house_close(struct house *); /* all is freed */
 
 /*
  * A test of the static struct house h.  The house is closed in the test's body:

@@ -80,9 +80,8 @@ watch(void *(*worker)(void *), bool unrouted, uint64_t at_hand)
 	struct account a;
 
 	for (int i = 0; i < 2; i++)
-		cr_assert_eq(pthread_create(&threads[i], NULL, worker,
-		                 &cells[i]),
-		    0);
+		cr_assert_eq(
+		    pthread_create(&threads[i], NULL, worker, &cells[i]), 0);
 	while (clock_mono_us() < until) {
 		account_of(&service, unrouted, &a);
 		cr_assert(a.holds, "a false alarm");

@@ -29,9 +29,8 @@ static const struct {
 	{ "no JSON", "x", 400, "bad_request", "body: this is no JSON" },
 	{ "unknown key", "{\"verb\":\"drain\",\"pol\":\"v1\"}", 400,
 	    "bad_request", "pol: there is no such key; did you mean pool?" },
-	{ "bad value",
-	    "{\"verb\":\"share\",\"pool\":\"v1\",\"share\":\"x\"}", 400,
-	    "bad_value", "share: \\\"x\\\" is no share" },
+	{ "bad value", "{\"verb\":\"share\",\"pool\":\"v1\",\"share\":\"x\"}",
+	    400, "bad_value", "share: \\\"x\\\" is no share" },
 	{ "no service",
 	    "{\"verb\":\"drain\",\"service\":\"x\",\"pool\":\"v1\"}", 404,
 	    "no_service", "there is no service x" },
@@ -65,10 +64,10 @@ COMMAND_TEST(refused)
 		    refused[i].error);
 		cr_expect(str_starts(str_of(client_body(&c)), str_of(error)),
 		    "%s: %s", refused[i].why, c.text);
-		cr_expect_not_null(strstr(c.text, refused[i].message),
-		    "%s: %s", refused[i].why, c.text);
-		(void)snprintf(error, sizeof(error), "result=%s why=",
-		    refused[i].error);
+		cr_expect_not_null(strstr(c.text, refused[i].message), "%s: %s",
+		    refused[i].why, c.text);
+		(void)snprintf(error, sizeof(error),
+		    "result=%s why=", refused[i].error);
 		cr_expect(house_logged(&h, error), "%s is not in the audit",
 		    refused[i].why);
 	}
@@ -193,8 +192,9 @@ COMMAND_TEST(waits_no_longer_than_asked)
 	cr_expect_eq(client_post(&c, &h, "/v1/command",
 	                 DRAIN_V1 ",\"wait_us\":20000}"),
 	    504, "%s", c.text);
-	cr_expect_not_null(strstr(c.text, "{\"error\":\"timed_out\","
-					  "\"message\":\"not done in time"));
+	cr_expect_not_null(strstr(c.text,
+	    "{\"error\":\"timed_out\","
+	    "\"message\":\"not done in time"));
 	let_go();
 	wait_for_state(POOL_DRAINED);
 }
@@ -220,11 +220,12 @@ COMMAND_TEST(tells_progress)
 	client_open(&c, &h, false);
 	client_ask(&c, "POST", "/v1/command", SSE, DRAIN_V1 "}");
 	cr_assert(client_reads(&c, "event: progress\ndata: {\"lasts_us\":"));
-	cr_assert(client_reads(&c, ",\"in_flight\":1,\"streams\":0,"
-				   "\"sessions\":0,\"holds\":\"1 request in "
-				   "flight"));
-	cr_expect_not_null(
-	    strstr(c.text, "Content-Type: text/event-stream\r\n"));
+	cr_assert(client_reads(&c,
+	    ",\"in_flight\":1,\"streams\":0,"
+	    "\"sessions\":0,\"holds\":\"1 request in "
+	    "flight"));
+	cr_expect_not_null(strstr(c.text,
+	    "Content-Type: text/event-stream\r\n"));
 	let_go();
 	cr_assert(client_reads(&c,
 	    "event: result\ndata: {\"status\":200,\"result\":\"done\","));

@@ -46,8 +46,8 @@ static const struct {
 	{ "more than all", C("\"share\":\"100.01%\""), ANSWER_BAD_VALUE,
 	    "share: \"100.01%\" is no share; 0% to 100% is expected, in "
 	    "steps of 0.01%" },
-	{ "a truth in quotes", SWITCH("\"drain\":\"yes\""),
-	    ANSWER_BAD_REQUEST, "drain: \"yes\" is not true or false" },
+	{ "a truth in quotes", SWITCH("\"drain\":\"yes\""), ANSWER_BAD_REQUEST,
+	    "drain: \"yes\" is not true or false" },
 	{ "a list as truth", SWITCH("\"when_ready\":[]"), ANSWER_BAD_REQUEST,
 	    "when_ready: a list is not true or false" },
 	{ "a mode misspelt", SWITCH("\"drain\":true,\"mode\":\"evic\""),
@@ -78,8 +78,8 @@ static const struct {
 	    "{\"verb\":\"instance\",\"pool\":\"v1\",\"instance\":\"a\","
 	    "\"admin\":\"out\"}",
 	    ANSWER_BAD_VALUE, "admin: \"out\" is none of in, drain, maint" },
-	{ "a name too long",
-	    "{\"verb\":\"drain\",\"pool\":\"" NAME_64 "\"}", ANSWER_BAD_VALUE,
+	{ "a name too long", "{\"verb\":\"drain\",\"pool\":\"" NAME_64 "\"}",
+	    ANSWER_BAD_VALUE,
 	    "pool: \"aaaaaaaaaaaaaaaaaaaa...\" is longer than 63 bytes" },
 	{ "all that is wrong, a wrong type first of all",
 	    C("\"share\":\"ten\",\"wait\":1"), ANSWER_BAD_REQUEST,
@@ -94,16 +94,16 @@ Test(command_read, refuses, .timeout = 5)
 		struct command_asked c;
 		enum answer_error e;
 
-		cr_expect_not(
-		    command_read(str_of(bad[i].body), &c, &e, &problems), "%s",
-		    bad[i].why);
+		cr_expect_not(command_read(str_of(bad[i].body), &c, &e,
+		                  &problems),
+		    "%s", bad[i].why);
 		cr_expect_eq(e, bad[i].error, "%s: %s", bad[i].why,
 		    answer_error_name(e));
 		/* Of bad JSON the rest is the library's. */
 		cr_expect(str_starts(buf_str(&problems),
 		              str_of(bad[i].problems)) &&
-			(strstr(bad[i].problems, "no JSON") != NULL ||
-			    problems.len == strlen(bad[i].problems)),
+		        (strstr(bad[i].problems, "no JSON") != NULL ||
+		            problems.len == strlen(bad[i].problems)),
 		    "%s: %s", bad[i].why, problems.p);
 		buf_free(&problems);
 	}
@@ -116,8 +116,8 @@ good(const char *body)
 	struct command_asked c;
 	enum answer_error e;
 
-	cr_assert(command_read(str_of(body), &c, &e, &problems), "%s: %s",
-	    body, problems.p);
+	cr_assert(command_read(str_of(body), &c, &e, &problems), "%s: %s", body,
+	    problems.p);
 	buf_free(&problems);
 	return c;
 }
@@ -142,14 +142,14 @@ Test(command_read, takes_every_key, .timeout = 5)
 	cr_expect_eq(c.wait_us, 7);
 
 	c = good("{\"verb\":\"add-instance\",\"pool\":\"v1\","
-		 "\"instance\":\"c\",\"address\":\"h:1\",\"weight\":256}");
+	         "\"instance\":\"c\",\"address\":\"h:1\",\"weight\":256}");
 	cr_expect_eq(c.cmd.verb, RO_ADD_INSTANCE);
 	cr_expect_str_eq(c.cmd.instance, "c");
 	cr_expect_str_eq(c.cmd.address, "h:1");
 	cr_expect_eq(c.cmd.weight, 256);
 
 	c = good("{\"verb\":\"instance\",\"pool\":\"v1\",\"instance\":\"c\","
-		 "\"admin\":\"maint\"}");
+	         "\"admin\":\"maint\"}");
 	cr_expect_eq(c.cmd.admin, INST_MAINT);
 
 	c = good("{\"verb\":\"share\",\"pool\":\"v1\",\"share\":\"12.5%\"}");
@@ -168,9 +168,9 @@ Test(command_read, cut_anywhere, .timeout = 5)
 		struct command_asked c;
 		enum answer_error e;
 
-		cr_expect_not(
-		    command_read(str_from(body, n), &c, &e, &problems), "%zu",
-		    n);
+		cr_expect_not(command_read(str_from(body, n), &c, &e,
+		                  &problems),
+		    "%zu", n);
 		cr_expect_gt(problems.len, 0, "%zu", n);
 		buf_free(&problems);
 	}

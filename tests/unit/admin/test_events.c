@@ -78,8 +78,8 @@ EVENTS_TEST(kept_then_new)
 	follow(&c, "", "");
 	cr_assert(client_reads(&c, "\"text\":\"n3.\"}\n\n"));
 	cr_expect_not_null(strstr(c.text, "\"text\":\"n1.\"}\n\n"));
-	cr_expect_not_null(
-	    strstr(c.text, "Content-Type: text/event-stream\r\n"));
+	cr_expect_not_null(strstr(c.text,
+	    "Content-Type: text/event-stream\r\n"));
 	cr_expect_not_null(strstr(c.text, "Transfer-Encoding: chunked\r\n"));
 	tell_more(1);
 	cr_assert(client_reads(&c, "\"type\":\"process\",\"text\":\"n4.\"}"));
@@ -120,8 +120,7 @@ EVENTS_TEST(what_is_asked_for)
 	cr_expect_not_null(strstr(c.text, "n3."));
 	cr_expect_eq(client_get(&c, &h, "/v1/events?last=0&follow=0"), 200);
 	cr_expect_str_empty(client_body(&c));
-	cr_expect_eq(client_get(&c, &h, "/v1/events?last=99999&follow=0"),
-	    200);
+	cr_expect_eq(client_get(&c, &h, "/v1/events?last=99999&follow=0"), 200);
 	cr_expect_not_null(strstr(c.text, "n1."));
 	tell_more(FEED_KEPT);
 	cr_expect_eq(client_get(&c, &h, "/v1/events?after=0&follow=0"), 200);
@@ -153,8 +152,7 @@ EVENTS_TEST(bad_questions)
 		(void)snprintf(body, sizeof(body),
 		    "{\"error\":\"%s\",\"message\":\"%s\"}\n", bad[i].error,
 		    bad[i].message);
-		cr_expect_eq(client_get(&c, &h, path), 400, "%s",
-		    bad[i].query);
+		cr_expect_eq(client_get(&c, &h, path), 400, "%s", bad[i].query);
 		cr_expect_str_eq(client_body(&c), body);
 	}
 }

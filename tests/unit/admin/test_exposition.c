@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "admin/metrics.h"
+#include "admin/admin.h"
 #include "base/attr.h"
 
 Test(exposition, labels_are_escaped, .timeout = 5)
@@ -33,12 +33,12 @@ Test(exposition, histogram, .timeout = 5)
 	hist_add(&h, 100000000); /* behind the last */
 	expo_add_label(&l, "p", "v");
 	expo_hist(&b, "t", &l, &h);
-	cr_expect_not_null(
-	    strstr(b.p, "t_bucket{p=\"v\",le=\"0.000255\"} 1\n"));
-	cr_expect_not_null(
-	    strstr(b.p, "t_bucket{p=\"v\",le=\"0.000511\"} 2\n"));
-	cr_expect_not_null(
-	    strstr(b.p, "t_bucket{p=\"v\",le=\"67.108863\"} 2\n"));
+	cr_expect_not_null(strstr(b.p,
+	    "t_bucket{p=\"v\",le=\"0.000255\"} 1\n"));
+	cr_expect_not_null(strstr(b.p,
+	    "t_bucket{p=\"v\",le=\"0.000511\"} 2\n"));
+	cr_expect_not_null(strstr(b.p,
+	    "t_bucket{p=\"v\",le=\"67.108863\"} 2\n"));
 	cr_expect_not_null(strstr(b.p, "t_bucket{p=\"v\",le=\"+Inf\"} 3\n"));
 	cr_expect_not_null(strstr(b.p, "t_sum{p=\"v\"} 100.000511\n"));
 	cr_expect_not_null(strstr(b.p, "t_count{p=\"v\"} 3\n"));
@@ -52,7 +52,7 @@ Test(exposition, names, .timeout = 5)
 	struct str rest;
 	size_t n = 0;
 
-	metrics_names(&b);
+	admin_metrics_names(&b);
 	cr_assert_not(b.failed);
 	for (rest = buf_str(&b); rest.len > 0; n++) {
 		struct str line = str_split(&rest, '\n');
@@ -61,14 +61,14 @@ Test(exposition, names, .timeout = 5)
 		struct str labels = str_split(&line, '\t');
 		bool counter = str_eq(type, STR("counter"));
 
-		cr_expect_eq(str_ends(name, STR("_total")), counter,
-		    STR_FMT, STR_ARG(name));
+		cr_expect_eq(str_ends(name, STR("_total")), counter, STR_FMT,
+		    STR_ARG(name));
 		cr_expect(counter || str_eq(type, STR("gauge")) ||
-			str_eq(type, STR("histogram")),
+		        str_eq(type, STR("histogram")),
 		    STR_FMT, STR_ARG(name));
 		cr_expect_eq(str_starts(name, STR("segue_pool_")),
 		    str_starts(labels, STR("service,pool")) &&
-			!str_starts(labels, STR("service,pool,instance")),
+		        !str_starts(labels, STR("service,pool,instance")),
 		    STR_FMT, STR_ARG(name));
 		cr_expect(line.len > 1 && line.p[line.len - 1] == '.', STR_FMT,
 		    STR_ARG(name));
@@ -76,7 +76,6 @@ Test(exposition, names, .timeout = 5)
 	cr_expect_gt(n, 50);
 	cr_expect_not_null(strstr(b.p,
 	    "segue_outcomes_total\tcounter\tservice,class,outcome\t"));
-	cr_expect_not_null(
-	    strstr(b.p, "segue_build_info\tgauge\tversion\t"));
+	cr_expect_not_null(strstr(b.p, "segue_build_info\tgauge\tversion\t"));
 	buf_free(&b);
 }

@@ -57,7 +57,7 @@ ask_with_fault(size_t i, enum fault f, unsigned nth)
 	    asks[i].path, nth, c.text);
 	if (client_status(&c) == 500)
 		cr_expect(strstr(c.text, "no_memory") != NULL ||
-			strstr(c.text, "Internal Server Error") != NULL,
+		        strstr(c.text, "Internal Server Error") != NULL,
 		    "%s", c.text);
 }
 

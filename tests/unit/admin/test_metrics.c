@@ -1,5 +1,5 @@
 /* /metrics as a scraper reads it. */
-#include "admin/metrics.h"
+#include "admin/admin.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -94,7 +94,7 @@ static struct str
 without(struct str name, struct str suffix)
 {
 	return str_ends(name, suffix) ? str_sub(name, 0, name.len - suffix.len)
-				      : name;
+	                              : name;
 }
 
 /* One sample of the family that was announced last. */
@@ -117,7 +117,7 @@ check_sample(struct str line, struct str family, struct str type,
 	cr_expect(str_eq(without(buf_str(&names), STR(",le")), labels),
 	    STR_FMT ": labels " STR_FMT, STR_ARG(line), STR_ARG(labels));
 	cr_expect(str_starts(rest, STR(" ")) &&
-		is_number(str_sub(rest, 1, rest.len)),
+	        is_number(str_sub(rest, 1, rest.len)),
 	    STR_FMT, STR_ARG(line));
 	buf_free(&names);
 }
@@ -155,7 +155,7 @@ METRICS_TEST(as_a_scraper_reads)
 
 	begin();
 	rest = str_of(client_body(&c));
-	metrics_names(&table);
+	admin_metrics_names(&table);
 	while (rest.len > 0) {
 		struct str line = str_split(&rest, '\n');
 
@@ -179,8 +179,7 @@ METRICS_TEST(as_a_scraper_reads)
 		} else {
 			(void)str_split(&line, ' ');
 			cr_expect(str_eq(str_split(&line, ' '), family));
-			cr_expect(str_eq(line, type), STR_FMT,
-			    STR_ARG(family));
+			cr_expect(str_eq(line, type), STR_FMT, STR_ARG(family));
 		}
 	}
 	for (all = buf_str(&table); all.len > 0;) {
@@ -226,33 +225,32 @@ METRICS_TEST(the_identity)
 	cr_expect_eq(sum, value_of("segue_accepted_total{service=\"sso\"}"));
 	cr_expect_eq(sum, 4);
 	cr_expect_eq(value_of("segue_outcomes_total{service=\"sso\","
-			      "class=\"fault\",outcome=\"connect_failed\"}"),
+	                      "class=\"fault\",outcome=\"connect_failed\"}"),
 	    1);
 }
 
 METRICS_TEST(values)
 {
 	begin();
-	cr_expect_eq(value_of("segue_build_info{version=\"" SEGUE_VERSION
-			      "\"}"),
-	    1);
+	cr_expect_eq(
+	    value_of("segue_build_info{version=\"" SEGUE_VERSION "\"}"), 1);
 	cr_expect_eq(value_of("segue_start_time_seconds"),
 	    HOUSE_STARTED_US / 1000000);
 	cr_expect_not_null(strstr(c.text,
 	    "\nsegue_pool_share_ratio{service=\"sso\",pool=\"v1\"} "
 	    "1.000000\n"));
 	cr_expect_eq(value_of("segue_pool_latency_seconds_count{"
-			      "service=\"sso\",pool=\"v1\"}"),
+	                      "service=\"sso\",pool=\"v1\"}"),
 	    1);
 	cr_expect_eq(value_of("segue_instance_latency_seconds_bucket{"
-			      "service=\"sso\",pool=\"v1\",instance=\"a\","
-			      "le=\"0.008191\"}"),
+	                      "service=\"sso\",pool=\"v1\",instance=\"a\","
+	                      "le=\"0.008191\"}"),
 	    1);
 	cr_expect_eq(value_of("segue_pool_instances{service=\"sso\","
-			      "pool=\"v2\"}"),
+	                      "pool=\"v2\"}"),
 	    1);
 	cr_expect_eq(value_of("segue_instance_up{service=\"sso\",pool=\"v2\","
-			      "instance=\"b\"}"),
+	                      "instance=\"b\"}"),
 	    0);
 	cr_expect_gt(value_of("process_resident_memory_bytes"), 100000);
 	cr_expect_gt(value_of("process_open_fds"), 3);

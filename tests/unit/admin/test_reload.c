@@ -17,8 +17,7 @@ static const struct {
 	int status;
 	const char *body, *audit;
 } rows[] = {
-	{ "taken over", { E_OK, "a: 1 -> 2\nb: 3 -> 4", "c: 5 -> 6", "w" },
-	    200,
+	{ "taken over", { E_OK, "a: 1 -> 2\nb: 3 -> 4", "c: 5 -> 6", "w" }, 200,
 	    "{\"result\":\"done\",\"generation\":1,"
 	    "\"changed\":[\"a: 1 -> 2\",\"b: 3 -> 4\"],"
 	    "\"restart\":[\"c: 5 -> 6\"],\"warnings\":[\"w\"]}\n",
@@ -27,8 +26,7 @@ static const struct {
 	    "{\"result\":\"done\",\"generation\":1,\"changed\":[],"
 	    "\"restart\":[],\"warnings\":[]}\n",
 	    "result=done why=\"\"" },
-	{ "a bad file", { E_SYNTAX, "", "", "f:1:2: \"x\": no\nf:3:4: z" },
-	    422,
+	{ "a bad file", { E_SYNTAX, "", "", "f:1:2: \"x\": no\nf:3:4: z" }, 422,
 	    "{\"error\":\"config\",\"message\":\"nothing was changed\","
 	    "\"problems\":[\"f:1:2: \\\"x\\\": no\",\"f:3:4: z\"]}\n",
 	    "result=config why=\"f:1:2: 'x': no;f:3:4: z\"" },
@@ -53,8 +51,7 @@ RELOAD_TEST(results)
 		    rows[i].status, "%s: %s", rows[i].why, c.text);
 		cr_expect_str_eq(client_body(&c), rows[i].body, "%s: %s",
 		    rows[i].why, c.text);
-		cr_expect(house_logged(&h, rows[i].audit), "%s",
-		    rows[i].why);
+		cr_expect(house_logged(&h, rows[i].audit), "%s", rows[i].why);
 		cr_expect_eq(h.reloads, i + 1);
 	}
 }
