@@ -52,22 +52,38 @@ add_share(struct buf *out, uint32_t bp)
 	buf_add_cstr(out, text);
 }
 
+/* What stands behind the verb of those about instances. */
+static void
+add_instance(struct buf *out, const struct ro_command *c)
+{
+	if (c->verb != RO_ADD_INSTANCE) {
+		buf_printf(out, " %s", c->instance);
+		if (c->verb == RO_INSTANCE && c->admin < INST_ADMIN_COUNT)
+			buf_printf(out, " %s",
+			    inst_admin_name((enum inst_admin)c->admin));
+		buf_printf(out, " --pool %s", c->pool);
+		return;
+	}
+	buf_printf(out, " %s %s", c->pool, c->address);
+	if (strcmp(c->instance, c->address) != 0)
+		buf_printf(out, " --name %s", c->instance);
+	if (c->weight > 0)
+		buf_printf(out, " --weight %u", c->weight);
+}
+
 /* The command as one would type it. */
 static void
 add_command(struct buf *out, const struct ro_command *c)
 {
-	buf_printf(out, "%s %s", ro_verb_name(c->verb), c->pool);
+	buf_add_cstr(out, ro_verb_name(c->verb));
 	if (c->instance[0] != '\0')
-		buf_printf(out, " %s", c->instance);
+		add_instance(out, c);
+	else
+		buf_printf(out, " %s", c->pool);
 	if (c->verb == RO_SHARE) {
 		buf_add_char(out, ' ');
 		add_share(out, c->share_bp);
 	}
-	if (c->verb == RO_INSTANCE && c->admin < INST_ADMIN_COUNT)
-		buf_printf(out, " %s",
-		    inst_admin_name((enum inst_admin)c->admin));
-	if (c->verb == RO_ADD_INSTANCE)
-		buf_printf(out, " %s --weight %u", c->address, c->weight);
 	if (c->verb == RO_SWITCH && c->when_ready)
 		buf_add_cstr(out, " --when-ready");
 	if (c->verb == RO_SWITCH && c->drain)
