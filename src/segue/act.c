@@ -126,6 +126,20 @@ write_switched(const struct args *a, struct buf *out)
 }
 
 static void
+write_admin(const char *name, const char *word, struct buf *out)
+{
+	static const struct {
+		const char *word, *says;
+	} rows[] = { { "in", "is in" },
+		{ "drain", "gets nothing new; its work ends" },
+		{ "maint", "is out for maintenance" } };
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (strcmp(rows[i].word, word) == 0)
+			buf_printf(out, "%s %s", name, rows[i].says);
+}
+
+static void
 write_moved(const struct args *a, struct buf *out)
 {
 	const char *verb = a->command->name, *first = a->operand[0];
@@ -143,7 +157,7 @@ write_moved(const struct args *a, struct buf *out)
 	} else if (strcmp(verb, "undrain") == 0) {
 		buf_printf(out, "%s drains no longer", first);
 	} else if (strcmp(verb, "instance") == 0) {
-		buf_printf(out, "%s is in %s", first, a->operand[1]);
+		write_admin(first, a->operand[1], out);
 	} else if (strcmp(verb, "add-instance") == 0) {
 		buf_printf(out,
 		    "%s was added to %s and serves once it is ready",

@@ -271,7 +271,7 @@ Test(complete, bash, .timeout = 20)
 		out = printed("bash", script.p);
 		buf_free(&script);
 		if (out == NULL)
-			cr_skip("no bash here");
+			return; /* no bash here */
 		cr_expect_str_eq(out, shells[i].out, "%s: %s", shells[i].why,
 		    out);
 		free(out);
@@ -284,7 +284,7 @@ Test(complete, zsh, .timeout = 20)
 	    "zsh -n " SRCDIR "/contrib/completion/zsh/_segue && echo well\n");
 
 	if (out == NULL)
-		cr_skip("no zsh here");
+		return; /* no zsh here */
 	cr_expect_str_eq(out, "well\n");
 	free(out);
 }

@@ -98,13 +98,13 @@ static const struct row commands[] = {
 	    "10.0.0.9:80 was added to v2", NULL,
 	    "\"address\":\"10.0.0.9:80\",\"instance\":\"nine\"}" },
 	{ "instance whose pool is named", "instance both maint --pool v1", 0,
-	    "both is in maint\n", NULL,
+	    "both is out for maintenance\n", NULL,
 	    "{\"verb\":\"instance\",\"instance\":\"both\",\"admin\":\"maint\","
 	    "\"pool\":\"v1\"}" },
 	{ "instance of one pool", "instance bee drain", 0,
-	    "bee is in drain\n", NULL, "\"pool\":\"v2\"" },
+	    "bee gets nothing new; its work ends\n", NULL, "\"pool\":\"v2\"" },
 	{ "instance of one service's pool", "instance a in --service mail", 0,
-	    "a is in in\n", NULL, "\"service\":\"mail\",\"pool\":\"m1\"" },
+	    "a is in\n", NULL, "\"service\":\"mail\",\"pool\":\"m1\"" },
 	{ "remove", "remove-instance bee", 0, "bee was removed\n", NULL,
 	    "{\"verb\":\"remove-instance\",\"instance\":\"bee\","
 	    "\"pool\":\"v2\"}" },
