@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/thread.h"
 #include "house.h"
 
@@ -240,35 +239,4 @@ Test(balance, finds_the_pinned_of_a_thousand)
 	cr_expect_null(balance_pinned(s.pool, 0));
 	cr_expect_null(balance_pinned(s.pool, UINT64_MAX));
 	tear_down(&s);
-}
-
-/*
- * No walk over all instances: the time of a choice among a thousand is near
- * that of two.  (A walk would be some hundred times as long.)
- */
-Test(balance, costs_the_same_for_a_thousand, .timeout = 20)
-{
-	uint64_t took[2] = { UINT64_MAX, UINT64_MAX };
-	static const unsigned sizes[2] = { 2, MANY };
-
-	for (int k = 0; k < 2; k++) {
-		struct street s;
-
-		set_up(&s, sizes[k], NULL);
-		for (int round = 0; round < 20; round++) {
-			uint64_t from = clock_mono_us();
-
-			for (unsigned d = 0; d < 2000; d++) {
-				struct instance *i = balance_pick(s.pool, NULL,
-				    0);
-
-				cr_assert_eq(
-				    balance_pinned(s.pool, i->name_hash), i);
-			}
-			took[k] = MIN(took[k], clock_mono_us() - from);
-		}
-		tear_down(&s);
-	}
-	cr_expect_lt(took[1], 20 * (took[0] + 1), "%lu us, not %lu", took[1],
-	    took[0]);
 }
