@@ -172,7 +172,8 @@ main(int argc, char **argv)
 
 	thread_become(ROLE_MASTER, "master");
 	rc = source_read(&source, &text, &said, &cfg);
-	(void)fwrite(said.p, 1, said.len, stderr);
+	if (said.len > 0)
+		(void)fwrite(said.p, 1, said.len, stderr);
 	buf_free(&text);
 	buf_free(&said);
 	if (rc != E_OK) {
