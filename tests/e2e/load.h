@@ -28,7 +28,7 @@ struct event_base;
 
 #define LOAD_NAME_MAX 40
 #define LOAD_VALUES_MAX 16   /* of X-Version, of X-Instance */
-#define LOAD_PHASES_MAX 64
+#define LOAD_PHASES_MAX 512
 #define LOAD_SAMPLES_MAX 40
 #define LOAD_LOST_MAX 20000  /* posts without their answer */
 #define LOAD_COOKIES_MAX 4

@@ -122,6 +122,8 @@ def test_drain_gives_the_share_away(s):
     assert once(s.address).version == "v2"
 
 
+@pytest.mark.xfail(strict=True, reason="after a start no session is known, "
+                   "which is taken for none: the drain ends at once")
 def test_drain_survives_a_restart(s):
     with Client(s.address) as c:
         c.get()
@@ -134,10 +136,7 @@ def test_drain_survives_a_restart(s):
     assert state(s) == "draining"
     assert s.admin.pool("v1")["drain"]["began"] == before["began"]
     wait_until(lambda: s.admin.pool("v1")["eligible"] == 1)
-    # how many sessions there are is not on disk; a pin is honoured as long
-    # as the drain is open
-    if state(s) == "draining":
-        assert once(s.address, cookies=pins).status == 200
+    assert once(s.address, cookies=pins).version == "v1"
 
 
 def test_connections_of_a_drained_pool_are_closed(rig):

@@ -1,4 +1,5 @@
 """Ready means ready: what passes a probe, what does not, and why."""
+import threading
 import time
 
 import pytest
@@ -75,15 +76,20 @@ def test_no_answer_in_time(rig):
 
 def test_unknown_is_never_up(rig):
     """Before the first probe has passed nothing reaches the instance."""
+    passes = threading.Event()
+
     def slow(conn):
         conn.sock.recv(1000)
-        time.sleep(0.5)
+        passes.wait(10)
         conn.send(answer())
 
     a = rig.scripted("v1", "a", slow)
-    s = rig.segued(service(pool("v1", [a], probe={"rise": 2})), ready=False)
+    s = rig.segued(service(pool("v1", [a], probe={"rise": 2,
+                                                  "timeout": "10s"})),
+                   ready=False)
     assert s.admin.instance("a")["health"] == "unknown"
     assert once(s.address).status == 503
+    passes.set()
     wait_until(lambda: s.admin.instance("a")["health"] == "up")
 
 

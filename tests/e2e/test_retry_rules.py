@@ -115,6 +115,54 @@ def test_stale_connection_is_found_before_use(rig):
     assert sorted(bodies) == sorted(str(i).encode() for i in range(20))
 
 
+@pytest.mark.parametrize("scope", ["pool", "instance"])
+def test_kept_connections_of_a_dead_instance(rig, scope):
+    """Several kept connections lead to an instance that has died: a safe
+    request does not use its tries up on them."""
+    def script(conn):
+        i = conn.instance
+        while (r := conn.request()) is not None:
+            if r.target == "/held":
+                i.release.wait(10)
+            elif i.dead:
+                conn.reset()
+                return
+            conn.answer(b"ok")
+
+    a, b = rig.scripted("v1", "a", script), rig.scripted("v1", "b", script)
+    for i in (a, b):
+        i.release, i.dead = threading.Event(), False
+    s = rig.segued(service(
+        pool("v1", [a, b], probe={"interval": "10s"},
+             keepalive={"idle": "60s"}), sticky={"scope": scope}), workers=1)
+
+    def hold(instance, other, n):
+        s.do("instance", other.name, "maint")
+        held = [Client(s.address) for _ in range(n)]
+        for c in held:
+            c.ask("/held")
+        for _ in range(n):
+            instance.wait_request()
+        s.do("instance", other.name, "in")
+        return held
+
+    busy = hold(b, a, 4)  # so that a is the one to choose
+    kept = hold(a, b, 4)
+    a.release.set()
+    for c in kept:
+        assert c.answer().status == 200
+    assert s.admin.instance("a")["connections"] == 4
+    a.dead = True
+    a.deafen()
+    answer = kept[0].get("/x")
+    assert answer.status == 200 and s.admin.instance("b")["requests"] == 5
+    b.release.set()
+    for c in busy:
+        assert c.answer().status == 200
+    for c in busy + kept:
+        c.close()
+
+
 def test_everything_is_tried_once_and_given_up(rig):
     """attempts bounds the tries; the client gets one answer."""
     def script(conn):

@@ -95,7 +95,7 @@ def test_kill_everything(rig):
     model, n, kills = Model(), 0, 0
     while n < CHANGES:
         operator = Operator(s, model, n, extra.port.number)
-        time.sleep(dice.uniform(0.001, 0.025))
+        time.sleep(dice.uniform(0.001, 0.025) * min(rig.slower, 5))
         s.kill_all()
         operator.join(10)
         assert operator.refused is None, operator.refused

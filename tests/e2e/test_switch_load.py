@@ -34,7 +34,7 @@ def test_share_in_steps(rig, rounds):
         for pct in (0, 10, 50, 100):
             site.segued.do("share", "v2", f"{pct}%")
             phase_until(site, f"{pct}% {i}", lambda p: sum(
-                v["sessions"] for v in p["on"].values()) > 1200)
+                v["sessions"] for v in p["on"].values()) > 1800)
         site.segued.do("share", "v2", "0%")
     final = site.finish()
     for i in range(rounds):
@@ -43,7 +43,8 @@ def test_share_in_steps(rig, rounds):
             new = {v: on(p, v)["sessions"] for v in ("v1", "v2")}
             share = 100 * new["v2"] / sum(new.values())
             print(f"share {pct}%: {share:.1f}% of {sum(new.values())}")
-            assert abs(share - pct) < 5, (pct, new)
+            # five times what chance makes of 1800 at 50 %
+            assert abs(share - pct) < 6, (pct, new)
 
 
 def test_reload_in_a_loop(rig, rounds):

@@ -7,14 +7,18 @@ from rig.segued import pool, service
 class Site:
     """V1 serves; V2 stands ready beside it."""
 
-    def __init__(self, rig, arrivals=False, sticky=None, segued=None, **more):
+    def __init__(self, rig, arrivals=False, sticky=None, segued=None, name="",
+                 **more):
+        """name: tells several sites of one test apart."""
         self.rig = rig
-        self.v1 = [rig.nginx("v1", n, arrivals=arrivals) for n in ("a1", "a2")]
-        self.v2 = [rig.nginx("v2", n, arrivals=arrivals) for n in ("b1", "b2")]
+        self.v1, self.v2 = (
+            [rig.nginx(v, n + name, arrivals=arrivals) for n in names]
+            for v, names in (("v1", ("a1", "a2")), ("v2", ("b1", "b2"))))
         self.instances = self.v1 + self.v2
         self.segued = rig.segued(service(
             pool("v1", self.v1, share="100%"), pool("v2", self.v2),
-            sticky=sticky or {}, **more), **(segued or {}))
+            sticky=sticky or {}, **more), name="segued" + name,
+            **(segued or {}))
         self.admin = self.segued.admin
         self.load = None
 
