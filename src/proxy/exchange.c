@@ -227,6 +227,9 @@ exchange_go(struct exchange *x)
 			exchange_refuse(x, 503, OUT_NO_INSTANCE);
 		return;
 	}
+	/* HTTP/1.0 may name no host; 1.1, which we speak, must. */
+	if (!x->req.has_authority)
+		x->req.authority = str_of(x->inst->addr_text);
 	x->answer_begun = x->sent_head = false;
 	/* One kept connection has failed us: the next try gets a fresh one. */
 	if (x->retries == 0)

@@ -103,7 +103,8 @@ ROWS = [
         "\r\n", 405),
     # ---- Host (RFC 9112 3.2, 9110 7.2) ----
     bad("1.1 without Host", get(fields="")),
-    good("1.0 without Host", get(fields="", version="1.0"), after=CLOSED),
+    good("1.0 without Host: the instance gets one", get(fields="",
+         version="1.0"), after=CLOSED, has=["Host: 127.0.0.1:"]),
     bad("two of them", get(fields=H + H)),
     bad("two that differ", get(fields=H + "Host: b.example\r\n")),
     bad("a list", get(fields="Host: a.example, b.example\r\n")),
