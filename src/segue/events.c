@@ -118,25 +118,36 @@ on_body(struct str piece, void *arg)
 	return l->refusal.failed ? E_NOMEM : E_OK;
 }
 
-/* The stream of one that is followed ends only with the daemon. */
 static int
-judge(struct listener *l, enum client_end end, bool follow)
+judge_answer(struct listener *l)
 {
-	struct run *r = l->run;
+	struct str text = buf_str(&l->refusal);
 	struct json *doc;
 	char why[128];
 	int exit;
 
-	if (end != CLIENT_DONE)
-		return run_fail(r, client_end_exit(end), client_end_name(end),
-		    "%s", l->call.why);
-	doc = json_read(buf_str(&l->refusal), why, sizeof(why));
-	exit = answer_judge(r, l->call.reply.status, doc, buf_str(&l->refusal));
+	doc = json_read(text, why, sizeof(why));
+	exit = answer_judge(l->run, l->call.reply.status, doc, text);
 	json_free(&doc);
-	if (exit == SEGUE_EXIT_DONE && follow && ferror(r->out) == 0)
+	return exit;
+}
+
+/* Events that are followed end only with the daemon. */
+static int
+judge(struct listener *l, enum client_end end, bool follow)
+{
+	struct run *r = l->run;
+	int exit = end == CLIENT_DONE ? judge_answer(l) : client_end_exit(end);
+	bool began = l->call.reply.status == 200;
+
+	if (ferror(r->out) != 0 || (end == CLIENT_DONE && exit != 0))
+		return exit;
+	if (follow && began && (end == CLIENT_DONE || end == CLIENT_CUT))
 		return run_fail(r, SEGUE_EXIT_UNREACHABLE,
 		    client_end_name(CLIENT_CUT), "segued ended the events");
-	return exit;
+	if (end == CLIENT_DONE)
+		return exit;
+	return run_fail(r, exit, client_end_name(end), "%s", l->call.why);
 }
 
 int

@@ -404,6 +404,30 @@ Test(run, looks, .timeout = 20)
 	check(says, looks, ARRAY_LEN(looks));
 }
 
+Test(run, events_cut, .timeout = 10)
+{
+	static const struct fake_row says[] = {
+		{ "GET /v1/events?last=1&",
+		    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+		    "Transfer-Encoding: chunked\r\n\r\n",
+		    FAKE_CLOSE },
+		{ "GET /v1/events?",
+		    REFUSAL("503 Busy", "busy", "too many follow"),
+		    FAKE_CLOSE },
+		{ NULL, NULL, FAKE_CLOSE },
+	};
+	static const struct row rows[] = {
+		{ "the daemon stops", "events -f --last 1", 5, NULL,
+		    "segue: segued ended the events\n", "GET" },
+		{ "cut where it should have ended", "events --last 1", 5, NULL,
+		    "segue: segued closed the connection", "GET" },
+		{ "refused", "events -f", 1, NULL, "segue: too many follow\n",
+		    "GET" },
+	};
+
+	check(says, rows, ARRAY_LEN(rows));
+}
+
 /* What is no status document is no reason to show an empty screen. */
 Test(run, not_segued, .timeout = 10)
 {
