@@ -23,9 +23,9 @@ enum slab_size {
 };
 
 struct slab {
-	struct slab *next; /* free list */
-	uint32_t cap;      /* bytes in data[] */
-	uint8_t size;      /* enum slab_size */
+	struct slab *next;       /* free list */
+	uint32_t cap;            /* bytes in data[] */
+	uint8_t size;            /* enum slab_size */
 	_Alignas(8) char data[]; /* structs may lie in it */
 };
 

@@ -52,7 +52,7 @@ fail:
 static int
 find_free(struct addr *a)
 {
-	int fd, rc = open_one(a, false, &fd);
+	int fd = -1, rc = open_one(a, false, &fd);
 
 	if (rc != E_OK)
 		return rc;

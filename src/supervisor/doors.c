@@ -98,7 +98,7 @@ open_listeners(const struct cfg *c, struct doors *d)
 	size_t n = c->n_listeners * d->n_workers;
 	int rc = E_OK;
 
-	d->fds = malloc((n + 1) * sizeof(*d->fds));
+	d->fds = calloc(n + 1, sizeof(*d->fds));
 	if (d->fds == NULL)
 		return E_NOMEM;
 	for (size_t i = 0; i < n; i++)

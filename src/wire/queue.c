@@ -58,7 +58,7 @@ queue_is_full(struct slab *s)
 	const struct queue *q = queue_of(s);
 
 	return q->n + QUEUE_RESERVE > QUEUE_RUNS ||
-	    queue_room(s) < 64 * QUEUE_RESERVE;
+	    queue_room(s) < (size_t)64 * QUEUE_RESERVE;
 }
 
 bool

@@ -89,7 +89,7 @@ conn_send(struct conn *c)
 		bool in_head = c->out_off < request_len;
 		const char *p = in_head ? request + c->out_off : zeros;
 		size_t want = in_head ? request_len - c->out_off
-				      : MIN(c->up_left, (uint64_t)CHUNK_BYTES);
+		                      : MIN(c->up_left, (uint64_t)CHUNK_BYTES);
 		ssize_t n = send(c->fd, p, want, MSG_NOSIGNAL);
 
 		if (n == -1) {
@@ -112,8 +112,8 @@ conn_open(void)
 
 	if (!opt.is_new)
 		return sock_connect(&opt.target, NULL);
-	from.sin_addr.s_addr =
-	    htonl(0x7f000100u + 1 + sources_used++ % SOURCES);
+	from.sin_addr.s_addr = htonl(0x7f000100u + 1 +
+	    sources_used++ % SOURCES);
 	return sock_connect(&opt.target, &from);
 }
 

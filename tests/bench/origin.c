@@ -30,14 +30,14 @@
 #define EVENTS 512
 
 struct peer {
-	int fd; /* -1: closed, freed after the turn */
-	size_t have;         /* bytes of a head cut short */
-	uint64_t upload;     /* body bytes still to come */
+	int fd;          /* -1: closed, freed after the turn */
+	size_t have;     /* bytes of a head cut short */
+	uint64_t upload; /* body bytes still to come */
 	bool in_upload;
-	uint64_t big_left;   /* body bytes of /big still to send */
-	const char *out;     /* borrowed: rest of a short answer */
+	uint64_t big_left; /* body bytes of /big still to send */
+	const char *out;   /* borrowed: rest of a short answer */
 	size_t out_len;
-	struct peer *next;   /* dead list */
+	struct peer *next; /* dead list */
 	char head[HEAD_MAX];
 };
 
@@ -51,7 +51,7 @@ static const char small_head[] = HEAD_OK "Content-Length: 1024\r\n\r\n";
 static const char big_head[] = HEAD_OK "Content-Length: 67108864\r\n\r\n";
 static const char thanks[] = HEAD_OK "Content-Length: 2\r\n\r\nok";
 static const char refusal[] = "HTTP/1.1 400 Bad Request\r\n"
-			      "Connection: close\r\nContent-Length: 0\r\n\r\n";
+                              "Connection: close\r\nContent-Length: 0\r\n\r\n";
 
 static char small[sizeof(small_head) - 1 + SMALL_BYTES];
 static char chunk[CHUNK_BYTES];
@@ -76,8 +76,8 @@ flush_out(struct peer *p)
 	while (p->out_len > 0 || p->big_left > 0) {
 		bool is_short = p->out_len > 0;
 		const char *from = is_short ? p->out : chunk;
-		size_t want =
-		    is_short ? p->out_len : MIN(p->big_left, CHUNK_BYTES);
+		size_t want = is_short ? p->out_len
+		                       : MIN(p->big_left, CHUNK_BYTES);
 		ssize_t n = send(p->fd, from, want, MSG_NOSIGNAL);
 
 		if (n == -1) {

@@ -28,11 +28,11 @@
 struct link {
 	int fd; /* -1: closed, waiting to be freed after the turn */
 	bool is_client;
-	bool is_idle;       /* an upstream on the idle list */
-	bool has_more;      /* stopped reading since the peer is stuffed */
-	struct link *peer;  /* borrowed, NULL when alone */
-	char *rest;         /* owned: bytes the kernel would not take */
-	size_t off, len;    /* of rest */
+	bool is_idle;      /* an upstream on the idle list */
+	bool has_more;     /* stopped reading since the peer is stuffed */
+	struct link *peer; /* borrowed, NULL when alone */
+	char *rest;        /* owned: bytes the kernel would not take */
+	size_t off, len;   /* of rest */
 	struct link *prev, *next; /* idle list, or dead list by next */
 };
 

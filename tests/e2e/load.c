@@ -62,7 +62,7 @@ read_target(struct load_options *o, const char *text)
 
 	o->target_text = text;
 	if (evutil_parse_sockaddr_port(text, (struct sockaddr *)&o->target,
-		&len) == -1 ||
+	        &len) == -1 ||
 	    o->target.sin_family != AF_INET || o->target.sin_port == 0)
 		usage("--target needs IPV4:PORT");
 }

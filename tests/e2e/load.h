@@ -27,10 +27,10 @@ struct event;
 struct event_base;
 
 #define LOAD_NAME_MAX 40
-#define LOAD_VALUES_MAX 16   /* of X-Version, of X-Instance */
+#define LOAD_VALUES_MAX 16 /* of X-Version, of X-Instance */
 #define LOAD_PHASES_MAX 512
 #define LOAD_SAMPLES_MAX 40
-#define LOAD_LOST_MAX 20000  /* posts without their answer */
+#define LOAD_LOST_MAX 20000 /* posts without their answer */
 #define LOAD_COOKIES_MAX 4
 
 /* One row a way to fail: identifier, name in reports. */
@@ -52,16 +52,16 @@ enum load_failure { LOAD_FAILURES(X) FAIL_COUNT };
 struct load_options {
 	struct sockaddr_in target;
 	const char *target_text;
-	const char *get, *post;     /* paths */
-	const char *stays;          /* "X-Version" or "X-Instance" */
+	const char *get, *post; /* paths */
+	const char *stays;      /* "X-Version" or "X-Instance" */
 	unsigned clients;
-	unsigned session;           /* mean number of requests of a session */
+	unsigned session; /* mean number of requests of a session */
 	unsigned post_pct;
-	unsigned body_max;          /* bytes of a post's body */
-	uint64_t think_us;          /* mean pause between two requests */
+	unsigned body_max; /* bytes of a post's body */
+	uint64_t think_us; /* mean pause between two requests */
 	uint64_t timeout_us;
 	uint32_t source_first, source_last; /* host order; 0: not bound */
-	bool moved_ok;              /* a change of version is no bounce */
+	bool moved_ok; /* a change of version is no bounce */
 };
 
 /* What one version answered in one phase; wall clock, 0: never. */
@@ -112,11 +112,11 @@ struct load_cookie {
 struct lclient {
 	struct load *load; /* borrowed */
 	unsigned number;
-	bool keeps;        /* its connection, between requests */
+	bool keeps; /* its connection, between requests */
 	bool in_flight, is_reused, has_bytes, is_post;
-	unsigned left;     /* requests of this session */
-	int value;         /* what the session stays on; -1: not yet */
-	uint64_t id;       /* of the request in flight */
+	unsigned left; /* requests of this session */
+	int value;     /* what the session stays on; -1: not yet */
+	uint64_t id;   /* of the request in flight */
 	uint64_t sent_us, sent_wall_us;
 	struct bufferevent *bev; /* owned; NULL: no connection */
 	struct event *timer;     /* owned: pause, or deadline of an answer */
@@ -129,13 +129,13 @@ struct lclient {
 struct load {
 	struct load_options opt;
 	struct load_stats stats;
-	struct event_base *base;  /* owned */
-	struct lclient *clients;  /* owned, opt.clients of them */
-	struct event *control;    /* borrowed: standard input */
-	uint64_t run;             /* random: ids of two runs differ */
-	uint64_t serial;          /* of requests */
+	struct event_base *base; /* owned */
+	struct lclient *clients; /* owned, opt.clients of them */
+	struct event *control;   /* borrowed: standard input */
+	uint64_t run;            /* random: ids of two runs differ */
+	uint64_t serial;         /* of requests */
 	uint32_t next_source;
-	unsigned busy;            /* clients with a request out */
+	unsigned busy; /* clients with a request out */
 	bool stopping;
 };
 
@@ -150,8 +150,7 @@ void load_id_text(const struct load *, uint64_t id, char out[LOAD_ID_MAX]);
 void count_phase(struct load_stats *, const char *name);
 /* Index of a version or instance; -1 when there are too many. */
 int count_value(struct load_stats *, const char *name);
-void count_answer(struct load_stats *, const struct lclient *,
-    bool is_session);
+void count_answer(struct load_stats *, const struct lclient *, bool is_session);
 void count_failure(struct load_stats *, const struct lclient *,
     enum load_failure, const char *why);
 void count_bounce(struct load_stats *, const struct lclient *, int now_on,

@@ -232,7 +232,7 @@ on_event(struct bufferevent *bev, short what, void *arg)
 	struct lclient *c = arg;
 	int err = EVUTIL_SOCKET_ERROR();
 	const char *text = (what & BEV_EVENT_EOF) != 0 ? "closed"
-						       : strerror(err);
+	                                               : strerror(err);
 
 	(void)bev;
 	if ((what & BEV_EVENT_CONNECTED) != 0)
@@ -294,8 +294,8 @@ open_connection(struct lclient *c)
 	bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
 	(void)bufferevent_enable(c->bev, EV_READ | EV_WRITE);
 	return bufferevent_socket_connect(c->bev,
-		   (struct sockaddr *)&l->opt.target,
-		   sizeof(l->opt.target)) == 0;
+	           (struct sockaddr *)&l->opt.target,
+	           sizeof(l->opt.target)) == 0;
 }
 
 void
@@ -330,7 +330,8 @@ add_request(struct lclient *c, struct evbuffer *out)
 
 	load_id_text(c->load, c->id, id);
 	cookie_line(c, cookies, sizeof(cookies));
-	(void)evbuffer_add_printf(out, "%s %s?id=%s HTTP/1.1\r\nHost: %s\r\n%s%s",
+	(void)evbuffer_add_printf(out,
+	    "%s %s?id=%s HTTP/1.1\r\nHost: %s\r\n%s%s",
 	    c->is_post ? "POST" : "GET", c->is_post ? o->post : o->get, id,
 	    o->target_text, cookies, c->keeps ? "" : "Connection: close\r\n");
 	if (!c->is_post) {

@@ -61,8 +61,8 @@ see(struct load_seen *seen, const struct lclient *c, bool is_session,
 	if (!is_session)
 		return;
 	seen->sessions++;
-	seen->last_session_sent_us =
-	    MAX(seen->last_session_sent_us, c->sent_wall_us);
+	seen->last_session_sent_us = MAX(seen->last_session_sent_us,
+	    c->sent_wall_us);
 	if (seen->first_session_us == 0)
 		seen->first_session_us = now;
 }

@@ -10,7 +10,7 @@
  */
 #include <string.h>
 
-#include "drive.h"
+#include "tests/unit/http/drive.h"
 #include "http/h1_write.h"
 
 #define CUTS 6

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "drive.h"
+#include "tests/unit/http/drive.h"
 #include "http/cookie.h"
 #include "http/h1_read.h"
 #include "http/target.h"

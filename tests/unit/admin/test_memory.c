@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "fault.h"
+#include "tests/unit/base/fault.h"
 #include "house.h"
 
 #define TRIES 40

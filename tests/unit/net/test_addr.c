@@ -38,10 +38,13 @@ Test(addr, prints_what_it_read)
 }
 
 static int
-of_host(char *host, bool is_unix, struct addr *out)
+of_host(const char *host, bool is_unix, struct addr *out)
 {
-	struct cfg_addr c = { .host = host, .port = 1, .is_unix = is_unix };
+	char text[512];
+	struct cfg_addr c = { .host = text, .port = 1, .is_unix = is_unix };
 
+	cr_assert_lt(strlen(host), sizeof(text));
+	memcpy(text, host, strlen(host) + 1);
 	return addr_of_cfg(&c, out);
 }
 

@@ -365,8 +365,8 @@ Test(death, within_an_answer_shows_the_client_that_it_was_cut)
 static const char *const malformed[] = {
 	"nonsense\r\n\r\n",
 	"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-	"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked"
-	"\r\n\r\n",
+	("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked"
+	 "\r\n\r\n"),
 	"HTTP/1.1 200 OK\r\nX : y\r\n\r\n",
 	"HTTP/1.1 200 OK\nX: y\n\n",
 	"HTTP/1.1 99 Low\r\n\r\n",

@@ -6,6 +6,7 @@
 
 #include "rig.h"
 #include "session/pin.h"
+#include "upstream/registry_int.h"
 
 static void
 up_with(const struct rig_lines *l)
@@ -431,4 +432,14 @@ Test(route, a_switch_in_mid_journey)
 	get_eof(u);
 	cr_expect_eq(rig.edges[PROXY_EMPTY], 1);
 	cr_expect_eq(stat_get(&rig_icell(A)->inflight), 0);
+}
+
+/* Upstream does not know session: here both are known. */
+Test(names, hash_in_views_as_in_pins)
+{
+	static const char *const names[] = { "", "v1", "127.0.0.1:80", "é" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		cr_expect_eq(registry_name_hash(str_of(names[i])),
+		    pin_name_hash(str_of(names[i])));
 }

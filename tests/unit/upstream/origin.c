@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "net/conn.h"
 #include "net/loop.h"
-#include "rig.h"
+#include "tests/unit/net/rig.h"
 
 struct origin_conn {
 	struct origin_conn *next;

@@ -15,7 +15,7 @@
 #include "house.h"
 #include "net/loop.h"
 #include "origin.h"
-#include "rig.h"
+#include "tests/unit/net/rig.h"
 
 #define IDLE_US (3600 * US_PER_S)
 #define MANY 8

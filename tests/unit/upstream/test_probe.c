@@ -14,7 +14,7 @@
 #include "house.h"
 #include "net/loop.h"
 #include "origin.h"
-#include "rig.h"
+#include "tests/unit/net/rig.h"
 
 struct trial {
 	struct loop *loop;

@@ -10,7 +10,7 @@
 #include "house.h"
 #include "net/loop.h"
 #include "origin.h"
-#include "rig.h"
+#include "tests/unit/net/rig.h"
 #include "upstream/probe.h"
 
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"

@@ -8,7 +8,6 @@
 #include "base/err.h"
 #include "base/thread.h"
 #include "house.h"
-#include "session/pin.h"
 #include "upstream/registry_int.h"
 
 #define HEAD "listeners: \":1\"\nservices:\n"
@@ -108,15 +107,6 @@ Test(registry, makes_what_is_configured)
 	registry_free(&r);
 	cr_expect_null(r);
 	registry_free(&r);
-}
-
-Test(registry, names_hash_as_pins_do)
-{
-	static const char *const names[] = { "", "v1", "127.0.0.1:80", "é" };
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		cr_expect_eq(registry_name_hash(str_of(names[i])),
-		    pin_name_hash(str_of(names[i])));
 }
 
 Test(registry, objects_survive_a_reload)
@@ -309,7 +299,7 @@ Test(registry, what_comes_back_begins_anew)
 /* ---- instances of commands ---- */
 
 #define PLAN(pool_, name_, addr_)                                              \
-	.service = "s", .pool = pool_, .name = name_, .address = addr_
+	.service = "s", .pool = (pool_), .name = (name_), .address = (addr_)
 
 Test(registry, instances_of_commands)
 {
