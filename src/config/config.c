@@ -128,25 +128,33 @@ add_pool(struct problems *p, const char *spec, struct buf *out)
 	}
 }
 
+/* A line: what comes before the text, and the text. */
 static void
-make_yaml(struct problems *p, const char *const *listen, size_t n_listen,
-    const char *const *pools, size_t n_pools, struct buf *out)
+add_line(struct buf *out, const char *before, const char *text)
 {
+	if (text == NULL)
+		return;
+	buf_add_cstr(out, before);
+	yaml_add_quoted(out, str_of(text));
+	buf_add_char(out, '\n');
+}
+
+static void
+make_yaml(struct problems *p, const struct cfg_args *a, struct buf *out)
+{
+	add_line(out, "state_dir: ", a->state_dir);
+	add_line(out, "admin:\n  socket: ", a->socket);
 	buf_add_cstr(out, "listeners:\n");
-	for (size_t i = 0; i < n_listen; i++) {
-		buf_add_cstr(out, "  - ");
-		yaml_add_quoted(out, str_of(listen[i]));
-		buf_add_char(out, '\n');
-	}
+	for (size_t i = 0; i < a->n_listen; i++)
+		add_line(out, "  - ", a->listen[i]);
 	buf_add_cstr(out, "services:\n  - name: default\n    pools:\n");
-	for (size_t i = 0; i < n_pools; i++)
-		add_pool(p, pools[i], out);
+	for (size_t i = 0; i < a->n_pools; i++)
+		add_pool(p, a->pools[i], out);
 }
 
 int
-cfg_from_args(const char *const *listen, size_t n_listen,
-    const char *const *pools, size_t n_pools, struct buf *yaml,
-    struct cfg **out, struct cfg_problems *problems)
+cfg_from_args(const struct cfg_args *args, struct buf *yaml, struct cfg **out,
+    struct cfg_problems *problems)
 {
 	struct problems p = { .origin = "command line", .no_lines = true };
 	struct buf text = BUF_INIT;
@@ -154,7 +162,7 @@ cfg_from_args(const char *const *listen, size_t n_listen,
 
 	*out = NULL;
 	memset(problems, 0, sizeof(*problems));
-	make_yaml(&p, listen, n_listen, pools, n_pools, &text);
+	make_yaml(&p, args, &text);
 	p.no_memory |= text.failed;
 	rc = parse(buf_str(&text), &p, out, problems);
 	if (yaml != NULL)

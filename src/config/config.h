@@ -193,16 +193,23 @@ void cfg_problems_free(struct cfg_problems *);
 int cfg_parse(struct str text, const char *origin, struct cfg **out,
     struct cfg_problems *) MUST_CHECK;
 
+/* A start without a file, as the arguments say it; all is borrowed. */
+struct cfg_args {
+	const char *const *listen; /* addresses */
+	size_t n_listen;
+	/* Each "NAME=HOST:PORT[,HOST:PORT...]"; all of the share is the first's. */
+	const char *const *pools;
+	size_t n_pools;
+	const char *state_dir, *socket; /* NULL: the default of the key */
+};
+
 /*
- * The configuration of a start without a file: each of listen[] is an
- * address, each of pools[] is "NAME=HOST:PORT[,HOST:PORT...]"; the first pool
- * gets all of the share.  Makes YAML and parses it, so that one path checks
+ * The configuration of a start without a file.  Makes YAML and parses it, so that one path checks
  * everything; *yaml (may be NULL) receives the text made.  Results are those
  * of cfg_parse().
  */
-int cfg_from_args(const char *const *listen, size_t n_listen,
-    const char *const *pools, size_t n_pools, struct buf *yaml,
-    struct cfg **out, struct cfg_problems *) MUST_CHECK;
+int cfg_from_args(const struct cfg_args *, struct buf *yaml, struct cfg **out,
+    struct cfg_problems *) MUST_CHECK;
 
 struct cfg *cfg_ref(struct cfg *);
 void cfg_unref(struct cfg **); /* frees with the last one; NULL is fine */

@@ -48,7 +48,7 @@ struct arg_row {
 /* clang-format off */
 #define OPTIONS(X)                                                             \
 	X(SOCKET, "socket", 0, "PATH", PATH, NULL,                             \
-	    "default $SEGUE_SOCKET, or " ADMIN_SOCKET_DEFAULT)                 \
+	    "$SEGUE_SOCKET, your own, or " ADMIN_SOCKET_DEFAULT)               \
 	X(SERVICE, "service", 0, "NAME", SERVICE, NULL,                        \
 	    "which service, where there are several")                          \
 	X(POOL, "pool", 0, "NAME", POOL, NULL,                                 \

@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -53,6 +54,37 @@ fail(struct client_call *c, enum client_end end, const char *fmt, ...)
 	(void)vsnprintf(c->why, sizeof(c->why), fmt, ap);
 	va_end(ap);
 	return end;
+}
+
+/* ---- which daemon ---- */
+
+/* In /tmp anybody may have made a directory of that name: not in ours. */
+static bool
+is_own_socket(const char *path)
+{
+	char dir[PLACE_PATH_MAX];
+	struct stat st;
+
+	(void)str_copy(str_of(path), dir, sizeof(dir));
+	*strrchr(dir, '/') = '\0';
+	return place_is_ours(dir) && stat(path, &st) == 0;
+}
+
+const char *
+client_socket(const char *given, char own[PLACE_PATH_MAX])
+{
+	const char *env = getenv("SEGUE_SOCKET");
+
+	if (given != NULL)
+		return given;
+	if (env != NULL && env[0] != '\0')
+		return env;
+	if (place_is_users()) {
+		place_socket(own);
+		if (is_own_socket(own))
+			return own;
+	}
+	return ADMIN_SOCKET_DEFAULT;
 }
 
 /* ---- connecting ---- */

@@ -11,6 +11,7 @@
 
 #include "admin/adminproto.h"
 #include "base/attr.h"
+#include "base/place.h"
 #include "base/str.h"
 #include "segue/reply.h"
 
@@ -49,6 +50,13 @@ struct client_call {
 	bool sent;                /* the daemon may have the request */
 	char why[CLIENT_WHY_MAX]; /* a sentence, when not CLIENT_DONE */
 };
+
+/*
+ * The socket of the daemon: the one that was given, else $SEGUE_SOCKET, else
+ * that of a daemon of this user (base/place.h) where there is one, else the
+ * system's.  own is room for its path.
+ */
+const char *client_socket(const char *given, char own[PLACE_PATH_MAX]);
 
 enum client_end client_call(const char *socket,
     struct client_call *) MUST_CHECK;

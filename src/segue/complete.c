@@ -1,11 +1,12 @@
 #include "segue/complete.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/place.h"
 #include "segue/answer.h"
+#include "segue/client.h"
 #include "segue/command.h"
 #include "segue/run.h"
 #include "segue/text.h"
@@ -252,14 +253,11 @@ complete_write(int n, char *const *words, complete_ask_fn *ask, void *arg,
 static const struct json *
 ask_daemon(const char *socket, void *arg)
 {
-	const char *env = getenv("SEGUE_SOCKET");
+	char own[PLACE_PATH_MAX];
 	struct answer *a = arg;
 
-	if (socket == NULL)
-		socket = env != NULL && env[0] != '\0' ? env
-		                                       : ADMIN_SOCKET_DEFAULT;
-	if (answer_get_quietly(socket, ADMIN_STATUS, ASK_LIMIT_US, a) !=
-	    SEGUE_EXIT_DONE)
+	if (answer_get_quietly(client_socket(socket, own), ADMIN_STATUS,
+	        ASK_LIMIT_US, a) != SEGUE_EXIT_DONE)
 		return NULL;
 	return a->doc;
 }

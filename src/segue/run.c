@@ -2,11 +2,11 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/json.h"
+#include "segue/client.h"
 #include "segue/command.h"
 #include "segue/complete.h"
 #include "segue/help.h"
@@ -85,13 +85,7 @@ wants_json(int argc, char *const *argv)
 static void
 settle(struct run *r)
 {
-	const char *env = getenv("SEGUE_SOCKET");
-
-	r->socket = r->args.option[OPT_SOCKET];
-	if (r->socket == NULL && env != NULL && env[0] != '\0')
-		r->socket = env;
-	if (r->socket == NULL)
-		r->socket = ADMIN_SOCKET_DEFAULT;
+	r->socket = client_socket(r->args.option[OPT_SOCKET], r->own_socket);
 	r->quiet = args_has(&r->args, OPT_QUIET);
 	r->colour = style_wanted(r->args.option[OPT_COLOR], r->out);
 }

@@ -14,6 +14,7 @@
 #include "admin/adminproto.h"
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/place.h"
 #include "base/str.h"
 #include "segue/args.h"
 
@@ -21,7 +22,8 @@ struct json;
 
 struct run {
 	struct args args;
-	const char *socket; /* path */
+	const char *socket; /* path; of own_socket, perhaps */
+	char own_socket[PLACE_PATH_MAX];
 	bool json, quiet;
 	bool colour;     /* of out */
 	FILE *out, *err; /* borrowed */

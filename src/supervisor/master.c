@@ -564,6 +564,9 @@ prepare(struct master *m)
 		return rc;
 	}
 	raise_files();
+	rc = source_make_places(m->source, m->cfg);
+	if (rc != E_OK)
+		return rc;
 	rc = doors_open(m->cfg, &m->privs, count_workers(m->cfg), &m->doors);
 	if (rc == E_OK)
 		rc = load_ring(m);

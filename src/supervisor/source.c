@@ -2,10 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/place.h"
+#include "base/str.h"
+#include "supervisor/complain.h"
 
 static void
 say(struct cfg_problems *p, struct buf *said)
@@ -32,10 +36,19 @@ static int
 read_args(const struct source *s, struct buf *text, struct buf *said,
     struct cfg **out)
 {
+	char state[PLACE_PATH_MAX], socket[PLACE_PATH_MAX];
+	struct cfg_args args = { s->listen, s->n_listen, s->pools, s->n_pools,
+		NULL, NULL };
 	struct cfg_problems problems;
-	int rc = cfg_from_args(s->listen, s->n_listen, s->pools, s->n_pools,
-	    text, out, &problems);
+	int rc;
 
+	if (place_is_users()) {
+		place_state(state);
+		place_socket(socket);
+		args.state_dir = state;
+		args.socket = socket;
+	}
+	rc = cfg_from_args(&args, text, out, &problems);
 	say(&problems, said);
 	return rc;
 }
@@ -69,6 +82,36 @@ source_read(const struct source *s, struct buf *text, struct buf *said,
 		return rc;
 	}
 	return source_parse(buf_str(text), s->path, said, out);
+}
+
+static int
+make_place(const char *dir, const char *variable)
+{
+	int rc = place_make(dir);
+
+	if (rc == E_PERM && access(dir, F_OK) == 0)
+		complain("%s: others than you may write there; set %s to a "
+		         "directory of your own",
+		    dir, variable);
+	else if (rc != E_OK)
+		complain("%s cannot be made: %s; set %s to a directory of "
+		         "your own",
+		    dir, err_text(rc), variable);
+	return rc;
+}
+
+int
+source_make_places(const struct source *s, const struct cfg *c)
+{
+	char dir[PLACE_PATH_MAX];
+	int rc;
+
+	if (s->path != NULL || !place_is_users())
+		return E_OK;
+	(void)str_copy(str_of(c->admin_socket), dir, sizeof(dir));
+	*strrchr(dir, '/') = '\0'; /* it is an absolute path */
+	rc = make_place(dir, "XDG_RUNTIME_DIR");
+	return rc == E_OK ? make_place(c->state_dir, "XDG_STATE_HOME") : rc;
 }
 
 void

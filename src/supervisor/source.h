@@ -1,6 +1,9 @@
 /*
  * source - where the configuration comes from: a file, or the command line.
  *
+ * Whom root starts has the default places.  Whom a user starts without a file
+ * has the user's own (base/place.h), so that it just runs.
+ *
  * Thread: master.
  */
 #ifndef SUPERVISOR_SOURCE_H
@@ -34,6 +37,12 @@ struct source {
  */
 int source_read(const struct source *, struct buf *text, struct buf *said,
     struct cfg **out) MUST_CHECK;
+
+/*
+ * Makes the user's own places for a start without a file; says what fails.
+ * Whoever names places in a file makes them.
+ */
+int source_make_places(const struct source *, const struct cfg *) MUST_CHECK;
 
 /* The path of the key ring of that configuration; "" when memory is out. */
 void source_key_file(const struct cfg *, struct buf *out);

@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import subprocess
 
 import pytest
 
@@ -177,3 +178,37 @@ def test_without_a_file(rig):
                         f"v1={a.address}", "--pool", f"v2={b.address}")
     assert dump.returncode == 0, dump
     assert a.address in dump.stdout and s.address in dump.stdout
+
+
+def test_without_a_file_as_a_user(rig):
+    """Whoever is not root has places of their own, and segue finds them."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another")
+    user, home = 65534, f"{rig.dir}/home"
+    os.mkdir(home)
+    os.chown(home, user, user)
+    a = rig.scripted("v1", "a")
+    s = rig.segued(service(pool("v1", [])), start=False)
+    env = {**rig.sanitizer_env("user"), "HOME": home, "XDG_RUNTIME_DIR": home,
+           "PATH": "/usr/bin:/bin"}
+    env.pop("XDG_STATE_HOME", None)
+    env.pop("SEGUE_SOCKET", None)
+
+    def segue(*words):
+        return subprocess.run(
+            [rig.program("src/segue/segue"), *words], user=user, group=user,
+            extra_groups=[], env=env, capture_output=True, text=True,
+            timeout=15, check=False)
+
+    assert "/run/segue/admin.sock" in segue("status").stderr
+    child = rig.spawn(
+        s.command("--listen", s.address, "--pool", f"v1={a.address}"),
+        "user.log", user=user, group=user, extra_groups=[], env=env)
+    wait_until(lambda: segue("status").returncode == 0)
+    assert os.stat(f"{home}/segue/admin.sock").st_uid == user
+    assert os.stat(f"{home}/segue").st_mode & 0o777 == 0o700
+    assert os.stat(f"{home}/.local/state/segue/keys").st_uid == user
+    wait_until(lambda: once(s.address).status == 200)
+    child.terminate()
+    assert child.wait(15) == 0
+    assert not os.path.exists(f"{home}/segue/admin.sock")

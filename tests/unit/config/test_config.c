@@ -71,8 +71,9 @@ Test(args, rows)
 		struct cfg_problems p;
 		struct cfg *c;
 
-		int rc = cfg_from_args(rows[i].listen, count(rows[i].listen, 2),
-		    rows[i].pools, count(rows[i].pools, 3), &yaml, &c, &p);
+		struct cfg_args a = { rows[i].listen, count(rows[i].listen, 2),
+			rows[i].pools, count(rows[i].pools, 3), NULL, NULL };
+		int rc = cfg_from_args(&a, &yaml, &c, &p);
 
 		buf_add_cstr(&said, "");
 		for (size_t j = 0; j < p.n; j++)
@@ -104,11 +105,15 @@ Test(args, what_comes_of_it)
 {
 	static const char *const listen[] = { ":8080" };
 	static const char *const pools[] = { "v1=a:1,b:2", "v2=c:3" };
+	static const struct cfg_args a = { listen, 1, pools, 2, "/s t/a: b",
+		"/run/\"x\"" };
 	struct cfg_problems p;
 	struct cfg *c;
 
-	cr_assert_eq(cfg_from_args(listen, 1, pools, 2, NULL, &c, &p), E_OK);
+	cr_assert_eq(cfg_from_args(&a, NULL, &c, &p), E_OK);
 	cr_expect_eq(p.n, 0);
+	cr_expect_str_eq(c->state_dir, "/s t/a: b");
+	cr_expect_str_eq(c->admin_socket, "/run/\"x\"");
 	cr_expect_str_eq(c->listeners[0].address.text, "0.0.0.0:8080");
 	cr_assert_eq(c->n_services, 1);
 	cr_expect_str_eq(c->services[0].name, "default");

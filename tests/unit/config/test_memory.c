@@ -106,6 +106,7 @@ Test(memory, arguments, .timeout = 60)
 {
 	static const char *const listen[] = { ":1" };
 	static const char *const pools[] = { "v1=a:1,b:1", "v2=c:1" };
+	static const struct cfg_args a = { listen, 1, pools, 2, "/s", "/a" };
 	long n = 0;
 	int rc;
 
@@ -115,7 +116,7 @@ Test(memory, arguments, .timeout = 60)
 		struct cfg *c;
 
 		left = n++;
-		rc = cfg_from_args(listen, 1, pools, 2, &yaml, &c, &p);
+		rc = cfg_from_args(&a, &yaml, &c, &p);
 		left = -1;
 		cr_assert(rc == E_OK || rc == E_NOMEM, "%s", err_name(rc));
 		cr_assert_eq(c != NULL, rc == E_OK);
