@@ -137,7 +137,7 @@ def test_drain_wait_times_out_and_goes_on(rig):
     with Client(segued.address) as c:
         c.ask("/held")
         v1.wait_request()
-        r = segued.segue("drain", "v1", "--wait", "--timeout", "1500ms")
+        r = segued.segue("drain", "v1", "--wait", "--timeout", "2500ms")
         assert r.code == 4, r
         assert "request" in r.out + r.err, r
         assert segued.admin.pool("v1")["state"] == "draining"

@@ -110,11 +110,14 @@ class Rig:
         return found
 
     def wait_gone(self, pid, seconds=5):
-        """Until a process has ended (a zombie has)."""
+        """Until a process has ended and let go of what it held: a zombie
+        has, once none of its other threads is left."""
         def gone():
             try:
                 with open(f"/proc/{pid}/stat", encoding="latin-1") as f:
-                    return f.read().rsplit(")", 1)[1].split()[0] == "Z"
+                    state = f.read().rsplit(")", 1)[1].split()[0]
+                return state == "Z" and \
+                    len(os.listdir(f"/proc/{pid}/task")) == 1
             except OSError:
                 return True
         wait_until(gone, seconds, f"the end of process {pid}")
