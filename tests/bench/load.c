@@ -3,13 +3,13 @@
  * it has its answer.
  *
  *     bench-load TARGET [--connections N] [--seconds S] [--warm S]
- *         [--path P] [--post BYTES] [--new | --idle]
+ *         [--path P] [--post BYTES] [--new | --idle | --requests N]
  *
  * --new opens a connection for each request and closes it after the answer;
  * --idle sends one request on each connection, prints "idle", then holds them
- * all until standard input ends.  Otherwise prints "start" when the warm-up is
- * over and, at the end, one line of JSON.  Any answer but a 200 with
- * Content-Length is an error.
+ * all until standard input ends; --requests ends after N answers, not after a
+ * time.  Otherwise prints "start" when the warm-up is over.  At the end there
+ * is one line of JSON.  Any answer but a 200 with Content-Length is an error.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -47,11 +47,12 @@ static struct {
 	double seconds, warm;
 	const char *path;
 	uint64_t post;
+	uint64_t limit; /* answers; 0: as many as the time allows */
 	bool is_post, is_new, is_idle;
 } opt = { .connections = 64, .seconds = 3, .warm = 1, .path = "/" };
 
 static struct lat lat;
-static uint64_t requests, errors, bytes_in, bytes_out, done_once;
+static uint64_t asked, requests, errors, bytes_in, bytes_out, done_once;
 static unsigned sources_used;
 static char request[1024];
 static size_t request_len;
@@ -123,6 +124,7 @@ conn_begin(struct conn *c)
 {
 	bool is_fresh = c->fd == -1;
 
+	asked++;
 	c->in_body = false;
 	c->out_off = 0;
 	c->up_left = opt.post;
@@ -148,6 +150,8 @@ conn_answered(struct conn *c)
 		done_once++;
 		return;
 	}
+	if (opt.limit > 0 && asked >= opt.limit)
+		return; /* the rest is under way */
 	if (opt.is_new || stopping)
 		conn_close(c);
 	if (!stopping)
@@ -300,13 +304,23 @@ run_timed(void)
 	report((double)(sock_now_us() - began) / 1e6);
 }
 
+static void
+run_counted(void)
+{
+	uint64_t began = sock_now_us();
+
+	while (requests + errors < opt.limit)
+		turn(100);
+	report((double)(sock_now_us() - began) / 1e6);
+}
+
 static NORETURN void
 usage(void)
 {
 	fprintf(stderr,
 	    "usage: bench-load TARGET [--connections N] [--seconds S]\n"
 	    "           [--warm S] [--path P] [--post BYTES]\n"
-	    "           [--new | --idle]\n");
+	    "           [--new | --idle | --requests N]\n");
 	exit(2);
 }
 
@@ -322,6 +336,7 @@ options(int argc, char **argv)
 		{ "post",        required_argument, NULL, 'b' },
 		{ "new",         no_argument,       NULL, 'n' },
 		{ "idle",        no_argument,       NULL, 'i' },
+		{ "requests",    required_argument, NULL, 'r' },
 		{ NULL, 0, NULL, 0 },
 	};
 	/* clang-format on */
@@ -351,11 +366,15 @@ options(int argc, char **argv)
 		case 'i':
 			opt.is_idle = true;
 			break;
+		case 'r':
+			opt.limit = strtoull(optarg, NULL, 10);
+			break;
 		default:
 			usage();
 		}
 	}
-	if (optind + 1 != argc || opt.connections == 0 || opt.seconds <= 0)
+	if (optind + 1 != argc || opt.connections == 0 || opt.seconds <= 0 ||
+	    (opt.limit > 0 && opt.limit < opt.connections))
 		usage();
 	sock_addr(argv[optind], &opt.target);
 }
@@ -414,6 +433,8 @@ main(int argc, char **argv)
 	}
 	if (opt.is_idle)
 		run_idle();
+	else if (opt.limit > 0)
+		run_counted();
 	else
 		run_timed();
 	stopping = true;

@@ -50,7 +50,10 @@ def pss_kib(pid):
 
 
 class PerfCounter:
-    """System calls of a tree between begin() and end(), by perf stat."""
+    """System calls of a tree between begin() and end(), by perf stat.
+
+    end() gives how many there were, and how many of them were epoll_wait.
+    """
 
     def __init__(self, pid):
         self.out = tempfile.NamedTemporaryFile("r")
@@ -59,7 +62,8 @@ class PerfCounter:
         pids = ",".join(str(p) for p in tree(pid))
         self.process = subprocess.Popen(
             ["perf", "stat", "-x", ",", "-o", self.out.name, "-D", "-1",
-             "-e", "raw_syscalls:sys_enter", "-p", pids,
+             "-e", "raw_syscalls:sys_enter,syscalls:sys_enter_epoll_wait",
+             "-p", pids,
              "--control", f"fd:{read_end},{write_end}"],
             pass_fds=(read_end, write_end), stderr=subprocess.DEVNULL)
         os.close(read_end)
@@ -78,11 +82,24 @@ class PerfCounter:
         self.process.wait()
         os.close(self.ctl)
         os.close(self.ack)
+        counts = {}
         for line in self.out.read().splitlines():
             fields = line.split(",")
             if len(fields) > 2 and fields[0].isdigit():
-                return int(fields[0])
-        return None
+                counts[fields[2]] = int(fields[0])
+        return (counts.get("raw_syscalls:sys_enter"),
+                counts.get("syscalls:sys_enter_epoll_wait"))
+
+
+def strace_counts(text):
+    """What strace -c says: calls by name."""
+    calls = {}
+    for line in text.splitlines():
+        fields = line.split()
+        if (len(fields) >= 5 and fields[3].isdigit()
+                and fields[-1] != "total"):
+            calls[fields[-1]] = int(fields[3])
+    return calls
 
 
 class StraceCounter:
@@ -102,17 +119,16 @@ class StraceCounter:
     def end(self):
         self.process.send_signal(signal.SIGINT)
         self.process.wait()
-        for line in self.out.read().splitlines():
-            if line.rstrip().endswith(" total"):
-                return int(line.split()[3])
-        return None
+        calls = strace_counts(self.out.read())
+        return sum(calls.values()) if calls else None, calls.get("epoll_wait")
 
 
 def _perf_works():
     if shutil.which("perf") is None:
         return False
     return subprocess.run(
-        ["perf", "stat", "-e", "raw_syscalls:sys_enter", "true"],
+        ["perf", "stat", "-e",
+         "raw_syscalls:sys_enter,syscalls:sys_enter_epoll_wait", "true"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         check=False).returncode == 0
 

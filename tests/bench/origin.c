@@ -1,10 +1,14 @@
 /*
  * origin - a very cheap HTTP/1.1 server to stand behind the proxies.
  *
- *     bench-origin LISTEN
+ *     bench-origin LISTEN [COUNT]
  *
- *     GET /        1 KiB          GET /big     64 MiB
+ *     GET /        1 KiB          GET /16k     16 KiB
+ *     GET /big     64 MiB
  *     POST /...    swallows Content-Length bytes, then answers 2 bytes
+ *
+ * With COUNT it listens on as many addresses, LISTEN and those behind it, and
+ * so stands for as many instances.
  *
  * It trusts its callers (our own load through a proxy): one request at a time
  * on a connection, Content-Length only, heads up to 4 KiB.  Anything else is
@@ -25,6 +29,7 @@
 
 #define HEAD_MAX 4096
 #define SMALL_BYTES 1024
+#define MIDDLE_BYTES 16384
 #define BIG_BYTES (64ull << 20)
 #define CHUNK_BYTES (256u << 10)
 #define EVENTS 512
@@ -48,15 +53,18 @@ struct peer {
 	"Cache-Control: no-store\r\n"
 
 static const char small_head[] = HEAD_OK "Content-Length: 1024\r\n\r\n";
+static const char middle_head[] = HEAD_OK "Content-Length: 16384\r\n\r\n";
 static const char big_head[] = HEAD_OK "Content-Length: 67108864\r\n\r\n";
 static const char thanks[] = HEAD_OK "Content-Length: 2\r\n\r\nok";
 static const char refusal[] = "HTTP/1.1 400 Bad Request\r\n"
                               "Connection: close\r\nContent-Length: 0\r\n\r\n";
 
 static char small[sizeof(small_head) - 1 + SMALL_BYTES];
+static char middle[sizeof(middle_head) - 1 + MIDDLE_BYTES];
 static char chunk[CHUNK_BYTES];
 static char sink[CHUNK_BYTES];
 static struct peer *dead;
+static int listeners[SOCK_ADDRS_MAX]; /* an event's tag may point here */
 
 static void
 peer_close(struct peer *p)
@@ -124,6 +132,8 @@ serve(struct peer *p, const char *head, size_t len)
 {
 	if (strncmp(head, "GET / ", 6) == 0) {
 		answer(p, small, sizeof(small));
+	} else if (strncmp(head, "GET /16k ", 9) == 0) {
+		answer(p, middle, sizeof(middle));
 	} else if (strncmp(head, "GET /big ", 9) == 0) {
 		p->big_left = BIG_BYTES;
 		answer(p, big_head, sizeof(big_head) - 1);
@@ -212,8 +222,15 @@ accept_all(int epfd, int listener)
 	}
 }
 
+static bool
+is_listener(const void *tag)
+{
+	return (uintptr_t)tag >= (uintptr_t)listeners &&
+	    (uintptr_t)tag < (uintptr_t)(listeners + ARRAY_LEN(listeners));
+}
+
 static void
-turn(int epfd, int listener)
+turn(int epfd)
 {
 	struct epoll_event ev[EVENTS];
 	int n = epoll_wait(epfd, ev, EVENTS, -1);
@@ -221,8 +238,8 @@ turn(int epfd, int listener)
 	for (int i = 0; i < n; i++) {
 		struct peer *p = ev[i].data.ptr;
 
-		if (p == NULL) {
-			accept_all(epfd, listener);
+		if (is_listener(p)) {
+			accept_all(epfd, *(const int *)ev[i].data.ptr);
 			continue;
 		}
 		if (p->fd != -1 && (ev[i].events & EPOLLOUT) != 0)
@@ -238,26 +255,39 @@ turn(int epfd, int listener)
 	}
 }
 
+static void
+make_answers(void)
+{
+	memset(small, 'x', sizeof(small));
+	memcpy(small, small_head, sizeof(small_head) - 1);
+	memset(middle, 'z', sizeof(middle));
+	memcpy(middle, middle_head, sizeof(middle_head) - 1);
+	memset(chunk, 'y', sizeof(chunk));
+}
+
 int
 main(int argc, char **argv)
 {
-	struct sockaddr_in at;
-	int epfd, listener;
+	struct sockaddr_in first, at;
+	unsigned n;
+	int epfd;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: bench-origin LISTEN\n");
+	if (argc < 2 || argc > 3) {
+		fprintf(stderr, "usage: bench-origin LISTEN [COUNT]\n");
 		return 2;
 	}
-	memcpy(small, small_head, sizeof(small_head) - 1);
-	memset(small + sizeof(small_head) - 1, 'x', SMALL_BYTES);
-	memset(chunk, 'y', sizeof(chunk));
+	make_answers();
 	sock_many_files();
-	sock_addr(argv[1], &at);
+	sock_addr(argv[1], &first);
+	n = argc > 2 ? sock_count(argv[2]) : 1;
 	epfd = epoll_create1(EPOLL_CLOEXEC);
 	if (epfd == -1)
 		sock_die("epoll_create1");
-	listener = sock_listen(&at);
-	sock_watch(epfd, listener, NULL);
+	for (unsigned i = 0; i < n; i++) {
+		at = sock_nth(&first, i);
+		listeners[i] = sock_listen(&at);
+		sock_watch(epfd, listeners[i], &listeners[i]);
+	}
 	for (;;)
-		turn(epfd, listener);
+		turn(epfd);
 }

@@ -1,9 +1,13 @@
 """peers - the proxies of the benchmark: how each is configured and started.
 
 All do the same job: HTTP mode, keep-alive on both sides, the client's address
-and scheme handed on, no access log, one thread or worker.
+and scheme handed on, instances looked after where the program can (nginx
+cannot).  A scenario says how many threads or workers there are, how many
+instances, and whether there is an access log: a file, a line a request,
+written in large pieces where the program can (HAProxy cannot).
 """
 import http.client
+import ipaddress
 import os
 import shutil
 import signal
@@ -15,11 +19,13 @@ import time
 HAPROXY = """\
 global
   maxconn 9000
-  nbthread 1
+  nbthread {workers}
+{log_to}
   tune.pool-low-fd-ratio 100
   tune.pool-high-fd-ratio 100
 defaults
   mode http
+{log}
   timeout connect 5s
   timeout client 60s
   timeout server 60s
@@ -32,20 +38,20 @@ frontend web
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
   default_backend origin
 backend origin
-  server o1 127.0.0.1:{origin}
+{servers}
 """
 
 # keepalive_requests: the default of 1,000 would close connections in the
 # middle of a run; temporary files off: 64 MiB would go through the disk.
 NGINX = """\
 daemon off;
-worker_processes 1;
+worker_processes {workers};
 worker_rlimit_nofile 20000;
 error_log {dir}/error.log;
 pid {dir}/nginx.pid;
 events {{ worker_connections 16384; }}
 http {{
-  access_log off;
+  access_log {log};
   keepalive_requests 100000000;
   keepalive_timeout 60s;
   client_max_body_size 0;
@@ -53,7 +59,7 @@ http {{
   proxy_temp_path {dir}/proxy;
   fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
   upstream origin {{
-    server 127.0.0.1:{origin};
+{servers}
     keepalive 8192;
     keepalive_requests 100000000;
   }}
@@ -75,9 +81,9 @@ http {{
 """
 
 SEGUED = """\
-workers: 1
+workers: {workers}
 state_dir: {dir}/state
-access_log: off
+access_log: {log}
 admin: {{ socket: {dir}/admin.sock }}
 listeners:
   - name: web
@@ -91,7 +97,7 @@ services:
     pools:
       - name: v1
         share: 100%
-        instances: [ 127.0.0.1:{origin} ]
+        instances: [ {servers} ]
         probe: {{ path: /, interval: 2s, fast_interval: 100ms, rise: 1, hold: 0s }}
         keepalive: {{ idle: 30s, max_idle: 8192 }}
 """
@@ -102,31 +108,51 @@ def write(path, text):
         f.write(text)
 
 
+def instances(env, scenario):
+    """Where bench-origin listens: 127.0.0.1 and the addresses behind it."""
+    first = ipaddress.ip_address("127.0.0.1")
+    return [f"{first + i}:{env.origin_port}"
+            for i in range(scenario.instances)]
+
+
 def relay_command(env, scenario):
     pin = ["--pin"] if scenario.big else []
-    return [env.relay, f"127.0.0.1:{env.port}", f"127.0.0.1:{env.origin_port}",
-            *pin]
+    return [env.relay, "--origins", str(scenario.instances),
+            "--workers", str(scenario.workers), *pin,
+            f"127.0.0.1:{env.port}", f"127.0.0.1:{env.origin_port}"]
 
 
-def haproxy_command(env, _scenario):
+def haproxy_command(env, scenario):
     path = f"{env.dir}/haproxy.cfg"
-    write(path, HAPROXY.format(port=env.port, origin=env.origin_port))
+    servers = [f"  server o{i} {address} check inter 2s"
+               for i, address in enumerate(instances(env, scenario))]
+    write(path, HAPROXY.format(
+        port=env.port, workers=scenario.workers, servers="\n".join(servers),
+        log_to="  log stdout format raw local0" if scenario.log else "",
+        log="  log global\n  option httplog" if scenario.log else ""))
     return [env.haproxy, "-db", "-f", path]
 
 
-def nginx_command(env, _scenario):
+def nginx_command(env, scenario):
     path = f"{env.dir}/nginx.conf"
-    write(path, NGINX.format(port=env.port, origin=env.origin_port,
-                             dir=env.dir))
+    servers = [f"    server {address};"
+               for address in instances(env, scenario)]
+    log = f"{env.dir}/access.log combined buffer=64k flush=1s"
+    write(path, NGINX.format(
+        port=env.port, dir=env.dir, workers=scenario.workers,
+        servers="\n".join(servers), log=log if scenario.log else "off"))
     return [env.nginx, "-c", path, "-p", env.dir]
 
 
-def segued_command(env, _scenario):
+def segued_command(env, scenario):
     path = f"{env.dir}/segue.yaml"
     shutil.rmtree(f"{env.dir}/state", ignore_errors=True)
     os.mkdir(f"{env.dir}/state")
-    write(path, SEGUED.format(port=env.port, origin=env.origin_port,
-                              dir=env.dir))
+    log = f"{{ file: {env.dir}/access.log, format: combined }}"
+    write(path, SEGUED.format(
+        port=env.port, dir=env.dir, workers=scenario.workers,
+        servers=", ".join(instances(env, scenario)),
+        log=log if scenario.log else "off"))
     return [env.segued, "-c", path]
 
 
@@ -166,9 +192,11 @@ class Running:
     def __init__(self, env, name, scenario):
         self.name = name
         self.log = open(f"{env.dir}/{name}.log", "ab")
-        self.process = subprocess.Popen(
-            env.on_core(1) + PEERS[name](env, scenario),
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.access = f"{env.dir}/access.log"
+        with open(self.access, "wb") as out:
+            self.process = subprocess.Popen(
+                env.on_core(1, scenario.workers) + PEERS[name](env, scenario),
+                stdin=subprocess.DEVNULL, stdout=out, stderr=self.log)
         why = wait_for_answer(env.port, self.process)
         if why is not None:
             self.stop()
@@ -190,3 +218,4 @@ class Running:
                 self.process.kill()
                 self.process.wait()
         self.log.close()
+        os.unlink(self.access)

@@ -2,20 +2,26 @@
  * relay - the floor of the benchmark: what a proxy costs that understands
  * nothing.
  *
- *     bench-relay LISTEN ORIGIN [--pin]
+ *     bench-relay LISTEN ORIGIN [--pin] [--origins COUNT] [--workers COUNT]
  *
  * One thread, one epoll, edge-triggered, every descriptor registered once.
  * A request is whatever one recv gives: it goes to an upstream connection from
  * a list of idle ones (newest first), the answer goes back, and the upstream
  * returns to the list.  With --pin it stays with its client instead, for
  * bodies larger than one recv, and bytes are pumped with back-pressure.
+ *
+ * Of several origins, ORIGIN and the addresses behind it, each request takes
+ * the next.  Several workers are processes that share the listening socket.
  */
 #include <errno.h>
+#include <getopt.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -30,14 +36,16 @@ struct link {
 	bool is_client;
 	bool is_idle;      /* an upstream on the idle list */
 	bool has_more;     /* stopped reading since the peer is stuffed */
+	unsigned origin;   /* of an upstream: its idle list */
 	struct link *peer; /* borrowed, NULL when alone */
 	char *rest;        /* owned: bytes the kernel would not take */
 	size_t off, len;   /* of rest */
 	struct link *prev, *next; /* idle list, or dead list by next */
 };
 
-static struct sockaddr_in origin;
-static struct link *idle, *dead;
+static struct sockaddr_in first_origin;
+static unsigned n_origins = 1, next_origin;
+static struct link *idle[SOCK_ADDRS_MAX], *dead;
 static char shared[BUF_BYTES];
 static bool pinned;
 static int epfd;
@@ -58,12 +66,14 @@ link_new(int fd, bool is_client)
 static void
 idle_add(struct link *up)
 {
+	struct link **list = &idle[up->origin];
+
 	up->is_idle = true;
 	up->prev = NULL;
-	up->next = idle;
-	if (idle != NULL)
-		idle->prev = up;
-	idle = up;
+	up->next = *list;
+	if (*list != NULL)
+		(*list)->prev = up;
+	*list = up;
 }
 
 static void
@@ -72,7 +82,7 @@ idle_remove(struct link *up)
 	if (up->prev != NULL)
 		up->prev->next = up->next;
 	else
-		idle = up->next;
+		idle[up->origin] = up->next;
 	if (up->next != NULL)
 		up->next->prev = up->prev;
 	up->prev = up->next = NULL;
@@ -104,17 +114,23 @@ link_close(struct link *l)
 static struct link *
 upstream_get(void)
 {
-	struct link *up = idle;
+	unsigned at = next_origin;
+	struct link *up = idle[at];
+	struct sockaddr_in to;
 	int fd;
 
+	next_origin = at + 1 < n_origins ? at + 1 : 0;
 	if (up != NULL) {
 		idle_remove(up);
 		return up;
 	}
-	fd = sock_connect(&origin, NULL);
+	to = sock_nth(&first_origin, at);
+	fd = sock_connect(&to, NULL);
 	if (fd == -1)
 		sock_die("connect to the origin");
-	return link_new(fd, false);
+	up = link_new(fd, false);
+	up->origin = at;
+	return up;
 }
 
 /* Sends p[n] to l; what does not fit is kept.  False when l is broken. */
@@ -241,25 +257,82 @@ turn(int listener)
 	}
 }
 
+/* One process a worker; they end with the first. */
+static void
+more_workers(unsigned n)
+{
+	for (; n > 1; n--) {
+		pid_t pid = fork();
+
+		if (pid == -1)
+			sock_die("fork");
+		if (pid > 0)
+			continue;
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
+			sock_die("prctl");
+		return;
+	}
+}
+
+static NORETURN void
+usage(void)
+{
+	fprintf(stderr,
+	    "usage: bench-relay LISTEN ORIGIN [--pin] [--origins COUNT]\n"
+	    "           [--workers COUNT]\n");
+	exit(2);
+}
+
+/* Returns the number of workers. */
+static unsigned
+options(int argc, char **argv)
+{
+	/* clang-format off */
+	static const struct option longs[] = {
+		{ "pin",     no_argument,       NULL, 'p' },
+		{ "origins", required_argument, NULL, 'o' },
+		{ "workers", required_argument, NULL, 'w' },
+		{ NULL, 0, NULL, 0 },
+	};
+	/* clang-format on */
+	unsigned workers = 1;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case 'p':
+			pinned = true;
+			break;
+		case 'o':
+			n_origins = sock_count(optarg);
+			break;
+		case 'w':
+			workers = sock_count(optarg);
+			break;
+		default:
+			usage();
+		}
+	}
+	if (optind + 2 != argc)
+		usage();
+	return workers;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct sockaddr_in at;
+	unsigned workers = options(argc, argv);
 	int listener;
 
-	if (argc < 3 || argc > 4 ||
-	    (argc == 4 && strcmp(argv[3], "--pin") != 0)) {
-		fprintf(stderr, "usage: bench-relay LISTEN ORIGIN [--pin]\n");
-		return 2;
-	}
-	pinned = argc == 4;
 	sock_many_files();
-	sock_addr(argv[1], &at);
-	sock_addr(argv[2], &origin);
+	sock_addr(argv[optind], &at);
+	sock_addr(argv[optind + 1], &first_origin);
+	listener = sock_listen(&at);
+	more_workers(workers);
 	epfd = epoll_create1(EPOLL_CLOEXEC);
 	if (epfd == -1)
 		sock_die("epoll_create1");
-	listener = sock_listen(&at);
 	sock_watch(epfd, listener, NULL);
 	for (;;)
 		turn(listener);

@@ -45,6 +45,28 @@ sock_addr(const char *text, struct sockaddr_in *out)
 	out->sin_port = htons((uint16_t)port);
 }
 
+struct sockaddr_in
+sock_nth(const struct sockaddr_in *first, unsigned n)
+{
+	struct sockaddr_in at = *first;
+
+	at.sin_addr.s_addr = htonl(ntohl(first->sin_addr.s_addr) + n);
+	return at;
+}
+
+unsigned
+sock_count(const char *text)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (*end != '\0' || n < 1 || n > SOCK_ADDRS_MAX) {
+		errno = ERANGE;
+		sock_die(text);
+	}
+	return (unsigned)n;
+}
+
 static void
 set_nodelay(int fd)
 {

@@ -13,11 +13,22 @@
 
 #include "base/attr.h"
 
+#define SOCK_ADDRS_MAX 4096
+
 /* Prints "PROGRAM: what: strerror(errno)" and exits with 1. */
 NORETURN void sock_die(const char *what);
 
 /* "127.0.0.1:8080" (IPv4 only) into *out; dies on anything else. */
 void sock_addr(const char *text, struct sockaddr_in *out);
+
+/*
+ * The address n places behind *first, its port the same: 127.0.1.0 is 255
+ * behind 127.0.0.1, and every one of them is the loopback interface.
+ */
+struct sockaddr_in sock_nth(const struct sockaddr_in *first, unsigned n);
+
+/* "COUNT" in 1..SOCK_ADDRS_MAX; dies on anything else. */
+unsigned sock_count(const char *text);
 
 /* A non-blocking listening socket, backlog 4096. */
 int sock_listen(const struct sockaddr_in *at);
