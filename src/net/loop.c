@@ -19,6 +19,7 @@
 #define WHEEL_AHEAD 20
 
 LIST_HEAD(deadline_list, deadline);
+LIST_HEAD(later_list, later);
 STAILQ_HEAD(defer_list, defer);
 
 struct loop {
@@ -32,6 +33,7 @@ struct loop {
 	loop_turn_fn *turn_fn;
 	void *turn_arg;
 	struct defer_list defers;
+	struct later_list laters; /* for the next turn */
 	/* the wheel */
 	struct deadline_list slots[WHEEL_SLOTS];
 	uint64_t wheel_tick; /* all ticks up to this one have been looked at */
@@ -168,6 +170,7 @@ loop_new(struct loop **out)
 	if (l == NULL)
 		return E_NOMEM;
 	STAILQ_INIT(&l->defers);
+	LIST_INIT(&l->laters);
 	for (size_t i = 0; i < WHEEL_SLOTS; i++)
 		LIST_INIT(&l->slots[i]);
 	event_set_log_callback(on_libevent_log);
@@ -228,12 +231,31 @@ loop_free(struct loop **lp)
 	*lp = NULL;
 }
 
+/* Events, then what the last turn left; what is left now waits. */
+static void
+take_turn(struct loop *l)
+{
+	struct later_list now;
+	struct later *t = LIST_FIRST(&l->laters);
+
+	now.lh_first = t;
+	if (t != NULL)
+		t->link.le_prev = &now.lh_first;
+	LIST_INIT(&l->laters);
+	event_base_loop(l->base,
+	    t == NULL ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	while ((t = LIST_FIRST(&now)) != NULL) {
+		later_cancel(t);
+		t->fn(t);
+	}
+}
+
 void
 loop_run(struct loop *l)
 {
 	l->now_valid = false; /* it may have been asked for long ago */
 	while (!atomic_load_explicit(&l->stop, memory_order_acquire)) {
-		event_base_loop(l->base, EVLOOP_ONCE);
+		take_turn(l);
 		if (l->turn_fn != NULL)
 			l->turn_fn(l->turn_arg);
 		loop_run_deferred(l);
@@ -382,4 +404,22 @@ loop_defer(struct loop *l, struct defer *d, defer_fn *fn)
 	d->fn = fn;
 	d->queued = true;
 	STAILQ_INSERT_TAIL(&l->defers, d, link);
+}
+
+void
+loop_later(struct loop *l, struct later *t, later_fn *fn)
+{
+	if (t->queued)
+		return;
+	t->fn = fn;
+	t->queued = true;
+	LIST_INSERT_HEAD(&l->laters, t, link);
+}
+
+void
+later_cancel(struct later *t)
+{
+	if (t->queued)
+		LIST_REMOVE(t, link);
+	t->queued = false;
 }

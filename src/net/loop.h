@@ -98,4 +98,19 @@ void loop_defer(struct loop *, struct defer *, defer_fn *);
 /* Runs it now: between turns, before things it refers to are freed. */
 void loop_run_deferred(struct loop *);
 
+/*
+ * ---- the next turn: whoever has much to do does a part of it, lets the
+ * others have their events, and goes on ----
+ */
+struct later;
+typedef void later_fn(struct later *);
+struct later {
+	LIST_ENTRY(later) link;
+	later_fn *fn;
+	bool queued;
+};
+/* Runs fn once in the next turn, behind its events; twice is once. */
+void loop_later(struct loop *, struct later *, later_fn *);
+void later_cancel(struct later *);
+
 #endif

@@ -12,8 +12,12 @@
 #include "net/addr.h"
 
 #define BODY_ROOM_MIN 4096 /* less room than that behind a head: new slab */
+/* What one lane may do in a turn; each is well below a millisecond. */
+#define TURN_STEPS 512
+#define TURN_READS 16
 
 static void on_conn(struct conn *, unsigned what);
+static void on_more(struct later *);
 
 static void
 lane_setup(struct lane *l, struct wire *w, const struct lane_user *user,
@@ -69,6 +73,7 @@ lane_close(struct lane *l)
 	if (l->closed)
 		return;
 	l->closed = true;
+	later_cancel(&l->more);
 	conn_close(&l->conn);
 	give_slabs(l);
 }
@@ -79,6 +84,7 @@ lane_reset(struct lane *l)
 	if (l->closed)
 		return;
 	l->closed = true;
+	later_cancel(&l->more);
 	conn_reset(&l->conn);
 	give_slabs(l);
 }
@@ -373,22 +379,35 @@ read_on(struct lane *l)
 	return may_fill(l) && fill(l);
 }
 
+/* Does what this turn allows; false: there may be more to do. */
+static bool
+pump_turn(struct lane *l)
+{
+	unsigned reads = 0;
+
+	for (unsigned i = 0; i < TURN_STEPS && reads < TURN_READS; i++) {
+		enum step s;
+
+		if (l->closed || l->paused)
+			return true;
+		l->again = false;
+		s = step(l);
+		if (s == STEP_MORE && read_on(l))
+			reads++;
+		else if (s != STEP_ON && !l->again)
+			return true;
+	}
+	return !flush_lent(l);
+}
+
 static void
 pump(struct lane *l)
 {
 	if (l->in_pump)
 		return; /* the outer one goes on */
 	l->in_pump = true;
-	while (!l->closed && !l->paused) {
-		enum step s;
-
-		l->again = false;
-		s = step(l);
-		if (s == STEP_MORE && read_on(l))
-			continue;
-		if (s != STEP_ON && !l->again)
-			break;
-	}
+	if (!pump_turn(l))
+		loop_later(l->wire->loop, &l->more, on_more);
 	l->in_pump = false;
 	if (!l->closed && !l->paused && !l->lent)
 		settle(l);
@@ -551,9 +570,22 @@ lane_hear_out(struct lane *l)
 {
 	pump(l);
 	if (l->in_pump || l->closed || l->paused || l->conn.maybe_input ||
-	    l->conn.eof)
+	    l->conn.eof || l->more.queued)
 		return; /* what is to be told is told, or will be */
 	tell_broken(l, E_RESET, BAD_NONE);
+}
+
+static void
+on_more(struct later *t)
+{
+	struct lane *l = CONTAINER_OF(t, struct lane, more);
+
+	if (l->paused || l->closed)
+		return;
+	if (l->mute && l->reader.is_response)
+		lane_hear_out(l);
+	else
+		pump(l);
 }
 
 bool

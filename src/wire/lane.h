@@ -11,6 +11,9 @@
  * whether all of it has left; if not, this lane stops reading until
  * lane_resume().  A lane without bytes in transit holds no slab.
  *
+ * Who sends without a pause does not keep the thread: a lane reads so much in
+ * a turn, then lets the others have theirs.
+ *
  * Thread: the loop's.
  */
 #ifndef WIRE_LANE_H
@@ -72,6 +75,7 @@ struct lane {
 	struct conn conn;
 	struct wire *wire;            /* borrowed */
 	const struct lane_user *user; /* static */
+	struct later more;            /* the turn was over, not the bytes */
 	struct http_limits limits;    /* of what is read */
 	struct h1_reader reader;
 	struct h1_reader at_body; /* the reader behind the held head */

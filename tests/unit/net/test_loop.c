@@ -133,6 +133,41 @@ read_twice(void *arg)
 	loop_stop(t->loop);
 }
 
+struct again {
+	struct later later;
+	struct diary *diary;
+	unsigned left; /* how often still */
+};
+
+static void
+do_again(struct later *t)
+{
+	struct again *g = CONTAINER_OF(t, struct again, later);
+
+	note(g->diary, 'l');
+	if (--g->left > 0)
+		loop_later(g->diary->loop, &g->later, do_again);
+	else
+		loop_stop(g->diary->loop);
+}
+
+Test(loop, what_is_left_is_done_once_in_each_turn, .timeout = 10)
+{
+	struct diary d = { .loop = rig_loop() };
+	struct again g = { .diary = &d, .left = 2 }, gone = { .diary = &d };
+
+	loop_on_turn(d.loop, note_turn, &d);
+	loop_later(d.loop, &gone.later, do_again);
+	loop_later(d.loop, &g.later, do_again);
+	loop_later(d.loop, &g.later, do_again); /* asked already */
+	later_cancel(&gone.later);
+	later_cancel(&gone.later);
+	loop_run(d.loop);
+	d.order[d.n] = '\0';
+	cr_expect_str_eq(d.order, "ltlt");
+	loop_free(&d.loop);
+}
+
 Test(loop, time_stands_still_within_a_turn, .timeout = 10)
 {
 	struct times t = { .loop = rig_loop() };

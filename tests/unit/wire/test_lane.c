@@ -20,6 +20,7 @@ static int peer;
 static char told[512]; /* the events, in words */
 static char body[256];
 static bool deaf_at_broken, rewind_at_end, stuck;
+static unsigned n_data;
 
 /* ---- the user ---- */
 
@@ -54,6 +55,7 @@ on_data(struct lane *l UNUSED, struct str s)
 {
 	size_t n = strlen(body);
 
+	n_data++;
 	(void)snprintf(body + n, sizeof(body) - n, "%.*s", (int)s.len, s.p);
 	return true;
 }
@@ -247,6 +249,30 @@ Test(lane, stops_while_what_it_lent_is_stuck)
 	stuck = false;
 	lane_resume(&lane);
 	cr_expect_str_eq(body, "hello");
+}
+
+Test(lane, lets_others_have_their_turn)
+{
+	enum { CHUNKS_N = 4000 };
+	static char chunks[CHUNKS_N * 6];
+	unsigned before;
+
+	for (size_t i = 0; i < CHUNKS_N; i++)
+		memcpy(chunks + i * 6, "1\r\nx\r\n", 6);
+	put(CHUNKS);
+	loop_wake(loop);
+	cr_assert_eq(send(peer, chunks, sizeof(chunks), 0),
+	    (ssize_t)sizeof(chunks));
+	loop_run(loop);
+	cr_expect_gt(n_data, 0, "nothing was done in the turn");
+	for (unsigned turns = 1; n_data < CHUNKS_N; turns++) {
+		before = n_data;
+		cr_assert_leq(n_data, turns * 512, "one turn does it all");
+		loop_wake(loop);
+		loop_run(loop);
+		cr_assert_gt(n_data, before, "the rest is forgotten");
+	}
+	cr_expect_eq(n_data, CHUNKS_N);
 }
 
 Test(lane, goes_back_to_the_body)
