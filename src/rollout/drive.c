@@ -51,9 +51,13 @@ is_adopted(const struct drive *d)
 const struct ro_facts *
 drive_facts(struct drive *d)
 {
-	d->facts.wall_us = clock_wall_us();
-	facts_gather(d->env.registry, d->cfg, &d->state, is_adopted(d),
-	    d->facts.wall_us, d->rows, &d->hold_due_us);
+	struct facts_now now = { .view_current = is_adopted(d),
+		.wall_us = clock_wall_us(),
+		.started_us = d->started_us };
+
+	d->facts.wall_us = now.wall_us;
+	facts_gather(d->env.registry, d->cfg, &d->state, &now, d->rows,
+	    &d->hold_due_us);
 	return &d->facts;
 }
 
@@ -293,6 +297,8 @@ load_state(struct drive *d, char *why, size_t cap)
 
 	if (rc != E_OK && rc != E_NOENT)
 		return rc;
+	if (rc == E_OK) /* others have served before us */
+		d->started_us = clock_mono_us();
 	(void)snprintf(why, cap, "%s", err_text(E_NOMEM));
 	rc = ro_state_reconcile(&d->state, d->cfg, wall_us, &changed);
 	if (rc == E_OK && changed)

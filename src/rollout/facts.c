@@ -75,7 +75,7 @@ judge_ready(struct pool *p, const struct cfg_pool *cfg, const struct count *c,
 
 static void
 gather_pool(struct registry *r, const struct cfg_service *svc,
-    const struct cfg_pool *cfg, bool view_current, uint64_t wall_us,
+    const struct cfg_pool *cfg, const struct facts_now *now,
     struct ro_facts_pool *f, uint64_t *due_us)
 {
 	struct pool *p = registry_pool(r, svc->name, cfg->name);
@@ -87,16 +87,19 @@ gather_pool(struct registry *r, const struct cfg_service *svc,
 	f->exists = true;
 	f->instances = c.instances;
 	f->eligible = c.up;
-	f->view_current = view_current;
+	f->view_current = now->view_current;
 	f->inflight = registry_pool_inflight(r, p);
 	f->streams = registry_pool_streams(r, p);
-	f->sessions = pool_live_sessions(p, wall_us, svc->sticky_idle_us);
-	judge_ready(p, cfg, &c, f, wall_us, due_us);
+	f->sessions = pool_live_sessions(p, now->wall_us, svc->sticky_idle_us);
+	f->sessions_unknown = now->started_us != 0 &&
+	    svc->sticky_scope != CFG_STICKY_NONE &&
+	    clock_mono_us() - now->started_us < svc->sticky_idle_us;
+	judge_ready(p, cfg, &c, f, now->wall_us, due_us);
 }
 
 void
 facts_gather(struct registry *r, const struct cfg *cfg,
-    const struct ro_state *s, bool view_current, uint64_t wall_us,
+    const struct ro_state *s, const struct facts_now *now,
     struct ro_facts_pool *rows, uint64_t *due_us)
 {
 	*due_us = 0;
@@ -111,7 +114,7 @@ facts_gather(struct registry *r, const struct cfg *cfg,
 			    str_of(s->services[i].pools[p].name));
 
 			if (pool != NULL)
-				gather_pool(r, svc, pool, view_current, wall_us,
+				gather_pool(r, svc, pool, now,
 				    &rows[i * CFG_POOLS_MAX + p], due_us);
 		}
 	}

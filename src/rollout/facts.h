@@ -14,13 +14,22 @@
 struct cfg;
 struct registry;
 
+/* What the facts of all pools have in common. */
+struct facts_now {
+	bool view_current; /* every worker routes by the state */
+	uint64_t wall_us;
+	uint64_t started_us; /* monotonic; 0: nobody served before this start.
+	                        Else the sessions begun before are unknown until
+	                        seen, for as long as one may be idle */
+};
+
 /*
- * Fills rows[n_services * CFG_POOLS_MAX].  view_current: every worker routes
- * by the state.  *due_us: wall time at which a pool that is held becomes ready
- * (0: none).  Notes in each pool since when it is ready.
+ * Fills rows[n_services * CFG_POOLS_MAX].  *due_us: wall time at which a pool
+ * that is held becomes ready (0: none).  Notes in each pool since when it is
+ * ready.
  */
 void facts_gather(struct registry *, const struct cfg *,
-    const struct ro_state *, bool view_current, uint64_t wall_us,
+    const struct ro_state *, const struct facts_now *,
     struct ro_facts_pool *rows, uint64_t *due_us);
 
 /* What there is to know of the instance a command names. */

@@ -31,12 +31,19 @@ static void
 describe_open(struct buf *b, const struct ro_drain *d,
     const struct ro_facts_pool *f)
 {
+	if (f->sessions == 0 && f->sessions_unknown) {
+		add_left(b,
+		    "sessions begun before the restart may still come; the "
+		    "grace ends",
+		    d->began_us, d->flows_us);
+		return;
+	}
 	add_count(b, f->sessions, "session");
+	/* One that moved is counted until its idle time is over. */
 	if (d->mode == CFG_DRAIN_MOVE)
 		add_left(b,
-		    f->sessions == 1
-		        ? " moves at its next safe point; the grace ends"
-		        : " move at their next safe point; the grace ends",
+		    " seen lately; who comes back moves at a safe point; the "
+		    "grace ends",
 		    d->began_us, d->flows_us);
 	else
 		add_left(b,

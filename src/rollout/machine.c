@@ -154,7 +154,7 @@ clock_open_drain(const struct tick *t, struct ro_pool *p,
 
 	/* Before all workers know, one may still begin a session here. */
 	if (f->view_current) {
-		ended |= f->sessions == 0;
+		ended |= f->sessions == 0 && !f->sessions_unknown;
 		ask_at(t, t->now_us + SESSIONS_LOOK_US);
 	}
 	(void)has_run_out(t, p->drain.began_us, p->drain.streams_us);
@@ -285,7 +285,7 @@ machine_clock(struct ro_state *s, const struct ro_facts *facts,
 	if (changed == RO_HARD) {
 		s->generation++;
 		s->changed_us = facts->wall_us;
-		memcpy(s->changed_by, "clock", sizeof("clock"));
+		memcpy(s->changed_by, "itself", sizeof("itself"));
 	}
 	return changed;
 }

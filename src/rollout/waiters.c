@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "net/loop.h"
@@ -207,6 +208,59 @@ ending_of(const struct waiter *w, struct ro_state *s)
 	return ENDED;
 }
 
+/* "; v0 and v1 are drained and may be stopped": those in that state. */
+static void
+add_pools(struct buf *b, const struct ro_service *s, enum pool_state state,
+    const char *one, const char *many)
+{
+	size_t n = 0, left;
+
+	for (size_t i = 0; i < s->n_pools; i++)
+		n += s->pools[i].state == state;
+	left = n;
+	for (size_t i = 0; i < s->n_pools; i++) {
+		if (s->pools[i].state != state)
+			continue;
+		buf_printf(b, "%s%s",
+		    left == n       ? "; "
+		        : left == 1 ? " and "
+		                    : ", ",
+		    s->pools[i].name);
+		left--;
+	}
+	if (n > 0)
+		buf_printf(b, " %s", n == 1 ? one : many);
+}
+
+/* Of a switch with a drain: whoever asked may not know which pools served. */
+static void
+describe_end(const struct waiter *w, struct ro_state *state, struct buf *b)
+{
+	const struct ro_service *s = ro_service_find(state, w->cmd.service);
+
+	if (w->cmd.verb != RO_SWITCH || !w->cmd.drain || s == NULL ||
+	    s->pending.pool[0] != '\0')
+		return;
+	buf_printf(b, "%s serves all new sessions", w->cmd.pool);
+	add_pools(b, s, POOL_DRAINING, "drains", "drain");
+	add_pools(b, s, POOL_DRAINED, "is drained and may be stopped",
+	    "are drained and may be stopped");
+}
+
+static void
+answer_end(struct waiters *ws, struct waiter *w, struct ro_state *s, bool ended)
+{
+	struct buf b = BUF_INIT;
+
+	if (ended)
+		describe_end(w, s, &b);
+	else
+		buf_add_cstr(&b, ro_refusal_text(RO_NO_SUPERSEDED));
+	answer(ws, w, ended ? RO_NO_NONE : RO_NO_SUPERSEDED, false,
+	    b.p == NULL || b.failed ? "" : b.p);
+	buf_free(&b);
+}
+
 static bool
 answer_one(struct waiters *ws, struct ro_state *s)
 {
@@ -219,8 +273,7 @@ answer_one(struct waiters *ws, struct ro_state *s)
 		if (e == GOES_ON)
 			continue;
 		w->generation = s->generation;
-		answer(ws, w, e == ENDED ? RO_NO_NONE : RO_NO_SUPERSEDED, false,
-		    e == ENDED ? "" : ro_refusal_text(RO_NO_SUPERSEDED));
+		answer_end(ws, w, s, e == ENDED);
 		return true;
 	}
 	return false;

@@ -629,13 +629,16 @@ Test(machine, drained_only_when_nothing_holds_it)
 	static const struct {
 		const char *why;
 		uint64_t sessions, inflight, streams;
-		bool view_current, closed, drained;
+		bool view_current, closed, drained, unknown;
 	} rows[] = {
-		{ "a session", 1, 0, 0, true, false, false },
-		{ "a worker with the old view", 0, 0, 0, false, false, false },
-		{ "a request", 0, 1, 0, true, true, false },
-		{ "a stream", 0, 0, 1, true, true, false },
-		{ "nothing", 0, 0, 0, true, true, true },
+		{ "a session", 1, 0, 0, true, false, false, false },
+		{ "none seen since a restart", 0, 0, 0, true, false, false,
+		    true },
+		{ "a worker with the old view", 0, 0, 0, false, false, false,
+		    false },
+		{ "a request", 0, 1, 0, true, true, false, false },
+		{ "a stream", 0, 0, 1, true, true, false, false },
+		{ "nothing", 0, 0, 0, true, true, true, false },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -647,6 +650,7 @@ Test(machine, drained_only_when_nothing_holds_it)
 		f->inflight = rows[i].inflight;
 		f->streams = rows[i].streams;
 		f->view_current = rows[i].view_current;
+		f->sessions_unknown = rows[i].unknown;
 		(void)world_tick(&w);
 		cr_expect_eq(world_pool(&w, 1)->drain.closed_us != 0,
 		    rows[i].closed && !rows[i].drained, "%s", rows[i].why);
@@ -787,7 +791,7 @@ Test(machine, a_pending_switch_comes_when_the_pool_is_ready)
 	cr_expect_eq(world_pool(&w, 1)->state, POOL_DRAINING);
 	cr_expect_eq(world_pool(&w, 1)->drain.began_us, w.now);
 	cr_expect_str_eq(w.s.services[0].pending.pool, "");
-	cr_expect_str_eq(w.s.changed_by, "clock");
+	cr_expect_str_eq(w.s.changed_by, "itself");
 }
 
 Test(machine, what_ends_a_pending_switch)
