@@ -1,0 +1,291 @@
+"""flow - connections, pipelining, half-close, Expect and upgrades.
+
+Targets other than these are answered when the request is whole: see
+instance.py for what /early, /final, /continue and the others do.
+"""
+from http1_rows.row import (CHUNKED, CLOSED, H, Row, TUNNEL, UPGRADE,
+                            bad, chunked, get, good, post)
+
+
+def connection(value, more="", **kw):
+    return get(fields=f"{H}Connection: {value}\r\n{more}", **kw)
+
+
+EXPECT = "Expect: 100-continue\r\n"
+KEEP = "Connection: keep-alive\r\n"
+GET1, GET2, GET3 = get("/1"), get("/2"), get("/3")
+ONE, TWO, THREE = (f"GET /{n} HTTP/1.1" for n in (1, 2, 3))
+
+CONNECTIONS = [  # RFC 9112 9.3, 9110 7.6.1
+    good("Connection: close", connection("close"), after=CLOSED,
+         hasnot=["close"]),
+    good("close in a list and in capitals", connection("foo, CLOSE"),
+         after=CLOSED),
+    good("close beats keep-alive", connection("keep-alive, close"),
+         after=CLOSED),
+    good("close in a second field", connection("foo", "Connection: close\r\n"),
+         after=CLOSED),
+    good("a word that ends in close", connection("xclose")),
+    good("an empty Connection", connection("")),
+    good("1.0 closes", get(version="1.0"), after=CLOSED),
+    good("1.0 that asks to stay", get(fields=H + KEEP, version="1.0")),
+    good("1.0 that asks to stay, and to close",
+         get(fields=H + "Connection: keep-alive, close\r\n", version="1.0"),
+         after=CLOSED),
+    good("Proxy-Connection keeps nobody",
+         get(fields=H + "Proxy-Connection: keep-alive\r\n", version="1.0"),
+         after=CLOSED),
+    good("two requests of 1.0 that stay",
+         get("/1", H + KEEP, "1.0") + get("/2", H + KEEP, "1.0"),
+         status=[200, 200], seen=[ONE, TWO]),
+    good("a body of 1.0 that stays", "POST /p HTTP/1.0\r\n" + H + KEEP +
+         "Content-Length: 2\r\n\r\nhi", body=b"hi"),
+    good("what Connection names goes no further",
+         connection("X-Hop, x-other", "X-Hop: 1\r\nX-Other: 2\r\n"
+                    "X-Stay: 3\r\n"),
+         has=["X-Stay: 3"], hasnot=["X-Hop", "X-Other", "Connection:"]),
+    good("what two Connection fields name goes no further",
+         connection("X-Hop", "X-Hop: 1\r\nConnection: X-Other\r\n"
+                    "X-Other: 2\r\n"), hasnot=["X-Hop", "X-Other"]),
+    good("named before it comes, and twice",
+         get(fields=H + "X-Hop: 1\r\nConnection: , X-Hop ,\r\nX-HOP: 2\r\n"),
+         hasnot=["X-Hop", "X-HOP"]),
+    good("close and a name", connection("close, X-Hop", "X-Hop: 1\r\n"),
+         after=CLOSED, hasnot=["X-Hop"]),
+    good("it cannot name Host away",
+         connection("host, cookie", "Cookie: a=b\r\n"),
+         has=["Host: a.example", "Cookie: a=b"]),
+    good("it cannot name Authorization away",
+         connection("authorization", "Authorization: Basic eA==\r\n"),
+         has=["Authorization: Basic eA=="]),
+    good("it cannot name away who asks",
+         connection("x-forwarded-for, x-forwarded-proto, forwarded"),
+         has=["X-Forwarded-For: 127.0.0.1", "X-Forwarded-Proto: http"]),
+    good("it cannot name the length away",
+         post("Connection: content-length\r\nContent-Length: 3\r\n", "abc"),
+         body=b"abc"),
+    good("it cannot name the coding away",
+         post("Connection: transfer-encoding\r\n" + CHUNKED,
+              "1\r\na\r\n0\r\n\r\n"), body=b"a"),
+    bad("more names than anybody needs",
+        connection(", ".join(f"x{n}" for n in range(40))), 431),
+    good("fields of one hop go no further",
+         get(fields=H + "Keep-Alive: 5\r\nProxy-Connection: x\r\nTE: gzip\r\n"
+             "Proxy-Authorization: b\r\nHTTP2-Settings: AAA\r\n"),
+         hasnot=["Keep-Alive", "Proxy-Connection", "TE:", "Proxy-Auth",
+                 "HTTP2-Settings"]),
+    good("TE: trailers is of one hop", connection("TE", "TE: trailers\r\n"),
+         hasnot=["TE:"]),
+    good("Trailer is not", get(fields=H + "Trailer: X-T\r\n"),
+         has=["Trailer: X-T"]),
+    good("Upgrade without Connection is not one",
+         get(fields=H + "Upgrade: websocket\r\n"), hasnot=["Upgrade"]),
+    good("Upgrade-Insecure-Requests is of both ends",
+         get(fields=H + "Upgrade-Insecure-Requests: 1\r\n"),
+         has=["Upgrade-Insecure-Requests: 1"]),
+]
+
+PIPELINES = [  # RFC 9112 9.3.2
+    good("two in one go", GET1 + GET2, status=[200, 200], seen=[ONE, TWO]),
+    good("twenty in one go", "".join(get(f"/{n}") for n in range(20)),
+         status=[200] * 20, seen=[f"GET /{n} HTTP/1.1" for n in range(20)]),
+    good("an empty line between two", GET1 + "\r\n" + GET2,
+         status=[200, 200], seen=[ONE, TWO]),
+    good("behind a body", post("Content-Length: 3\r\n", "abc") + GET2,
+         status=[200, 200], seen=["POST /p HTTP/1.1", TWO]),
+    good("behind chunks", chunked("1\r\na\r\n0\r\n\r\n") + GET2,
+         status=[200, 200], seen=["POST /p HTTP/1.1", TWO]),
+    good("behind trailers", chunked("0\r\nX-T: 1\r\n\r\n") + GET2,
+         status=[200, 200], seen=["POST /p HTTP/1.1", TWO]),
+    good("HEAD in the middle", GET1 + get("/2", method="HEAD") + GET3,
+         status=[200] * 3, heads=(1,),
+         seen=[ONE, "HEAD /2 HTTP/1.1", THREE]),
+    good("204 in the middle", GET1 + get("/204") + GET3,
+         status=[200, 204, 200],
+         seen=[ONE, "GET /204 HTTP/1.1", THREE]),
+    good("304 in the middle", GET1 + get("/304") + GET3,
+         status=[200, 304, 200],
+         seen=[ONE, "GET /304 HTTP/1.1", THREE]),
+    good("an instance's 404 in the middle", GET1 + get("/404") + GET3,
+         status=[200, 404, 200],
+         seen=[ONE, "GET /404 HTTP/1.1", THREE]),
+    good("an instance that closes in the middle",
+         GET1 + get("/close") + GET3, status=[200] * 3,
+         seen=[ONE, "GET /close HTTP/1.1", THREE]),
+    good("a refused target in the middle", GET1 + get("/%zz") + GET3,
+         status=[200, 400, 200], seen=[ONE, THREE]),
+    Row("a bad one behind a good one", GET1 + "GET /\0 HTTP/1.1\r\n\r\n",
+        [200, 400], CLOSED, seen=[ONE]),
+    Row("a bad one in the middle", GET1 + get(fields="") + GET3,
+        [200, 400], CLOSED, seen=[ONE]),
+    Row("a bad field in the middle", GET1 + get(fields=H + "X : 1\r\n") +
+        GET3, [200, 400], CLOSED, seen=[ONE]),
+    Row("two good ones, a bad one, a good one", GET1 + GET2 +
+        post("Content-Length: +1\r\n", "a") + GET3, [200, 200, 400], CLOSED,
+        seen=[ONE, TWO]),
+    Row("bad chunks in the middle", GET1 + chunked("zz\r\n") + GET3,
+        [200, 400], CLOSED, seen=[ONE]),
+    Row("another version in the middle", GET1 + get(version="2.0") + GET3,
+        [200, 505], CLOSED, seen=[ONE]),
+    Row("a body too large in the middle", GET1 +
+        post("Content-Length: 2000000\r\n", "") + GET3, [200, 413], CLOSED,
+        seen=[ONE]),
+    Row("an expectation in the middle", GET1 +
+        get(fields=H + "Expect: x\r\n") + GET3, [200, 417], CLOSED,
+        seen=[ONE]),
+    Row("CONNECT in the middle", GET1 +
+        get("a.example:1", method="CONNECT") + GET3, [200, 405], CLOSED,
+        seen=[ONE]),
+    Row("nothing is read behind close",
+        get("/1", H + "Connection: close\r\n") + GET2, [200], CLOSED,
+        seen=[ONE]),
+    Row("nothing is read behind close in the middle", GET1 +
+        get("/2", H + "Connection: close\r\n") + GET3, [200, 200], CLOSED,
+        seen=[ONE, TWO]),
+    Row("nothing is read behind 1.0", GET1 + get("/2", version="1.0") + GET3,
+        [200, 200], CLOSED, seen=[ONE, TWO]),
+]
+
+HALF_CLOSES = [
+    Row("FIN behind the request", get(), [200], CLOSED, half_close=True),
+    Row("FIN behind a body", post("Content-Length: 3\r\n", "abc"), [200],
+        CLOSED, half_close=True, body=b"abc"),
+    Row("FIN behind two", GET1 + GET2, [200, 200], CLOSED, half_close=True,
+        seen=[ONE, TWO]),
+    Row("FIN behind a request of 1.0", get(version="1.0"), [200], CLOSED,
+        half_close=True),
+    Row("FIN within a start line", "GET / HT", [], CLOSED, half_close=True,
+        seen=[]),
+    Row("FIN within a head", "GET / HTTP/1.1\r\n" + H, [], CLOSED,
+        half_close=True, seen=[]),
+    Row("FIN within a body", post("Content-Length: 9\r\n", "abc"), [],
+        CLOSED, half_close=True, seen=[]),
+    Row("FIN within a chunk", chunked("9\r\nabc"), [], CLOSED,
+        half_close=True, seen=[]),
+    Row("FIN before the last chunk", chunked("3\r\nabc\r\n"), [], CLOSED,
+        half_close=True, seen=[]),
+    Row("FIN within trailers", chunked("0\r\nX-T: 1\r\n"), [], CLOSED,
+        half_close=True, seen=[]),
+    Row("FIN within the second of two", GET1 + "GET /2 HTT", [200], CLOSED,
+        half_close=True, seen=[ONE]),
+]
+
+EXPECTATIONS = [  # RFC 9110 10.1.1
+    bad("an unknown expectation", get(fields=H + "Expect: magic\r\n"), 417),
+    bad("an empty expectation", get(fields=H + "Expect:\r\n"), 417),
+    bad("an unknown one behind a known one",
+        get(fields=H + "Expect: 100-continue, x\r\n"), 417),
+    bad("an expectation with a parameter",
+        get(fields=H + "Expect: 100-continue;a=b\r\n"), 417),
+    good("1.0 cannot expect", "POST /p HTTP/1.0\r\n" + H + EXPECT +
+         "Content-Length: 2\r\n\r\nhi", body=b"hi", after=CLOSED,
+         interim=[], hasnot=["Expect"]),
+    good("a client that does not wait",
+         post(EXPECT + "Content-Length: 3\r\n", "abc"), body=b"abc",
+         has=["Expect: 100-continue"]),
+    good("the expectation in capitals and twice",
+         post("Expect: 100-CONTINUE, 100-continue\r\n"
+              "Content-Length: 3\r\n", "abc"), body=b"abc"),
+    good("an expectation without a body", get(fields=H + EXPECT)),
+    good("a client that waits",
+         post(EXPECT + "Content-Length: 3\r\n", "", target="/continue"),
+         wait=100, then="abc", interim=[100], body=b"abc"),
+    good("a client that waits before chunks",
+         post(EXPECT + CHUNKED, "", target="/continue"),
+         wait=100, then="1\r\na\r\n0\r\n\r\n", interim=[100], body=b"a"),
+    good("100 for a client that did not wait",
+         post(EXPECT + "Content-Length: 3\r\n", "abc", target="/continue"),
+         interim=[100], body=b"abc"),
+    good("another one behind it",
+         post(EXPECT + "Content-Length: 3\r\n", "", target="/continue"),
+         wait=100, then="abc" + GET2, interim=[100], status=[200, 200],
+         seen=["POST /continue HTTP/1.1", TWO]),
+    Row("the instance answers at once: no body is waited for",
+        post(EXPECT + "Content-Length: 3\r\n", "", target="/final"),
+        [200], CLOSED, seen=[], interim=[]),
+    Row("the instance refuses at once",
+        post(EXPECT + CHUNKED, "", target="/417"), [417], CLOSED, seen=[],
+        interim=[]),
+    Row("a body too large is refused before it is sent",
+        post(EXPECT + "Content-Length: 2000000\r\n", ""), [413], CLOSED,
+        seen=[], interim=[]),
+]
+
+EARLY = [  # RFC 9112 9.3, 9.5: final answers before the body's end
+    Row("an early answer, and no more of the body",
+        post("Content-Length: 9\r\n", "abc", target="/final"), [200],
+        CLOSED, seen=[]),
+    Row("an early answer, then the rest of the body",
+        post("Content-Length: 9\r\n", "abc", target="/final"), [200],
+        CLOSED, wait=200, then="defghi", seen=...),
+    Row("an early answer within chunks",
+        chunked("3\r\nabc\r\n", "/final"), [200], CLOSED,
+        wait=200, then="3\r\ndef\r\n0\r\n\r\n", seen=...),
+    Row("an early answer that closes",
+        post("Content-Length: 9\r\n", "abc", target="/final-close"), [200],
+        CLOSED, wait=200, then="defghi", seen=[]),
+    Row("an early answer that closes, and a large body",
+        post("Content-Length: 900000\r\n", "abc", target="/final-close"),
+        [200], CLOSED, wait=200, then="x" * 899997, seen=[]),
+    Row("a request behind the rest of the body is not read",
+        post("Content-Length: 6\r\n", "abc", target="/final"), [200],
+        CLOSED, wait=200, then="def" + GET2, seen=...),
+    Row("an early answer of 1.0", "POST /final HTTP/1.0\r\n" + H +
+        "Content-Length: 9\r\n\r\nabc", [200], CLOSED, seen=[]),
+]
+
+UPGRADES = [  # RFC 9110 7.8
+    Row("an upgrade", get("/upgrade", H + UPGRADE), [101], TUNNEL,
+        seen=["GET /upgrade HTTP/1.1"], echo=b"hello",
+        has=["Upgrade: websocket\r\n", "Connection: upgrade\r\n"]),
+    Row("data right behind the request", get("/upgrade", H + UPGRADE) +
+        "early", [101], TUNNEL, echo=b"helloearly"),
+    Row("an HTTP request right behind the request is data",
+        get("/upgrade", H + UPGRADE) + GET2, [101], TUNNEL,
+        seen=["GET /upgrade HTTP/1.1"], echo=b"hello" + GET2.encode()),
+    Row("data behind the 101", get("/upgrade", H + UPGRADE), [101], TUNNEL,
+        wait=101, then="late", echo=b"hellolate"),
+    Row("an upgrade behind another request", GET1 +
+        get("/upgrade", H + UPGRADE) + "early", [200, 101], TUNNEL,
+        seen=[ONE, "GET /upgrade HTTP/1.1"], echo=b"helloearly"),
+    Row("an upgrade in a list with keep-alive",
+        get("/upgrade", H + "Connection: keep-alive, upgrade\r\n"
+            "Upgrade: x, websocket\r\n"), [101], TUNNEL, echo=b"hello"),
+    good("an upgrade the instance does not take",
+         get("/p", H + UPGRADE), seen=["GET /p HTTP/1.1"]),
+    good("an upgrade that is refused", get("/403", H + UPGRADE), status=403,
+         seen=["GET /403 HTTP/1.1"]),
+    good("a request behind an upgrade that is refused",
+         get("/403", H + UPGRADE) + GET2, status=[403, 200],
+         seen=["GET /403 HTTP/1.1", TWO]),
+    Row("data behind an upgrade that is refused is a request",
+        get("/403", H + UPGRADE) + "\0\0", [403, 400], CLOSED,
+        seen=["GET /403 HTTP/1.1"]),
+    good("1.0 cannot upgrade", get("/p", H + UPGRADE, "1.0"), after=CLOSED,
+         hasnot=["Upgrade"]),
+    good("h2c goes no further: its requests would meet no rule",
+         get("/p", H + "Connection: Upgrade, HTTP2-Settings\r\n"
+             "Upgrade: h2c\r\nHTTP2-Settings: AAA\r\n"),
+         hasnot=["Upgrade", "HTTP2-Settings"]),
+    good("h2c in a list goes no further",
+         get("/p", H + "Connection: Upgrade\r\nUpgrade: websocket, h2c\r\n"),
+         hasnot=["Upgrade"]),
+    good("an upgrade with a body is not asked for",
+         post("Content-Length: 2\r\n" + UPGRADE, "hi"), body=b"hi",
+         hasnot=["Upgrade"]),
+    good("Connection: upgrade without an Upgrade",
+         connection("upgrade"), hasnot=["upgrade"]),
+]
+
+INTERIMS = [  # RFC 9110 15.2
+    good("103 before the answer", get("/103"), interim=[103]),
+    good("two interim answers", get("/102"), interim=[102, 103]),
+    good("1.0 gets none", get("/103", version="1.0"), after=CLOSED,
+         interim=[]),
+    good("103 within a pipeline", GET1 + get("/103") + GET3,
+         status=[200] * 3, interim=[103],
+         seen=[ONE, "GET /103 HTTP/1.1", THREE]),
+]
+
+ROWS = (CONNECTIONS + PIPELINES + HALF_CLOSES + EXPECTATIONS + EARLY +
+        UPGRADES + INTERIMS)
