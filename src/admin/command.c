@@ -243,7 +243,8 @@ page_command(struct admin *a, struct ask *k)
 	} else if (!command_read(body, &c, &e, &problems)) {
 		refuse_problems(k, e, &problems);
 	} else {
-		configured = drive_clocks(a->env.drive, c.cmd.service);
+		configured = drive_clocks(a->env.drive, c.cmd.service,
+		    c.cmd.verb == RO_DRAIN ? c.cmd.pool : NULL);
 		set_clocks(&c, &configured);
 		peer_who(ask_peer(k), c.cmd.who);
 		run(a, k, &c);

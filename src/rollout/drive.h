@@ -73,8 +73,13 @@ uint64_t drive_command(struct drive *, const struct ro_command *, bool wait,
     uint64_t wait_us, drive_done_fn *done, void *arg);
 /* Whoever waited has left: done is not called; the action goes on. */
 void drive_forget(struct drive *, uint64_t id);
-/* The clocks the configuration gives a service (NULL or "": the only one). */
-struct ro_drain drive_clocks(const struct drive *, const char *service);
+/*
+ * The clocks of a command that names none: those the configuration gives the
+ * service (NULL or "": the only one).  Of a pool that drains already, those it
+ * has, so that to wait for it anew changes nothing; NULL: no pool.
+ */
+struct ro_drain drive_clocks(struct drive *, const char *service,
+    const char *pool);
 
 /* How a wait stands: sums over the draining pools it waits for. */
 struct drive_progress {

@@ -155,10 +155,21 @@ drive_on_progress(struct drive *d, uint64_t id, drive_progress_fn *fn)
 	drive_poke(d);
 }
 
+/* The clocks that run, or NULL. */
+static const struct ro_drain *
+running_clocks(struct drive *d, const char *service, const char *pool)
+{
+	struct ro_service *s = ro_service_find(&d->state, service);
+	struct ro_pool *p = s == NULL ? NULL : ro_pool_find(s, pool);
+
+	return p != NULL && p->state == POOL_DRAINING ? &p->drain : NULL;
+}
+
 struct ro_drain
-drive_clocks(const struct drive *d, const char *service)
+drive_clocks(struct drive *d, const char *service, const char *pool)
 {
 	const struct cfg_service *s = NULL;
+	const struct ro_drain *running;
 
 	if (service != NULL && service[0] != '\0')
 		s = cfg_service_find(d->cfg, str_of(service));
@@ -166,6 +177,9 @@ drive_clocks(const struct drive *d, const char *service)
 		s = &d->cfg->services[0];
 	if (s == NULL)
 		return (struct ro_drain){ .mode = CFG_DRAIN_KEEP };
+	running = pool == NULL ? NULL : running_clocks(d, s->name, pool);
+	if (running != NULL)
+		return *running;
 	return (struct ro_drain){ .mode = (uint8_t)s->drain_mode,
 		.flows_us = s->drain_flows_us,
 		.requests_us = s->drain_requests_us,

@@ -412,6 +412,8 @@ Test(drive, a_drain_is_waited_for_to_its_last_exchange)
 	/* Without the poke the clock would come, once a second. */
 	cr_expect_lt(clock_mono_us() - ended_us, 500000u);
 	cr_expect_eq(a.result.refusal, RO_NO_NONE);
+	cr_expect_str_eq(a.sentence,
+	    "v2 serves all new sessions; v1 is drained and may be stopped");
 	cr_expect_eq(rig_pool(&r, "v1")->state, POOL_DRAINED);
 	cr_expect_eq(a.on_disk, drive_state(r.drive)->generation);
 	cr_expect_not(i1->pool->leaving);
@@ -953,13 +955,34 @@ Test(drive, clocks_of_the_configuration)
 	struct ro_drain d;
 
 	rig_run(&r);
-	d = drive_clocks(r.drive, NULL);
+	d = drive_clocks(r.drive, NULL, NULL);
 	cr_expect_eq(d.mode, CFG_DRAIN_KEEP);
 	cr_expect_eq(d.flows_us, 1800 * US_PER_S);
 	cr_expect_eq(d.requests_us, 60 * US_PER_S);
 	cr_expect_eq(d.streams_us, 300 * US_PER_S);
-	cr_expect_eq(drive_clocks(r.drive, "a").flows_us, d.flows_us);
-	cr_expect_eq(drive_clocks(r.drive, "none").flows_us, 0u);
+	cr_expect_eq(drive_clocks(r.drive, "a", NULL).flows_us, d.flows_us);
+	cr_expect_eq(drive_clocks(r.drive, "none", NULL).flows_us, 0u);
+}
+
+/* "drain v1 --wait" after "drain v1 --mode move --grace 5s" waits, only. */
+Test(drive, clocks_that_run)
+{
+	struct ro_command c = rig_command(RO_DRAIN, "v1");
+	struct rig_answer a;
+	struct ro_drain d;
+
+	rig_run(&r);
+	c.clocks.mode = CFG_DRAIN_MOVE;
+	c.clocks.flows_us = 5 * US_PER_S;
+	pool_cell_see(&rig_instance(&r, 1)->pool->cells[0], 77, clock_wall_us(),
+	    US_PER_S);
+	cr_assert_eq(rig_do(&r, &c, &a), RO_NO_NONE, "%s", a.sentence);
+	cr_assert_eq(rig_pool(&r, "v1")->state, POOL_DRAINING);
+	d = drive_clocks(r.drive, NULL, "v1");
+	cr_expect_eq(d.mode, CFG_DRAIN_MOVE);
+	cr_expect_eq(d.flows_us, 5 * US_PER_S);
+	cr_expect_eq(drive_clocks(r.drive, "a", "v2").mode, CFG_DRAIN_KEEP);
+	cr_expect_eq(drive_clocks(r.drive, "a", "v9").mode, CFG_DRAIN_KEEP);
 }
 
 /* ---- real threads ---- */
