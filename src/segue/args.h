@@ -56,7 +56,7 @@ struct arg_row {
 	X(JSON, "json", 0, NULL, NONE, NULL,                                   \
 	    "print the daemon's answer as it is")                              \
 	X(TIMEOUT, "timeout", 0, "DURATION", DURATION, NULL,                   \
-	    "wait no longer than that; exit 4 then")                           \
+	    "how long to wait; exit 4 with --wait, else 5")                           \
 	X(COLOR, "color", 0, "WHEN", WORD, "auto|always|never",                \
 	    "colours: auto (on terminals), always or never")                   \
 	X(QUIET, "quiet", 'q', NULL, NONE, NULL,                               \

@@ -58,7 +58,7 @@ put_head(struct screen *s, const struct json *status)
 	put(s, STYLE_PLAIN, ", generation %s",
 	    show_count(status, "generation", a));
 	if (json_get_text(status, "changed_at", NULL) != NULL)
-		put(s, STYLE_PLAIN, " since %s%s%s",
+		put(s, STYLE_PLAIN, ", changed %s ago%s%s",
 		    show_age(now, json_get_text(status, "changed_at", NULL), a),
 		    by[0] == '\0' ? "" : " by ", by);
 	if (json_get_truth(status, "stopping", false))
@@ -80,15 +80,18 @@ has_share(const struct json *pool)
 	return json_get_int(pool, "share_bp", 0) > 0;
 }
 
+/* can: can one of them take a request? */
 static size_t
-count_serving(const struct json *pools, const struct json **only)
+count_serving(const struct json *pools, const struct json **only, bool *can)
 {
 	size_t n = 0;
 
+	*can = false;
 	for (size_t i = 0; i < json_len(pools); i++) {
 		if (!has_share(json_at(pools, i)))
 			continue;
 		*only = json_at(pools, i);
+		*can = *can || json_get_int(*only, "eligible", 1) > 0;
 		n++;
 	}
 	return n;
@@ -98,7 +101,8 @@ static void
 put_serving(struct screen *s, const struct json *pools)
 {
 	const struct json *only = NULL;
-	size_t n = count_serving(pools, &only);
+	bool can;
+	size_t n = count_serving(pools, &only, &can);
 	const char *gap = "";
 	char share[SHOW_MAX];
 
@@ -118,6 +122,8 @@ put_serving(struct screen *s, const struct json *pools)
 		}
 		put(s, STYLE_PLAIN, " of new sessions");
 	}
+	if (n > 0 && !can)
+		put(s, STYLE_BAD, ", BUT NO INSTANCE IS UP");
 }
 
 static void

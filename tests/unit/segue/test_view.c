@@ -117,9 +117,9 @@ Test(view, status, .timeout = 5)
 
 	/* clang-format off */
 	cr_expect_str_eq(out,
-"segued 0.1.0, up 2h11m, workers 2, generation 41 since 1m01s by root\n"
+"segued 0.1.0, up 2h11m, workers 2, generation 41, changed 1m01s ago by root\n"
 "\n"
-"sso: v2 serves; in flight 11; retries 4\n"
+"sso: v2 serves, BUT NO INSTANCE IS UP; in flight 11; retries 4\n"
 "  POOL  STATE     SINCE  SHARE  READY  UP      IN FLIGHT  STREAMS  SESSIONS"
 "    P50     P99  5XX\n"
 "  v1    draining  1m01s     0%  yes    1 of 2          2        1        41"
@@ -213,6 +213,12 @@ static const struct {
 	{ "shares", "{'name':'v1','share_bp':9000},"
 	    "{'name':'v2','share_bp':1000}", "null",
 	    "sso: v1 serves 90%, v2 serves 10% of new sessions;", "moves" },
+	{ "whoever serves can",
+	    "{'name':'v1','share_bp':10000,'eligible':1}", "null",
+	    "sso: v1 serves;", "NO INSTANCE" },
+	{ "one of two can", "{'name':'v1','share_bp':5000,'eligible':1},"
+	    "{'name':'v2','share_bp':5000,'eligible':0}", "null",
+	    "of new sessions;", "NO INSTANCE" },
 	{ "nobody", "{'name':'v1','share_bp':0}", "null",
 	    "sso: no pool gets new sessions;", NULL },
 	{ "no pools", "", "null", "sso: no pool gets new sessions;", "POOL" },
