@@ -6,13 +6,13 @@ cannot).  A scenario says how many threads or workers there are, how many
 instances, and whether there is an access log: a file, a line a request,
 written in large pieces where the program can (HAProxy cannot).
 """
-import http.client
 import ipaddress
 import os
 import shutil
 import signal
 import subprocess
-import time
+
+import place
 
 # pool-*-fd-ratio: by default idle server connections are given up once a
 # quarter of the descriptors is in use, which 5,000 clients would reach.
@@ -165,27 +165,6 @@ PEERS = {
 }
 
 
-def wait_for_answer(port, process, seconds=15.0):
-    """Until the proxy answers 200 on /; None, or what went wrong."""
-    end = time.monotonic() + seconds
-    why = "no answer"
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            return f"ended at once with {process.returncode}"
-        try:
-            c = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
-            c.request("GET", "/")
-            status = c.getresponse().status
-            c.close()
-            if status == 200:
-                return None
-            why = f"answers {status}"
-        except (OSError, http.client.HTTPException) as e:
-            why = str(e)
-        time.sleep(0.05)
-    return why
-
-
 class Running:
     """One started proxy; a context manager that stops it."""
 
@@ -195,9 +174,9 @@ class Running:
         self.access = f"{env.dir}/access.log"
         with open(self.access, "wb") as out:
             self.process = subprocess.Popen(
-                env.on_core(1, scenario.workers) + PEERS[name](env, scenario),
+                place.on_core(1, scenario.workers) + PEERS[name](env, scenario),
                 stdin=subprocess.DEVNULL, stdout=out, stderr=self.log)
-        why = wait_for_answer(env.port, self.process)
+        why = place.wait_for_answer(env.port, self.process)
         if why is not None:
             self.stop()
             raise RuntimeError(f"{name}: {why}; see {self.log.name}")
@@ -209,13 +188,7 @@ class Running:
         self.stop()
 
     def stop(self):
-        fast = signal.SIGINT if self.name == "segued" else signal.SIGTERM
-        if self.process.poll() is None:
-            self.process.send_signal(fast)
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        place.stop(self.process, signal.SIGINT if self.name == "segued"
+                   else signal.SIGTERM)
         self.log.close()
         os.unlink(self.access)
