@@ -79,6 +79,7 @@ struct walk {
 	char *out;
 	size_t len, cap;
 	bool ambiguous;
+	bool decoded; /* a "%" is but a byte */
 };
 
 /* What hides a border of segments when decoded, or ends strings in C. */
@@ -137,7 +138,7 @@ put_segment(struct walk *w)
 				w->at++;
 			return E_OK;
 		}
-		if (c == '%') {
+		if (c == '%' && !w->decoded) {
 			rc = put_escape(w);
 			continue;
 		}
@@ -190,22 +191,62 @@ walk_on(struct walk *w)
 	return E_OK;
 }
 
+static ssize_t
+walk(struct walk *w)
+{
+	int rc = E_OK;
+
+	while (w->at < w->in.len && rc == E_OK)
+		rc = walk_on(w);
+	if (rc == E_OK && w->len == 0)
+		rc = put(w, '/');
+	return rc == E_OK ? (ssize_t)w->len : rc;
+}
+
 ssize_t
 target_normalise(struct str path, char *out, size_t cap, bool *ambiguous)
 {
 	struct walk w = { .in = path, .cap = cap };
-	int rc = E_OK;
+	ssize_t n;
 
 	w.out = out;
-	*ambiguous = false;
-	while (w.at < w.in.len && rc == E_OK)
-		rc = walk_on(&w);
-	if (rc == E_OK && w.len == 0)
-		rc = put(&w, '/');
-	if (rc != E_OK)
-		return rc;
-	*ambiguous = w.ambiguous;
-	return (ssize_t)w.len;
+	n = walk(&w);
+	*ambiguous = n >= 0 && w.ambiguous;
+	return n;
+}
+
+/* Until no escape is left at the end of out[len]; its new length. */
+static size_t
+decode_end(char *out, size_t len)
+{
+	while (len >= 3 && out[len - 3] == '%' && ch_is(out[len - 2], CH_HEX) &&
+	    ch_is(out[len - 1], CH_HEX)) {
+		out[len - 3] = (char)(ch_hex(out[len - 2]) * 16 +
+		    ch_hex(out[len - 1]));
+		len -= 2;
+	}
+	return len;
+}
+
+/* Decoded behind the first byte, walked from there: never overtaken. */
+ssize_t
+target_decode(struct str path, char *out, size_t cap)
+{
+	struct walk w = { .cap = cap, .decoded = true };
+	size_t len = 0;
+
+	if (path.len >= cap)
+		return E_TOOBIG;
+	for (size_t i = 0; i < path.len; i++) {
+		out[1 + len] = path.p[i];
+		len = decode_end(out + 1, len + 1);
+	}
+	for (size_t i = 1; i <= len; i++)
+		if (out[i] == '\\')
+			out[i] = '/';
+	w.out = out;
+	w.in = str_from(out + 1, len);
+	return walk(&w);
 }
 
 bool

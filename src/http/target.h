@@ -41,6 +41,14 @@ ssize_t target_normalise(struct str path, char *out, size_t cap,
     bool *ambiguous) MUST_CHECK;
 
 /*
+ * The path as the most eager instance would read it, for matching: all escapes
+ * decoded, those too that come out of others, "\\" taken for "/", then dots,
+ * runs of "/" and parameters removed.  For what target_normalise() calls
+ * ambiguous.  cap must be above path.len, else E_TOOBIG.
+ */
+ssize_t target_decode(struct str path, char *out, size_t cap) MUST_CHECK;
+
+/*
  * Next "name=value" of a query or form body (separator "&"), still encoded;
  * false at the end.  value is {NULL, 0} without "=".
  */

@@ -132,29 +132,53 @@ read_pin(struct exchange *x, const struct cfg_service *cfg)
 	return verdict == PIN_OK;
 }
 
+/*
+ * The service of a path that is not plain.  Where instances may read it in
+ * several ways, all of them must lead to the same service: a client that wants
+ * past a rule would else name one service and mean what another guards.
+ */
+static int
+find_service(const struct view *v, struct str host, struct str path,
+    const struct view_service **out)
+{
+	char bytes[PATH_MAX_BYTES];
+	bool ambiguous;
+	ssize_t n = target_normalise(path, bytes, sizeof(bytes), &ambiguous);
+
+	if (n < 0)
+		return (int)n;
+	*out = view_route(v, host, str_from(bytes, (size_t)n));
+	if (!ambiguous)
+		return E_OK;
+	if (view_route(v, host, path) != *out)
+		return E_SYNTAX;
+	n = target_decode(path, bytes, sizeof(bytes));
+	if (n < 0)
+		return (int)n;
+	return view_route(v, host, str_from(bytes, (size_t)n)) == *out
+	    ? E_OK
+	    : E_SYNTAX;
+}
+
 int
 route_service(struct exchange *x)
 {
-	char host_bytes[HOST_MAX_BYTES], path_bytes[PATH_MAX_BYTES];
+	char host_bytes[HOST_MAX_BYTES];
 	struct str host, path, query;
-	const struct view_service *vs;
-	bool ambiguous;
+	const struct view_service *vs = NULL;
 	int rc = lower_host(x->req.authority, host_bytes, &host);
 
 	if (rc != E_OK)
 		return rc;
 	target_split(x->req.target, &path, &query);
-	if (!path_is_plain(path)) {
-		ssize_t n = target_normalise(path, path_bytes,
-		    sizeof(path_bytes), &ambiguous);
-
-		if (n < 0)
-			return (int)n;
-		path = str_from(path_bytes, (size_t)n);
-	}
 	if (str_eq(path, STR("*")))
 		path = STR("/"); /* OPTIONS of the server as a whole */
-	vs = view_route(x->proxy->view, host, path);
+	if (path_is_plain(path))
+		vs = view_route(x->proxy->view, host, path);
+	else
+		rc = find_service(x->proxy->view, host, path, &vs);
+	if (rc != E_OK)
+		return rc;
 	if (vs == NULL)
 		return E_NOENT;
 	x->vs = vs;

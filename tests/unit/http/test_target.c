@@ -210,6 +210,45 @@ Test(target, normalise_twice_is_once)
 	}
 }
 
+/* ---- the most eager reading ---- */
+
+static const struct {
+	const char *why, *in, *out;
+} eager[] = {
+	{ "plain", "/a/b", "/a/b" },
+	{ "nothing", "", "/" },
+	{ "no leading slash", "a", "/a" },
+	{ "encoded slash pops", "/a/..%2fb", "/b" },
+	{ "twice encoded", "/a/..%252Fb", "/b" },
+	{ "encoded many times", "/a/..%25252525252fb", "/b" },
+	{ "all of it", "/a%2f%2e%2e%2fb", "/b" },
+	{ "digits that are encoded", "/a/..%%32%46b", "/b" },
+	{ "backslash", "/a\\..\\b", "/b" },
+	{ "encoded backslash", "/a%5c..%5Cb", "/b" },
+	{ "parameters", "/a;x/..;y/b", "/b" },
+	{ "encoded semicolon", "/a/..%3bx/b", "/b" },
+	{ "a percent alone", "/100%25", "/100%" },
+	{ "dots at the end", "/a%2f..", "/" },
+	{ "dots above the root", "%2f..%2f..", "/" },
+};
+
+Test(target, decode)
+{
+	for (size_t i = 0; i < ARRAY_LEN(eager); i++) {
+		char out[64];
+		ssize_t n = target_decode(str_of(eager[i].in), out,
+		    strlen(eager[i].in) + 1);
+
+		cr_assert_geq(n, 0, "%s", eager[i].why);
+		cr_expect(str_eq(str_from(out, (size_t)n),
+		              str_of(eager[i].out)),
+		    "%s: %.*s", eager[i].why, (int)n, out);
+		cr_expect_eq(target_decode(str_of(eager[i].in), out,
+		                 strlen(eager[i].in)),
+		    E_TOOBIG, "%s", eager[i].why);
+	}
+}
+
 /* Room for the result and one "/" is enough; less is told, not overrun. */
 Test(target, normalise_within_its_room)
 {

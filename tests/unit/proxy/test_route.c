@@ -412,6 +412,53 @@ Test(route, services_by_host_and_path)
 	cr_expect_eq(rig_unrouted(OUT_NO_SERVICE), 3);
 }
 
+static const struct {
+	const char *why, *path;
+	int status; /* 0: the service gets it */
+} paths[] = {
+	{ "an encoded slash within", "/app/a%2fb", 0 },
+	{ "parameters within", "/app/a;v=1/b", 0 },
+	{ "dots of RFC 3986", "/x/../app/y", 0 },
+	{ "out by an encoded slash", "/app/..%2fadmin", 400 },
+	{ "out by one encoded twice", "/app/..%252fadmin", 400 },
+	{ "out by a backslash", "/app/..\\admin", 400 },
+	{ "out by an encoded one", "/app/%2e%2e%5cadmin", 400 },
+	{ "out by dots with parameters", "/app/..;x/admin", 400 },
+	{ "out by encoded dots", "/app/%2e%2e/admin", 400 },
+	{ "in by an encoded slash", "/admin/..%2fapp", 400 },
+	{ "in by parameters", "/app;x/a", 400 },
+	{ "nowhere by any reading", "/a%2fb", 404 },
+};
+
+Test(route, paths_with_two_meanings)
+{
+	rig_down();
+	up_with(&(struct rig_lines){ .service = "    match:\n"
+	                                        "      - path: /app\n" });
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		char text[256], status[8];
+		int c = client_open(), u;
+
+		(void)snprintf(text, sizeof(text),
+		    "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", paths[i].path);
+		put(c, text);
+		if (paths[i].status == 0) {
+			u = origin_accept(A);
+			cr_expect(has(get_head(u), paths[i].path), "%s",
+			    paths[i].why);
+			put(u, "HTTP/1.1 204 No\r\nConnection: close\r\n\r\n");
+			(void)get_head(c);
+			done(u);
+		} else {
+			(void)snprintf(status, sizeof(status), " %d ",
+			    paths[i].status);
+			cr_expect(has(get_head(c), status), "%s", paths[i].why);
+		}
+		done(c);
+		rig_turns(3);
+	}
+}
+
 /* A switch in mid-journey changes nobody's destination, and what is idle to
  * the old pool is let go. */
 Test(route, a_switch_in_mid_journey)
