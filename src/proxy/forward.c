@@ -248,6 +248,24 @@ forward_request(struct exchange *x)
 
 /* ---- the answer ---- */
 
+/* Nobody but us sets our cookie; an instance could take pins away by it. */
+static void
+drop_foreign_pins(const struct exchange *x, struct http_head *h)
+{
+	struct str name = str_of(x->cookie_name);
+
+	if (x->scope == CFG_STICKY_NONE || !HTTP_HAS(h, SET_COOKIE))
+		return;
+	for (unsigned i = 0; i < h->n; i++) {
+		struct http_field *f = &h->f[i];
+		struct str pair = str_from(f->value, f->value_len);
+
+		if (f->id == FIELD_SET_COOKIE &&
+		    str_eq(str_trim(str_split(&pair, '=')), name))
+			f->flags |= HF_DROP;
+	}
+}
+
 static int
 add_pin(struct exchange *x, struct http_head *h)
 {
@@ -285,6 +303,7 @@ forward_answer(struct exchange *x, struct http_head *h)
 	int rc = E_OK;
 
 	http_head_drop_hop_by_hop(h);
+	drop_foreign_pins(x, h);
 	if (!HTTP_HAS(h, DATE))
 		rc = add(h, FIELD_DATE, proxy_date(x->proxy));
 	return rc == E_OK ? add_pin(x, h) : rc;

@@ -160,6 +160,10 @@ static const struct row answers[] = {
 	    "Connection: X-Hop\r\nX-Hop: 1\r\nKeep-Alive: 5\r\nSet-Cookie: a=b"
 	    "\r\n",
 	    "Set-Cookie: a=b\r\n", "X-Hop" },
+	{ "our cookie is ours to set",
+	    "Set-Cookie: segue=evil; Path=/\r\nSet-Cookie:  segue = evil\r\n"
+	    "Set-Cookie: segue2=a\r\n",
+	    "Set-Cookie: segue2=a\r\n", "evil" },
 	{ "no upgrade that nobody asked for",
 	    "Connection: Upgrade\r\nUpgrade: h2c\r\n", "HTTP/1.1 200 OK\r\n",
 	    "pgrade" },
