@@ -19,7 +19,10 @@
 
 /* ---- pages ---- */
 
-/* What an operator asks to be changed has a word for the audit. */
+/*
+ * What an operator asks to be changed has a word for the audit; what may hold
+ * credentials is not for whoever reaches the port.
+ */
 /* clang-format off */
 static const struct page {
 	const char *path;
@@ -27,15 +30,18 @@ static const struct page {
 	enum may need;
 	admin_page_fn *fn;
 	const char *audit;
+	bool secret;
 } pages[] = {
-	{ ADMIN_VERSION, ASK_GET,  MAY_VIEW,    page_version, NULL },
-	{ ADMIN_STATUS,  ASK_GET,  MAY_VIEW,    page_status,  NULL },
-	{ ADMIN_CONFIG,  ASK_GET,  MAY_VIEW,    page_config,  NULL },
-	{ ADMIN_EVENTS,  ASK_GET,  MAY_VIEW,    page_events,  NULL },
-	{ ADMIN_METRICS, ASK_GET,  MAY_VIEW,    page_metrics, NULL },
-	{ ADMIN_HEALTH,  ASK_GET,  MAY_NOTHING, page_health,  NULL },
-	{ ADMIN_COMMAND, ASK_POST, MAY_OPERATE, page_command, "command" },
-	{ ADMIN_RELOAD,  ASK_POST, MAY_OPERATE, page_reload,  "reload" },
+	{ ADMIN_VERSION, ASK_GET,  MAY_VIEW,    page_version, NULL, false },
+	{ ADMIN_STATUS,  ASK_GET,  MAY_VIEW,    page_status,  NULL, false },
+	{ ADMIN_CONFIG,  ASK_GET,  MAY_VIEW,    page_config,  NULL, true },
+	{ ADMIN_EVENTS,  ASK_GET,  MAY_VIEW,    page_events,  NULL, false },
+	{ ADMIN_METRICS, ASK_GET,  MAY_VIEW,    page_metrics, NULL, false },
+	{ ADMIN_HEALTH,  ASK_GET,  MAY_NOTHING, page_health,  NULL, false },
+	{ ADMIN_COMMAND, ASK_POST, MAY_OPERATE, page_command, "command",
+	    false },
+	{ ADMIN_RELOAD,  ASK_POST, MAY_OPERATE, page_reload,  "reload",
+	    false },
 };
 /* clang-format on */
 
@@ -117,6 +123,10 @@ on_ask(struct ask *k, void *arg)
 		ask_field(k, "Allow", p->method == ASK_GET ? "GET" : "POST");
 		answer_error(k, ANSWER_METHOD, "%s is for %s", p->path,
 		    p->method == ASK_GET ? "GET" : "POST");
+	} else if (p->secret && !ask_peer(k)->is_unix) {
+		answer_error(k, ANSWER_FORBIDDEN,
+		    "the configuration may hold credentials: it is shown "
+		    "through the Unix socket alone");
 	} else if (may_of(cfg, ask_peer(k)) < p->need) {
 		refuse_peer(k, p);
 	} else if (p->need == MAY_OPERATE && a->stopping) {

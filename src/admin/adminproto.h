@@ -41,8 +41,9 @@
  * its status by ADMIN_ERRORS; of a command that was tried with generation and
  * took_us, too.  (What is no HTTP at all gets a bare 400 or 413.)
  *
- * Over TCP nothing can be changed, and Host must be localhost, a loopback
- * address or the host of admin.http.
+ * Over TCP nothing can be changed, /v1/config is not shown (a probe's headers
+ * may hold credentials), and Host must be localhost, a loopback address or the
+ * host of admin.http.
  *
  * /v1/status:
  *   {version, pid, now, started, uptime_s, workers, stopping,

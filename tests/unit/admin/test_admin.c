@@ -296,6 +296,11 @@ static const struct {
 	    "\"services\"" },
 	{ "is alive", "GET /healthz HTTP/1.1\r\nHost: [::1]:9180\r\n", 204,
 	    "" },
+	{ "tells no credentials",
+	    "GET /v1/config HTTP/1.1\r\nHost: localhost\r\n", 403,
+	    "may hold credentials" },
+	{ "nor their length",
+	    "HEAD /v1/config HTTP/1.1\r\nHost: localhost\r\n", 403, "" },
 	{ "changes nothing",
 	    "POST /v1/command HTTP/1.1\r\nHost: localhost\r\n"
 	    "Content-Length: 0\r\n",
