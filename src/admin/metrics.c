@@ -148,6 +148,18 @@ put_generation(struct look *l)
 }
 
 static void
+put_saved(struct look *l)
+{
+	put(l, drive_is_saved(l->admin->env.drive));
+}
+
+static void
+put_reload_ok(struct look *l)
+{
+	put(l, drive_reload_is_ok(l->admin->env.drive));
+}
+
+static void
 put_events(struct look *l)
 {
 	put(l, feed_last_id(l->admin->env.feed));
@@ -364,6 +376,10 @@ static const struct metric metrics[] = {
 		"1 while a graceful stop is under way." },
 	{ "segue_state_generation", G, OF_PROCESS, NULL, put_generation, 0,
 		"Grows with each change of the state on disk." },
+	{ "segue_state_saved", G, OF_PROCESS, NULL, put_saved, 0,
+		"0 after a change that could not be written to the state file; it is tried again." },
+	{ "segue_reload_ok", G, OF_PROCESS, NULL, put_reload_ok, 0,
+		"0 after a reload that was refused: what runs is not what the file says." },
 	{ "segue_events_total", C, OF_PROCESS, NULL, put_events, 0,
 		"Events told since this process began." },
 

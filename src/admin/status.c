@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/units.h"
 #include "rollout/drive.h"
+#include "rollout/facts.h"
 #include "session/pin.h"
 #include "upstream/model.h"
 #include "upstream/registry.h"
@@ -104,14 +105,14 @@ put_instance(struct json_out *j, const struct instance *i)
 {
 	struct cells cells = CELLS_OF(i);
 	uint64_t age_us = clock_mono_us() - i->health_since_us;
+	char why[FACTS_WHY_MAX];
 
 	json_begin_object(j);
 	json_kv_cstr(j, "name", i->name);
 	json_kv_cstr(j, "address", i->addr_text);
 	json_kv_u64(j, "weight", i->weight);
 	json_kv_cstr(j, "health", health_name((enum health)i->health));
-	json_kv_cstr(j, "reason",
-	    health_reason_text((enum health_reason)i->reason));
+	json_kv_cstr(j, "reason", facts_why(i, why));
 	json_kv_u64(j, "health_s", age_us / US_PER_S);
 	json_kv_cstr(j, "admin", inst_admin_name((enum inst_admin)i->admin));
 	json_kv_bool(j, "added", i->runtime);

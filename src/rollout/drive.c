@@ -439,6 +439,18 @@ drive_state(const struct drive *d)
 	return &d->state;
 }
 
+bool
+drive_is_saved(const struct drive *d)
+{
+	return !d->disk_in_doubt;
+}
+
+bool
+drive_reload_is_ok(const struct drive *d)
+{
+	return !d->reload_refused;
+}
+
 struct cfg *
 drive_cfg(const struct drive *d)
 {

@@ -106,9 +106,15 @@ void drive_connect_failed(struct drive *, struct instance *);
  */
 int drive_reload(struct drive *, struct cfg *, struct keyring *, char *why,
     size_t cap) MUST_CHECK;
+/* One was refused before it came here: that is told as those are. */
+void drive_reload_refused(struct drive *, const char *why);
 
 /* ---- reading ---- */
 const struct ro_state *drive_state(const struct drive *);
+/* Is what is so on disk?  No: the last write of it failed. */
+bool drive_is_saved(const struct drive *);
+/* Was the last reload taken over?  Also where there was none. */
+bool drive_reload_is_ok(const struct drive *);
 /* Fresh facts; valid until the next call into drive. */
 const struct ro_facts *drive_facts(struct drive *);
 struct cfg *drive_cfg(const struct drive *);

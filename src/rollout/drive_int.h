@@ -27,7 +27,7 @@ struct drive {
 	struct ro_state next;  /* what is to be */
 	struct ro_facts_pool *rows;
 	struct ro_facts facts;
-	uint64_t started_us;     /* see facts_now */
+	uint64_t started_us;  /* see facts_now */
 	uint64_t hold_due_us; /* wall clock: a pool gets ready; 0: none */
 	uint64_t due_us;      /* wall clock: look then; 0: when poked */
 	struct service_plan *plans;
@@ -41,6 +41,7 @@ struct drive {
 	bool disk_in_doubt;      /* a save failed: it may hold what is not so */
 	uint64_t disk_failed_us; /* monotonic; when it did last */
 	bool probes_missing;     /* memory ran out */
+	bool reload_refused;     /* the last one was */
 	bool ending;
 };
 

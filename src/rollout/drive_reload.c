@@ -197,7 +197,16 @@ drive_reload(struct drive *d, struct cfg *cfg, struct keyring *ring, char *why,
 	rc = reload(d, cfg, ring, why, cap);
 	if (rc != E_OK && why[0] == '\0')
 		(void)snprintf(why, cap, "%s", err_text(rc));
+	d->reload_refused = rc != E_OK;
 	news_reload(d->env.feed, rc == E_OK ? NULL : why, d->state.generation);
 	drive_poke(d);
 	return rc;
+}
+
+void
+drive_reload_refused(struct drive *d, const char *why)
+{
+	ON_CONTROL_THREAD();
+	d->reload_refused = true;
+	news_reload(d->env.feed, why, d->state.generation);
 }

@@ -31,9 +31,25 @@ count_instances(struct registry *r, const struct pool *p)
 	return c;
 }
 
+const char *
+facts_why(const struct instance *i, char out[FACTS_WHY_MAX])
+{
+	const char *text = health_reason_text((enum health_reason)i->reason);
+
+	/* The last probe may have failed for another reason. */
+	if (i->reason == HEALTH_WHY_STATUS && i->last_status != 0)
+		(void)snprintf(out, FACTS_WHY_MAX, "%s %u", text,
+		    i->last_status);
+	else
+		(void)snprintf(out, FACTS_WHY_MAX, "%s", text);
+	return out;
+}
+
 static void
 say_unready(struct ro_facts_pool *f, const struct count *c)
 {
+	char why[FACTS_WHY_MAX];
+
 	if (c->instances == 0)
 		(void)snprintf(f->unready, sizeof(f->unready),
 		    "it has no instance");
@@ -43,8 +59,7 @@ say_unready(struct ro_facts_pool *f, const struct count *c)
 	else if (c->unfit != NULL)
 		(void)snprintf(f->unready, sizeof(f->unready),
 		    "%.40s is %s: %s", c->unfit->name,
-		    health_name(c->unfit->health),
-		    health_reason_text(c->unfit->reason));
+		    health_name(c->unfit->health), facts_why(c->unfit, why));
 }
 
 /* Ready means: all that are in are up, for the hold time. */

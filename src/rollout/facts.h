@@ -32,6 +32,14 @@ void facts_gather(struct registry *, const struct cfg *,
     const struct ro_state *, const struct facts_now *,
     struct ro_facts_pool *rows, uint64_t *due_us);
 
+/*
+ * Why an instance's health is what it is: the reason and, where a status is
+ * the reason, which ("unexpected status 404").  Returns out.
+ */
+#define FACTS_WHY_MAX 64
+struct instance;
+const char *facts_why(const struct instance *, char out[FACTS_WHY_MAX]);
+
 /* What there is to know of the instance a command names. */
 struct ro_facts_instance facts_of_instance(struct registry *,
     const struct cfg *, const struct ro_state *, const struct ro_command *);

@@ -118,11 +118,24 @@ write_audit(const char *service, const struct ro_command *c, enum ro_refusal r,
 	log_info("audit=command who=\"" STR_FMT "\" service=%s "
 	         "command=\"" STR_FMT "\" result=%s why=\"" STR_FMT "\" "
 	         "generation=%llu",
-	    STR_ARG(who), service, STR_ARG(what), ro_refusal_name(r),
-	    STR_ARG(result), (unsigned long long)generation);
+	    STR_ARG(who), service, STR_ARG(what),
+	    r == RO_NO_NONE ? "done" : ro_refusal_name(r), STR_ARG(result),
+	    (unsigned long long)generation);
 	buf_free(&who);
 	buf_free(&what);
 	buf_free(&result);
+}
+
+/* A switch that waits has not happened. */
+static bool
+is_put_off(const struct ro_state *s, const struct ro_command *c,
+    const char *service)
+{
+	for (size_t i = 0; i < s->n_services; i++)
+		if (strcmp(s->services[i].name, service) == 0)
+			return c->verb == RO_SWITCH &&
+			    strcmp(s->services[i].pending.pool, c->pool) == 0;
+	return false;
 }
 
 void
@@ -139,7 +152,9 @@ news_command(struct feed *f, const struct ro_state *s,
 	set_name(e.who, c->who);
 	add_command(&text, c);
 	buf_printf(&text, ": %s",
-	    r == RO_NO_NONE ? "done" : ro_refusal_name(r));
+	    r != RO_NO_NONE                 ? ro_refusal_name(r)
+	        : is_put_off(s, c, service) ? "waits until it is ready"
+	                                    : "done");
 	if (why[0] != '\0')
 		buf_printf(&text, ": %s", why);
 	tell(f, &e, &text);
@@ -235,15 +250,15 @@ void
 news_health(struct feed *f, const struct instance *i, enum health from)
 {
 	struct feed_event e = { .type = FEED_HEALTH };
+	char why[FACTS_WHY_MAX];
 	struct buf text = BUF_INIT;
 
 	set_name(e.service, i->pool->service->name);
 	set_name(e.pool, i->pool->name);
 	set_name(e.instance, i->name);
 	buf_printf(&text, "%s -> %s: %s", health_name(from),
-	    health_name((enum health)i->health),
-	    health_reason_text((enum health_reason)i->reason));
-	if (i->last_status != 0)
+	    health_name((enum health)i->health), facts_why(i, why));
+	if (i->last_status != 0 && i->reason != HEALTH_WHY_STATUS)
 		buf_printf(&text, ", status %u", i->last_status);
 	tell(f, &e, &text);
 }

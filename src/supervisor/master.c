@@ -241,7 +241,7 @@ prepare_reload(struct master *m, struct buf *said)
 	if (m->source->path == NULL) {
 		buf_add_cstr(said,
 		    "segued was started without a file: there "
-		    "is nothing to read anew\n");
+		    "is nothing to read anew");
 		return E_UNSUPPORTED;
 	}
 	rc = source_read(m->source, &text, said, &m->next_cfg);

@@ -155,6 +155,7 @@ use_ring(struct network *n, struct keyring *ring)
 struct reload {
 	struct buf said, changed, restart, why;
 	struct cfg *cfg; /* one ref */
+	bool told;       /* drive has told how it ended */
 };
 
 static int
@@ -170,6 +171,7 @@ take_over(struct network *n, struct reload *r)
 	cfg_diff(drive_cfg(n->drive), r->cfg, &r->changed, &r->why);
 	buf_reset(&r->why);
 	cfg_diff(n->env->started, r->cfg, &r->why, &r->restart);
+	r->told = true;
 	rc = drive_reload(n->drive, r->cfg, ring, why, sizeof(why));
 	if (rc != E_OK) {
 		buf_printf(&r->said, "%s: %s\n", n->env->origin, why);
@@ -181,15 +183,30 @@ take_over(struct network *n, struct reload *r)
 }
 
 static void
-log_lines(const char *event, struct str lines)
+log_lines(enum log_level level, const char *event, struct str lines)
 {
 	while (lines.len > 0) {
 		struct str line = str_split(&lines, '\n');
 
 		if (line.len > 0)
-			log_info("event=%s what=\"" STR_FMT "\"", event,
+			log_line(level, "event=%s what=\"" STR_FMT "\"", event,
 			    STR_ARG(line));
 	}
+}
+
+/* An event is a line: the first problem stands for all. */
+static void
+tell_refused(struct network *n, struct str problems)
+{
+	struct str rest = problems;
+	struct str first = str_split(&rest, '\n');
+	struct buf text = BUF_INIT;
+
+	buf_add_str(&text, first);
+	if (str_trim(rest).len > 0)
+		buf_add_cstr(&text, " (and more, see the log)");
+	drive_reload_refused(n->drive, text.p == NULL ? "" : text.p);
+	buf_free(&text);
 }
 
 static const char *
@@ -208,11 +225,15 @@ reload_end(struct network *n, struct reload *r, int rc)
 		.problems = text_of(&r->said) };
 	admin_reload_fn *done = n->reload_done;
 
-	log_lines(rc == E_OK ? "reload_warning" : "reload_refused",
+	log_lines(rc == E_OK ? LOG_WARN : LOG_ERROR,
+	    rc == E_OK ? "reload_warning" : "reload_refused",
 	    buf_str(&r->said));
 	if (rc == E_OK) {
-		log_lines("reload_changed", buf_str(&r->changed));
-		log_lines("reload_needs_restart", buf_str(&r->restart));
+		log_lines(LOG_INFO, "reload_changed", buf_str(&r->changed));
+		log_lines(LOG_WARN, "reload_needs_restart",
+		    buf_str(&r->restart));
+	} else if (!r->told) {
+		tell_refused(n, buf_str(&r->said));
 	}
 	tell_master(n, FRAME_RELOADED, rc == E_OK ? "" : result.problems);
 	n->reload_done = NULL;

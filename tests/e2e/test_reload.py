@@ -59,6 +59,12 @@ def test_bad_file_changes_nothing(s):
     assert once(s.address).version == "v1"
     code, r = s.admin.reload()
     assert code == 422 and r["error"] == "config" and r["problems"], r
+    told = [e for e in s.admin.events() if e["type"] == "reload"][-1]
+    assert "refused: " in told["text"] and "wrokers" in told["text"], told
+    assert s.admin.metrics()["segue_reload_ok"] == 0
+    s.write_config()
+    assert s.admin.reload()[0] == 200
+    assert s.admin.metrics()["segue_reload_ok"] == 1
 
 
 def test_file_gone(s):

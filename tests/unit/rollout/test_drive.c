@@ -241,7 +241,7 @@ static bool
 disk_is_one(void *arg)
 {
 	(void)arg;
-	return rig_on_disk() == 1;
+	return drive_is_saved(r.drive) && rig_on_disk() == 1;
 }
 
 Test(drive, a_save_that_fails_refuses)
@@ -265,6 +265,7 @@ Test(drive, a_save_that_fails_refuses)
 		cr_expect_eq(rig_pool(&r, "v1")->share_bp, ALL);
 		cr_expect_eq(share_of("v1"), ALL);
 		cr_expect_eq(r.nudges, nudges, "%s", faults[i].why);
+		cr_expect_not(drive_is_saved(r.drive), "%s", faults[i].why);
 		rig_until(&r, "the old state on disk", disk_is_one, NULL);
 		cr_expect_eq(rig_do(&r, &c, &a), RO_NO_NONE,
 		    "%s: it works again", faults[i].why);
@@ -549,6 +550,8 @@ Test(drive, a_switch_waits_for_its_pool)
 	rig_give(&r, &c, true, 0, &a);
 	rig_turns(&r, 5);
 	cr_expect_not(a.came);
+	cr_expect_str_eq(rig_event(&r, FEED_COMMAND),
+	    "switch v2 --when-ready: waits until it is ready");
 	cr_expect_str_eq(a.holds,
 	    "v2 is not ready: i2 is down: connection refused");
 	cr_expect_eq(share_of("v1"), ALL);
@@ -946,6 +949,22 @@ Test(drive, a_waiter_for_a_pool_that_is_reloaded_away)
 	rig_answered(&r, &a);
 	cr_expect_eq(a.result.refusal, RO_NO_SUPERSEDED);
 	free(pools);
+}
+
+/* Of a file that is no configuration; what is taken over ends it. */
+Test(drive, a_refused_reload_is_told)
+{
+	char why[256] = "";
+
+	rig_run(&r);
+	cr_expect(drive_reload_is_ok(r.drive));
+	drive_reload_refused(r.drive, "f:1:1: no");
+	cr_expect_not(drive_reload_is_ok(r.drive));
+	cr_expect_str_eq(rig_event(&r, FEED_RELOAD), "refused: f:1:1: no");
+	cr_expect_eq(drive_reload(r.drive, drive_cfg(r.drive), NULL, why,
+	                 sizeof(why)),
+	    E_OK, "%s", why);
+	cr_expect(drive_reload_is_ok(r.drive));
 }
 
 /* ---- reading ---- */
