@@ -18,6 +18,7 @@ struct reader {
 	TAILQ_ENTRY(reader) link;
 	struct events *all;
 	struct ask *ask;
+	bool tcp;
 };
 
 struct events {
@@ -25,7 +26,7 @@ struct events {
 	struct feed *feed;
 	struct alarm *alive; /* armed while somebody reads */
 	TAILQ_HEAD(, reader) readers;
-	unsigned n_readers;
+	unsigned n_readers, n_tcp;
 };
 
 /* ---- what is told ---- */
@@ -168,6 +169,7 @@ on_gone(void *arg)
 
 	TAILQ_REMOVE(&r->all->readers, r, link);
 	r->all->n_readers--;
+	r->all->n_tcp -= r->tcp;
 	free(r);
 }
 
@@ -182,6 +184,8 @@ follow(struct events *v, struct ask *k, struct str kept)
 	}
 	r->all = v;
 	r->ask = k;
+	r->tcp = !ask_peer(k)->is_unix;
+	v->n_tcp += r->tcp;
 	TAILQ_INSERT_TAIL(&v->readers, r, link);
 	if (v->n_readers++ == 0)
 		alarm_set(v->alive, EVENTS_ALIVE_US);
@@ -204,9 +208,10 @@ page_events(struct admin *a, struct ask *k)
 		answer_error(k, ANSWER_NO_MEMORY, "%s", err_text(E_NOMEM));
 	else if (!w.follow)
 		ask_answer(k, 200, TYPE_EVENTS, buf_str(&kept));
-	else if (v->n_readers >= EVENTS_READERS_MAX)
+	else if (v->n_readers >= EVENTS_READERS_MAX ||
+	    (!ask_peer(k)->is_unix && v->n_tcp >= EVENTS_TCP_READERS_MAX))
 		answer_error(k, ANSWER_BUSY,
-		    "%d readers follow the events already", EVENTS_READERS_MAX);
+		    "%u readers follow the events already", v->n_readers);
 	else
 		follow(v, k, buf_str(&kept));
 	buf_free(&kept);

@@ -12,6 +12,7 @@ struct feed;
 struct loop;
 
 #define EVENTS_READERS_MAX 64
+#define EVENTS_TCP_READERS_MAX 32 /* of them; operators find a place */
 /* A comment so often, so that a reader learns when we are gone. */
 #define EVENTS_ALIVE_US (UINT64_C(15) * 1000000)
 

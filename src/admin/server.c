@@ -19,12 +19,19 @@
 #define PIPELINED_BYTES_MAX 16384 /* kept while an answer is not complete */
 #define IDLE_S 30 /* a client that sends or takes nothing for so long leaves */
 #define REOPEN_US US_PER_S
+#define UNIX_MAX 256
+#define TCP_MAX 64 /* anybody on this machine: they cost us descriptors */
+#define CONNS_MAX UNIX_MAX
 
+/* A door has so many connections at a time; others wait outside. */
 struct door {
 	struct server *server;
 	struct evhttp *http; /* owned; NULL: there is no such door */
 	struct evconnlistener *listener; /* owned by http */
 	bool is_unix;
+	/* One ref each; evhttp lets go of theirs without telling. */
+	struct bufferevent *conns[CONNS_MAX];
+	unsigned n_conns, max_conns;
 };
 
 struct server {
@@ -340,6 +347,46 @@ ask_stream_end(struct ask *k)
 	evhttp_send_reply_end(req);
 }
 
+/* ---- how many ---- */
+
+/* evhttp clears the callbacks of what it lets go of. */
+static bool
+is_let_go(struct bufferevent *bev)
+{
+	bufferevent_event_cb event;
+
+	bufferevent_getcb(bev, NULL, NULL, &event, NULL);
+	return event == NULL;
+}
+
+static void
+forget_gone(struct door *d)
+{
+	for (unsigned i = d->n_conns; i-- > 0;) {
+		if (!is_let_go(d->conns[i]))
+			continue;
+		bufferevent_decref(d->conns[i]);
+		d->conns[i] = d->conns[--d->n_conns];
+	}
+}
+
+/* evhttp asks for the buffers of a connection it has accepted. */
+static struct bufferevent *
+on_connection(struct event_base *base, void *arg)
+{
+	struct door *d = arg;
+	struct bufferevent *bev = bufferevent_socket_new(base, -1, 0);
+
+	forget_gone(d);
+	if (bev != NULL && d->n_conns < d->max_conns) {
+		bufferevent_incref(bev);
+		d->conns[d->n_conns++] = bev;
+	}
+	if (d->n_conns == d->max_conns)
+		(void)evconnlistener_disable(d->listener);
+	return bev;
+}
+
 /* ---- life ---- */
 
 /* Out of descriptors: the listener would spin; it pauses instead. */
@@ -350,6 +397,16 @@ on_accept_error(struct evconnlistener *l, void *http UNUSED)
 	(void)evconnlistener_disable(l);
 }
 
+static void
+reopen(struct door *d)
+{
+	if (d->listener == NULL)
+		return;
+	forget_gone(d);
+	if (d->n_conns < d->max_conns)
+		(void)evconnlistener_enable(d->listener);
+}
+
 /* evhttp owns the listener's argument, so the error cannot reach a door. */
 static void
 on_reopen(void *arg)
@@ -357,8 +414,7 @@ on_reopen(void *arg)
 	struct server *s = arg;
 
 	for (size_t i = 0; i < ARRAY_LEN(s->doors); i++)
-		if (s->doors[i].listener != NULL)
-			(void)evconnlistener_enable(s->doors[i].listener);
+		reopen(&s->doors[i]);
 	alarm_set(s->reopen, REOPEN_US);
 }
 
@@ -369,6 +425,7 @@ open_door(struct server *s, struct door *d, int fd, bool is_unix)
 
 	d->server = s;
 	d->is_unix = is_unix;
+	d->max_conns = is_unix ? UNIX_MAX : TCP_MAX;
 	d->http = evhttp_new(base);
 	if (d->http == NULL)
 		return E_NOMEM;
@@ -378,6 +435,7 @@ open_door(struct server *s, struct door *d, int fd, bool is_unix)
 	evhttp_set_max_body_size(d->http, 2 * (ev_ssize_t)ADMIN_BODY_MAX);
 	evhttp_set_timeout(d->http, IDLE_S);
 	evhttp_set_gencb(d->http, on_request, d);
+	evhttp_set_bevcb(d->http, on_connection, d);
 	/* Without LEV_OPT_CLOSE_ON_FREE: the descriptor is borrowed. */
 	d->listener = evconnlistener_new(base, NULL, NULL,
 	    LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE, 0, fd);
@@ -424,9 +482,12 @@ server_free(struct server **sp)
 
 	if (s == NULL)
 		return;
-	for (size_t i = 0; i < ARRAY_LEN(s->doors); i++)
-		if (s->doors[i].http != NULL)
-			evhttp_free(s->doors[i].http); /* and what is open */
+	for (size_t i = 0; i < ARRAY_LEN(s->doors); i++) {
+		if (s->doors[i].http == NULL)
+			continue;
+		evhttp_free(s->doors[i].http); /* and what is open */
+		forget_gone(&s->doors[i]);
+	}
 	if (s->sweep.queued)
 		loop_run_deferred(s->env.loop);
 	alarm_free(&s->reopen);

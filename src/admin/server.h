@@ -8,7 +8,8 @@
  * was kept, its gone function is called once and it is no more.
  *
  * What is no HTTP, has a head above 16 KiB or a body above twice
- * ADMIN_BODY_MAX is answered here, with evhttp's own words.
+ * ADMIN_BODY_MAX is answered here, with evhttp's own words.  A door that has as
+ * many connections as it may lets nobody in for a while.
  *
  * Thread: control.
  */

@@ -1,0 +1,87 @@
+"""What strangers try: at the front door, at the admin port, from behind."""
+import contextlib
+import os
+import socket
+
+from rig import wait_until
+from rig.segued import pool, service
+from rig.wire import Client, Reader, once
+
+
+def files_of(segued):
+    return len(os.listdir(f"/proc/{segued.network_pid()}/fd"))
+
+
+def connect(port, stack, wait=True):
+    s = stack.enter_context(socket.socket())
+    s.settimeout(5)
+    if not wait:
+        s.setblocking(False)
+    s.connect_ex((port.host, port.number))
+    return s
+
+
+def test_admin_port_is_crowded(rig):
+    """Anybody on the machine may connect to it: that costs nobody else."""
+    port = rig.port()
+    s = rig.segued(service(pool("v1", [rig.scripted("v1", "a")])),
+                   admin={"http": port.address})
+    before = files_of(s)
+    with contextlib.ExitStack() as stack:
+        crowd = [connect(port, stack, wait=False) for _ in range(300)]
+        wait_until(lambda: files_of(s) >= before + 60, what="the crowd")
+        assert s.admin.json("GET", "/v1/version")[0] == 200
+        assert once(s.address).status == 200
+        assert files_of(s) < before + 80
+        assert len(crowd) == 300
+    with contextlib.ExitStack() as stack:
+        late = connect(port, stack)
+        late.sendall(b"GET /v1/version HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b" 200 " in Reader(late).head()
+
+
+def test_events_keep_places_for_operators(rig):
+    port = rig.port()
+    s = rig.segued(service(pool("v1", [rig.scripted("v1", "a")])),
+                   admin={"http": port.address})
+    with contextlib.ExitStack() as stack:
+        heads = []
+        for _ in range(40):
+            c = connect(port, stack)
+            c.sendall(b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            heads.append(Reader(c).head())
+        assert sum(b" 200 " in h for h in heads) == 32
+        assert sum(b" 503 " in h for h in heads) == 8
+        mine = stack.enter_context(socket.socket(socket.AF_UNIX))
+        mine.settimeout(5)
+        mine.connect(s.socket)
+        mine.sendall(b"GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b" 200 " in Reader(mine).head()
+
+
+def test_a_rule_is_not_walked_around(rig):
+    """Only /realms is shown: no spelling of /admin behind it is."""
+    a = rig.scripted("v1", "a")
+    s = rig.segued(service(pool("v1", [a]), match=[{"path": "/realms"}]))
+    assert once(s.address, "/realms/a%2Fb;v=1").status == 200
+    for target in ("/admin", "/realms/../admin", "/realms/%2e%2e/admin",
+                   "/realms/..%2fadmin", "/realms/..%252fadmin",
+                   "/realms/..;/admin", "/realms/..\\admin",
+                   "/realms/x%2f..%5c..%2fadmin", "//admin", "/realms;/x"):
+        assert once(s.address, target).status in (400, 404), target
+    assert [r.target for r in a.requests] == ["/realms/a%2Fb;v=1"]
+
+
+def test_nothing_of_a_pin_is_the_instances(rig):
+    """It neither sees pins nor sets any."""
+    def script(conn):
+        while conn.request() is not None:
+            conn.answer(fields="Set-Cookie: segue=evil\r\n"
+                               "Set-Cookie: other=1\r\n")
+    a = rig.scripted("v1", "a", script)
+    s = rig.segued(service(pool("v1", [a])))
+    with Client(s.address) as c:
+        first = c.get().cookies()
+        assert set(first) == {"segue", "other"} and first["segue"] != "evil"
+        assert c.get().cookies() == {"other": "1"}
+    assert all("segue" not in (r.field("cookie") or "") for r in a.requests)
