@@ -1,5 +1,6 @@
 #include "base/buf.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,8 @@ reserve(struct buf *b, size_t len)
 
 	if (b->failed)
 		return false;
+	if (b->cap - b->len > len)
+		return true;
 	while (cap - b->len <= len) {
 		if (cap > SIZE_MAX / 2) {
 			b->failed = true;
@@ -22,8 +25,6 @@ reserve(struct buf *b, size_t len)
 		}
 		cap *= 2;
 	}
-	if (cap == b->cap)
-		return true;
 	p = realloc(b->p, cap);
 	if (p == NULL) {
 		b->failed = true;
@@ -57,25 +58,63 @@ buf_add_cstr(struct buf *b, const char *s)
 	buf_add(b, s, strlen(s));
 }
 
-void
-buf_add_char(struct buf *b, char c)
+/* The digits of n, at least so many, before end; gives where they begin. */
+static char *
+digits(char *end, uint64_t n, unsigned least)
 {
-	buf_add(b, &c, 1);
+	char *p = end;
+
+	while (n > 0 || end - p < (ptrdiff_t)least) {
+		*--p = (char)('0' + n % 10);
+		n /= 10;
+	}
+	return p;
+}
+
+void
+buf_add_u64(struct buf *b, uint64_t n)
+{
+	char text[20];
+	char *end = text + sizeof(text);
+	char *p = digits(end, n, 1);
+
+	buf_add(b, p, (size_t)(end - p));
+}
+
+void
+buf_add_micro(struct buf *b, uint64_t n)
+{
+	char text[7] = ".";
+	size_t len = sizeof(text);
+
+	(void)digits(text + sizeof(text), n % 1000000, 6);
+	while (len > 1 && text[len - 1] == '0')
+		len--;
+	buf_add_u64(b, n / 1000000);
+	if (len > 1)
+		buf_add(b, text, len);
 }
 
 void
 buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
 	va_list again;
+	size_t room = b->cap - b->len;
 	int n;
 
+	if (b->failed)
+		return;
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(room == 0 ? NULL : b->p + b->len, room, fmt, ap);
 	if (n < 0) {
 		b->failed = true;
+	} else if ((size_t)n < room) {
+		b->len += (size_t)n;
 	} else if (reserve(b, (size_t)n)) {
 		(void)vsnprintf(b->p + b->len, (size_t)n + 1, fmt, again);
 		b->len += (size_t)n;
+	} else if (room > 0) {
+		b->p[b->len] = '\0'; /* not half of it */
 	}
 	va_end(again);
 }

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "base/str.h"
@@ -27,12 +28,24 @@ struct buf {
 void buf_add(struct buf *, const void *bytes, size_t len);
 void buf_add_str(struct buf *, struct str);
 void buf_add_cstr(struct buf *, const char *);
-void buf_add_char(struct buf *, char);
+void buf_add_u64(struct buf *, uint64_t); /* decimal */
+/* Millionths, as decimal number without needless zeros: "12", "0.00345". */
+void buf_add_micro(struct buf *, uint64_t);
 void buf_printf(struct buf *, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_vprintf(struct buf *, const char *fmt, va_list) PRINTF_LIKE(2, 0);
 void buf_reset(struct buf *); /* length 0, memory kept */
 void buf_free(struct buf *);
 struct str buf_str(const struct buf *);
+static inline void
+buf_add_char(struct buf *b, char c)
+{
+	if (b->failed || b->cap - b->len < 2) {
+		buf_add(b, &c, 1);
+		return;
+	}
+	b->p[b->len++] = c;
+	b->p[b->len] = '\0';
+}
 /* Hands the memory to the caller (free()); "" rather than NULL. */
 char *buf_take(struct buf *) MUST_CHECK;
 

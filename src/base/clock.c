@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static _Atomic bool faked;
@@ -33,19 +34,37 @@ clock_wall_us(void)
 	return read_clock(CLOCK_REALTIME);
 }
 
+/* "2026-11-24T10:00:00." of a second; gmtime_r() alone takes a lock. */
+static const char *
+second_text(time_t t)
+{
+	static _Thread_local char text[CLOCK_ISO_MAX];
+	static _Thread_local time_t text_of;
+	struct tm tm;
+
+	if (text[0] != '\0' && t == text_of)
+		return text;
+	gmtime_r(&t, &tm);
+	(void)snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.",
+	    (tm.tm_year + 1900) % 10000, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+	    tm.tm_min, tm.tm_sec);
+	text_of = t;
+	return text;
+}
+
 size_t
 clock_iso(uint64_t wall_us, char out[CLOCK_ISO_MAX])
 {
-	time_t t = (time_t)(wall_us / US_PER_S);
 	unsigned ms = (unsigned)(wall_us % US_PER_S / US_PER_MS);
-	struct tm tm;
-	int n;
+	size_t n = sizeof("2026-11-24T10:00:00.") - 1;
 
-	gmtime_r(&t, &tm);
-	n = snprintf(out, CLOCK_ISO_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ",
-	    (tm.tm_year + 1900) % 10000, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-	    tm.tm_min, tm.tm_sec, ms);
-	return n > 0 ? (size_t)n : 0;
+	memcpy(out, second_text((time_t)(wall_us / US_PER_S)), n);
+	out[n++] = (char)('0' + ms / 100);
+	out[n++] = (char)('0' + ms / 10 % 10);
+	out[n++] = (char)('0' + ms % 10);
+	out[n++] = 'Z';
+	out[n] = '\0';
+	return n;
 }
 
 void

@@ -38,6 +38,8 @@ void json_cstr(struct json_out *, const char *); /* NULL writes null */
 void json_u64(struct json_out *, uint64_t);
 void json_i64(struct json_out *, int64_t);
 void json_num(struct json_out *, double); /* not finite: null */
+/* Millionths as a number, so many times cheaper than a double. */
+void json_micro(struct json_out *, uint64_t);
 void json_bool(struct json_out *, bool);
 void json_put_null(struct json_out *);
 /* key and value in one go */
@@ -45,6 +47,7 @@ void json_kv_str(struct json_out *, const char *key, struct str);
 void json_kv_cstr(struct json_out *, const char *key, const char *);
 void json_kv_u64(struct json_out *, const char *key, uint64_t);
 void json_kv_num(struct json_out *, const char *key, double);
+void json_kv_micro(struct json_out *, const char *key, uint64_t);
 void json_kv_bool(struct json_out *, const char *key, bool);
 
 /* Appends s as the inside of a JSON string, without the quotes. */

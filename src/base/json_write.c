@@ -1,6 +1,6 @@
 #include <assert.h>
 #include <math.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "base/json.h"
 
@@ -115,12 +115,35 @@ short_escape(unsigned char c)
 	}
 }
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* A bit for each byte of eight that is zero, and perhaps ones above it. */
+static uint64_t
+zeros(uint64_t x)
+{
+	return (x - EACH(1)) & ~x & EACH(0x80);
+}
+
+/* Is one of eight bytes such that it cannot stand for itself? */
+static bool
+has_special(const char *p)
+{
+	uint64_t x;
+
+	memcpy(&x, p, sizeof(x));
+	return (((x - EACH(0x20)) & ~x & EACH(0x80)) | (x & EACH(0x80)) |
+	           zeros(x ^ EACH('"')) | zeros(x ^ EACH('\\')) |
+	           zeros(x ^ EACH(0x7f))) != 0;
+}
+
 /* Bytes at the start of s that stand for themselves. */
 static size_t
 plain_len(struct str s)
 {
 	size_t i = 0;
 
+	while (s.len - i >= 8 && !has_special(s.p + i))
+		i += 8;
 	while (i < s.len) {
 		unsigned char c = (unsigned char)s.p[i];
 
@@ -140,9 +163,9 @@ json_escape(struct buf *out, struct str s)
 		const char *esc;
 
 		buf_add(out, s.p, n);
-		s = str_sub(s, n, s.len);
-		if (s.len == 0)
+		if (n == s.len)
 			return;
+		s = str_sub(s, n, s.len);
 		p = (const unsigned char *)s.p;
 		esc = short_escape(p[0]);
 		n = 1;
@@ -180,7 +203,7 @@ void
 json_u64(struct json_out *j, uint64_t n)
 {
 	element(j);
-	buf_printf(j->out, "%llu", (unsigned long long)n);
+	buf_add_u64(j->out, n);
 }
 
 void
@@ -198,6 +221,13 @@ json_num(struct json_out *j, double d)
 		buf_printf(j->out, "%.15g", d);
 	else
 		buf_add_cstr(j->out, "null");
+}
+
+void
+json_micro(struct json_out *j, uint64_t n)
+{
+	element(j);
+	buf_add_micro(j->out, n);
 }
 
 void
@@ -240,6 +270,13 @@ json_kv_num(struct json_out *j, const char *key, double d)
 {
 	json_key(j, key);
 	json_num(j, d);
+}
+
+void
+json_kv_micro(struct json_out *j, const char *key, uint64_t n)
+{
+	json_key(j, key);
+	json_micro(j, n);
 }
 
 void

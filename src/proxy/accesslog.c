@@ -57,12 +57,10 @@ accesslog_free(struct accesslog *a)
 	buf_free(&a->lines);
 }
 
-static double
-seconds(uint64_t from_us, uint64_t to_us)
+static uint64_t
+span_us(uint64_t from_us, uint64_t to_us)
 {
-	if (from_us == 0 || to_us < from_us)
-		return 0;
-	return (double)(to_us - from_us) / (double)US_PER_S;
+	return from_us == 0 || to_us < from_us ? 0 : to_us - from_us;
 }
 
 /* Scheme, host and path alone: parameters and query may hold secrets. */
@@ -117,9 +115,9 @@ write_json(struct buf *out, const struct exchange *x, const char *when,
 	json_kv_u64(&j, "retries", x->retries);
 	json_kv_u64(&j, "bytes_in", x->bytes_in);
 	json_kv_u64(&j, "bytes_out", x->bytes_out);
-	json_kv_num(&j, "head_s", seconds(x->begun_us, x->head_us));
-	json_kv_num(&j, "first_byte_s", seconds(x->picked_us, x->first_us));
-	json_kv_num(&j, "total_s", seconds(x->begun_us, now));
+	json_kv_micro(&j, "head_s", span_us(x->begun_us, x->head_us));
+	json_kv_micro(&j, "first_byte_s", span_us(x->picked_us, x->first_us));
+	json_kv_micro(&j, "total_s", span_us(x->begun_us, now));
 	if (x->req.method_text.len > 0) {
 		json_kv_str(&j, "request_id",
 		    http_head_value(&x->req, FIELD_X_REQUEST_ID));
@@ -130,23 +128,29 @@ write_json(struct buf *out, const struct exchange *x, const char *when,
 	buf_add_char(out, '\n');
 }
 
-/* A quoted value of the combined format: quotes and controls are escaped. */
+/* Quotes and controls of the combined format are escaped. */
 static void
-quoted(struct buf *out, struct str s)
+escaped(struct buf *out, struct str s)
 {
-	if (s.len == 0) {
-		buf_add_cstr(out, "\"-\"");
-		return;
-	}
-	buf_add_char(out, '"');
+	size_t from = 0;
+
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 
-		if (c < 0x20 || c == '"' || c == '\\' || c >= 0x7f)
-			buf_printf(out, "\\x%02x", c);
-		else
-			buf_add_char(out, (char)c);
+		if (c >= 0x20 && c != '"' && c != '\\' && c < 0x7f)
+			continue;
+		buf_add_str(out, str_sub(s, from, i - from));
+		buf_printf(out, "\\x%02x", c);
+		from = i + 1;
 	}
+	buf_add_str(out, str_sub(s, from, s.len));
+}
+
+static void
+quoted(struct buf *out, struct str s)
+{
+	buf_add_char(out, '"');
+	escaped(out, s.len == 0 ? STR("-") : s);
 	buf_add_char(out, '"');
 }
 
@@ -155,16 +159,25 @@ write_combined(struct buf *out, const struct exchange *x, const char *when,
     const char *peer)
 {
 	char target[TARGET_MAX];
-	struct buf line = BUF_INIT;
 
-	if (x->req.method_text.len > 0)
-		buf_printf(&line, STR_FMT " " STR_FMT " HTTP/1.%u",
-		    STR_ARG(x->req.method_text),
-		    STR_ARG(safe_target(x, target)), x->req.minor);
-	buf_printf(out, "%s - - [%s] ", peer, when);
-	quoted(out, buf_str(&line));
-	buf_printf(out, " %u %llu ", x->status,
-	    (unsigned long long)x->bytes_out);
+	buf_add_cstr(out, peer);
+	buf_add_cstr(out, " - - [");
+	buf_add_cstr(out, when);
+	buf_add_cstr(out, "] \"");
+	if (x->req.method_text.len > 0) {
+		escaped(out, x->req.method_text);
+		buf_add_char(out, ' ');
+		escaped(out, safe_target(x, target));
+		buf_add_cstr(out, " HTTP/1.");
+		buf_add_u64(out, x->req.minor);
+	} else {
+		buf_add_char(out, '-');
+	}
+	buf_add_cstr(out, "\" ");
+	buf_add_u64(out, x->status);
+	buf_add_char(out, ' ');
+	buf_add_u64(out, x->bytes_out);
+	buf_add_char(out, ' ');
 	if (x->req.method_text.len > 0) {
 		quoted(out,
 		    without_secrets(http_head_value(&x->req, FIELD_REFERER)));
@@ -174,7 +187,6 @@ write_combined(struct buf *out, const struct exchange *x, const char *when,
 		buf_add_cstr(out, "\"-\" \"-\"");
 	}
 	buf_add_char(out, '\n');
-	buf_free(&line);
 }
 
 void

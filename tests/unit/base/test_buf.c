@@ -40,6 +40,34 @@ Test(buf, every_way_of_adding)
 	buf_free(&b);
 }
 
+Test(buf, numbers)
+{
+	static const struct {
+		const char *why, *whole, *micro;
+		uint64_t n;
+	} rows[] = {
+		{ "zero", "0", "0", 0 },
+		{ "the least", "1", "0.000001", 1 },
+		{ "zeros within", "340", "0.00034", 340 },
+		{ "zeros at the end", "500000", "0.5", 500000 },
+		{ "all digits", "1234567", "1.234567", 1234567 },
+		{ "a whole one", "12000000", "12", 12000000 },
+		{ "the most", "18446744073709551615", "18446744073709.551615",
+		    UINT64_MAX },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf b = BUF_INIT;
+
+		buf_add_u64(&b, rows[i].n);
+		is(&b, rows[i].whole, rows[i].why);
+		buf_reset(&b);
+		buf_add_micro(&b, rows[i].n);
+		is(&b, rows[i].micro, rows[i].why);
+		buf_free(&b);
+	}
+}
+
 Test(buf, adding_nothing_terminates)
 {
 	struct buf b = BUF_INIT;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/random.h"
@@ -95,6 +96,33 @@ Test(json_write, numbers)
 	json_num(&j, 1e300);
 	json_end_array(&j);
 	is("[0,0.1,-12.5,0.00034,1764000000.12346,1e+300]");
+}
+
+Test(json_write, millionths)
+{
+	json_begin_object(&j);
+	json_kv_micro(&j, "a", 1500000);
+	json_kv_micro(&j, "b", 20);
+	json_end_object(&j);
+	is("{\"a\":1.5,\"b\":0.00002}");
+}
+
+/* Eight plain bytes are passed at once: what is not plain, at every place. */
+Test(json_write, a_quote_at_every_place)
+{
+	for (size_t at = 0; at < 40; at++) {
+		char in[41], want[64];
+
+		memset(in, 'a', sizeof(in));
+		in[40] = '\0';
+		in[at] = '"';
+		(void)snprintf(want, sizeof(want), "\"%.*s\\\"%s\"", (int)at,
+		    in, in + at + 1);
+		buf_reset(&text);
+		json_begin(&j, &text);
+		json_cstr(&j, in);
+		is(want);
+	}
 }
 
 Test(json_write, what_is_no_number_is_null)
