@@ -40,6 +40,7 @@ struct probe {
 	bool under_way;
 	bool answered; /* a final head was read */
 	bool faulty;   /* the last question failed on our side */
+	bool suspect;  /* a worker could not connect since the last answer */
 	bool freed;    /* waits for the turn's end */
 };
 
@@ -104,6 +105,19 @@ set_health(struct probe *p, enum health to, enum health_reason why)
 	p->edge(i, from, p->arg);
 }
 
+/*
+ * Failures that make it down.  Nobody listens there, as a worker and now the
+ * probe have found: the sessions there need not wait for more witnesses.
+ */
+static unsigned
+fall_of(const struct probe *p, enum health_reason why)
+{
+	bool refused = why == HEALTH_WHY_CONNECT_REFUSED ||
+	    why == HEALTH_WHY_UNREACHABLE;
+
+	return refused && p->suspect ? 1 : p->cfg.fall;
+}
+
 /* The instance has answered, or failed to. */
 static void
 judge(struct probe *p, enum health_reason why)
@@ -117,7 +131,8 @@ judge(struct probe *p, enum health_reason why)
 	i->probes++;
 	i->probes_failed += why != HEALTH_WHY_PASSED;
 	to = probe_count(i->health, &i->passes, &i->fails,
-	    why == HEALTH_WHY_PASSED, p->cfg.rise, p->cfg.fall);
+	    why == HEALTH_WHY_PASSED, p->cfg.rise, fall_of(p, why));
+	p->suspect = false;
 	/* A reason is kept as long as it explains the present health. */
 	if (to != (enum health)i->health || why != HEALTH_WHY_PASSED ||
 	    to == HEALTH_UP)
@@ -403,6 +418,7 @@ probe_hurry(struct probe *p)
 {
 	uint64_t since = clock_mono_us() - p->finished_us;
 
+	p->suspect = true;
 	if (!p->under_way)
 		alarm_set(p->next, since < HURRY_US ? HURRY_US - since : 0);
 }

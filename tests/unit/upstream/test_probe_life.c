@@ -216,6 +216,36 @@ Test(probe_life, hurries, .timeout = 20)
 	tear_down(&l);
 }
 
+/* Two witnesses, and nobody listens: fall is for what may be a hiccup. */
+Test(probe_life, refused_after_a_worker_was_is_down_at_once, .timeout = 20)
+{
+	struct life l;
+
+	set_up(&l, &says_ok, "interval: 1h, rise: 1, fall: 100");
+	probe_start(l.inst->probe);
+	rig_run_until(l.loop, is_up, &l);
+	origin_close(&l.origin);
+	probe_hurry(l.inst->probe);
+	rig_run_until(l.loop, is_down, &l);
+	cr_expect_eq(l.inst->probes_failed, 1);
+	cr_expect_eq(l.inst->reason, HEALTH_WHY_CONNECT_REFUSED);
+	tear_down(&l);
+}
+
+Test(probe_life, refused_without_a_worker_takes_fall, .timeout = 20)
+{
+	struct life l;
+
+	set_up(&l, &says_ok,
+	    "interval: 10ms, fast_interval: 10ms, rise: 1, fall: 3");
+	probe_start(l.inst->probe);
+	rig_run_until(l.loop, is_up, &l);
+	origin_close(&l.origin);
+	rig_run_until(l.loop, is_down, &l);
+	cr_expect_eq(l.inst->probes_failed, 3);
+	tear_down(&l);
+}
+
 Test(probe_life, hurry_under_way_changes_nothing, .timeout = 20)
 {
 	struct life l;
