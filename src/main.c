@@ -176,6 +176,10 @@ main(int argc, char **argv)
 		(void)fwrite(said.p, 1, said.len, stderr);
 	buf_free(&text);
 	buf_free(&said);
+	if (rc == E_NOENT && source.path != NULL &&
+	    strcmp(source.path, CONFIG_FILE) == 0)
+		complain("--config names another file; --listen and --pool do "
+		         "without one");
 	if (rc != E_OK) {
 		if (mode == MODE_RUN)
 			complain("not started");

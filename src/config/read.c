@@ -29,8 +29,9 @@ say_wrong(struct problems *p, const struct key *k, const struct where *w)
 {
 	char text[PROBLEM_TEXT_MAX];
 
-	problem_error(p, w, "%s is not %s", text_of(w->node, text),
-	    key_kind_expected(k->kind));
+	problem_error(p, w, "%s is not %s%s", text_of(w->node, text),
+	    key_kind_expected(k->kind),
+	    k->kind == K_LIST ? "; each element begins with \"- \"" : "");
 }
 
 static void

@@ -75,6 +75,11 @@ fail_parser(struct reading *r)
 	if (is_tab_at(r->text, &p->problem_mark))
 		return fail_at(r, &p->problem_mark,
 		    "a tab cannot indent; spaces are expected");
+	/* The two slips behind it; its own words do not tell beginners. */
+	if (strcmp(why, "mapping values are not allowed in this context") == 0)
+		return fail_at(r, &p->problem_mark,
+		    "a key cannot stand here; is a space missing behind a "
+		    "colon above, or a line indented wrongly?");
 	if (p->context == NULL)
 		return fail_at(r, &p->problem_mark, why);
 	(void)snprintf(text, sizeof(text), "%s (%s that begins in line %zu)",

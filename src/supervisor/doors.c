@@ -17,7 +17,23 @@
 #include "supervisor/complain.h"
 #include "supervisor/privs.h"
 
+#define FREE_PORT_MIN 1024 /* anybody may bind to it and those above */
+
 /* ---- directories ---- */
+
+/* Why a path could not be made, and what helps. */
+static const char *
+why_no_path(int rc)
+{
+	switch (rc) {
+	case E_NOENT:
+		return "the directory above it does not exist";
+	case E_PERM:
+		return "permission denied; name one where segued may write";
+	default:
+		return err_text(rc);
+	}
+}
 
 /* Makes the last part of path when it is missing, for whom we shall be. */
 static int
@@ -37,7 +53,7 @@ take_state_dir(const struct cfg *c, const struct privs *p, int *lock)
 
 	if (rc != E_OK) {
 		complain("state_dir: %s cannot be made: %s", c->state_dir,
-		    err_text(rc));
+		    why_no_path(rc));
 		return rc;
 	}
 	fd = open(c->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -72,6 +88,20 @@ open_unix(const char *path, unsigned n, int *fds)
 	return rc;
 }
 
+static const char *
+why_no_listener(const struct cfg_addr *a, int rc)
+{
+	if (rc == E_NOENT)
+		return a->is_unix ? why_no_path(rc)
+		                  : "this name does not resolve";
+	if (rc == E_PERM && a->is_unix)
+		return why_no_path(rc);
+	if (rc == E_PERM && a->port < FREE_PORT_MIN)
+		return "permission denied; a port below 1024 needs root, or "
+		       "the capability CAP_NET_BIND_SERVICE";
+	return err_text(rc);
+}
+
 static int
 open_listener(const struct cfg_listener *l, unsigned n, int *fds)
 {
@@ -87,8 +117,7 @@ open_listener(const struct cfg_listener *l, unsigned n, int *fds)
 	}
 	if (rc != E_OK)
 		complain("listeners[%s]: %s: %s", l->name, l->address.text,
-		    rc == E_NOENT ? "this name does not resolve"
-		                  : err_text(rc));
+		    why_no_listener(&l->address, rc));
 	return rc;
 }
 
@@ -169,7 +198,8 @@ open_admin(const struct cfg *c, const struct privs *p, struct doors *d)
 		    &d->admin_fd);
 	if (rc != E_OK) {
 		complain("admin.socket: %s: %s", c->admin_socket,
-		    rc == E_EXISTS ? "there is something else" : err_text(rc));
+		    rc == E_EXISTS ? "there is something else"
+		                   : why_no_path(rc));
 		return rc;
 	}
 	rc = give_socket(c, p);

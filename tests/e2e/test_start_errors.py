@@ -61,6 +61,10 @@ def test_configuration_unreadable(s):
     done = s.run_to_end("-c", f"{s.dir}/nowhere.yaml")
     assert done.returncode == 1
     assert "nowhere.yaml: cannot be read: does not exist" in done.stderr
+    assert "--listen" not in done.stderr
+    if not os.path.exists("/etc/segue/segue.yaml"):
+        done = s.run_to_end("-t")
+        assert done.returncode == 1 and "--listen and --pool" in done.stderr
     done = s.run_to_end("-c", s.dir)
     assert done.returncode == 1 and "cannot be read" in done.stderr
 
@@ -89,7 +93,7 @@ def test_state_dir_is_a_file(s):
 
 def test_state_dir_in_a_missing_one(s):
     s.config["state_dir"] = f"{s.dir}/no/such"
-    must_not_start(s, r"state_dir: .*cannot be made")
+    must_not_start(s, r"state_dir: .*cannot be made: the directory above it")
 
 
 def test_state_dir_not_writable(s):

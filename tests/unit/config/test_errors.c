@@ -81,9 +81,15 @@ static const struct {
 	    LISTEN SERVE "access_log: /var/log/a\n",
 	    "f:3:13: access_log: /var/log/a is not a map or off\n" },
 	{ "a scalar where a list is meant", LISTEN "services: s\n",
-	    "f:2:11: services: s is not a list\n" },
+	    "f:2:11: services: s is not a list; each element begins with "
+	    "\"- \"\n" },
 	{ "a map where a list is meant", LISTEN "services: { name: s }\n",
-	    "f:2:11: services: a map is not a list\n" },
+	    "f:2:11: services: a map is not a list; each element begins with "
+	    "\"- \"\n" },
+	{ "no space behind a colon", "services:\n  - name:a\n    pools: b\n",
+	    "f:3:10: a key cannot stand here; is a space missing behind a "
+	    "colon "
+	    "above, or a line indented wrongly?\n" },
 	{ "a scalar as an element", LISTEN "services: [ s ]\n",
 	    "f:2:13: services[0]: s is not a map\n" },
 	{ "a list as an element", "listeners: [ [ \":1\" ] ]\n" SERVE,
