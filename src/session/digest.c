@@ -116,17 +116,19 @@ digest_secret(const struct digester *d, struct str secret,
 /* clang-format off */
 #define N(literal) { literal, sizeof(literal) - 1 }
 static const struct str secret_names[] = {
-	N("assertion"), N("code"), N("device_code"), N("execution"), N("flow"),
-	N("id_token_hint"), N("jsessionid"), N("key"), N("login_hint"),
-	N("nonce"), N("otp"), N("password"), N("relaystate"), N("request"),
-	N("request_uri"), N("samlart"), N("samlrequest"), N("samlresponse"),
-	N("secret"), N("session_code"), N("session_id"), N("session_state"),
-	N("sid"), N("signature"), N("state"), N("tab_id"), N("ticket"),
-	N("token"), N("user_code"),
+	N("apikey"), N("assertion"), N("authrequest"), N("authrequestid"),
+	N("authorization"), N("code"), N("device_code"), N("execution"),
+	N("flow"), N("id_token_hint"), N("jsessionid"), N("jwt"), N("key"),
+	N("login_hint"), N("nonce"), N("otp"), N("passwd"), N("password"),
+	N("relaystate"), N("request"), N("request_uri"), N("samlart"),
+	N("samlrequest"), N("samlresponse"), N("secret"), N("session"),
+	N("session_code"), N("session_id"), N("session_state"), N("sid"),
+	N("signature"), N("state"), N("tab_id"), N("ticket"), N("token"),
+	N("user_code"),
 };
 static const struct str secret_ends[] = {
-	N("_assertion"), N("_challenge"), N("_secret"), N("_token"),
-	N("_verifier"),
+	N("-token"), N("_assertion"), N("_challenge"), N("_key"), N("_secret"),
+	N("_token"), N("_verifier"),
 };
 /* clang-format on */
 #undef N
@@ -142,6 +144,10 @@ same_name(const char *a, struct str b)
 bool
 digest_is_secret(struct str name)
 {
+	ssize_t list = str_find(name, '['); /* some write code[]= */
+
+	if (list > 0)
+		name.len = (size_t)list;
 	for (size_t i = 0; i < ARRAY_LEN(secret_names); i++)
 		if (name.len == secret_names[i].len &&
 		    same_name(name.p, secret_names[i]))

@@ -27,12 +27,14 @@ void digest_secret(const struct digester *, struct str secret,
 
 /*
  * Whether the value of a query or form parameter of that name is secret:
- * assertion, code, device_code, execution, flow, id_token_hint, jsessionid,
- * key, login_hint, nonce, otp, password, RelayState, request, request_uri,
- * SAMLart, SAMLRequest, SAMLResponse, secret, session_code, session_id,
- * session_state, sid, Signature, state, tab_id, ticket, token, user_code,
- * and whatever ends in _assertion, _challenge, _secret, _token or _verifier.
- * ASCII case is ignored.
+ * apikey, assertion, authRequest, authRequestID, authorization, code,
+ * device_code, execution, flow, id_token_hint, jsessionid, jwt, key,
+ * login_hint, nonce, otp, passwd, password, RelayState, request, request_uri,
+ * SAMLart, SAMLRequest, SAMLResponse, secret, session, session_code,
+ * session_id, session_state, sid, Signature, state, tab_id, ticket, token,
+ * user_code, and whatever ends in -token, _assertion, _challenge, _key,
+ * _secret, _token or _verifier.  ASCII case, and "[...]" behind the name, are
+ * ignored.
  */
 bool digest_is_secret(struct str name);
 

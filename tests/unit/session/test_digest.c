@@ -119,12 +119,13 @@ static const char *const secret[] = { "code", "state", "token", "access_token",
 	"consent_challenge", "logout_challenge", "login_verifier",
 	"code_verifier", "a_verifier", "flow", "key", "password", "nonce",
 	"ticket", "execution", "session_code", "tab_id", "CODE", "samlresponse",
-	"Code_Verifier", "subject_token", "jsessionid" };
+	"Code_Verifier", "subject_token", "jsessionid", "session",
+	"authRequestID", "api_key", "x-auth-token", "code[]", "code[a]" };
 
 static const char *const plain[] = { "", "a", "cod", "codes", "mycode", "scope",
 	"client_id", "response_type", "grant_type", "redirect_uri", "SigAlg",
 	"_verifier", "verifier", "_token", "states", "keys", "prompt", "error",
-	"client_assertion_type", "token_type" };
+	"client_assertion_type", "token_type", "[code]", "_key", "a[code]" };
 
 Test(digest, names, .timeout = 5)
 {
@@ -158,6 +159,8 @@ static const struct {
 	{ "second question mark", "/cb?x=?code=abc", "/cb?x=?code={abc}" },
 	{ "secret name in the path only", "/code=abc/x", "/code=abc/x" },
 	{ "name escaped", "/cb?%63ode=abc", "/cb?%63ode={abc}" },
+	{ "a list of them", "/cb?code[]=abc&code%5B1%5d=d&x[code]=1",
+	    "/cb?code[]={abc}&code%5B1%5d={d}&x[code]=1" },
 	{ "name escaped twice", "/cb?%2563od%65=abc", "/cb?%2563od%65={abc}" },
 	{ "bad escapes",
 	    "/cb?%zz=1&%=2&code%=3&%4",
