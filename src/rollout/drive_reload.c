@@ -142,17 +142,20 @@ static int
 prepare_reload(struct drive *d, struct cfg *cfg, char *why, size_t cap)
 {
 	int rc = check_names(cfg, why, cap);
+	bool changed = false;
 
 	if (rc == E_OK)
 		rc = ro_state_copy(&d->next, &d->state);
 	if (rc == E_OK)
-		rc = ro_state_reconcile(&d->next, cfg, clock_wall_us(), NULL);
+		rc = ro_state_reconcile(&d->next, cfg, clock_wall_us(),
+		    &changed);
 	if (rc == E_OK)
 		rc = check_served(d, cfg, why, cap);
 	if (rc == E_OK)
 		rc = drive_make_room(d,
 		    MAX(d->next.n_services, d->state.n_services));
-	if (rc != E_OK)
+	/* Of timeouts and the like the state knows nothing. */
+	if (rc != E_OK || !changed)
 		return rc;
 	d->next.generation++;
 	d->next.changed_us = clock_wall_us();

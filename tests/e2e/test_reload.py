@@ -33,8 +33,13 @@ def test_what_changed_is_said(s):
 
 
 def test_nothing_changed(s):
+    s.do("share", "v2", "10%")
+    before = s.admin.status()
     code, r = reload(s)
     assert code == 0 and r["changed"] == [] and r["restart"] == []
+    after = s.admin.status()
+    for key in ("generation", "changed_at", "changed_by"):
+        assert after[key] == before[key], "who changed what is forgotten"
 
 
 def test_what_cannot_be_live_is_named(s):
