@@ -1,9 +1,12 @@
 #include "net/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -151,6 +154,7 @@ accept_one(struct listener *l)
 
 	fd = accept4(l->fd, &peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd != -1) {
+		l->full = fd >= l->fd_max; /* the lowest that is free */
 		l->fn(l, fd, &peer);
 		return E_OK;
 	}
@@ -178,8 +182,10 @@ on_readable(struct watch *w, unsigned what UNUSED)
 	struct listener *l = CONTAINER_OF(w, struct listener, watch);
 	int rc = E_OK;
 
-	for (int i = 0; i < ACCEPT_BATCH && rc == E_OK; i++)
+	for (int i = 0; i < ACCEPT_BATCH && rc == E_OK && !l->full; i++)
 		rc = accept_one(l);
+	if (l->full)
+		rc = E_NOFILES;
 	if (rc != E_NOFILES && rc != E_INTERNAL)
 		return;
 	log_warn("listener=%u event=accept_paused why=\"%s\"", l->index,
@@ -189,16 +195,39 @@ on_readable(struct watch *w, unsigned what UNUSED)
 	deadline_set(l->loop, &l->retry, loop_now_us(l->loop) + RETRY_US);
 }
 
+/* Has anybody closed one below fd_max? */
+static bool
+is_full(const struct listener *l)
+{
+	int fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd != -1)
+		close(fd);
+	return fd == -1 || fd >= l->fd_max;
+}
+
 static void
 on_retry(struct deadline *d)
 {
 	struct listener *l = CONTAINER_OF(d, struct listener, retry);
 
-	if (watch_add_level(&l->watch, l->loop, l->fd, on_readable) != E_OK) {
+	l->full = l->full && is_full(l);
+	if (l->full || watch_add_level(&l->watch, l->loop, l->fd, on_readable) != E_OK) {
 		deadline_set(l->loop, d, loop_now_us(l->loop) + RETRY_US);
 		return;
 	}
 	l->paused = false;
+}
+
+static int
+first_kept(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == -1 ||
+	    files.rlim_cur > (rlim_t)INT_MAX)
+		return INT_MAX;
+	return (int)(files.rlim_cur - files.rlim_cur / 8);
 }
 
 int
@@ -209,7 +238,8 @@ listener_start(struct listener *l, struct loop *loop, int fd,
 	l->fd = fd;
 	l->fn = fn;
 	l->arg = arg;
-	l->paused = false;
+	l->paused = l->full = false;
+	l->fd_max = first_kept();
 	l->retry = (struct deadline){ .fn = on_retry };
 	return watch_add_level(&l->watch, loop, fd, on_readable);
 }

@@ -45,9 +45,16 @@ struct listener {
 	void *arg;
 	unsigned index; /* which of the configuration's listeners */
 	int fd;         /* borrowed from the process */
+	int fd_max;     /* from here on they are kept for others */
+	bool full;      /* the last one taken in reached that */
 	bool paused;
 };
 
+/*
+ * One in eight descriptors of the process is kept for others, such as
+ * connections to instances and the admin: before it is touched, and when there
+ * are none, clients wait in the kernel.
+ */
 int listener_start(struct listener *, struct loop *, int fd,
     listener_accept_fn *, void *arg) MUST_CHECK;
 /* Accepts what waits in the queue, then listens no more; fd stays open. */

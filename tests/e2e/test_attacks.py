@@ -21,6 +21,20 @@ def connect(port, stack, wait=True):
     return s
 
 
+def test_idle_clients_leave_descriptors_for_others(rig):
+    """Whoever is in is served, and operators get in."""
+    s = rig.segued(service(pool("v1", [rig.scripted("v1", "a")])), workers=1,
+                   start=False)
+    s.start(["prlimit", "--nofile=160", *s.command("-c", s.config_path)])
+    with Client(s.address) as c, contextlib.ExitStack() as stack:
+        crowd = [connect(s.port, stack, wait=False) for _ in range(300)]
+        wait_until(lambda: s.log_has("event=accept_paused"), what="a pause")
+        assert c.get().status == 200
+        assert s.admin.json("GET", "/v1/version")[0] == 200
+        assert files_of(s) < 150 and len(crowd) == 300
+    assert once(s.address).status == 200
+
+
 def test_admin_port_is_crowded(rig):
     """Anybody on the machine may connect to it: that costs nobody else."""
     port = rig.port()
