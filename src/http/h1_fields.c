@@ -20,7 +20,45 @@ controls(const char *p)
 	return _mm_or_si128(_mm_andnot_si128(tab, low),
 	    _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f)));
 }
+
+/* 0xff for each of 16 bytes that is a letter, a digit or a hyphen. */
+static inline __m128i
+plain_name(const char *p)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+	__m128i low = _mm_or_si128(v, _mm_set1_epi8(0x20));
+	/* bytes above 0x7f are negative here, and below everything */
+	__m128i letter = _mm_and_si128(_mm_cmpgt_epi8(low,
+	                                   _mm_set1_epi8('a' - 1)),
+	    _mm_cmplt_epi8(low, _mm_set1_epi8('z' + 1)));
+	__m128i digit = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8('0' - 1)),
+	    _mm_cmplt_epi8(v, _mm_set1_epi8('9' + 1)));
+
+	return _mm_or_si128(_mm_or_si128(letter, digit),
+	    _mm_cmpeq_epi8(v, _mm_set1_epi8('-')));
+}
 #endif
+
+/* The first byte from p on that is not part of a token; end if there is none.
+ */
+static inline const char *
+skip_token(const char *p, const char *end)
+{
+#ifdef __SSE2__
+	while (end - p >= 16) {
+		unsigned mask = (unsigned)_mm_movemask_epi8(plain_name(p));
+
+		if (mask != 0xffff) {
+			p += __builtin_ctz(~mask);
+			break;
+		}
+		p += 16;
+	}
+#endif
+	while (p < end && ch_is(*p, CH_TOKEN))
+		p++;
+	return p;
+}
 
 const char *
 h1_skip_value(const char *p, const char *end)
@@ -72,8 +110,7 @@ read_name(struct h1_scan *s, const char *end, struct http_field *f)
 {
 	const char *name = s->p;
 
-	while (s->p < end && ch_is(*s->p, CH_TOKEN))
-		s->p++;
+	s->p = skip_token(s->p, end);
 	if (s->p - name > UINT16_MAX)
 		return h1_stop_bad(s, BAD_FIELD_TOO_BIG);
 	if (s->p == end)

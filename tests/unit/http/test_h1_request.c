@@ -2,6 +2,11 @@
  * Requests on the wire, each cut at every byte: what is read of them, and
  * what is refused and why.
  */
+#include <stdio.h>
+
+#include "base/err.h"
+#include "http/chars.h"
+#include "http/h1_read.h"
 #include "try.h"
 
 #define HOST "Host: a\r\n"
@@ -554,4 +559,34 @@ Test(h1_request, limit_of_a_head, .timeout = 60)
 	d.limits.head_bytes = 1;
 	try_bytes(&d, "empty lines count", STR("\r\n"), "bad head_too_big");
 	buf_free(&in);
+}
+
+/* Names are read sixteen bytes at a time: every byte at every place. */
+Test(h1_request, every_byte_at_every_place_of_a_name, .timeout = 60)
+{
+	static const char start[] = GET;
+
+	for (size_t at = 0; at < 36; at++) {
+		for (unsigned byte = 0; byte < 256; byte++) {
+			char text[256];
+			struct h1_reader r;
+			struct http_head h;
+			int n = snprintf(text, sizeof(text),
+			    "%s%036d: v\r\n\r\n", start, 0);
+			bool good = ch_is((char)byte, CH_TOKEN) ||
+			    (byte == ':' && at > 0);
+			ssize_t used;
+
+			text[sizeof(start) - 1 + at] = (char)byte;
+			h1_reader_init(&r, false);
+			used = h1_read_head(&r, str_from(text, (size_t)n),
+			    &drive_limits, METHOD_OTHER, &h);
+			cr_assert_eq(used, good ? n : E_SYNTAX,
+			    "byte %02x at %zu", byte, at);
+			if (good)
+				cr_assert_eq(h.f[1].name_len,
+				    byte == ':' ? at : 36, "byte %02x at %zu",
+				    byte, at);
+		}
+	}
 }
