@@ -130,16 +130,22 @@ encode(const uint8_t *in, size_t len, char *out)
 	return n;
 }
 
-static int
+/* One more than the value of each digit, 0 for what is none. */
+/* clang-format off */
+static const uint8_t values[256] = {
+	['A'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18,
+	19, 20, 21, 22, 23, 24, 25, 26,
+	['a'] = 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42,
+	43, 44, 45, 46, 47, 48, 49, 50, 51, 52,
+	['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62,
+	['-'] = 63, ['_'] = 64,
+};
+/* clang-format on */
+
+static inline int
 digit_value(char c)
 {
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '-' ? 62 : c == '_' ? 63 : -1;
+	return values[(unsigned char)c] - 1;
 }
 
 /* Bytes, or E_SYNTAX; only the one canonical spelling is taken. */
