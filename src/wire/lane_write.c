@@ -11,6 +11,9 @@
 #include "wire/lane.h"
 #include "wire/queue.h"
 
+#define COPY_BYTES 2048
+#define KEEP_ROOM 1024 /* own bytes of what may follow it */
+
 static int
 need_queue(struct lane *l, enum slab_size size)
 {
@@ -106,6 +109,18 @@ lane_send_head(struct lane *l, const struct http_head *h,
 	return E_OK;
 }
 
+/*
+ * A short body is cheaper copied behind what is queued than sent as a part of
+ * its own: sendmsg() of two parts costs more than send() of their bytes.
+ */
+static bool
+is_cheap_to_copy(const struct lane *l, struct str bytes)
+{
+	return bytes.len <= COPY_BYTES &&
+	    queue_room(l->out) >= bytes.len + KEEP_ROOM &&
+	    queue_ends_with_own(l->out);
+}
+
 int
 lane_send_data(struct lane *l, struct str bytes)
 {
@@ -129,7 +144,12 @@ lane_send_data(struct lane *l, struct str bytes)
 		queue_commit(l->out, n);
 		l->chunk_open = true;
 	}
-	queue_lend(l->out, bytes);
+	if (is_cheap_to_copy(l, bytes)) {
+		memcpy(queue_end(l->out), bytes.p, bytes.len);
+		queue_commit(l->out, bytes.len);
+	} else {
+		queue_lend(l->out, bytes);
+	}
 	return E_OK;
 }
 

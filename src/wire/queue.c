@@ -46,6 +46,18 @@ queue_commit(struct slab *s, size_t len)
 	q->used += (uint32_t)len;
 }
 
+bool
+queue_ends_with_own(struct slab *s)
+{
+	const struct queue *q = queue_of(s);
+	const struct iovec *last;
+
+	if (q->n == q->first)
+		return false;
+	last = &q->run[q->n - 1];
+	return (const char *)last->iov_base + last->iov_len == queue_end(s);
+}
+
 void
 queue_lend(struct slab *s, struct str bytes)
 {

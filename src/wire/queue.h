@@ -37,6 +37,8 @@ size_t queue_room(struct slab *);
 char *queue_end(struct slab *);
 /* Adds len own bytes that were written at queue_end(). */
 void queue_commit(struct slab *, size_t len);
+/* Do the last bytes to be sent lie at queue_end()?  Own ones then join them. */
+bool queue_ends_with_own(struct slab *);
 /* Adds borrowed bytes. */
 void queue_lend(struct slab *, struct str);
 bool queue_is_full(struct slab *);

@@ -12,6 +12,7 @@
 #include "base/slab.h"
 #include "base/thread.h"
 #include "net/loop.h"
+#include "wire/queue.h"
 
 static struct loop *loop;
 static struct wire wire;
@@ -371,6 +372,25 @@ Test(lane, chunks_behind_a_head_of_any_size)
 	cr_expect_eq(lane_send_head(&lane, response(str_from(pad, sizeof(pad))),
 	                 FRAMING_CHUNKED, 0),
 	    E_TOOBIG);
+}
+
+/* In one piece with its head when short, else where it lies. */
+Test(lane, a_body_is_copied_when_that_is_cheaper)
+{
+	static char bytes[4096];
+
+	memset(bytes, 'b', sizeof(bytes));
+	for (size_t n = 1; n <= sizeof(bytes); n *= 2) {
+		cr_assert_eq(lane_send_head(&lane, response(STR("p")),
+		                 FRAMING_LENGTH, 0),
+		    E_OK);
+		cr_assert_eq(lane_send_data(&lane, str_from(bytes, n)), E_OK);
+		cr_expect_eq(queue_of(lane.out)->n, n <= 2048 ? 1 : 2, "%zu",
+		    n);
+		cr_assert_eq(lane_flush(&lane), E_OK);
+		cr_expect_eq(strlen(strstr(sent(), "\r\n\r\n")), n + 4, "%zu",
+		    n);
+	}
 }
 
 Test(lane, drops_what_nobody_takes)

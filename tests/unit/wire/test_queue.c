@@ -64,6 +64,21 @@ Test(queue, borrowed_bytes_keep_their_place)
 	cr_expect_str_eq(all(), "head body tail");
 }
 
+Test(queue, knows_what_more_bytes_would_join)
+{
+	cr_expect_not(queue_ends_with_own(s), "nothing is queued");
+	own("head");
+	cr_expect(queue_ends_with_own(s));
+	cr_expect_not(queue_sent(s, 2));
+	cr_expect(queue_ends_with_own(s), "half of it is sent");
+	queue_lend(s, STR("body"));
+	cr_expect_not(queue_ends_with_own(s), "borrowed bytes are last");
+	own("tail");
+	cr_expect(queue_ends_with_own(s));
+	cr_expect(queue_sent(s, 10));
+	cr_expect_not(queue_ends_with_own(s), "all is sent");
+}
+
 Test(queue, is_sent_byte_by_byte)
 {
 	static const char whole[] = "head body tail";
