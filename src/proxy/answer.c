@@ -29,6 +29,7 @@ static const struct page {
 	{ 503, "The service is not available right now. Please try again in a moment.", "1" },
 	{ 504, "The service took too long to answer.", NULL },
 	{ 505, "This version of HTTP is not supported.", NULL },
+	{ 508, "The request goes in a circle.", NULL },
 };
 /* clang-format on */
 

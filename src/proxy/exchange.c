@@ -173,6 +173,22 @@ refuse_route(struct exchange *x, int rc)
 	}
 }
 
+static void
+refuse_forward(struct exchange *x, int rc)
+{
+	switch (rc) {
+	case E_FULL:
+		exchange_refuse(x, 431, OUT_TOO_LARGE);
+		return;
+	case E_RANGE:
+		exchange_refuse(x, 508, OUT_NOT_SUPPORTED);
+		return;
+	default:
+		exchange_refuse(x, 503, OUT_INTERNAL);
+		return;
+	}
+}
+
 void
 exchange_head(struct exchange *x, const struct http_head *h)
 {
@@ -197,8 +213,7 @@ exchange_head(struct exchange *x, const struct http_head *h)
 	}
 	rc = forward_request(x);
 	if (rc != E_OK) {
-		exchange_refuse(x, rc == E_FULL ? 431 : 503,
-		    rc == E_FULL ? OUT_TOO_LARGE : OUT_INTERNAL);
+		refuse_forward(x, rc);
 		return;
 	}
 	exchange_go(x);

@@ -12,6 +12,8 @@
 #include "proxy/worker.h"
 #include "session/pin.h"
 
+#define HOPS_MAX 8 /* segues in a row: more is a circle */
+
 /* ---- small texts that live as long as the exchange ---- */
 
 struct text {
@@ -215,12 +217,34 @@ hide_cookie(struct exchange *x)
 	return E_OK;
 }
 
-/* RFC 9110 7.6.3: a gateway sends Via on requests. */
+/* How often has it come through a segue, perhaps this one? */
+static unsigned
+count_hops(const struct http_head *h)
+{
+	unsigned hops = 0;
+
+	for (unsigned i = 0; i < h->n; i++) {
+		struct str rest = str_from(h->f[i].value, h->f[i].value_len);
+		struct str item;
+
+		if (h->f[i].id == FIELD_VIA)
+			while (str_list_next(&rest, &item))
+				hops += str_eq(item, STR("1.1 segue"));
+	}
+	return hops;
+}
+
+/*
+ * RFC 9110 7.6.3: a gateway sends Via on requests.  By it we end what would go
+ * in a circle (7.6), as when an instance is our own listener.
+ */
 static int
 add_via(struct exchange *x)
 {
 	if (!x->via)
 		return E_OK;
+	if (HTTP_HAS(&x->req, VIA) && count_hops(&x->req) >= HOPS_MAX)
+		return E_RANGE;
 	if (HTTP_HAS(&x->req, VIA))
 		return append_value(x, FIELD_VIA,
 		    x->req.minor == 0 ? STR("1.0 segue") : STR("1.1 segue"));

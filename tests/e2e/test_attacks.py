@@ -86,6 +86,20 @@ def test_a_rule_is_not_walked_around(rig):
     assert [r.target for r in a.requests] == ["/realms/a%2Fb;v=1"]
 
 
+def test_a_circle_ends(rig):
+    """An instance that is our own listener: one request is a few, no more."""
+    s = rig.segued(service(pool("v1", [rig.scripted("v1", "a")])), start=False)
+    s.config["services"].append(service(
+        pool("v1", [s.address], probe={"type": "tcp"}),
+        name="circle", match=["circle.example"]))
+    s.write_config()
+    s.start()
+    with Client(s.address) as c:
+        c.send(b"GET / HTTP/1.1\r\nHost: circle.example\r\n\r\n")
+        assert b" 508 " in c.reader.head()
+    assert s.admin.status()["accounting"]["accepted"] < 12
+
+
 def test_nothing_of_a_pin_is_the_instances(rig):
     """It neither sees pins nor sets any."""
     def script(conn):
