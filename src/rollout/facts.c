@@ -46,11 +46,16 @@ facts_why(const struct instance *i, char out[FACTS_WHY_MAX])
 }
 
 static void
-say_unready(struct ro_facts_pool *f, const struct count *c)
+say_unready(struct ro_facts_pool *f, const struct cfg_pool *cfg,
+    const struct count *c)
 {
 	char why[FACTS_WHY_MAX];
 
-	if (c->instances == 0)
+	if (c->instances == 0 && cfg->n_instances > 0)
+		(void)snprintf(f->unready, sizeof(f->unready),
+		    "all its instances were removed by command; "
+		    "\"segue add-instance\" brings them back");
+	else if (c->instances == 0)
 		(void)snprintf(f->unready, sizeof(f->unready),
 		    "it has no instance");
 	else if (c->in == 0)
@@ -72,7 +77,7 @@ judge_ready(struct pool *p, const struct cfg_pool *cfg, const struct count *c,
 
 	if (c->in == 0 || c->up < c->in) {
 		p->ready_since_us = 0;
-		say_unready(f, c);
+		say_unready(f, cfg, c);
 		return;
 	}
 	if (p->ready_since_us == 0)

@@ -23,10 +23,10 @@ def site(rig, health, **probe):
 ROWS = [
     ("200", {}, answer(), "up", ""),
     ("204 is not 200", {}, b"HTTP/1.1 204 No Content\r\n\r\n", "down",
-     "status"),
+     "unexpected status 204"),
     ("204 where it is expected", {"expect": [200, 204]},
      b"HTTP/1.1 204 No Content\r\n\r\n", "up", ""),
-    ("503", {}, answer("503 No"), "down", "status"),
+    ("503", {}, answer("503 No"), "down", "unexpected status 503"),
     ("a text in the body", {"body": "READY"}, answer(body=b"IS READY NOW"),
      "up", ""),
     ("not in the body", {"body": "READY"}, answer(body=b"STARTING"), "down",

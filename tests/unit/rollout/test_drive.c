@@ -733,6 +733,23 @@ Test(drive, instances_come_are_set_aside_and_go)
 	cr_expect_eq(drive_state(r.drive)->n_instances, 0u);
 }
 
+/* Who names it in the configuration wonders where it is. */
+Test(drive, that_all_were_removed_is_said)
+{
+	struct ro_command remove = rig_command(RO_REMOVE_INSTANCE, "v2");
+	struct ro_command c = rig_command(RO_SWITCH, "v2");
+	struct rig_answer a;
+
+	rig_run(&r);
+	str_copy(STR("i2"), remove.instance, sizeof(remove.instance));
+	cr_expect_eq(rig_do(&r, &remove, &a), RO_NO_NONE, "%s", a.sentence);
+	rig_turns(&r, 3);
+	cr_expect_eq(rig_do(&r, &c, &a), RO_NO_NOT_READY);
+	cr_expect_not_null(strstr(a.sentence,
+	                       "all its instances were removed by command"),
+	    "%s", a.sentence);
+}
+
 Test(drive, an_address_that_does_not_resolve_is_refused)
 {
 	struct ro_command c = add_command("i3", "nowhere.invalid:80");
