@@ -4,13 +4,17 @@
     /final-close  answers before it reads the body, and closes
     /417 /403 /404 /304 /204  answers that; 417 without reading the body
     /close        answers with Connection: close, and closes
-    /continue     sends 100 once it has the head
+    /continue     sends 100 once it has the head, if that expects it
     /102 /103     sends 102 and 103, or 103, before its answer
     /upgrade      101 with "hello" right behind it, then echoes
     others        200 once the request is whole; the body names the request
 """
 from rig.scripted import Request
 from rig.wire import Closed, fields_of
+
+
+# RFC 6455 1.3: what belongs to the key of row.UPGRADE
+ACCEPT = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
 
 
 class Seen(Request):
@@ -106,13 +110,20 @@ def interim(*lines):
     return deed
 
 
+def go_on(conn, seen):
+    if seen.field("expect") is not None:
+        conn.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+    plain(conn, seen)
+
+
 def upgrade(conn, seen):
     seen.read(conn.reader)
     if seen.field("upgrade") is None:
         reply(conn, seen)
         return
-    conn.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"
-              b"Upgrade: websocket\r\n\r\nhello")
+    protocol = seen.field("upgrade").split(",")[0]
+    conn.send(f"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"
+              f"Upgrade: {protocol}\r\n{ACCEPT}\r\nhello".encode())
     data, conn.reader.have = conn.reader.have, b""
     while True:
         conn.send(data)
@@ -130,7 +141,7 @@ DEEDS = {
     "/403": with_status("403 Forbidden"),
     "/404": with_status("404 Not Found"),
     "/close": close,
-    "/continue": interim("100 Continue"),
+    "/continue": go_on,
     "/102": interim("102 Processing", "103 Early Hints"),
     "/103": interim("103 Early Hints\r\nLink: </a>; rel=preload"),
     "/upgrade": upgrade,

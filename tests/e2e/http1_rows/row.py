@@ -2,7 +2,9 @@
 OPEN, CLOSED, TUNNEL = "open", "closed", "tunnel"
 H = "Host: a.example\r\n"
 CHUNKED = "Transfer-Encoding: chunked\r\n"
-UPGRADE = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+UPGRADE = ("Connection: Upgrade\r\nUpgrade: websocket\r\n"
+           "Sec-WebSocket-Version: 13\r\n"
+           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")
 
 
 class Row:

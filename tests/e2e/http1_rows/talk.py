@@ -12,7 +12,8 @@ MORE = b"GET /more HTTP/1.1\r\nHost: a\r\n\r\n"
 class Talk:
     """One connection on which one row is played.
 
-    status, bodies: of the final answers; interim: statuses below 200.
+    status, bodies: of the final answers; interim: statuses below 200;
+    last: the head that came last.
     """
 
     def __init__(self, host, port, row):
@@ -21,6 +22,7 @@ class Talk:
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.reader = Reader(self.sock)
         self.status, self.bodies, self.interim = [], [], []
+        self.last = b""
 
     def __enter__(self):
         return self
@@ -40,7 +42,7 @@ class Talk:
 
     def read_one(self):
         """The next answer, interim ones too; its status."""
-        head = self.reader.head()
+        self.last = head = self.reader.head()
         status = Answer(head, b"").status
         if status < 200 and status != 101:
             self.interim.append(status)
