@@ -212,7 +212,8 @@ on_retry(struct deadline *d)
 	struct listener *l = CONTAINER_OF(d, struct listener, retry);
 
 	l->full = l->full && is_full(l);
-	if (l->full || watch_add_level(&l->watch, l->loop, l->fd, on_readable) != E_OK) {
+	if (l->full ||
+	    watch_add_level(&l->watch, l->loop, l->fd, on_readable) != E_OK) {
 		deadline_set(l->loop, d, loop_now_us(l->loop) + RETRY_US);
 		return;
 	}

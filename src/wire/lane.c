@@ -12,7 +12,7 @@
 #include "net/addr.h"
 
 #define BODY_ROOM_MIN 4096 /* less room than that behind a head: new slab */
-/* What one lane may do in a turn; each is well below a millisecond. */
+/* What one lane may do in a turn: a few milliseconds at most. */
 #define TURN_STEPS 512
 #define TURN_READS 16
 

@@ -299,8 +299,8 @@ static const struct {
 	{ "tells no credentials",
 	    "GET /v1/config HTTP/1.1\r\nHost: localhost\r\n", 403,
 	    "may hold credentials" },
-	{ "nor their length",
-	    "HEAD /v1/config HTTP/1.1\r\nHost: localhost\r\n", 403, "" },
+	{ "nor their length", "HEAD /v1/config HTTP/1.1\r\nHost: localhost\r\n",
+	    403, "" },
 	{ "changes nothing",
 	    "POST /v1/command HTTP/1.1\r\nHost: localhost\r\n"
 	    "Content-Length: 0\r\n",
