@@ -8,6 +8,7 @@
 #include "base/stat.h"
 
 #define MOMENT_US (20 * US_PER_MS)
+#define LEARNED_FOR_US (60 * US_PER_S)
 
 TAILQ_HEAD(upconn_list, upconn);
 
@@ -22,12 +23,44 @@ struct conncache {
 	unsigned n_conns; /* idle and lent */
 };
 
+/* ---- how long an instance lets connections be idle ---- */
+
+static bool
+has_learned(const struct inst_cell *cell, uint64_t now)
+{
+	return cell->closed_at_us != 0 &&
+	    now - cell->closed_at_us < LEARNED_FOR_US;
+}
+
+/* It closed one that had been idle for so long. */
+static void
+learn(struct inst_cell *cell, uint64_t idle_us, uint64_t now)
+{
+	if (has_learned(cell, now) && cell->closed_idle_us <= idle_us)
+		return;
+	cell->closed_idle_us = idle_us;
+	cell->closed_at_us = now;
+}
+
+/* May its close be on its way? */
+static bool
+is_risky(const struct inst_cell *cell, uint64_t idle_us, uint64_t now)
+{
+	return has_learned(cell, now) && idle_us >= cell->closed_idle_us / 2;
+}
+
 /* ---- what an idle connection may be told: nothing good ---- */
 
 static struct upconn *
 upconn_of(struct lane *l)
 {
 	return CONTAINER_OF(l, struct upconn, lane);
+}
+
+static uint64_t
+now_of(const struct upconn *u)
+{
+	return loop_now_us(u->cache->worker->wire->loop);
 }
 
 static void
@@ -39,6 +72,15 @@ drop_idle(struct upconn *u)
 }
 
 static void
+drop_closed(struct upconn *u)
+{
+	uint64_t now = now_of(u);
+
+	learn(u->cell, now - u->idle_since_us, now);
+	drop_idle(u);
+}
+
+static void
 idle_begin(struct lane *l)
 {
 	drop_idle(upconn_of(l)); /* bytes nobody asked for */
@@ -47,13 +89,13 @@ idle_begin(struct lane *l)
 static void
 idle_eof(struct lane *l)
 {
-	drop_idle(upconn_of(l));
+	drop_closed(upconn_of(l));
 }
 
 static void
 idle_broken(struct lane *l, int code UNUSED, enum http_bad why UNUSED)
 {
-	drop_idle(upconn_of(l));
+	drop_closed(upconn_of(l));
 }
 
 static bool
@@ -175,17 +217,21 @@ upconn_take(struct upworker *w, struct instance *inst, bool careful)
 
 	while (cell->cache != NULL &&
 	    (u = TAILQ_FIRST(&cell->cache->idle)) != NULL) {
-		bool look = careful || now - u->idle_since_us > MOMENT_US;
+		uint64_t idle_us = now - u->idle_since_us;
+		bool look = careful || idle_us > MOMENT_US;
 
 		if (u->lane.conn.fin_seen || u->lane.conn.failed ||
 		    (look && conn_is_stale(&u->lane.conn))) {
 			stat_add(&cell->stale, 1);
-			drop_idle(u);
+			drop_closed(u);
 			continue;
 		}
+		if (careful && is_risky(cell, idle_us, now))
+			return NULL; /* the others have been idle longer */
 		TAILQ_REMOVE(&cell->cache->idle, u, link);
 		cell->cache->n_idle--;
 		stat_add(&cell->conns_reused, 1);
+		u->was_idle_us = idle_us;
 		upconn_lend(u);
 		return u;
 	}
@@ -232,6 +278,15 @@ upconn_free(struct defer *d)
 	free(CONTAINER_OF(d, struct upconn, freeing));
 }
 
+/* Did it go under a request before a byte of the answer? */
+static bool
+was_raced(const struct upconn *u)
+{
+	return u->user != NULL && upconn_is_reused(u) &&
+	    (u->lane.conn.eof || u->lane.conn.failed) &&
+	    u->lane.reader.phase == H1_HEAD && !u->lane.begun;
+}
+
 void
 upconn_close(struct upconn **up)
 {
@@ -242,6 +297,8 @@ upconn_close(struct upconn **up)
 		return;
 	*up = NULL;
 	assert(!u->closed);
+	if (was_raced(u))
+		learn(u->cell, u->was_idle_us, now_of(u));
 	u->closed = true;
 	u->user = NULL;
 	c = u->cache;

@@ -7,6 +7,11 @@
  * longer than a moment; within a moment the loop itself would have seen a
  * close.
  *
+ * A close that is on its way cannot be seen.  So the shortest time after which
+ * an instance closed an idle connection is remembered for a minute, and a
+ * request that may not be sent twice gets none that has been idle for half of
+ * it: it gets a fresh one.
+ *
  * Thread: worker.
  */
 #ifndef UPSTREAM_CONNCACHE_H
@@ -41,6 +46,7 @@ struct upconn {
 	struct defer freeing;
 	void *user; /* the exchange; NULL while idle */
 	uint64_t idle_since_us;
+	uint64_t was_idle_us; /* when it was lent; 0: it was fresh */
 	uint64_t sent_before; /* lane.sent when lent */
 	uint32_t uses;
 	bool closed;

@@ -157,6 +157,9 @@ struct inst_cell {
 	stat_u64 retried_away; /* tries that went elsewhere after us */
 	struct hist latency;
 	struct conncache *cache; /* the worker's own, NULL until used */
+	/* the worker's own: the shortest time after which an idle connection
+	 * was closed of late, and when it was, 0 for never */
+	uint64_t closed_idle_us, closed_at_us;
 } CACHE_ALIGNED;
 
 /* ---- things ---- */

@@ -97,6 +97,7 @@ try_death(size_t i)
 	int c = client_open(), u = -1;
 	const char *h;
 
+	rig_icell(A)->closed_at_us = 0; /* else a POST would avoid the kept */
 	if (deaths[i].reused)
 		u = serve(c, -1, A, GET_B);
 	put(c, deaths[i].request);

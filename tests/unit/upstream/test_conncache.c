@@ -410,6 +410,94 @@ Test(conncache, within_a_moment_only_the_careful_look, .timeout = 10)
 	tear_down(&c);
 }
 
+/* ---- what is learned of an instance that closes idle connections ---- */
+
+/* An hour long, a connection is no risk; then it is, until it is forgotten. */
+static void
+expect_learned(struct cellar *c, const char *why)
+{
+	struct user *u = &c->users[0];
+
+	cr_assert_neq(c->cell->closed_at_us, 0, "%s", why);
+	cr_expect_lt(c->cell->closed_idle_us, 10 * US_PER_S, "%s", why);
+	c->cell->closed_idle_us = IDLE_US;
+	keep_some(c, 1);
+	cr_assert(take(c, u, true), "%s: not idle for long", why);
+	ask(c, u);
+	keep(u);
+	c->cell->closed_idle_us = 1;
+	cr_expect_not(take(c, u, true), "%s: it may be closed now", why);
+	cr_assert(take(c, u, false), "%s: a safe one may be sent again", why);
+	ask(c, u);
+	keep(u);
+	c->cell->closed_at_us = loop_now_us(c->loop) - 60 * US_PER_S;
+	cr_assert(take(c, u, true), "%s: that was long ago", why);
+	upconn_close(&u->up);
+}
+
+Test(conncache, learns_when_idle_ones_are_closed, .timeout = 10)
+{
+	static const enum origin_end ends[] = { ORIGIN_FIN, ORIGIN_RST };
+
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		struct cellar c;
+
+		set_up(&c);
+		keep_some(&c, 1);
+		cr_expect_eq(c.cell->closed_at_us, 0, "nothing is known yet");
+		origin_hang_up(&c.origin, ends[i]);
+		rig_run_until(c.loop, none_open, &c);
+		expect_learned(&c, "told by the loop");
+		tear_down(&c);
+	}
+}
+
+Test(conncache, learns_when_it_looks, .timeout = 10)
+{
+	struct cellar c;
+
+	set_up(&c);
+	keep_some(&c, 1);
+	origin_hang_up(&c.origin, ORIGIN_FIN);
+	cr_expect_not(take(&c, &c.users[0], true));
+	expect_learned(&c, "found closed");
+	tear_down(&c);
+}
+
+Test(conncache, learns_from_a_race_that_was_lost, .timeout = 10)
+{
+	struct cellar c;
+	struct user *u = &c.users[0];
+
+	set_up(&c);
+	keep_some(&c, 1);
+	cr_assert(take(&c, u, false));
+	u->up->user = u;
+	u->up->lane.user = &asker;
+	origin_hang_up(&c.origin, ORIGIN_RST);
+	rig_run_until(c.loop, none_open, &c);
+	expect_learned(&c, "closed under a request");
+	tear_down(&c);
+}
+
+/* Its own limit, or the end of a connection never kept, teaches nothing. */
+Test(conncache, learns_nothing_from_other_ends, .timeout = 10)
+{
+	struct cellar c;
+	struct user *u = &c.users[0];
+
+	set_up(&c);
+	dial(&c, u);
+	origin_hang_up(&c.origin, ORIGIN_RST);
+	rig_run_until(c.loop, none_open, &c);
+	dial(&c, u);
+	ask(&c, u);
+	upconn_keep(&u->up, US_PER_MS, MANY);
+	rig_run_until(c.loop, none_open, &c);
+	cr_expect_eq(c.cell->closed_at_us, 0);
+	tear_down(&c);
+}
+
 /* ---- what is not kept ---- */
 
 Test(conncache, keeps_nothing_with_something_in_it, .timeout = 10)
