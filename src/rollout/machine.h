@@ -120,8 +120,8 @@ ro_facts_of(const struct ro_facts *f, size_t service, size_t pool)
  *            proportions in the rest.  What grows must be able to serve; what
  *            shrinks need not.
  * switch     all of the share.  when_ready: as soon as the pool is ready; a
- *            later share, switch or undrain cancels that.  A drained pool is
- *            taken back for it.  drain: then the other active ones drain.
+ *            later share, switch or undrain cancels that.  A pool that drains
+ *            or is drained is taken back for it.  drain: then the other active ones drain.
  * drain      no new session; its share goes to those that can serve.  Again
  *            on a draining pool: other clocks, the same begin.
  * undrain    active without a share (with all of it when nobody has any), or,

@@ -244,10 +244,12 @@ begin_pending(struct job *j)
 static enum ro_refusal
 do_switch(struct job *j)
 {
-	enum ro_refusal r = must_not_drain(j);
+	enum ro_refusal r;
 
-	if (r == RO_NO_NONE)
-		r = must_serve(j);
+	/* The way back in the middle of a drain is one command, too. */
+	if (j->pool->state == POOL_DRAINING)
+		pool_goto(j->pool, POOL_ACTIVE, j->facts->wall_us);
+	r = must_serve(j);
 	if (r == RO_NO_NOT_READY && j->cmd->when_ready) {
 		begin_pending(j);
 		return RO_NO_NONE;

@@ -97,6 +97,19 @@ def test_undrain_brings_the_sessions_back(s):
         assert once(s.address).version == "v2"
 
 
+def test_back_in_the_middle_of_a_drain(s):
+    """One command, the same as after its end; no session bounces."""
+    with Client(s.address) as old, Client(s.address) as new:
+        old.get()
+        s.do("switch", "v2", "--drain")
+        assert new.get().version == "v2"
+        assert state(s) == "draining"
+        s.do("switch", "v1", "--when-ready", "--drain")
+        assert state(s) == "active" and state(s, "v2") == "draining"
+        assert once(s.address).version == "v1"
+        assert old.get().version == "v1" and new.get().version == "v2"
+
+
 def test_undrain_after_the_end_proves_itself_anew(rig, s):
     s.do("switch", "v2")
     s.do("drain", "v1", "--mode", "evict", "--wait")

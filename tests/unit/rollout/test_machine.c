@@ -78,7 +78,7 @@ static const struct {
 	{ RO_SWITCH, POOL_STARTING, DONE(ACTIVE), NO(NOT_READY), DONE(ACTIVE) },
 	{ RO_SWITCH, POOL_READY, DONE(ACTIVE), NO(NOT_READY), DONE(ACTIVE) },
 	{ RO_SWITCH, POOL_ACTIVE, SAME, NO(NOT_READY), SAME },
-	{ RO_SWITCH, POOL_DRAINING, NO(DRAINING), NO(DRAINING), NO(DRAINING) },
+	{ RO_SWITCH, POOL_DRAINING, DONE(ACTIVE), NO(NOT_READY), DONE(ACTIVE) },
 	{ RO_SWITCH, POOL_DRAINED, NO(NOT_READY), NO(NOT_READY), DONE(ACTIVE) },
 	{ RO_SWITCH, POOL_RETIRED, NO(NOT_READY), NO(NOT_READY), DONE(ACTIVE) },
 	{ RO_SWITCH, POOL_FAILED, DONE(ACTIVE), NO(NOT_READY), DONE(ACTIVE) },
@@ -198,9 +198,17 @@ static const struct {
 	    RO_NO_NOT_READY,
 	    "v2 is drained; \"segue undrain v2\" makes it prove itself "
 	    "first" },
-	{ "switch to what drains", POOL_DRAINING, 0, true, true, OF(RO_SWITCH),
+	{ "share for what drains", POOL_DRAINING, 0, true, true,
+	    { .verb = RO_SHARE,
+	        .service = "a",
+	        .pool = "v2",
+	        .share_bp = 1000 },
 	    RO_NO_DRAINING,
 	    "v2 is draining; \"segue undrain v2\" takes it back first" },
+	{ "switch to what drains, and is down", POOL_DRAINING, 0, false, false,
+	    OF(RO_SWITCH), RO_NO_NOT_READY,
+	    "v2 is not ready: i1 is down: connection refused; --when-ready "
+	    "waits until it is, --force does not" },
 	{ "undrain of what does not drain", POOL_READY, 0, true, true,
 	    OF(RO_UNDRAIN), RO_NO_NOT_DRAINING, "v2 is ready, not draining" },
 	{ "drain of the last one", POOL_DRAINED, 0, true, true,
@@ -749,6 +757,27 @@ Test(machine, out_of_a_drained_service_by_switch_when_ready)
 	cr_expect_eq(world_tick(&w), RO_HARD);
 	cr_expect_eq(world_pool(&w, 1)->state, POOL_ACTIVE);
 	cr_expect_eq(world_pool(&w, 1)->share_bp, ALL);
+}
+
+/* V2 turned out bad while V1 drains: one command, and V1's pins hold on. */
+Test(machine, back_in_the_middle_of_a_drain)
+{
+	struct ro_command c = world_command(RO_SWITCH, "v2");
+
+	c.drain = true;
+	c.clocks.mode = CFG_DRAIN_KEEP;
+	c.clocks.flows_us = 1000000;
+	world_fit(&w, 2, true);
+	world_facts(&w, 1)->sessions = 1;
+	cr_expect_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	cr_assert_eq(world_pool(&w, 1)->state, POOL_DRAINING);
+	memcpy(c.pool, "v1", sizeof("v1"));
+	c.when_ready = true;
+	cr_expect_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	cr_expect_eq(world_pool(&w, 1)->state, POOL_ACTIVE);
+	cr_expect_eq(world_pool(&w, 1)->share_bp, ALL);
+	cr_expect_eq(world_pool(&w, 1)->drain.began_us, 0u);
+	cr_expect_eq(world_pool(&w, 2)->state, POOL_DRAINING);
 }
 
 Test(machine, both_down_and_one_must_do)
