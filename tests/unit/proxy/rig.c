@@ -344,7 +344,7 @@ rig_unrouted(enum outcome o)
 	return stat_get(&registry_unrouted(rig.registry)->cells[0].outcome[o]);
 }
 
-const struct inst_cell *
+struct inst_cell *
 rig_icell(int origin)
 {
 	return &rig_inst(origin)->cells[0];

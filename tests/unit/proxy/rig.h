@@ -71,7 +71,7 @@ size_t rig_slabs(void);
 uint64_t rig_outcome(enum outcome);
 uint64_t rig_unrouted(enum outcome);
 const struct service_cell *rig_cell(void);
-const struct inst_cell *rig_icell(int origin);
+struct inst_cell *rig_icell(int origin);
 /* The access log so far. */
 const char *rig_log(void);
 
