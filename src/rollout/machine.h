@@ -90,7 +90,7 @@ struct ro_facts_pool {
 	uint64_t inflight, streams, sessions;
 	bool sessions_unknown; /* those of before a restart, not seen since, may
 	                          still come: zero proves nothing */
-	char unready[120]; /* why it is not ready; empty when it is */
+	char unready[120];     /* why it is not ready; empty when it is */
 };
 
 /* ... and of the instance that a command names. */
