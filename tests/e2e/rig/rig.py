@@ -1,4 +1,5 @@
 """rig - all that one test starts, and that it leaves nothing behind."""
+import atexit
 import functools
 import os
 import shutil
@@ -20,6 +21,27 @@ TOP = os.path.realpath(f"{HERE}/../../..")
 MARK = "SEGUE_E2E_RUN"
 
 
+@functools.cache
+def for_everybody(programs):
+    """That directory, or a copy that other users can reach, too.
+
+    Tests become nobody; a clone in /root is only for root.
+    """
+    path = programs
+    while path != "/" and os.stat(path).st_mode & 0o001:
+        path = os.path.dirname(path)
+    if path == "/" or os.geteuid() != 0:
+        return programs
+    copy = tempfile.mkdtemp(prefix="segue-e2e-bin-")
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    os.chmod(copy, 0o755)
+    for name in ("src/segued", "src/segue/segue", "tests/e2e/e2e-load"):
+        if os.path.exists(f"{programs}/{name}"):
+            os.makedirs(os.path.dirname(f"{copy}/{name}"), exist_ok=True)
+            shutil.copy(f"{programs}/{name}", f"{copy}/{name}")
+    return copy
+
+
 def wait_until(true, seconds=5, what="what was waited for", every=0.01):
     """Until true() is; what it returned."""
     end = time.monotonic() + seconds
@@ -35,8 +57,8 @@ class Rig:
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="segue-e2e-")
         os.chmod(self.dir, 0o755)
-        self.bin = os.path.realpath(
-            os.environ.get("SEGUE_BIN") or f"{TOP}/build")
+        self.bin = for_everybody(os.path.realpath(
+            os.environ.get("SEGUE_BIN") or f"{TOP}/build"))
         self.mark = uuid.uuid4().hex
         self.children, self.daemons = [], []
         self.closing = []  # what has a close()
