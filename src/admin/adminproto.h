@@ -48,6 +48,8 @@
  * /v1/status:
  *   {version, pid, now, started, uptime_s, workers, stopping,
  *    generation, changed_at, changed_by,
+ *    state_disk: {pending_s, waiting,         the save under way; who waits
+ *                 failed, saved},             since the start; of the present
  *    accounting: {accepted, answered, ours, client, deadline, fault,
  *                 in_flight, holds},         invariant 1, over all services
  *                                            and what reached none

@@ -154,6 +154,33 @@ put_saved(struct look *l)
 }
 
 static void
+put_save_took(struct look *l)
+{
+	struct drive_disk disk;
+
+	drive_disk(l->admin->env.drive, &disk);
+	expo_hist(l->out, l->m->name, &l->labels, disk.took);
+}
+
+static void
+put_save_pending(struct look *l)
+{
+	struct drive_disk disk;
+
+	drive_disk(l->admin->env.drive, &disk);
+	put_seconds(l, disk.pending_us);
+}
+
+static void
+put_saves_failed(struct look *l)
+{
+	struct drive_disk disk;
+
+	drive_disk(l->admin->env.drive, &disk);
+	put(l, disk.failed);
+}
+
+static void
 put_reload_ok(struct look *l)
 {
 	put(l, drive_reload_is_ok(l->admin->env.drive));
@@ -378,6 +405,12 @@ static const struct metric metrics[] = {
 		"Grows with each change of the state on disk." },
 	{ "segue_state_saved", G, OF_PROCESS, NULL, put_saved, 0,
 		"0 after a change that could not be written to the state file; it is tried again." },
+	{ "segue_state_save_seconds", H, OF_PROCESS, NULL, put_save_took, 0,
+		"How long it took to write the state file." },
+	{ "segue_state_save_pending_seconds", G, OF_PROCESS, NULL, put_save_pending, 0,
+		"How long the state file is being written now; 0: it is not." },
+	{ "segue_state_saves_failed_total", C, OF_PROCESS, NULL, put_saves_failed, 0,
+		"Times the state file could not be written." },
 	{ "segue_reload_ok", G, OF_PROCESS, NULL, put_reload_ok, 0,
 		"0 after a reload that was refused: what runs is not what the file says." },
 	{ "segue_events_total", C, OF_PROCESS, NULL, put_events, 0,

@@ -67,6 +67,8 @@ error_of(int code)
 {
 	if (code == E_AGAIN)
 		return ANSWER_BUSY;
+	if (code == E_FULL)
+		return ANSWER_DISK;
 	return code == E_NOMEM ? ANSWER_NO_MEMORY : ANSWER_CONFIG;
 }
 

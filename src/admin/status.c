@@ -295,6 +295,21 @@ put_unrouted(struct scene *sc)
 /* ---- the whole ---- */
 
 static void
+put_disk(struct json_out *j, const struct drive *d)
+{
+	struct drive_disk disk;
+
+	drive_disk(d, &disk);
+	json_key(j, "state_disk");
+	json_begin_object(j);
+	json_kv_num(j, "pending_s", (double)disk.pending_us / (double)US_PER_S);
+	json_kv_u64(j, "waiting", disk.waiting);
+	json_kv_u64(j, "failed", disk.failed);
+	json_kv_bool(j, "saved", drive_is_saved(d));
+	json_end_object(j);
+}
+
+static void
 put_process(struct json_out *j, const struct admin *a)
 {
 	uint64_t now = clock_wall_us(), since = a->env.started_wall_us;
@@ -324,6 +339,7 @@ status_write(struct admin *a, struct buf *out)
 	json_kv_u64(j, "generation", sc.state->generation);
 	json_kv_time(j, "changed_at", sc.state->changed_us);
 	json_kv_cstr(j, "changed_by", sc.state->changed_by);
+	put_disk(j, sc.drive);
 	put_account(j, &all);
 	put_unrouted(&sc);
 	json_key(j, "services");

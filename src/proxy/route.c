@@ -415,7 +415,7 @@ count_pool(struct exchange *x, const struct view_service *vs,
 		return;
 	if (x->cause == CAUSE_SHARE)
 		stat_add(&x->pcell->sessions_new, 1);
-	pool_cell_see(x->pcell, x->pin.session, proxy_wall_us(x->proxy),
+	pool_cell_see(x->pcell, x->pin.session, loop_now_us(x->proxy->env.loop),
 	    vs->cfg->sticky_idle_us);
 }
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "net/loop.h"
+#include "rollout/disk.h"
 #include "rollout/drive_int.h"
 #include "rollout/facts.h"
 #include "rollout/news.h"
@@ -17,6 +18,8 @@
 #define LOOK_US (US_PER_S) /* at least so often */
 /* So many steps a look takes at most: no pool has more to go at once. */
 #define STEPS_MAX 4
+/* More than that the wall clock was set, or the system slept. */
+#define WALL_STEP_US ((int64_t)US_PER_S)
 
 static void on_look(struct defer *);
 
@@ -82,9 +85,11 @@ plan_service(struct drive *d, size_t at, uint64_t wall_us)
 bool
 drive_publish(struct drive *d)
 {
-	uint64_t wall_us = clock_wall_us();
+	uint64_t wall_us;
 	struct view *v;
 
+	drive_follow_wall_clock(d);
+	wall_us = clock_wall_us();
 	for (size_t i = 0; i < d->state.n_services; i++)
 		plan_service(d, i, wall_us);
 	v = registry_view(d->env.registry, d->cfg, d->keyring, d->plans,
@@ -143,44 +148,6 @@ drive_fit_probes(struct drive *d, bool renew)
 
 /* ---- disk, then memory, then workers ---- */
 
-int
-drive_save(struct drive *d, const struct ro_state *s)
-{
-	int rc = ro_state_save(d->path, s);
-
-	d->disk_in_doubt = rc != E_OK;
-	if (rc == E_OK)
-		return rc;
-	d->disk_failed_us = clock_mono_us();
-	log_error("event=state_not_saved file=\"%s\" why=\"%s\"", d->path,
-	    err_text(rc));
-	return rc;
-}
-
-void
-drive_restore(struct drive *d)
-{
-	if (drive_save(d, &d->state) != E_OK)
-		drive_poke(d);
-}
-
-/* It failed a moment ago: what nobody waits for is not tried with each look. */
-static bool
-disk_rests(const struct drive *d)
-{
-	return d->disk_in_doubt &&
-	    clock_mono_us() - d->disk_failed_us < LOOK_US;
-}
-
-static void
-settle_disk(struct drive *d)
-{
-	if (!d->disk_in_doubt || disk_rests(d))
-		return;
-	if (drive_save(d, &d->state) == E_OK)
-		log_info("event=state_saved file=\"%s\"", d->path);
-}
-
 void
 drive_take_over(struct drive *d, bool reroutes)
 {
@@ -192,7 +159,7 @@ drive_take_over(struct drive *d, bool reroutes)
 	news_changes(d->env.feed, &was, &d->state);
 }
 
-/* What time and the world moved; false when nothing. */
+/* What time and the world moved; false when nothing, or not yet. */
 static bool
 step(struct drive *d)
 {
@@ -205,12 +172,44 @@ step(struct drive *d)
 	if (due == 0 || (d->hold_due_us != 0 && d->hold_due_us < due))
 		due = d->hold_due_us;
 	d->due_us = due;
-	if (c == RO_SAME ||
-	    (c == RO_HARD &&
-	        (disk_rests(d) || drive_save(d, &d->next) != E_OK)))
+	if (c == RO_HARD && !drive_disk_rests(d))
+		drive_send(d, &d->clocks);
+	if (c == RO_SAME || c == RO_HARD)
 		return false;
 	drive_take_over(d, c != RO_TOLD);
 	return true;
+}
+
+static bool
+adopt_clocks(struct drive *d, struct change *c UNUSED)
+{
+	drive_take_over(d, true);
+	return true;
+}
+
+/* Refused by the disk: it is decided again with a later look. */
+static void
+end_clocks(struct drive *d UNUSED, struct change *c)
+{
+	c->refusal = RO_NO_NONE;
+}
+
+static const struct change_kind clocks_kind = { .adopt = adopt_clocks,
+	.end = end_clocks };
+
+void
+drive_follow_wall_clock(struct drive *d)
+{
+	uint64_t off_us = clock_wall_us() - clock_mono_us();
+	int64_t by_us = (int64_t)(off_us - d->wall_off_us);
+
+	if (by_us > -WALL_STEP_US && by_us < WALL_STEP_US)
+		return;
+	log_warn("event=wall_clock_set by_s=%.3f", (double)by_us / 1e6);
+	d->wall_off_us = off_us;
+	ro_state_shift(&d->state, by_us);
+	ro_state_shift(&d->next, by_us);
+	d->restamped = true;
 }
 
 static void
@@ -218,7 +217,8 @@ arm_clock(struct drive *d)
 {
 	uint64_t now = clock_wall_us(), in = LOOK_US;
 
-	if (d->due_us != 0)
+	/* While something is being written nothing else is decided. */
+	if (d->due_us != 0 && !disk_is_busy(d->disk))
 		in = d->due_us > now ? d->due_us - now : 0;
 	alarm_set(d->clock, MIN(in, LOOK_US));
 }
@@ -231,11 +231,13 @@ on_look(struct defer *f)
 
 	if (d->ending)
 		return;
-	settle_disk(d);
+	drive_follow_wall_clock(d);
+	drive_settle_disk(d);
 	if (d->probes_missing)
 		drive_fit_probes(d, false);
-	for (int i = 0; i < STEPS_MAX && step(d); i++)
+	for (int i = 0; i < STEPS_MAX && !disk_is_busy(d->disk) && step(d); i++)
 		;
+	drive_next_change(d);
 	if (d->unpublished || d->stale || cuts_differ(d))
 		(void)drive_publish(d);
 	(void)views_collect(d->env.views);
@@ -278,7 +280,8 @@ save_fitted(struct drive *d, uint64_t wall_us, char *why, size_t cap)
 	d->state.generation++;
 	d->state.changed_us = wall_us;
 	memcpy(d->state.changed_by, "configuration", sizeof("configuration"));
-	rc = drive_save(d, &d->state);
+	/* Nobody is served yet whom a slow disk could hold up. */
+	rc = ro_state_save(d->path, &d->state);
 	if (rc != E_OK)
 		(void)snprintf(why, cap,
 		    "%s: the state cannot be written: %s.  state_dir must be "
@@ -374,7 +377,9 @@ make(struct drive *d)
 	if (asprintf(&d->path, "%s/" RO_STATE_FILE, d->cfg->state_dir) == -1)
 		d->path = NULL;
 	return d->clock != NULL && d->waiters != NULL && d->path != NULL &&
-	    ro_state_new(&d->state) == E_OK && ro_state_new(&d->next) == E_OK;
+	    ro_state_new(&d->state) == E_OK && ro_state_new(&d->next) == E_OK &&
+	    disk_new(d->env.loop, d->path, drive_on_written, d, &d->disk) ==
+	    E_OK;
 }
 
 int
@@ -392,6 +397,9 @@ drive_new(const struct drive_env *env, struct drive **out, char *why,
 	d->env = *env;
 	d->cfg = cfg_ref(env->cfg);
 	d->keyring = env->keyring;
+	d->clocks.kind = &clocks_kind;
+	d->wall_off_us = clock_wall_us() - clock_mono_us();
+	STAILQ_INIT(&d->waiting);
 	d->probing = (struct probing){ .loop = env->loop,
 		.registry = env->registry,
 		.board = env->board,
@@ -417,6 +425,8 @@ drive_free(struct drive **dp)
 	if (d == NULL)
 		return;
 	d->ending = true; /* a look may be waiting for the turn's end */
+	disk_free(&d->disk);
+	drive_end_changes(d);
 	waiters_free(&d->waiters);
 	probing_stop(&d->probing);
 	alarm_free(&d->clock);

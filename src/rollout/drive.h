@@ -17,6 +17,7 @@
 struct board;
 struct cfg;
 struct drive;
+struct hist;
 struct keyring;
 struct loop;
 struct registry;
@@ -45,7 +46,10 @@ struct drive_env {
  */
 int drive_new(const struct drive_env *, struct drive **out, char *why,
     size_t cap) MUST_CHECK;
-/* Before the registry and the views; answers who waits; ends the probes. */
+/*
+ * Before the registry and the views; answers who waits; ends the probes.
+ * Waits for the disk when something is being written.
+ */
 void drive_free(struct drive **);
 
 /* ---- commands ---- */
@@ -57,6 +61,16 @@ struct drive_result {
 	const char *sentence; /* "" when there is nothing to say; borrowed */
 };
 typedef void drive_done_fn(const struct drive_result *, void *arg);
+
+/*
+ * Changes are carried out one after the other, as they came: a thread of its
+ * own writes the state, and whatever comes meanwhile waits.  When the disk
+ * has not answered for so long, what waits is refused and what comes too.
+ * What is being written then stays so: it is done when the disk has it and
+ * refused when it says that it has not; nobody can know before.
+ */
+#define DRIVE_DISK_LIMIT_US (UINT64_C(5) * 1000000)
+#define DRIVE_CHANGES_MAX 64 /* so many wait */
 
 /*
  * Carries the command out.  done is called once: when it is on disk and every
@@ -100,12 +114,16 @@ void drive_poke(struct drive *);
 /* A worker could not connect to that instance (checked to exist). */
 void drive_connect_failed(struct drive *, struct instance *);
 /*
- * A new configuration; a reference is taken.  E_OK, or nothing has changed
- * and why[cap] says what is wrong; E_STATE when a service that is served would
- * have nobody to serve it.  Names are resolved: that may block.
+ * A new configuration; a reference is taken.  done is called once, perhaps
+ * before this returns: with E_OK when it is on disk and in the newest view, or
+ * nothing has changed and why says what is wrong; E_STATE when a service that
+ * is served would have nobody to serve it, or segued is stopping; E_FULL when
+ * the disk did not take it, or hangs.  Names are resolved: that may
+ * block.  The keyring must live until then, and, with E_OK, with the views.
  */
-int drive_reload(struct drive *, struct cfg *, struct keyring *, char *why,
-    size_t cap) MUST_CHECK;
+typedef void drive_reload_fn(int code, const char *why, void *arg);
+void drive_reload(struct drive *, struct cfg *, struct keyring *,
+    drive_reload_fn *done, void *arg);
 /* One was refused before it came here: that is told as those are. */
 void drive_reload_refused(struct drive *, const char *why);
 
@@ -124,6 +142,17 @@ struct registry *drive_registry(const struct drive *);
  * sentence; "" for others.  Both are drive_state()'s.
  */
 #define DRIVE_HOLDS_MAX 256
+/* How the disk does. */
+struct drive_disk {
+	uint64_t pending_us;     /* how long a save is under way; 0: none is */
+	uint64_t waiting;        /* changes that wait for it */
+	bool in_doubt;           /* the last save failed; it is tried again */
+	uint64_t failed;         /* saves that did since the start */
+	const struct hist *took; /* of all saves; borrowed */
+};
+void drive_disk(const struct drive *, struct drive_disk *);
+/* What holds a command that is not on disk yet, as a sentence. */
+void drive_disk_holds(const struct drive *, char *out, size_t cap);
 void drive_holds(struct drive *, const struct ro_service *,
     const struct ro_pool *, char *out, size_t cap);
 

@@ -1,11 +1,10 @@
 /*
  * What operators want changed.
  */
-#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/thread.h"
 #include "rollout/drive_int.h"
@@ -13,20 +12,16 @@
 #include "rollout/news.h"
 #include "rollout/waiters.h"
 
-/* ---- commands ---- */
+struct command {
+	struct change change;
+	struct ro_command cmd;
+	uint64_t waiter; /* id; it may have left */
+};
 
-static enum ro_refusal refuse(enum ro_refusal, char *why, size_t cap,
-    const char *fmt, ...) PRINTF_LIKE(4, 5);
-
-static enum ro_refusal
-refuse(enum ro_refusal r, char *why, size_t cap, const char *fmt, ...)
+static struct command *
+command_of(struct change *c)
 {
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(why, cap, fmt, ap);
-	va_end(ap);
-	return r;
+	return CONTAINER_OF(c, struct command, change);
 }
 
 int
@@ -61,85 +56,109 @@ drive_apply_instances(struct drive *d, struct cfg *cfg, char *why, size_t cap)
 	return rc;
 }
 
-/* Brings .next, which is on disk, into memory; or the disk back. */
-static enum ro_refusal
-bring_in(struct drive *d, const struct ro_command *c, char *why, size_t cap)
+static bool
+decide(struct drive *d, struct change *c)
 {
-	const char *service = facts_service_of(&d->next, c);
-	int rc = E_OK;
+	const struct ro_command *cmd = &command_of(c)->cmd;
+	struct ro_facts facts = *drive_facts(d);
 
-	if (c->verb == RO_INSTANCE) {
-		struct instance *i = registry_instance(d->env.registry, service,
-		    c->pool, c->instance);
-
-		if (i != NULL)
-			i->admin = c->admin;
-	} else if (c->verb == RO_ADD_INSTANCE ||
-	    c->verb == RO_REMOVE_INSTANCE) {
-		rc = drive_apply_instances(d, d->cfg, why, cap);
-	}
-	if (rc != E_OK) {
-		drive_restore(d);
-		return rc == E_NOMEM ? RO_NO_NO_MEMORY : RO_NO_ADDRESS;
-	}
-	drive_take_over(d, true);
-	if (c->verb == RO_ADD_INSTANCE)
-		drive_fit_probes(d, false);
-	return RO_NO_NONE;
+	facts.instance = facts_of_instance(d->env.registry, d->cfg, &d->state,
+	    cmd);
+	c->refusal = machine_command(&d->next, &facts, cmd, c->why,
+	    sizeof(c->why));
+	/* Before anything is on disk: would the registry take it? */
+	if (c->refusal == RO_NO_NONE && cmd->verb == RO_ADD_INSTANCE &&
+	    drive_check_address(cmd->address, c->why, sizeof(c->why)) != E_OK)
+		c->refusal = RO_NO_ADDRESS;
+	return c->refusal == RO_NO_NONE;
 }
 
-static enum ro_refusal
-carry_out(struct drive *d, const struct ro_command *c, char *why, size_t cap)
+static void
+set_admin(struct drive *d, const struct ro_command *c)
 {
-	struct ro_facts facts;
-	enum ro_refusal r;
-	int rc;
+	struct instance *i = registry_instance(d->env.registry,
+	    facts_service_of(&d->next, c), c->pool, c->instance);
 
-	if (ro_state_copy(&d->next, &d->state) != E_OK)
-		return refuse(RO_NO_NO_MEMORY, why, cap, "%s",
-		    ro_refusal_text(RO_NO_NO_MEMORY));
-	facts = *drive_facts(d);
-	facts.instance = facts_of_instance(d->env.registry, d->cfg, &d->state,
-	    c);
-	r = machine_command(&d->next, &facts, c, why, cap);
-	if (r != RO_NO_NONE)
-		return r;
-	/* Before anything is on disk: would the registry take it? */
-	if (c->verb == RO_ADD_INSTANCE &&
-	    drive_check_address(c->address, why, cap) != E_OK)
-		return RO_NO_ADDRESS;
-	rc = drive_save(d, &d->next);
-	if (rc != E_OK)
-		return refuse(RO_NO_DISK, why, cap,
-		    "%.160s could not be written: %s; nothing was changed",
-		    d->path, err_text(rc));
-	return bring_in(d, c, why, cap);
+	if (i != NULL)
+		i->admin = c->admin;
+}
+
+static bool
+adopt(struct drive *d, struct change *c)
+{
+	const struct ro_command *cmd = &command_of(c)->cmd;
+	int rc = E_OK;
+
+	if (cmd->verb == RO_INSTANCE)
+		set_admin(d, cmd);
+	else if (cmd->verb == RO_ADD_INSTANCE ||
+	    cmd->verb == RO_REMOVE_INSTANCE)
+		rc = drive_apply_instances(d, d->cfg, c->why, sizeof(c->why));
+	if (rc != E_OK) {
+		c->refusal = rc == E_NOMEM ? RO_NO_NO_MEMORY : RO_NO_ADDRESS;
+		return false;
+	}
+	drive_take_over(d, true);
+	if (cmd->verb == RO_ADD_INSTANCE)
+		drive_fit_probes(d, false);
+	return true;
+}
+
+static void
+end(struct drive *d, struct change *c)
+{
+	struct command *m = command_of(c);
+
+	news_command(d->env.feed, &d->state, &m->cmd, c->refusal, c->why);
+	if (c->refusal == RO_NO_NONE) {
+		waiters_begun(d->waiters, m->waiter, &d->state);
+		(void)drive_publish(d);
+		drive_poke(d);
+	} else {
+		waiters_refuse(d->waiters, m->waiter, &d->state, c->refusal,
+		    c->why);
+	}
+	free(m);
+}
+
+static const struct change_kind command_kind = { .decide = decide,
+	.adopt = adopt,
+	.end = end };
+
+static uint64_t
+refuse_memory(struct drive *d, const struct ro_command *c, drive_done_fn *done,
+    void *arg)
+{
+	const char *why = ro_refusal_text(RO_NO_NO_MEMORY);
+	struct drive_result result = { .refusal = RO_NO_NO_MEMORY,
+		.generation = d->state.generation,
+		.sentence = why };
+
+	news_command(d->env.feed, &d->state, c, RO_NO_NO_MEMORY, why);
+	done(&result, arg);
+	return 0;
 }
 
 uint64_t
 drive_command(struct drive *d, const struct ro_command *c, bool wait,
     uint64_t wait_us, drive_done_fn *done, void *arg)
 {
-	uint64_t began_us = clock_mono_us();
-	char why[512] = "";
-	enum ro_refusal r;
+	struct command *m = calloc(1, sizeof(*m));
+	uint64_t id = 0;
 
 	ON_CONTROL_THREAD();
-	r = carry_out(d, c, why, sizeof(why));
-	news_command(d->env.feed, &d->state, c, r, why);
-	if (r != RO_NO_NONE) {
-		struct drive_result result = { .refusal = r,
-			.generation = d->state.generation,
-			.took_us = clock_mono_us() - began_us,
-			.sentence = why };
-
-		done(&result, arg);
-		return 0;
+	if (m != NULL)
+		id = waiters_add(d->waiters, &d->state, c, wait, wait_us, done,
+		    arg);
+	if (id == 0) {
+		free(m);
+		return refuse_memory(d, c, done, arg);
 	}
-	(void)drive_publish(d);
-	drive_poke(d);
-	return waiters_add(d->waiters, &d->state, c, wait, wait_us, began_us,
-	    done, arg);
+	m->change.kind = &command_kind;
+	m->cmd = *c;
+	m->waiter = id;
+	drive_submit(d, &m->change);
+	return waiters_has(d->waiters, id) ? id : 0;
 }
 
 void

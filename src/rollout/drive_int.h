@@ -9,13 +9,41 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "base/attr.h"
+#include "base/stat.h"
 #include "net/loop.h"
 #include "rollout/drive.h"
 #include "rollout/probing.h"
 
+struct disk;
 struct waiters;
+
+/*
+ * A change waits for its turn, is decided, goes to the disk, then into
+ * memory, then to the workers.  One is on this way at a time.
+ */
+struct change {
+	STAILQ_ENTRY(change) link;
+	const struct change_kind *kind;
+	bool unsaved;            /* .next is what the disk has already */
+	enum ro_refusal refusal; /* RO_NO_NONE: as long as it is not refused */
+	char why[512];
+};
+
+struct change_kind {
+	/* Makes .next, a copy of .state, what is to be; false: refused. */
+	bool (*decide)(struct drive *, struct change *) MUST_CHECK;
+	/* .next is on disk: takes it over; false: refused, all is as it was. */
+	bool (*adopt)(struct drive *, struct change *) MUST_CHECK;
+	/* It is so, or refused: tells, and frees it. */
+	void (*end)(struct drive *, struct change *);
+};
+
+/* Always false, for decide and adopt to return. */
+bool change_refuse(struct change *, enum ro_refusal, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
 
 struct drive {
 	struct drive_env env;
@@ -36,25 +64,49 @@ struct drive {
 	struct alarm *clock;
 	struct defer look;
 	struct waiters *waiters;
+	struct disk *disk;
+	struct change *writing; /* owned; .next goes to the disk for it, or,
+	                           when it is refused, .state again */
+	STAILQ_HEAD(, change) waiting; /* owned */
+	size_t n_waiting;
+	struct change clocks;    /* what time and the world decide */
+	uint64_t wall_off_us;    /* wall clock minus monotonic */
 	bool unpublished;        /* the present state is in no view yet */
 	bool stale;              /* nor is something else */
 	bool disk_in_doubt;      /* a save failed: it may hold what is not so */
+	bool restamped;          /* it has stamps of another wall clock */
 	uint64_t disk_failed_us; /* monotonic; when it did last */
-	bool probes_missing;     /* memory ran out */
-	bool reload_refused;     /* the last one was */
+	bool disk_hangs;         /* that was told */
+	uint64_t saves_failed;
+	struct hist save_took;
+	bool probes_missing; /* memory ran out */
+	bool reload_refused; /* the last one was */
 	bool ending;
 };
 
 /* Rows and plans for that many services; E_NOMEM: as they were. */
 int drive_make_room(struct drive *, size_t n_services) MUST_CHECK;
 
-/* Disk: the state is there, or a code, and soon .state is again. */
-int drive_save(struct drive *, const struct ro_state *) MUST_CHECK;
-/*
- * Disk: .state is there again after something else was.  What cannot be
- * written now is in doubt, and a later look writes it.
- */
-void drive_restore(struct drive *);
+/* ---- drive_change.c ---- */
+
+/* Its turn comes now, later, or never: then it has ended. */
+void drive_submit(struct drive *, struct change *);
+/* .next is what c decided: to the disk with it; nothing else is on its way. */
+void drive_send(struct drive *, struct change *);
+/* With every look: what waits for its turn, or for the disk in vain. */
+void drive_next_change(struct drive *);
+/* The disk gets .state again, if it may hold something else. */
+void drive_settle_disk(struct drive *);
+/* A save failed a moment ago: who can wait does. */
+bool drive_disk_rests(const struct drive *);
+/* Ends them all: segued is stopping. */
+void drive_end_changes(struct drive *);
+void drive_on_written(int code, uint64_t took_us, void *drive);
+
+/* ---- drive.c ---- */
+
+/* The wall clock may have been set: before it is compared with a stamp. */
+void drive_follow_wall_clock(struct drive *);
 /*
  * Memory: makes .next, which is on disk if it must be, what is so.  reroutes:
  * workers need a view of it, and who waits waits for that one.

@@ -2,6 +2,7 @@
  * A new configuration.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -136,74 +137,116 @@ check_served(struct drive *d, const struct cfg *cfg, char *why, size_t cap)
 	return E_OK;
 }
 
-/* ---- the same order: disk, memory, workers ---- */
+/* ---- the change ---- */
 
-static int
-prepare_reload(struct drive *d, struct cfg *cfg, char *why, size_t cap)
+struct reload {
+	struct change change;
+	struct cfg *cfg;         /* one ref */
+	struct keyring *keyring; /* borrowed */
+	int code;
+	drive_reload_fn *done;
+	void *arg;
+};
+
+static struct reload *
+reload_of(struct change *c)
 {
-	int rc = check_names(cfg, why, cap);
+	return CONTAINER_OF(c, struct reload, change);
+}
+
+static bool
+is_well(struct reload *r, int rc)
+{
+	r->code = rc;
+	if (rc == E_OK)
+		return true;
+	r->change.refusal = rc == E_NOMEM ? RO_NO_NO_MEMORY : RO_NO_BAD_VALUE;
+	if (r->change.why[0] == '\0')
+		(void)snprintf(r->change.why, sizeof(r->change.why), "%s",
+		    err_text(rc));
+	return false;
+}
+
+static bool
+decide(struct drive *d, struct change *c)
+{
+	struct reload *r = reload_of(c);
+	int rc = check_names(r->cfg, c->why, sizeof(c->why));
 	bool changed = false;
 
 	if (rc == E_OK)
-		rc = ro_state_copy(&d->next, &d->state);
-	if (rc == E_OK)
-		rc = ro_state_reconcile(&d->next, cfg, clock_wall_us(),
+		rc = ro_state_reconcile(&d->next, r->cfg, clock_wall_us(),
 		    &changed);
 	if (rc == E_OK)
-		rc = check_served(d, cfg, why, cap);
+		rc = check_served(d, r->cfg, c->why, sizeof(c->why));
 	if (rc == E_OK)
 		rc = drive_make_room(d,
 		    MAX(d->next.n_services, d->state.n_services));
 	/* Of timeouts and the like the state knows nothing. */
+	c->unsaved = !changed;
 	if (rc != E_OK || !changed)
-		return rc;
+		return is_well(r, rc);
 	d->next.generation++;
 	d->next.changed_us = clock_wall_us();
 	memcpy(d->next.changed_by, "reload", sizeof("reload"));
-	rc = drive_save(d, &d->next);
-	if (rc != E_OK)
-		(void)snprintf(why, cap, "%s could not be written: %s", d->path,
-		    err_text(rc));
-	return rc;
+	return is_well(r, rc);
 }
 
-static int
-reload(struct drive *d, struct cfg *cfg, struct keyring *ring, char *why,
-    size_t cap)
+static bool
+adopt(struct drive *d, struct change *c)
 {
-	int rc = prepare_reload(d, cfg, why, cap);
+	struct reload *r = reload_of(c);
+	int rc = drive_apply_instances(d, r->cfg, c->why, sizeof(c->why));
 
 	if (rc != E_OK)
-		return rc;
-	rc = drive_apply_instances(d, cfg, why, cap);
-	if (rc != E_OK) {
-		drive_restore(d);
-		return rc;
-	}
+		return is_well(r, rc);
 	cfg_unref(&d->cfg);
-	d->cfg = cfg_ref(cfg);
-	d->keyring = ring;
+	d->cfg = cfg_ref(r->cfg);
+	d->keyring = r->keyring;
 	drive_take_over(d, true);
 	drive_fit_probes(d, true);
 	(void)drive_publish(d);
-	return E_OK;
+	return true;
 }
 
-int
-drive_reload(struct drive *d, struct cfg *cfg, struct keyring *ring, char *why,
-    size_t cap)
+static void
+end(struct drive *d, struct change *c)
 {
-	int rc;
+	struct reload *r = reload_of(c);
+
+	if (r->code == E_OK && c->refusal != RO_NO_NONE)
+		r->code = c->refusal == RO_NO_DISK ? E_FULL : E_STATE;
+	d->reload_refused = r->code != E_OK;
+	news_reload(d->env.feed, r->code == E_OK ? NULL : c->why,
+	    d->state.generation);
+	r->done(r->code, c->why, r->arg);
+	cfg_unref(&r->cfg);
+	free(r);
+	drive_poke(d);
+}
+
+static const struct change_kind reload_kind = { .decide = decide,
+	.adopt = adopt,
+	.end = end };
+
+void
+drive_reload(struct drive *d, struct cfg *cfg, struct keyring *ring,
+    drive_reload_fn *done, void *arg)
+{
+	struct reload *r = calloc(1, sizeof(*r));
 
 	ON_CONTROL_THREAD();
-	why[0] = '\0';
-	rc = reload(d, cfg, ring, why, cap);
-	if (rc != E_OK && why[0] == '\0')
-		(void)snprintf(why, cap, "%s", err_text(rc));
-	d->reload_refused = rc != E_OK;
-	news_reload(d->env.feed, rc == E_OK ? NULL : why, d->state.generation);
-	drive_poke(d);
-	return rc;
+	if (r == NULL) {
+		drive_reload_refused(d, err_text(E_NOMEM));
+		done(E_NOMEM, err_text(E_NOMEM), arg);
+		return;
+	}
+	r->change.kind = &reload_kind;
+	r->cfg = cfg_ref(cfg);
+	r->keyring = ring;
+	r->done = done;
+	r->arg = arg;
+	drive_submit(d, &r->change);
 }
 
 void

@@ -110,7 +110,8 @@ gather_pool(struct registry *r, const struct cfg_service *svc,
 	f->view_current = now->view_current;
 	f->inflight = registry_pool_inflight(r, p);
 	f->streams = registry_pool_streams(r, p);
-	f->sessions = pool_live_sessions(p, now->wall_us, svc->sticky_idle_us);
+	f->sessions = pool_live_sessions(p, clock_mono_us(),
+	    svc->sticky_idle_us);
 	f->sessions_unknown = now->started_us != 0 &&
 	    svc->sticky_scope != CFG_STICKY_NONE &&
 	    clock_mono_us() - now->started_us < svc->sticky_idle_us;

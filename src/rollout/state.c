@@ -281,21 +281,61 @@ ro_state_reconcile(struct ro_state *s, const struct cfg *cfg, uint64_t wall_us,
 	return E_OK;
 }
 
+typedef void stamp_fn(uint64_t *us, int64_t arg);
+
+/* Every stamp from which a duration is counted, where it is set. */
+static void
+for_each_stamp(struct ro_state *s, stamp_fn *fn, int64_t arg)
+{
+	for (size_t i = 0; i < s->n_services; i++) {
+		for (size_t p = 0; p < s->services[i].n_pools; p++) {
+			struct ro_pool *pool = &s->services[i].pools[p];
+			uint64_t *all[] = { &pool->since_us,
+				&pool->drain.began_us, &pool->drain.closed_us };
+
+			for (size_t n = 0; n < ARRAY_LEN(all); n++)
+				if (*all[n] != 0)
+					fn(all[n], arg);
+		}
+	}
+}
+
+static void
+shift(uint64_t *us, int64_t by_us)
+{
+	if (by_us < 0 && *us <= (uint64_t)-by_us)
+		*us = 1; /* 0 says that it is not set */
+	else
+		*us += (uint64_t)by_us;
+}
+
+void
+ro_state_shift(struct ro_state *s, int64_t by_us)
+{
+	for_each_stamp(s, shift, by_us);
+}
+
+static void
+not_after(uint64_t *us, int64_t now_us)
+{
+	*us = MIN(*us, (uint64_t)now_us);
+}
+
+static void
+prove_anew(struct ro_pool *p, uint64_t wall_us)
+{
+	if (p->state != POOL_STARTING && p->state != POOL_READY &&
+	    p->state != POOL_FAILED)
+		return;
+	p->state = POOL_STARTING;
+	p->since_us = wall_us;
+}
+
 void
 ro_state_wake(struct ro_state *s, uint64_t wall_us)
 {
-	for (size_t i = 0; i < s->n_services; i++) {
-		struct ro_service *svc = &s->services[i];
-
-		for (size_t p = 0; p < svc->n_pools; p++) {
-			struct ro_pool *pool = &svc->pools[p];
-
-			if (pool->state != POOL_STARTING &&
-			    pool->state != POOL_READY &&
-			    pool->state != POOL_FAILED)
-				continue;
-			pool->state = POOL_STARTING;
-			pool->since_us = wall_us;
-		}
-	}
+	for (size_t i = 0; i < s->n_services; i++)
+		for (size_t p = 0; p < s->services[i].n_pools; p++)
+			prove_anew(&s->services[i].pools[p], wall_us);
+	for_each_stamp(s, not_after, (int64_t)wall_us);
 }

@@ -94,8 +94,18 @@ int ro_drain_mode_of(const char *name);
 int ro_state_reconcile(struct ro_state *, const struct cfg *, uint64_t wall_us,
     bool *changed) MUST_CHECK;
 
-/* After a start: what was proved before must be proved again. */
+/*
+ * After a start: what was proved before must be proved again, and nothing
+ * began later than now, though the clock be set back meanwhile.
+ */
 void ro_state_wake(struct ro_state *, uint64_t wall_us);
+
+/*
+ * The wall clock was set by so many microseconds: stamps from which durations
+ * are counted go with it, so that what has lasted has lasted as long as it
+ * has.
+ */
+void ro_state_shift(struct ro_state *, int64_t by_us);
 
 /* ---- the file ---- */
 
@@ -116,6 +126,9 @@ int ro_state_read(struct str text, struct ro_state *out, char *why,
  */
 int ro_state_load(const char *path, struct ro_state *out, char *why,
     size_t cap) MUST_CHECK;
+
+/* What is to be in the file; E_NOMEM, or E_TOOBIG: it could not be loaded. */
+int ro_state_text(const struct ro_state *, struct buf *out) MUST_CHECK;
 
 /* On disk, or a code; then the old file stands, or (base/file.h) may not. */
 int ro_state_save(const char *path, const struct ro_state *) MUST_CHECK;

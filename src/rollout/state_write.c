@@ -120,17 +120,21 @@ ro_state_write(const struct ro_state *s, struct buf *out)
 }
 
 int
+ro_state_text(const struct ro_state *s, struct buf *out)
+{
+	ro_state_write(s, out);
+	if (out->failed)
+		return E_NOMEM;
+	return out->len > RO_STATE_BYTES_MAX ? E_TOOBIG : E_OK;
+}
+
+int
 ro_state_save(const char *path, const struct ro_state *s)
 {
 	struct buf text = BUF_INIT;
-	int rc;
+	int rc = ro_state_text(s, &text);
 
-	ro_state_write(s, &text);
-	if (text.failed)
-		rc = E_NOMEM;
-	else if (text.len > RO_STATE_BYTES_MAX)
-		rc = E_TOOBIG; /* we would refuse to load it */
-	else
+	if (rc == E_OK)
 		rc = file_replace(path, buf_str(&text), 0600);
 	buf_free(&text);
 	return rc;

@@ -17,6 +17,7 @@ struct waiter {
 	uint64_t id, began_us;
 	struct ro_command cmd; /* with the service's name filled in */
 	bool wait;
+	bool begun;          /* it is so; else it waits for the disk */
 	struct alarm *limit; /* NULL: none */
 	uint64_t generation;
 	drive_done_fn *done;
@@ -91,38 +92,41 @@ on_limit(void *arg)
 	struct waiter *w = arg;
 
 	answer(w->all, w, RO_NO_NONE, true,
-	    w->wait ? "not done in time; it goes on by itself"
-	            : "on disk, but a worker has not taken it over yet");
+	    !w->begun     ? "not on disk yet; it is done when it is there, and "
+	                    "refused when it cannot be written"
+	        : w->wait ? "not done in time; it goes on by itself"
+	                  : "on disk, but a worker has not taken it over yet");
+}
+
+static struct waiter *
+waiter_new(struct waiters *ws, uint64_t limit_us)
+{
+	struct waiter *w = calloc(1, sizeof(*w));
+
+	if (w == NULL || limit_us == 0)
+		return w;
+	w->limit = alarm_new(ws->loop, on_limit, w);
+	if (w->limit == NULL) {
+		free(w);
+		return NULL;
+	}
+	alarm_set(w->limit, limit_us);
+	return w;
 }
 
 uint64_t
 waiters_add(struct waiters *ws, const struct ro_state *s,
-    const struct ro_command *c, bool wait, uint64_t wait_us, uint64_t began_us,
+    const struct ro_command *c, bool wait, uint64_t wait_us,
     drive_done_fn *done, void *arg)
 {
-	uint64_t limit_us = wait ? wait_us : WAITERS_ADOPT_LIMIT_US;
-	struct waiter *w = calloc(1, sizeof(*w));
+	struct waiter *w = waiter_new(ws,
+	    wait ? wait_us : WAITERS_ADOPT_LIMIT_US);
 
-	if (w != NULL && limit_us > 0) {
-		w->limit = alarm_new(ws->loop, on_limit, w);
-		if (w->limit == NULL) {
-			free(w);
-			w = NULL;
-		}
-	}
-	if (w == NULL) {
-		struct drive_result result = { .refusal = RO_NO_NONE,
-			.timed_out = true,
-			.generation = s->generation,
-			.took_us = clock_mono_us() - began_us,
-			.sentence = "on disk, but there is no memory to wait" };
-
-		done(&result, arg);
+	if (w == NULL)
 		return 0;
-	}
 	w->all = ws;
 	w->id = ++ws->last_id;
-	w->began_us = began_us;
+	w->began_us = clock_mono_us();
 	w->cmd = *c;
 	str_copy(str_of(facts_service_of(s, c)), w->cmd.service,
 	    sizeof(w->cmd.service));
@@ -131,8 +135,6 @@ waiters_add(struct waiters *ws, const struct ro_state *s,
 	w->done = done;
 	w->arg = arg;
 	TAILQ_INSERT_TAIL(&ws->list, w, link);
-	if (w->limit != NULL)
-		alarm_set(w->limit, limit_us);
 	return w->id;
 }
 
@@ -145,6 +147,35 @@ find(struct waiters *ws, uint64_t id)
 		if (w->id == id)
 			return w;
 	return NULL;
+}
+
+void
+waiters_begun(struct waiters *ws, uint64_t id, const struct ro_state *s)
+{
+	struct waiter *w = find(ws, id);
+
+	if (w == NULL)
+		return;
+	w->begun = true;
+	w->generation = s->generation;
+}
+
+void
+waiters_refuse(struct waiters *ws, uint64_t id, const struct ro_state *s,
+    enum ro_refusal r, const char *why)
+{
+	struct waiter *w = find(ws, id);
+
+	if (w == NULL)
+		return;
+	w->generation = s->generation;
+	answer(ws, w, r, false, why);
+}
+
+bool
+waiters_has(struct waiters *ws, uint64_t id)
+{
+	return find(ws, id) != NULL;
 }
 
 void
@@ -195,6 +226,8 @@ ending_of(const struct waiter *w, struct ro_state *s)
 	struct ro_service *svc = ro_service_find(s, w->cmd.service);
 	struct ro_pool *p = svc == NULL ? NULL : ro_pool_find(svc, w->cmd.pool);
 
+	if (!w->begun)
+		return GOES_ON;
 	if (!w->wait)
 		return ENDED;
 	if (p == NULL)
@@ -323,8 +356,12 @@ tell_progress(struct waiter *w, const struct waiters_news *news, uint64_t now)
 
 	if (s == NULL)
 		return;
-	sum_up(news->drive, s, w, &p);
-	describe(news->drive, s, w, holds, sizeof(holds));
+	if (w->begun) {
+		sum_up(news->drive, s, w, &p);
+		describe(news->drive, s, w, holds, sizeof(holds));
+	} else {
+		drive_disk_holds(news->drive, holds, sizeof(holds));
+	}
 	p.holds = holds;
 	w->told_us = now;
 	w->progress(&p, w->arg);
@@ -340,6 +377,8 @@ next_untold(struct waiters *ws, uint64_t now)
 		if (w->told_look == ws->looks || w->progress == NULL)
 			continue;
 		w->told_look = ws->looks;
+		if (!w->begun && now - w->began_us < WAITERS_PROGRESS_US)
+			continue; /* a disk may take its time */
 		if (w->told_us == 0 || now - w->told_us >= WAITERS_PROGRESS_US)
 			return w;
 	}

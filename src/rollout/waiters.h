@@ -29,9 +29,19 @@ struct waiters_news {
 
 struct waiters *waiters_new(struct loop *) MUST_CHECK;
 void waiters_free(struct waiters **); /* answers the rest: stopping */
+/*
+ * Who waits from now on for a command that is not so yet; wait and wait_us as
+ * in drive_command().  0: there is no memory.
+ */
 uint64_t waiters_add(struct waiters *, const struct ro_state *,
-    const struct ro_command *, bool wait, uint64_t wait_us, uint64_t began_us,
-    drive_done_fn *, void *arg);
+    const struct ro_command *, bool wait, uint64_t wait_us, drive_done_fn *,
+    void *arg) MUST_CHECK;
+/* The command is on disk and in memory, in that state. */
+void waiters_begun(struct waiters *, uint64_t id, const struct ro_state *);
+/* It was refused: answers. */
+void waiters_refuse(struct waiters *, uint64_t id, const struct ro_state *,
+    enum ro_refusal, const char *why);
+bool waiters_has(struct waiters *, uint64_t id);
 void waiters_forget(struct waiters *, uint64_t id);
 void waiters_on_progress(struct waiters *, uint64_t id, drive_progress_fn *);
 /*

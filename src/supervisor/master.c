@@ -489,7 +489,9 @@ watch_signals(int *fd)
 		sigaddset(&set, ours[i]);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) == -1)
 		return err_sys();
+	/* A reader that left, a file as large as it may be: codes, not ends. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	*fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	return *fd == -1 ? err_sys() : E_OK;
 }

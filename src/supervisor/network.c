@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
 #include "admin/admin.h"
@@ -40,13 +41,15 @@ struct network {
 	struct drive *drive;
 	struct admin *admin;
 	struct edges *edges;
-	struct worker **workers;      /* owned; [doors->n_workers] */
-	unsigned n_workers;           /* started */
-	struct keyring *ring;         /* one ref: in the newest view */
-	struct keyring *old_ring;     /* one ref; NULL: no view has another */
-	uint64_t ring_since;          /* the first view generation with .ring */
-	struct keyring *new_ring;     /* one ref: for the reload that follows */
-	admin_reload_fn *reload_done; /* NULL: nobody waits */
+	struct worker **workers;  /* owned; [doors->n_workers] */
+	unsigned n_workers;       /* started */
+	struct keyring *ring;     /* one ref: in the newest view */
+	struct keyring *old_ring; /* one ref; NULL: no view has another */
+	uint64_t ring_since;      /* the first view generation with .ring */
+	struct keyring *new_ring; /* one ref: for the reload that follows */
+	STAILQ_HEAD(, reload) reloads; /* owned; the first is under way */
+	size_t n_reloads;
+	admin_reload_fn *reload_done; /* for the next one; NULL: nobody waits */
 	void *reload_arg;
 	struct alarm *start_clock;
 	uint64_t start_by_us; /* monotonic: workers begin then at the latest */
@@ -133,12 +136,12 @@ same_keys(const struct keyring *a, const struct keyring *b)
 
 /* The ring to go on with; a new one only where keys differ. */
 static struct keyring *
-choose_ring(struct network *n)
+choose_ring(struct network *n, struct keyring *new)
 {
-	if (n->new_ring == NULL || same_keys(n->new_ring, n->ring))
+	if (new == NULL || same_keys(new, n->ring))
 		return n->ring;
 	drop_old_ring(n);
-	return n->old_ring == NULL ? n->new_ring : n->ring;
+	return n->old_ring == NULL ? new : n->ring;
 }
 
 static void
@@ -152,35 +155,20 @@ use_ring(struct network *n, struct keyring *ring)
 	log_info("event=keys_taken_over keys=%zu", keyring_count(ring));
 }
 
+/* They come as the master sends them, and are done one after the other. */
+#define RELOADS_MAX 8
+
 struct reload {
+	STAILQ_ENTRY(reload) link;
+	struct network *network;
 	struct buf said, changed, restart, why;
-	struct cfg *cfg; /* one ref */
-	bool told;       /* drive has told how it ended */
+	struct cfg *cfg;       /* one ref */
+	struct keyring *keys;  /* one ref; NULL: none came with it */
+	struct keyring *ring;  /* borrowed: .keys, or the one in use */
+	admin_reload_fn *done; /* NULL: no operator waits */
+	void *arg;
+	bool told; /* drive tells how it ended */
 };
-
-static int
-take_over(struct network *n, struct reload *r)
-{
-	struct keyring *ring = choose_ring(n);
-	char why[512];
-	int rc;
-
-	rc = cfg_order_listeners(r->cfg, n->env->started, &r->said);
-	if (rc != E_OK)
-		return rc;
-	cfg_diff(drive_cfg(n->drive), r->cfg, &r->changed, &r->why);
-	buf_reset(&r->why);
-	cfg_diff(n->env->started, r->cfg, &r->why, &r->restart);
-	r->told = true;
-	rc = drive_reload(n->drive, r->cfg, ring, why, sizeof(why));
-	if (rc != E_OK) {
-		buf_printf(&r->said, "%s: %s\n", n->env->origin, why);
-		return rc;
-	}
-	use_ring(n, ring);
-	log_set_level((enum log_level)r->cfg->log_level);
-	return E_OK;
-}
 
 static void
 log_lines(enum log_level level, const char *event, struct str lines)
@@ -217,13 +205,24 @@ text_of(struct buf *b)
 }
 
 static void
-reload_end(struct network *n, struct reload *r, int rc)
+reload_free(struct reload *r)
+{
+	keyring_unref(&r->keys);
+	cfg_unref(&r->cfg);
+	buf_free(&r->said);
+	buf_free(&r->changed);
+	buf_free(&r->restart);
+	buf_free(&r->why);
+	free(r);
+}
+
+static void
+tell_reload(struct network *n, struct reload *r, int rc)
 {
 	struct admin_reload_result result = { .code = rc,
 		.changed = text_of(&r->changed),
 		.restart = text_of(&r->restart),
 		.problems = text_of(&r->said) };
-	admin_reload_fn *done = n->reload_done;
 
 	log_lines(rc == E_OK ? LOG_WARN : LOG_ERROR,
 	    rc == E_OK ? "reload_warning" : "reload_refused",
@@ -236,37 +235,134 @@ reload_end(struct network *n, struct reload *r, int rc)
 		tell_refused(n, buf_str(&r->said));
 	}
 	tell_master(n, FRAME_RELOADED, rc == E_OK ? "" : result.problems);
+	if (r->done != NULL)
+		r->done(&result, r->arg);
+}
+
+static void next_reload(struct network *);
+
+static void
+on_reloaded(int rc, const char *why, void *arg)
+{
+	struct reload *r = arg;
+	struct network *n = r->network;
+
+	if (rc == E_OK) {
+		use_ring(n, r->ring);
+		log_set_level((enum log_level)r->cfg->log_level);
+	} else if (r->said.len == 0 || why[0] != '\0') {
+		buf_printf(&r->said, "%s: %s\n", n->env->origin, why);
+	}
+	STAILQ_REMOVE_HEAD(&n->reloads, link);
+	n->n_reloads--;
+	tell_reload(n, r, rc);
+	reload_free(r);
+	next_reload(n);
+}
+
+static int
+compare(struct network *n, struct reload *r)
+{
+	int rc = cfg_order_listeners(r->cfg, n->env->started, &r->said);
+
+	if (rc != E_OK)
+		return rc;
+	cfg_diff(drive_cfg(n->drive), r->cfg, &r->changed, &r->why);
+	buf_reset(&r->why);
+	cfg_diff(n->env->started, r->cfg, &r->why, &r->restart);
+	return E_OK;
+}
+
+/* The first one that waits, if none is under way. */
+static void
+next_reload(struct network *n)
+{
+	struct reload *r = STAILQ_FIRST(&n->reloads);
+	int rc;
+
+	if (r == NULL)
+		return;
+	rc = compare(n, r);
+	if (rc != E_OK) {
+		on_reloaded(rc, "", r);
+		return;
+	}
+	r->ring = choose_ring(n, r->keys);
+	r->told = true;
+	drive_reload(n->drive, r->cfg, r->ring, on_reloaded, r);
+}
+
+/* Who asked for it; it is his own even if others wait before it. */
+static struct reload *
+reload_new(struct network *n)
+{
+	struct reload *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	r->network = n;
+	r->keys = n->new_ring;
+	n->new_ring = NULL;
+	r->done = n->reload_done;
+	r->arg = n->reload_arg;
 	n->reload_done = NULL;
-	if (done != NULL)
-		done(&result, n->reload_arg);
-	keyring_unref(&n->new_ring);
-	cfg_unref(&r->cfg);
-	buf_free(&r->said);
-	buf_free(&r->changed);
-	buf_free(&r->restart);
-	buf_free(&r->why);
+	return r;
+}
+
+static int
+read_reload(struct network *n, struct reload *r, int fd, const char *text)
+{
+	struct buf yaml = BUF_INIT;
+	int rc;
+
+	if (fd == -1) {
+		buf_printf(&r->said, "%s\n", text);
+		return E_IO;
+	}
+	if (n->n_reloads == RELOADS_MAX) {
+		buf_printf(&r->said, "%d reloads are under way\n", RELOADS_MAX);
+		return E_AGAIN;
+	}
+	rc = file_read_fd(fd, SOURCE_BYTES_MAX, &yaml);
+	if (rc == E_OK)
+		rc = source_parse(buf_str(&yaml), n->env->origin, &r->said,
+		    &r->cfg);
+	buf_free(&yaml);
+	return rc;
 }
 
 static void
 on_reload(struct network *n, int fd, const char *text)
 {
-	struct reload r = { .cfg = NULL };
-	struct buf yaml = BUF_INIT;
+	struct reload *r = reload_new(n);
 	int rc;
 
-	if (fd == -1) {
-		buf_printf(&r.said, "%s\n", text);
-		reload_end(n, &r, E_IO);
+	if (r == NULL) {
+		log_error("event=reload_refused why=\"%s\"", err_text(E_NOMEM));
+		tell_master(n, FRAME_RELOADED, err_text(E_NOMEM));
 		return;
 	}
-	rc = file_read_fd(fd, SOURCE_BYTES_MAX, &yaml);
-	if (rc == E_OK)
-		rc = source_parse(buf_str(&yaml), n->env->origin, &r.said,
-		    &r.cfg);
-	if (rc == E_OK)
-		rc = take_over(n, &r);
-	buf_free(&yaml);
-	reload_end(n, &r, rc);
+	rc = read_reload(n, r, fd, text);
+	if (rc != E_OK) {
+		tell_reload(n, r, rc);
+		reload_free(r);
+		return;
+	}
+	STAILQ_INSERT_TAIL(&n->reloads, r, link);
+	if (n->n_reloads++ == 0)
+		next_reload(n);
+}
+
+/* Nobody of it may be told any more. */
+static void
+end_admin(struct network *n)
+{
+	struct reload *r;
+
+	admin_free(&n->admin);
+	n->reload_done = NULL;
+	STAILQ_FOREACH (r, &n->reloads, link)
+		r->done = NULL;
 }
 
 static void
@@ -370,7 +466,7 @@ on_master_gone(struct network *n)
 {
 	log_error("event=master_gone");
 	watch_del(&n->master_watch);
-	admin_free(&n->admin);
+	end_admin(n);
 	stop(n);
 }
 
@@ -586,7 +682,7 @@ finish(struct network *n)
 	for (unsigned i = 0; i < n->n_workers; i++)
 		worker_free(&n->workers[i]);
 	free(n->workers);
-	admin_free(&n->admin);
+	end_admin(n);
 	edges_free(&n->edges);
 	drive_free(&n->drive);
 	views_free(&n->views);
@@ -618,6 +714,7 @@ network_run(const struct network_env *env)
 	if (n == NULL)
 		return EXIT_FAILURE;
 	n->env = env;
+	STAILQ_INIT(&n->reloads);
 	n->ring = keyring_ref(env->keyring);
 	rc = privs_drop(env->privs);
 	if (rc == E_OK)

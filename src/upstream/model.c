@@ -123,18 +123,18 @@ inst_streams(const struct instance *i)
 /* ---- sessions seen: a ring of censuses, one per slot of time ---- */
 
 static uint64_t
-slot_number(uint64_t wall_us, uint64_t idle_us)
+slot_number(uint64_t now_us, uint64_t idle_us)
 {
 	uint64_t slot_us = idle_us / (CENSUS_SLOTS - 1);
 
-	return wall_us / (slot_us == 0 ? 1 : slot_us) + 1;
+	return now_us / (slot_us == 0 ? 1 : slot_us) + 1;
 }
 
 void
-pool_cell_see(struct pool_cell *c, uint64_t session, uint64_t wall_us,
+pool_cell_see(struct pool_cell *c, uint64_t session, uint64_t now_us,
     uint64_t idle_us)
 {
-	uint64_t n = slot_number(wall_us, idle_us);
+	uint64_t n = slot_number(now_us, idle_us);
 	unsigned i = (unsigned)(n % CENSUS_SLOTS);
 
 	if (stat_get(&c->seen_slot[i]) != n) {
@@ -146,9 +146,9 @@ pool_cell_see(struct pool_cell *c, uint64_t session, uint64_t wall_us,
 }
 
 uint64_t
-pool_live_sessions(const struct pool *p, uint64_t wall_us, uint64_t idle_us)
+pool_live_sessions(const struct pool *p, uint64_t now_us, uint64_t idle_us)
 {
-	uint64_t now = slot_number(wall_us, idle_us);
+	uint64_t now = slot_number(now_us, idle_us);
 	struct census all;
 
 	memset(&all, 0, sizeof(all));

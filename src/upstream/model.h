@@ -208,12 +208,13 @@ uint64_t inst_inflight(const struct instance *);
 uint64_t inst_streams(const struct instance *);
 
 /*
- * Distinct sessions of a pool seen within the last sticky idle time.
+ * Distinct sessions of a pool seen within the last sticky idle time; now_us is
+ * monotonic: setting the wall clock must not forget anybody.
  */
-uint64_t pool_live_sessions(const struct pool *, uint64_t wall_us,
+uint64_t pool_live_sessions(const struct pool *, uint64_t now_us,
     uint64_t idle_us);
 /* The worker's note that a session was seen. */
-void pool_cell_see(struct pool_cell *, uint64_t session, uint64_t wall_us,
+void pool_cell_see(struct pool_cell *, uint64_t session, uint64_t now_us,
     uint64_t idle_us);
 
 #endif

@@ -1,14 +1,19 @@
 #include "fault.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 static _Atomic unsigned calls[FAULT_COUNT], countdown[FAULT_COUNT];
 static _Atomic int errnums[FAULT_COUNT];
 static _Atomic size_t short_most;
+static pthread_mutex_t hold_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t hold_over = PTHREAD_COND_INITIALIZER;
+static _Atomic bool held[FAULT_COUNT];
 
 void *__real_malloc(size_t);
 void *__real_calloc(size_t, size_t);
@@ -55,10 +60,31 @@ shortened(size_t n)
 	return most > 0 && n > most ? most : n;
 }
 
+void
+fault_hold(enum fault f, bool yes)
+{
+	pthread_mutex_lock(&hold_lock);
+	held[f] = yes;
+	pthread_cond_broadcast(&hold_over);
+	pthread_mutex_unlock(&hold_lock);
+}
+
+static void
+wait_while_held(enum fault f)
+{
+	if (!held[f])
+		return;
+	pthread_mutex_lock(&hold_lock);
+	while (held[f])
+		pthread_cond_wait(&hold_over, &hold_lock);
+	pthread_mutex_unlock(&hold_lock);
+}
+
 static bool
 fails(enum fault f)
 {
 	calls[f]++;
+	wait_while_held(f);
 	if (countdown[f] == 0 || --countdown[f] > 0)
 		return false;
 	errno = errnums[f];
@@ -83,9 +109,20 @@ __wrap_realloc(void *p, size_t n)
 	return fails(FAULT_REALLOC) ? NULL : __real_realloc(p, n);
 }
 
+/* An eventfd is of no type; it is no disk, and never fails. */
+static bool
+wakes_a_loop(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == 0;
+}
+
 ssize_t
 __wrap_write(int fd, const void *p, size_t n)
 {
+	if (wakes_a_loop(fd))
+		return __real_write(fd, p, n);
 	return fails(FAULT_WRITE) ? -1 : __real_write(fd, p, shortened(n));
 }
 

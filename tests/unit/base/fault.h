@@ -8,6 +8,7 @@
  */
 #ifndef TESTS_BASE_FAULT_H
 #define TESTS_BASE_FAULT_H
+#include <stdbool.h>
 #include <stddef.h>
 
 #define FAULTS(X)                                                              \
@@ -26,6 +27,8 @@ enum fault { FAULTS(X) FAULT_COUNT };
 
 /* The nth call from now (1: the next) fails with errnum; 0 disarms. */
 void fault_arm(enum fault, unsigned nth, int errnum);
+/* From now on calls do not return, until they may: a disk that hangs. */
+void fault_hold(enum fault, bool yes);
 /* Calls since the program began. */
 unsigned fault_calls(enum fault);
 /* write(2) and getrandom(2) move so many bytes at most; 0: no bound. */

@@ -11,6 +11,7 @@
 
 #include "../base/scratch.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "net/loop.h"
@@ -149,6 +150,20 @@ on_nudge(void *arg)
 		rig_adopt(r, i);
 }
 
+struct wish {
+	struct rig *rig;
+	bool (*so)(void *);
+	void *arg;
+	bool late;
+	unsigned turns_left; /* when so is NULL */
+};
+
+static void
+on_late(void *arg)
+{
+	((struct rig *)arg)->wish->late = true;
+}
+
 int
 rig_start(struct rig *r)
 {
@@ -159,6 +174,9 @@ rig_start(struct rig *r)
 	int rc;
 
 	cr_assert_eq(loop_new(&r->loop), E_OK);
+	/* Made now: a test may be about memory that runs out later. */
+	r->limit = alarm_new(r->loop, on_late, r);
+	cr_assert_not_null(r->limit);
 	env.loop = r->loop;
 	env.registry = r->registry = registry_new(RIG_WORKERS);
 	env.views = r->views = views_new(RIG_WORKERS);
@@ -179,6 +197,7 @@ rig_stop(struct rig *r)
 	views_free(&r->views);
 	registry_free(&r->registry);
 	feed_free(&r->feed);
+	alarm_free(&r->limit);
 	loop_free(&r->loop);
 }
 
@@ -190,14 +209,6 @@ rig_run(struct rig *r)
 }
 
 /* ---- waiting ---- */
-
-struct wish {
-	struct rig *rig;
-	bool (*so)(void *);
-	void *arg;
-	bool late;
-	unsigned turns_left; /* when so is NULL */
-};
 
 static void
 on_turn(void *arg)
@@ -211,23 +222,16 @@ on_turn(void *arg)
 }
 
 static void
-on_late(void *arg)
-{
-	((struct wish *)arg)->late = true;
-}
-
-static void
 turn(struct rig *r, struct wish *w)
 {
-	struct alarm *limit = alarm_new(r->loop, on_late, w);
-
-	cr_assert_not_null(limit);
-	alarm_set(limit, LIMIT_US);
+	r->wish = w;
+	alarm_set(r->limit, LIMIT_US);
 	loop_on_turn(r->loop, on_turn, w);
 	loop_wake(r->loop);
 	loop_run(r->loop);
 	loop_on_turn(r->loop, NULL, NULL);
-	alarm_free(&limit);
+	alarm_clear(r->limit);
+	r->wish = NULL;
 }
 
 void
@@ -328,7 +332,7 @@ on_progress(const struct drive_progress *p, void *arg)
 }
 
 uint64_t
-rig_give(struct rig *r, const struct ro_command *c, bool wait, uint64_t wait_us,
+rig_ask(struct rig *r, const struct ro_command *c, bool wait, uint64_t wait_us,
     struct rig_answer *a)
 {
 	uint64_t id;
@@ -339,6 +343,32 @@ rig_give(struct rig *r, const struct ro_command *c, bool wait, uint64_t wait_us,
 	cr_assert_eq(id == 0, a->came);
 	if (id != 0)
 		drive_on_progress(r->drive, id, on_progress);
+	return id;
+}
+
+static bool
+is_on_disk(void *arg)
+{
+	struct drive_disk disk;
+
+	drive_disk(arg, &disk);
+	return disk.pending_us == 0 && disk.waiting == 0;
+}
+
+void
+rig_written(struct rig *r)
+{
+	rig_until(r, "the disk", is_on_disk, r->drive);
+}
+
+uint64_t
+rig_give(struct rig *r, const struct ro_command *c, bool wait, uint64_t wait_us,
+    struct rig_answer *a)
+{
+	uint64_t id = rig_ask(r, c, wait, wait_us, a);
+
+	if (id != 0)
+		rig_written(r);
 	return id;
 }
 
@@ -380,15 +410,20 @@ uint64_t
 rig_on_disk(void)
 {
 	struct ro_state s;
+	struct buf text = BUF_INIT;
 	uint64_t generation;
 	char why[1024];
 
+	/* Not ro_state_load(): that removes what is being written. */
 	cr_assert_eq(ro_state_new(&s), E_OK);
-	cr_assert_eq(ro_state_load(scratch_path(RO_STATE_FILE), &s, why,
-	                 sizeof(why)),
-	    E_OK, "%s", why);
+	cr_assert_eq(file_read(scratch_path(RO_STATE_FILE), RO_STATE_BYTES_MAX,
+	                 &text),
+	    E_OK);
+	cr_assert_eq(ro_state_read(buf_str(&text), &s, why, sizeof(why)), E_OK,
+	    "%s", why);
 	generation = s.generation;
 	ro_state_free(&s);
+	buf_free(&text);
 	return generation;
 }
 

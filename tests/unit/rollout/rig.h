@@ -29,6 +29,8 @@ struct rig_answer {
 	char holds[DRIVE_HOLDS_MAX];
 };
 
+struct wish;
+
 struct rig {
 	struct loop *loop;
 	struct registry *registry;
@@ -41,7 +43,9 @@ struct rig {
 	unsigned nudges;
 	int fds[RIG_SOCKETS]; /* listening; -1: closed */
 	uint16_t ports[RIG_SOCKETS];
-	char why[1024]; /* of rig_start() */
+	char why[1024];      /* of rig_start() */
+	struct alarm *limit; /* of any wait */
+	struct wish *wish;   /* what is waited for */
 };
 
 void rig_make(struct rig *); /* a scratch directory too; not started */
@@ -67,7 +71,12 @@ void rig_health(struct rig *, bool i1, bool i2);
 void rig_turns(struct rig *, unsigned n);
 
 struct ro_command rig_command(enum ro_verb, const char *pool);
-/* Gives the command; the answer may come later. */
+/* Gives the command; it may not be on disk yet, nor decided. */
+uint64_t rig_ask(struct rig *, const struct ro_command *, bool wait,
+    uint64_t wait_us, struct rig_answer *);
+/* Until the disk has nothing to do and nobody waits for it. */
+void rig_written(struct rig *);
+/* rig_ask() and rig_written(); the answer may come later. */
 uint64_t rig_give(struct rig *, const struct ro_command *, bool wait,
     uint64_t wait_us, struct rig_answer *);
 /* Gives it and waits for the answer: the refusal. */
