@@ -192,16 +192,16 @@ hide_cookie(struct exchange *x)
 	struct http_head *h = &x->req;
 	struct str name = str_of(x->cookie_name);
 
-	if (x->scope == CFG_STICKY_NONE || !HTTP_HAS(h, COOKIE) ||
-	    cookie_find(h, name).p == NULL)
+	if (x->scope == CFG_STICKY_NONE || !HTTP_HAS(h, COOKIE))
 		return E_OK;
 	for (unsigned i = 0; i < h->n; i++) {
 		struct http_field *f = &h->f[i];
 		char *rest;
 		ssize_t n;
 
-		if (f->id != FIELD_COOKIE || (f->flags & HF_DROP))
-			continue;
+		if (f->id != FIELD_COOKIE || (f->flags & HF_DROP) ||
+		    memmem(f->value, f->value_len, name.p, name.len) == NULL)
+			continue; /* it cannot be there */
 		rest = exchange_alloc(x, f->value_len);
 		if (rest == NULL)
 			return E_NOMEM;

@@ -142,10 +142,24 @@ static const uint8_t values[256] = {
 };
 /* clang-format on */
 
-static inline int
-digit_value(char c)
+static inline uint32_t
+value_of(char c)
 {
-	return values[(unsigned char)c] - 1;
+	return values[(unsigned char)c];
+}
+
+/* Four digits are three bytes. */
+static bool
+decode_four(const char *in, uint8_t out[3])
+{
+	uint32_t a = value_of(in[0]), b = value_of(in[1]);
+	uint32_t c = value_of(in[2]), d = value_of(in[3]);
+	uint32_t bits = (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
+
+	out[0] = (uint8_t)(bits >> 16);
+	out[1] = (uint8_t)(bits >> 8);
+	out[2] = (uint8_t)bits;
+	return a != 0 && b != 0 && c != 0 && d != 0;
 }
 
 /* Bytes, or E_SYNTAX; only the one canonical spelling is taken. */
@@ -154,16 +168,19 @@ decode(struct str in, uint8_t out[SEALED_MAX])
 {
 	uint32_t bits = 0;
 	unsigned have = 0;
-	size_t n = 0;
+	size_t n = 0, i = 0;
 
 	if (in.len > TOKEN_TEXT_MAX || in.len % 4 == 1)
 		return E_SYNTAX;
-	for (size_t i = 0; i < in.len; i++) {
-		int v = digit_value(in.p[i]);
-
-		if (v < 0)
+	for (; in.len - i >= 4 && SEALED_MAX - n >= 3; i += 4, n += 3)
+		if (!decode_four(in.p + i, out + n))
 			return E_SYNTAX;
-		bits = bits << 6 | (uint32_t)v;
+	for (; i < in.len; i++) {
+		uint32_t v = value_of(in.p[i]);
+
+		if (v == 0)
+			return E_SYNTAX;
+		bits = bits << 6 | (v - 1);
 		have += 6;
 		if (have < 8)
 			continue;
