@@ -166,20 +166,26 @@ set_client_fields(struct exchange *x)
 	return rc == E_OK ? set_forwarded(x, peer, v6) : rc;
 }
 
+static void
+put_hex(char out[16], uint64_t n)
+{
+	for (int i = 0; i < 16; i++, n >>= 4)
+		out[i] = "0123456789abcdef"[n & 15];
+}
+
 static int
 set_request_id(struct exchange *x)
 {
-	static const char hex[] = "0123456789abcdef";
 	struct text t;
-	uint64_t r[2] = { random_quick(), random_quick() };
 
 	if (x->client->trusted &&
 	    http_head_find(&x->req, FIELD_X_REQUEST_ID) != NULL)
 		return E_OK;
 	if (!text_begin(x, &t, 32))
 		return E_NOMEM;
-	for (; t.len < 32; t.len++)
-		t.p[t.len] = hex[r[t.len / 16] >> (4 * (t.len % 16)) & 15];
+	put_hex(t.p, random_quick());
+	put_hex(t.p + 16, random_quick());
+	t.len = 32;
 	http_head_drop(&x->req, FIELD_X_REQUEST_ID);
 	return add(&x->req, FIELD_X_REQUEST_ID, text_str(&t));
 }
