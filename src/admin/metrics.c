@@ -273,6 +273,17 @@ put_pins_bad(struct look *l)
 }
 
 /* ---- pools ---- */
+/* They reached no service. */
+static void
+put_refused(struct look *l)
+{
+	const struct service *s = registry_unrouted(l->registry);
+
+	for (int r = 0; r < REFUSED_COUNT; r++)
+		put_with(l, conn_refusal_name((enum conn_refusal)r),
+		    SUM(s, refused[r]));
+}
+
 
 static void
 put_pool_state(struct look *l)
@@ -424,6 +435,8 @@ static const struct metric metrics[] = {
 		"Exchanges accepted and not ended." },
 	{ "segue_accounting_holds", G, OF_SERVICE, NULL, put_holds, 0,
 		"1 while what workers have at hand agrees with segue_in_flight; 0 is a fault of Segue." },
+	{ "segue_connections_refused_total", C, OF_PROCESS, "reason", put_refused, 0,
+		"Client connections closed before they were read, by reason." },
 	{ "segue_outcomes_total", C, OF_SERVICE, "outcome", put_outcomes, 0,
 		"Exchanges ended, by outcome; the label class has its class." },
 	{ "segue_retries_total", C, OF_SERVICE, NULL, put_sum, S(retries),

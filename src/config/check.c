@@ -111,6 +111,70 @@ check_settings(struct problems *p, const struct cfg_service *s,
 		    "\"attempts: 0\" says so");
 }
 
+/* ---- pages and rules ---- */
+
+static void
+check_pages(struct problems *p, const struct cfg_page *pages, size_t n,
+    const struct where *owner)
+{
+	struct where list = where_key(owner, "pages");
+	struct texts statuses = { pages, n, sizeof(*pages),
+		offsetof(struct cfg_page, status) };
+
+	for (size_t i = 0; i < n; i++) {
+		struct where w = where_item(&list, i);
+		bool any = false;
+
+		for (int f = 0; f < CFG_FORM_COUNT; f++)
+			any |= pages[i].file[f] != NULL;
+		if (!any)
+			problem_error(p, &w,
+			    "has no file; html, json or text is expected");
+	}
+	if (n > 0)
+		check_twins(p, &list, &statuses, "status", NULL);
+}
+
+/* A prefix of every path, for everybody: rules behind it mean nothing. */
+static bool
+decides_all(const struct cfg_rule *r)
+{
+	const char *path = r->allow != NULL ? r->allow : r->deny;
+
+	return strcmp(path, "/") == 0 && r->n_from == 0 && r->n_methods == 0;
+}
+
+static void
+check_access(struct problems *p, const struct cfg_service *s,
+    const struct where *service)
+{
+	struct where list = where_key(service, "rules");
+	bool decided = false;
+
+	for (size_t i = 0; i < s->n_rules; i++) {
+		const struct cfg_rule *r = &s->rules[i];
+		struct where w = where_item(&list, i), allow, deny, hide;
+
+		allow = where_key(&w, "allow");
+		deny = where_key(&w, "deny");
+		hide = where_key(&w, "hide");
+		if (where_is_given(&allow) == where_is_given(&deny)) {
+			problem_error(p, &w,
+			    "either allow or deny is expected, with a path");
+			continue;
+		}
+		if (r->allow == NULL && r->deny == NULL)
+			continue; /* told already */
+		if (r->hide && r->allow != NULL)
+			problem_warn(p, &hide,
+			    "this means nothing with allow");
+		if (decided)
+			problem_warn(p, &w,
+			    "a rule before it decides everything");
+		decided |= decides_all(r);
+	}
+}
+
 static size_t
 count_instances(const struct cfg_service *s)
 {
@@ -265,6 +329,8 @@ check_services(struct problems *p, struct cfg *c, const struct where *top)
 		fill_match(p, s);
 		fill_share_key(s);
 		check_settings(p, s, &w);
+		check_access(p, s, &w);
+		check_pages(p, s->pages, s->n_pages, &w);
 		check_pools(p, s, &w);
 		instances += count_instances(s);
 	}
@@ -390,6 +456,7 @@ check_all(struct problems *p, struct cfg *c, const struct where *top)
 {
 	check_admin(p, c, top);
 	check_stop(p, c, top);
+	check_pages(p, c->pages, c->n_pages, top);
 	check_listeners(p, c, top);
 	check_services(p, c, top);
 }

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "config/check.h"
+#include "config/pages.h"
 #include "config/problem.h"
 #include "config/read.h"
 #include "config/schema.h"
@@ -24,6 +25,7 @@ cfg_problems_free(struct cfg_problems *p)
 static void
 cfg_free(struct cfg *c)
 {
+	pages_free(c);
 	schema_free(cfg_schema, c);
 	free(c);
 }

@@ -37,6 +37,13 @@ struct cfg_limits {
 	unsigned fields;       /* default 100 */
 };
 
+/* Of one client address, IPv6 by its /64; each 0: no bound. */
+struct cfg_clients {
+	unsigned connections;         /* open at a time */
+	unsigned requests_per_second; /* in the long run */
+	unsigned burst;               /* at once: 20 */
+};
+
 struct cfg_listener {
 	char *name;
 	struct cfg_addr address;
@@ -47,6 +54,7 @@ struct cfg_listener {
 	uint64_t body_us;         /* without progress of a request body: 30 s */
 	uint64_t write_us;        /* client takes no byte of an answer: 30 s */
 	struct cfg_limits limits;
+	struct cfg_clients clients;
 	char **trusted_proxies; /* CIDR texts */
 	size_t n_trusted_proxies;
 };
@@ -109,6 +117,26 @@ struct cfg_match {
 	char *path; /* prefix on segment borders; "/" any */
 };
 
+/* One of allow and deny is set; the first that fits a request decides. */
+struct cfg_rule {
+	char *allow, *deny; /* prefix on segment borders, or NULL */
+	char **from;        /* CIDR texts; none: any address */
+	size_t n_from;
+	char **methods; /* none: any */
+	size_t n_methods;
+	bool hide; /* 404 rather than 403 */
+};
+
+/* The forms of our own answers. */
+enum cfg_form { CFG_FORM_TEXT, CFG_FORM_JSON, CFG_FORM_HTML, CFG_FORM_COUNT };
+
+/* An operator's page for a status; see config/pages.h for its content. */
+struct cfg_page {
+	char *status; /* "503", or "4xx" or "5xx" for those without their own */
+	char *file[CFG_FORM_COUNT];    /* as written; NULL: none */
+	struct str body[CFG_FORM_COUNT]; /* owned; .p NULL until loaded */
+};
+
 struct cfg_service {
 	char *name;
 	struct cfg_match *match;
@@ -132,6 +160,10 @@ struct cfg_service {
 	uint64_t drain_flows_us;        /* grace of kept pins: 30 m */
 	uint64_t drain_streams_us;      /* default 300 s */
 	bool via;                       /* Via on requests: on */
+	struct cfg_rule *rules;
+	size_t n_rules;
+	struct cfg_page *pages; /* before those of the whole daemon */
+	size_t n_pages;
 	struct cfg_pool *pools;
 	size_t n_pools;
 };
@@ -166,6 +198,8 @@ struct cfg {
 	uint64_t linger_us; /* stopping: idle clients may ask once more: 3 s */
 	struct cfg_listener *listeners;
 	size_t n_listeners;
+	struct cfg_page *pages;
+	size_t n_pages;
 	struct cfg_service *services;
 	size_t n_services;
 };

@@ -55,6 +55,24 @@ static const struct key word_item = { "", K_WORD, 0, NULL, 0, 255, 0, .help = NU
 static const struct key cidr_item = { "", K_CIDR, 0, NULL, 0, 0, 0, .help = NULL };
 static const struct key status_item = { "", K_STATUS, 0, NULL, 100, 599, 0, .help = NULL };
 
+static const struct key method_item = { "", K_TOKEN, 0, NULL, 0, 0, 0, .help = NULL };
+
+/* ---- pages ---- */
+
+#define STRUCT struct cfg_page
+static const struct key page_keys[] = {
+	{ "status", K_ANSWER, AT(status), NULL, 0, 0, KEY_REQUIRED,
+	    .help = "The answer it is for: a status, or 4xx or 5xx for all that have no page of their own." },
+	{ "html", K_FILE, AT(file[CFG_FORM_HTML]), NULL, 0, 4095, 0,
+	    .help = "File with the page for browsers." },
+	{ "json", K_FILE, AT(file[CFG_FORM_JSON]), NULL, 0, 4095, 0,
+	    .help = "File with the page for clients that accept JSON." },
+	{ "text", K_FILE, AT(file[CFG_FORM_TEXT]), NULL, 0, 4095, 0,
+	    .help = "File with the page for all others." },
+	END
+};
+#undef STRUCT
+
 /* ---- pools ---- */
 
 #define STRUCT struct cfg_probe
@@ -153,6 +171,24 @@ static const struct key match_keys[] = {
 };
 #undef STRUCT
 
+#define STRUCT struct cfg_rule
+static const struct key rule_keys[] = {
+	{ "allow", K_PREFIX, AT(allow), NULL, 0, 1024, 0,
+	    .help = "Prefix of the path, matched on borders of segments, that may be asked for." },
+	{ "deny", K_PREFIX, AT(deny), NULL, 0, 1024, 0,
+	    .help = "The same for what may not." },
+	{ "from", K_ITEMS, AT(from), NULL, 0, 256, 0,
+	    .help = "Networks of the clients it is for; by default all.",
+	    .sub = &cidr_item, EACH(n_from, from) },
+	{ "methods", K_ITEMS, AT(methods), NULL, 0, 32, 0,
+	    .help = "Methods it is for; by default all.",
+	    .sub = &method_item, EACH(n_methods, methods) },
+	{ "hide", K_BOOL, AT(hide), "off", 0, 0, 0,
+	    .help = "Whether what is denied is answered with 404 rather than 403." },
+	END
+};
+#undef STRUCT
+
 #define STRUCT struct cfg_service
 static const struct key sticky_keys[] = {
 	{ "scope", K_ENUM, AT(sticky_scope), "pool", 0, 0, 0,
@@ -226,6 +262,12 @@ static const struct key service_keys[] = {
 	    .sub = drain_keys },
 	{ "via", K_BOOL, AT(via), "on", 0, 0, 0,
 	    .help = "Whether requests to instances carry a Via field." },
+	{ "rules", K_LIST, AT(rules), NULL, 0, 256, 0,
+	    .help = "What may be asked for; the first rule that fits decides, and what none fits is allowed.",
+	    .sub = rule_keys, EACH(n_rules, rules) },
+	{ "pages", K_LIST, AT(pages), NULL, 0, 64, 0,
+	    .help = "Its own pages for answers that come from us; the daemon's are looked at next.",
+	    .sub = page_keys, EACH(n_pages, pages), .label = "status" },
 	{ "pools", K_LIST, AT(pools), NULL, 1, CFG_POOLS_MAX, KEY_REQUIRED,
 	    .help = "Its versions, oldest first.",
 	    .sub = pool_keys, EACH(n_pools, pools), .label = "name" },
@@ -258,6 +300,15 @@ static const struct key listener_limit_keys[] = {
 	    .help = "Most fields." },
 	END
 };
+static const struct key listener_client_keys[] = {
+	{ "connections", K_UINT, AT(clients.connections), "0", 0, 1000000, 0,
+	    .help = "Connections open at a time; 0 is no bound. Proxies in trusted_proxies have none." },
+	{ "requests_per_second", K_UINT, AT(clients.requests_per_second), "0", 0, 1000000, 0,
+	    .help = "Requests in the long run; 0 is no bound." },
+	{ "burst", K_UINT, AT(clients.burst), "20", 1, 1000000, 0,
+	    .help = "Requests at once, after a time of silence." },
+	END
+};
 static const struct key listener_keys[] = {
 	{ "name", K_LABEL, AT(name), NULL, 0, 0, KEY_OF_OWNER,
 	    .help = "Name in logs and metrics." },
@@ -273,6 +324,9 @@ static const struct key listener_keys[] = {
 	{ "limits", K_MAP, 0, NULL, 0, 0, 0,
 	    .help = "Bounds of the heads of requests.",
 	    .sub = listener_limit_keys },
+	{ "clients", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "Bounds of what one client address may do, over all workers.",
+	    .sub = listener_client_keys },
 	{ "trusted_proxies", K_ITEMS, AT(trusted_proxies), NULL, 0, 256, 0,
 	    .help = "Networks of proxies in front of us, whose forwarding fields are believed.",
 	    .sub = &cidr_item, EACH(n_trusted_proxies, trusted_proxies) },
@@ -373,3 +427,6 @@ const struct key cfg_schema[] = {
 	END
 };
 /* clang-format on */
+	{ "pages", K_LIST, AT(pages), NULL, 0, 64, 0,
+	    .help = "Pages for answers that come from us and not from an instance.",
+	    .sub = page_keys, EACH(n_pages, pages), .label = "status" },

@@ -41,6 +41,7 @@
 	X(BOOL, bool, "switch", "on or off")                                   \
 	X(UINT, unsigned, "number", "a whole number")                          \
 	X(PORT, uint16_t, "port", "a port")                                    \
+	X(ANSWER, char *, "answer", "a status from 400 to 599, 4xx or 5xx")    \
 	X(STATUS, uint16_t, "status", "a status from 100 to 599")              \
 	X(WORKERS, unsigned, "number", "a whole number, or auto")              \
 	X(MODE, unsigned, "mode", "an octal mode such as \"0660\"")            \

@@ -97,6 +97,16 @@ valid_cookie(struct str s)
 	return s.len <= CFG_NAME_MAX && valid_token(s);
 }
 
+bool
+valid_answer(struct str s)
+{
+	uint64_t n;
+
+	if (str_eq(s, STR("4xx")) || str_eq(s, STR("5xx")))
+		return true;
+	return s.len == 3 && str_u64(s, &n) && n >= 400 && n <= 599;
+}
+
 /* ---- paths ---- */
 
 bool

@@ -23,6 +23,7 @@ bool valid_host(struct str);      /* RFC 9110 7.2, never empty */
 bool valid_pattern(struct str);   /* host, "*.domain", "*" */
 bool valid_cookie(struct str);    /* token of at most 63 bytes */
 bool valid_share_key(struct str); /* source, request, header:X, cookie:X */
+bool valid_answer(struct str);    /* "503", "4xx", "5xx" */
 bool valid_cidr(struct str);      /* as net/addr's cidr_parse() has it */
 bool valid_token(struct str);     /* RFC 9110 5.6.2 */
 bool valid_field(struct str);     /* RFC 9110 5.5: no controls but HTAB */

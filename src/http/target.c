@@ -73,6 +73,21 @@ target_authority(struct str authority, struct str *host, uint16_t *port)
 
 /* ---- normalising ---- */
 
+bool
+target_is_plain(struct str path)
+{
+	for (size_t i = 0; i < path.len; i++) {
+		char c = path.p[i];
+
+		if (c == '%' || c == ';' || c == '\\')
+			return false;
+		if (c == '/' && i + 1 < path.len &&
+		    (path.p[i + 1] == '/' || path.p[i + 1] == '.'))
+			return false;
+	}
+	return true;
+}
+
 struct walk {
 	struct str in;
 	size_t at;
@@ -228,24 +243,37 @@ decode_end(char *out, size_t len)
 	return len;
 }
 
-/* Decoded behind the first byte, walked from there: never overtaken. */
 ssize_t
-target_decode(struct str path, char *out, size_t cap)
+target_unescape(struct str path, char *out, size_t cap)
 {
-	struct walk w = { .cap = cap, .decoded = true };
 	size_t len = 0;
 
 	if (path.len >= cap)
 		return E_TOOBIG;
 	for (size_t i = 0; i < path.len; i++) {
-		out[1 + len] = path.p[i];
-		len = decode_end(out + 1, len + 1);
+		out[len] = path.p[i];
+		len = decode_end(out, len + 1);
 	}
-	for (size_t i = 1; i <= len; i++)
+	return (ssize_t)len;
+}
+
+/* Decoded behind the first byte, walked from there: never overtaken. */
+ssize_t
+target_decode(struct str path, char *out, size_t cap)
+{
+	struct walk w = { .cap = cap, .decoded = true };
+	ssize_t len;
+
+	if (path.len >= cap)
+		return E_TOOBIG;
+	len = target_unescape(path, out + 1, cap);
+	if (len < 0)
+		return len;
+	for (ssize_t i = 1; i <= len; i++)
 		if (out[i] == '\\')
 			out[i] = '/';
 	w.out = out;
-	w.in = str_from(out + 1, len);
+	w.in = str_from(out + 1, (size_t)len);
 	return walk(&w);
 }
 

@@ -41,6 +41,18 @@ ssize_t target_normalise(struct str path, char *out, size_t cap,
     bool *ambiguous) MUST_CHECK;
 
 /*
+ * Has the path one reading only, itself?  No escape, parameter, backslash,
+ * "//" or segment that begins with a dot: by far the most paths.
+ */
+bool target_is_plain(struct str path);
+
+/*
+ * All escapes decoded, those too that come out of others; else as it is.
+ * cap must be above path.len, else E_TOOBIG.
+ */
+ssize_t target_unescape(struct str path, char *out, size_t cap) MUST_CHECK;
+
+/*
  * The path as the most eager instance would read it, for matching: all escapes
  * decoded, those too that come out of others, "\\" taken for "/", then dots,
  * runs of "/" and parameters removed.  For what target_normalise() calls

@@ -17,6 +17,8 @@
 #define FRAME_KINDS(X)                                                         \
 	X(KEYS, "keys")                   /* master: fd is the key ring for the \
 	                                     reload that follows */            \
+	X(PAGES, "pages")                 /* master: fd holds the content of the \
+	                                     pages of ... */                   \
 	X(RELOAD, "reload")               /* master: fd holds the new file's   \
 	                                     text, or text says why it cannot */ \
 	X(LOG_FILE, "log_file")           /* master: fd is the log, opened anew */ \

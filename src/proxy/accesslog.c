@@ -104,6 +104,8 @@ write_json(struct buf *out, const struct exchange *x, const char *when,
 	json_kv_cstr(&j, "outcome", outcome_name(x->outcome));
 	if (x->bad != BAD_NONE)
 		json_kv_cstr(&j, "reason", http_bad_name(x->bad));
+	if (x->rule != 0)
+		json_kv_u64(&j, "rule", x->rule);
 	json_kv_cstr(&j, "service", x->service->name);
 	if (x->pool != NULL) {
 		json_kv_cstr(&j, "pool", x->pool->name);

@@ -1,13 +1,17 @@
 #include "proxy/answer.h"
 
 #include <stdio.h>
-#include <string.h>
 
+#include "base/buf.h"
 #include "base/err.h"
+#include "config/pages.h"
 #include "http/h1_write.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
+#include "upstream/view.h"
+
+#define HEAD_MAX 512
 
 /* One row a status: a sentence for people, and whether to come again. */
 /* clang-format off */
@@ -17,12 +21,14 @@ static const struct page {
 	const char *retry_after; /* seconds, or NULL */
 } pages[] = {
 	{ 400, "The request is malformed.", NULL },
+	{ 403, "This is not allowed here.", NULL },
 	{ 404, "There is no service at this address.", NULL },
 	{ 405, "This method is not supported here.", NULL },
 	{ 408, "The request took too long to arrive.", NULL },
 	{ 413, "The request is too large.", NULL },
 	{ 414, "The address is too long.", NULL },
 	{ 417, "This expectation cannot be met.", NULL },
+	{ 429, "Too many requests. Please try again in a moment.", "1" },
 	{ 431, "The request's header fields are too large.", NULL },
 	{ 501, "The request needs something not supported here.", NULL },
 	{ 502, "The service gave no valid answer.", NULL },
@@ -42,58 +48,176 @@ page_of(unsigned status)
 	return &pages[0];
 }
 
-enum form { FORM_TEXT, FORM_JSON, FORM_HTML };
-
-static enum form
-form_for(const struct exchange *x)
-{
-	struct str accept;
-
-	if (!x->held_head)
-		return FORM_TEXT;
-	accept = http_head_value(&x->req, FIELD_ACCEPT);
-	if (accept.len == 0)
-		return FORM_TEXT;
-	if (memmem(accept.p, accept.len, "text/html", 9) != NULL)
-		return FORM_HTML;
-	if (memmem(accept.p, accept.len, "json", 4) != NULL)
-		return FORM_JSON;
-	return FORM_TEXT;
-}
+/* ---- the form ---- */
 
 static const char *const form_types[] = {
-	[FORM_TEXT] = "text/plain; charset=utf-8",
-	[FORM_JSON] = "application/json",
-	[FORM_HTML] = "text/html; charset=utf-8",
+	[CFG_FORM_TEXT] = "text/plain; charset=utf-8",
+	[CFG_FORM_JSON] = "application/json",
+	[CFG_FORM_HTML] = "text/html; charset=utf-8",
 };
 
-#define BODY_MAX 512
+/* Thousandths (RFC 9110 12.4.2); what is no number is 1. */
+static unsigned
+quality_of(struct str params)
+{
+	while (params.len > 0) {
+		struct str p = str_trim(str_split(&params, ';'));
+		unsigned q = 0;
 
-static size_t
-write_body(const struct page *pg, enum form form, char out[BODY_MAX])
+		if (!str_casestarts(p, STR("q=")) || p.len < 3)
+			continue;
+		if (p.p[2] != '0')
+			return 1000;
+		for (size_t i = 4, unit = 100; i < p.len && unit > 0; i++) {
+			if (p.p[i] < '0' || p.p[i] > '9')
+				break;
+			q += (unsigned)((size_t)(p.p[i] - '0') * unit);
+			unit /= 10;
+		}
+		return q;
+	}
+	return 1000;
+}
+
+static bool
+form_of_type(struct str type, enum cfg_form *form)
+{
+	if (str_caseeq(type, STR("text/html")) ||
+	    str_caseeq(type, STR("application/xhtml+xml")))
+		*form = CFG_FORM_HTML;
+	else if (str_caseeq(type, STR("text/plain")))
+		*form = CFG_FORM_TEXT;
+	else if (str_caseeq(type, STR("application/json")) ||
+	    (type.len > 5 &&
+	        str_caseeq(str_sub(type, type.len - 5, 5), STR("+json"))))
+		*form = CFG_FORM_JSON;
+	else
+		return false;
+	return true;
+}
+
+/*
+ * The form that the client likes best, of like ones the first.  False when it
+ * names none of ours: then it takes any.
+ */
+static bool
+form_for(const struct exchange *x, enum cfg_form *best)
+{
+	unsigned best_q = 0;
+	struct str rest, item;
+
+	*best = CFG_FORM_TEXT;
+	if (!x->held_head)
+		return false;
+	rest = http_head_value(&x->req, FIELD_ACCEPT);
+	while (str_list_next(&rest, &item)) {
+		struct str type = str_trim(str_split(&item, ';'));
+		enum cfg_form form;
+		unsigned q = quality_of(item);
+
+		if (q <= best_q || !form_of_type(type, &form))
+			continue;
+		best_q = q;
+		*best = form;
+	}
+	return best_q > 0;
+}
+
+/* ---- the body ---- */
+
+static void
+write_ours(const struct page *pg, enum cfg_form form, struct buf *out)
 {
 	const char *reason = http_reason(pg->status);
-	int n = 0;
 
 	switch (form) {
-	case FORM_TEXT:
-		n = snprintf(out, BODY_MAX, "%u %s\n%s\n", pg->status, reason,
-		    pg->sentence);
-		break;
-	case FORM_JSON:
-		n = snprintf(out, BODY_MAX,
+	case CFG_FORM_JSON:
+		buf_printf(out,
 		    "{\"status\":%u,\"error\":\"%s\",\"message\":\"%s\"}\n",
 		    pg->status, reason, pg->sentence);
 		break;
-	case FORM_HTML:
-		n = snprintf(out, BODY_MAX,
+	case CFG_FORM_HTML:
+		buf_printf(out,
 		    "<!doctype html>\n<html lang=\"en\"><meta "
 		    "charset=\"utf-8\">"
 		    "<title>%u %s</title>\n<h1>%s</h1>\n<p>%s</p>\n</html>\n",
 		    pg->status, reason, reason, pg->sentence);
 		break;
+	case CFG_FORM_TEXT:
+	case CFG_FORM_COUNT:
+		buf_printf(out, "%u %s\n%s\n", pg->status, reason,
+		    pg->sentence);
+		break;
 	}
-	return (size_t)n;
+}
+
+/* The operator's page in that form: the service's, else the daemon's. */
+static const struct str *
+page_in(const struct exchange *x, unsigned status, enum cfg_form form)
+{
+	const struct view *v = x->proxy->view;
+	const struct str *page = NULL;
+
+	for (size_t i = 0; i < v->n_services && page == NULL; i++)
+		if (v->services[i].service == x->service)
+			page = page_find(v->services[i].cfg->pages,
+			    v->services[i].cfg->n_pages, status, form);
+	return page != NULL
+	    ? page
+	    : page_find(v->cfg->pages, v->cfg->n_pages, status, form);
+}
+
+/* In that form, or in any that there is when the client does not mind. */
+static const struct str *
+find_page(const struct exchange *x, unsigned status, bool any,
+    enum cfg_form *form)
+{
+	static const enum cfg_form others[] = { CFG_FORM_HTML, CFG_FORM_JSON };
+	const struct str *page = page_in(x, status, *form);
+
+	for (size_t i = 0; page == NULL && any && i < ARRAY_LEN(others); i++) {
+		page = page_in(x, status, others[i]);
+		if (page != NULL)
+			*form = others[i];
+	}
+	return page;
+}
+
+static void
+write_body(const struct exchange *x, unsigned status, enum cfg_form *form,
+    struct buf *out)
+{
+	bool any = !form_for(x, form);
+	const struct str *page = find_page(x, status, any, form);
+
+	if (page == NULL)
+		write_ours(page_of(status), *form, out);
+	else
+		page_fill(*page, *form, status, http_reason(status),
+		    http_head_value(&x->req, FIELD_X_REQUEST_ID), out);
+}
+
+/* ---- all of it ---- */
+
+static const char *
+write_retry(const struct exchange *x, const struct page *pg, char out[16])
+{
+	if (x->retry_s == 0)
+		return pg->retry_after;
+	(void)snprintf(out, 16, "%u", x->retry_s);
+	return out;
+}
+
+static int
+send_parts(struct exchange *x, struct str head, struct str body)
+{
+	struct lane *l = &x->client->lane;
+	int rc = lane_send_copy(l, head);
+
+	if (rc != E_OK || x->req.method == METHOD_HEAD)
+		return rc;
+	x->bytes_out = body.len;
+	return lane_send_copy(l, body);
 }
 
 /* The answer's head, small enough not to need struct http_head. */
@@ -101,33 +225,30 @@ int
 answer_send(struct exchange *x, unsigned status)
 {
 	const struct page *pg = page_of(status);
-	enum form form = form_for(x);
-	char body[BODY_MAX], head[BODY_MAX];
-	size_t body_len = write_body(pg, form, body);
-	struct lane *l = &x->client->lane;
+	struct buf body = BUF_INIT;
+	enum cfg_form form;
+	char head[HEAD_MAX], seconds[16];
+	const char *retry = write_retry(x, pg, seconds);
 	bool close = !x->keep_client || x->client->stop_asked;
-	int n, rc;
+	int n, rc = E_NOMEM;
 
 	if (close)
 		x->keep_client = false;
+	write_body(x, status, &form, &body);
 	n = snprintf(head, sizeof(head),
 	    "HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Type: %s\r\n"
 	    "Content-Length: %zu\r\nCache-Control: no-store\r\n%s%s%s%s%s\r\n",
 	    status, http_reason(status), proxy_date(x->proxy).p,
-	    form_types[form], body_len,
-	    pg->retry_after != NULL ? "Retry-After: " : "",
-	    pg->retry_after != NULL ? pg->retry_after : "",
-	    pg->retry_after != NULL ? "\r\n" : "",
+	    form_types[form], body.len, retry != NULL ? "Retry-After: " : "",
+	    retry != NULL ? retry : "", retry != NULL ? "\r\n" : "",
 	    status == 405 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, "
 	                    "PATCH, TRACE\r\n"
 	                  : "",
 	    close                   ? "Connection: close\r\n"
 	        : x->req.minor == 0 ? "Connection: keep-alive\r\n"
 	                            : "");
-	rc = lane_send_copy(l, str_from(head, (size_t)n));
-	if (rc == E_OK && x->req.method != METHOD_HEAD) {
-		rc = lane_send_copy(l, str_from(body, body_len));
-		x->bytes_out = body_len;
-	}
+	if (!body.failed)
+		rc = send_parts(x, str_from(head, (size_t)n), buf_str(&body));
+	buf_free(&body);
 	return rc;
 }

@@ -1,6 +1,6 @@
 /*
- * answer - our own short answers: status, headers and a page in the form the
- * client accepts (HTML, JSON or text).
+ * answer - our own answers: status, headers and a page in the form the client
+ * likes best (HTML, JSON or text); the operator's, where there is one.
  *
  * Thread: worker.
  */

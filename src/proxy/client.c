@@ -7,7 +7,9 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "proxy/callers.h"
 #include "proxy/exchange.h"
+#include "proxy/gate.h"
 #include "proxy/worker.h"
 #include "upstream/view.h"
 
@@ -49,6 +51,8 @@ client_close(struct client *c)
 	TAILQ_REMOVE(&p->clients, c, link);
 	p->n_clients--;
 	p->n_accepted[c->listener]--;
+	if (c->place != 0)
+		callers_leave(p->env.callers, c->place);
 	loop_defer(p->env.loop, &c->freeing, client_free);
 	proxy_client_gone(p);
 }
@@ -195,25 +199,55 @@ say_peer(struct client *c)
 	str_copy(str_from(text, len), c->peer_text, sizeof(c->peer_text));
 }
 
+/*
+ * Nothing was read, so nothing is lost that was accepted; an answer would cost
+ * more than the connection.  A flood is one line of the log a second.
+ */
+static void
+refuse(struct proxy *p, int fd, unsigned listener, enum conn_refusal why)
+{
+	uint64_t now = loop_now_us(p->env.loop);
+
+	close(fd);
+	stat_add(&p->view->unrouted->cells[p->env.index].refused[why], 1);
+	if (p->refusal_told_us != 0 && now - p->refusal_told_us < US_PER_S)
+		return;
+	p->refusal_told_us = now;
+	log_warn("event=connection_refused listener=%s why=%s",
+	    p->view->listeners[listener].cfg->name, conn_refusal_name(why));
+}
+
 void
 client_accept(struct proxy *p, int fd, const struct addr *peer,
     unsigned listener)
 {
 	const struct view_listener *l = &p->view->listeners[listener];
 	struct http_limits limits = limits_of(l->cfg);
+	bool trusted = is_trusted(l, peer);
 	struct client *c;
+	uint32_t place;
 
-	c = is_over_limit(p, listener) ? NULL : malloc(sizeof(*c));
+	if (is_over_limit(p, listener)) {
+		refuse(p, fd, listener, REFUSED_LISTENER);
+		return;
+	}
+	if (!gate_connection(p, peer, listener, trusted, &place)) {
+		refuse(p, fd, listener, REFUSED_ADDRESS);
+		return;
+	}
+	c = malloc(sizeof(*c));
 	if (c == NULL) {
-		close(fd);
-		log_warn("event=connection_refused listener=%u", listener);
+		callers_leave(p->env.callers, place);
+		refuse(p, fd, listener, REFUSED_MEMORY);
 		return;
 	}
 	if (lane_accept(&c->lane, &p->wire, fd, &client_user, &limits) !=
 	    E_OK) {
+		callers_leave(p->env.callers, place);
 		free(c);
 		return;
 	}
+	c->place = place;
 	c->proxy = p;
 	c->exchange = NULL;
 	c->deadline = (struct deadline){ .fn = on_deadline };
@@ -222,7 +256,7 @@ client_accept(struct proxy *p, int fd, const struct addr *peer,
 	say_peer(c);
 	c->served = 0;
 	c->listener = (uint16_t)listener;
-	c->trusted = is_trusted(l, peer);
+	c->trusted = trusted;
 	c->taken = c->stuck_since_us = 0;
 	c->stop_asked = p->stopping;
 	TAILQ_INSERT_TAIL(&p->clients, c, link);

@@ -41,6 +41,7 @@ struct client {
 	uint64_t taken;          /* lane_taken() when last looked at */
 	uint64_t stuck_since_us; /* WAIT_WRITE: no byte was taken since */
 	uint32_t served;         /* exchanges ended */
+	uint32_t place;          /* for callers_leave() */
 	uint16_t listener;       /* index */
 	uint8_t wait;            /* enum client_wait */
 	bool trusted;            /* among the listener's trusted_proxies */

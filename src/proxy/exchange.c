@@ -13,6 +13,7 @@
 #include "proxy/answer.h"
 #include "proxy/client.h"
 #include "proxy/forward.h"
+#include "proxy/gate.h"
 #include "proxy/route.h"
 #include "proxy/worker.h"
 #include "upstream/conncache.h"
@@ -192,6 +193,8 @@ refuse_forward(struct exchange *x, int rc)
 void
 exchange_head(struct exchange *x, const struct http_head *h)
 {
+	enum outcome why;
+	unsigned status;
 	int rc;
 
 	keep_head(x, h);
@@ -202,8 +205,17 @@ exchange_head(struct exchange *x, const struct http_head *h)
 		return;
 	}
 	rc = route_service(x);
+	if (gate_is_too_fast(x)) {
+		exchange_refuse(x, 429, OUT_RATE_LIMITED);
+		return;
+	}
 	if (rc != E_OK) {
 		refuse_route(x, rc);
+		return;
+	}
+	status = gate_refuses(x, &why);
+	if (status != 0) {
+		exchange_refuse(x, status, why);
 		return;
 	}
 	if (x->body_max != 0 && h->framing == FRAMING_LENGTH &&

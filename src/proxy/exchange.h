@@ -113,6 +113,8 @@ struct exchange {
 	bool pinned;               /* .pin was read from a valid cookie */
 	bool routed;               /* counted in the cell of a service */
 	uint16_t status;           /* final one sent to the client */
+	uint16_t rule;             /* 1..: of the service's, which denied */
+	uint32_t retry_s;          /* our answer says to come again then */
 	const char *failed_at;     /* name of the instance that made us
 	                                 refuse, for the log; or NULL */
 

@@ -10,6 +10,7 @@
 
 #include "base/attr.h"
 
+struct callers;
 struct instance;
 struct loop;
 struct pool;
@@ -30,6 +31,7 @@ struct proxy_env {
 	unsigned index;    /* which cells are ours */
 	unsigned n_workers;
 	struct views *views;
+	struct callers *callers; /* of all workers; NULL: no such bounds */
 	const int *listen_fds; /* one per configured listener, in order */
 	size_t n_listen;
 	int access_fd; /* descriptor of the access log, -1: none */

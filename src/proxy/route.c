@@ -20,22 +20,6 @@
 
 /* ---- service ---- */
 
-/* Nothing to normalise: by far the most paths. */
-static bool
-path_is_plain(struct str path)
-{
-	for (size_t i = 0; i < path.len; i++) {
-		char c = path.p[i];
-
-		if (c == '%' || c == ';' || c == '\\')
-			return false;
-		if (c == '/' && i + 1 < path.len &&
-		    (path.p[i + 1] == '/' || path.p[i + 1] == '.'))
-			return false;
-	}
-	return true;
-}
-
 static int
 lower_host(struct str authority, char *out, struct str *host)
 {
@@ -173,7 +157,7 @@ route_service(struct exchange *x)
 	target_split(x->req.target, &path, &query);
 	if (str_eq(path, STR("*")))
 		path = STR("/"); /* OPTIONS of the server as a whole */
-	if (path_is_plain(path))
+	if (target_is_plain(path))
 		vs = view_route(x->proxy->view, host, path);
 	else
 		rc = find_service(x->proxy->view, host, path, &vs);

@@ -45,6 +45,7 @@ struct proxy {
 	struct retry_budget budget;
 	struct accesslog log;
 	struct deadline stop_deadline;
+	uint64_t refusal_told_us; /* when a refused connection was logged */
 	uint64_t linger_us; /* while stopping: of idle clients */
 	bool stopping;
 	bool stop_told;

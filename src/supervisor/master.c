@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "config/config.h"
+#include "config/pages.h"
 #include "ipc/frame.h"
 #include "session/keyring.h"
 #include "supervisor/backoff.h"
@@ -215,9 +216,9 @@ pass_keys(struct master *m, char *why, size_t cap)
 }
 
 static int
-pass_text(struct master *m, struct str text)
+pass_text(struct master *m, enum frame_kind kind, struct str text)
 {
-	int fd = memfd_create("segue.yaml", MFD_CLOEXEC), rc = E_OK;
+	int fd = memfd_create(frame_kind_name(kind), MFD_CLOEXEC), rc = E_OK;
 
 	if (fd == -1)
 		return err_sys();
@@ -225,8 +226,21 @@ pass_text(struct master *m, struct str text)
 	if (rc == E_OK && lseek(fd, 0, SEEK_SET) == -1)
 		rc = err_sys();
 	if (rc == E_OK)
-		tell(m, FRAME_RELOAD, "", fd);
+		tell(m, kind, "", fd);
 	close(fd);
+	return rc;
+}
+
+static int
+pass_pages(struct master *m)
+{
+	struct buf text = BUF_INIT;
+	int rc;
+
+	pages_pack(m->next_cfg, &text);
+	rc = text.failed ? E_NOMEM
+	                 : pass_text(m, FRAME_PAGES, buf_str(&text));
+	buf_free(&text);
 	return rc;
 }
 
@@ -250,12 +264,14 @@ prepare_reload(struct master *m, struct buf *said)
 		if (rc != E_OK)
 			buf_printf(said, "%s\n",
 			    why[0] == '\0' ? err_text(rc) : why);
+		else
+			rc = pass_pages(m);
 	} else if (rc == E_SYNTAX) {
 		buf_reset(said); /* it finds and says the same */
 		rc = E_OK;
 	}
 	if (rc == E_OK)
-		rc = pass_text(m, buf_str(&text));
+		rc = pass_text(m, FRAME_RELOAD, buf_str(&text));
 	buf_free(&text);
 	return rc;
 }

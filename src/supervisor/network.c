@@ -14,8 +14,10 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "config/pages.h"
 #include "ipc/frame.h"
 #include "net/loop.h"
+#include "proxy/callers.h"
 #include "rollout/drive.h"
 #include "session/keyring.h"
 #include "supervisor/complain.h"
@@ -37,6 +39,7 @@ struct network {
 	struct watch master_watch;
 	struct registry *registry;
 	struct views *views;
+	struct callers *callers;
 	struct feed *feed;
 	struct drive *drive;
 	struct admin *admin;
@@ -47,6 +50,7 @@ struct network {
 	struct keyring *old_ring; /* one ref; NULL: no view has another */
 	uint64_t ring_since;      /* the first view generation with .ring */
 	struct keyring *new_ring; /* one ref: for the reload that follows */
+	struct buf new_pages;     /* for the same */
 	STAILQ_HEAD(, reload) reloads; /* owned; the first is under way */
 	size_t n_reloads;
 	admin_reload_fn *reload_done; /* for the next one; NULL: nobody waits */
@@ -328,6 +332,9 @@ read_reload(struct network *n, struct reload *r, int fd, const char *text)
 		rc = source_parse(buf_str(&yaml), n->env->origin, &r->said,
 		    &r->cfg);
 	buf_free(&yaml);
+	if (rc == E_OK)
+		rc = pages_unpack(r->cfg, buf_str(&n->new_pages));
+	buf_free(&n->new_pages);
 	return rc;
 }
 
@@ -382,6 +389,17 @@ on_keys(struct network *n, int fd)
 	buf_free(&text);
 }
 
+static void
+on_pages(struct network *n, int fd)
+{
+	int rc;
+
+	buf_free(&n->new_pages);
+	rc = file_read_fd(fd, PAGES_PACKED_MAX, &n->new_pages);
+	if (rc != E_OK)
+		log_error("event=pages_refused why=\"%s\"", err_text(rc));
+}
+
 /* admin: an operator asks. */
 static void
 ask_reload(admin_reload_fn *done, void *done_arg, void *arg)
@@ -433,6 +451,10 @@ on_frame(struct network *n, struct frame *f)
 	case FRAME_KEYS:
 		if (f->fd != -1)
 			on_keys(n, f->fd);
+		break;
+	case FRAME_PAGES:
+		if (f->fd != -1)
+			on_pages(n, f->fd);
 		break;
 	case FRAME_RELOAD:
 		on_reload(n, f->fd, f->text);
@@ -507,6 +529,7 @@ start_worker(struct network *n, unsigned index)
 	struct worker_env w = { .index = index,
 		.n_workers = d->n_workers,
 		.views = n->views,
+		.callers = n->callers,
 		.n_listen = d->n_listen,
 		.access_fd = d->access_fd,
 		.edge = edges_tell,
@@ -530,7 +553,8 @@ start_workers(struct network *n)
 	int rc = E_OK;
 
 	n->workers = calloc(want, sizeof(struct worker *));
-	if (n->workers == NULL)
+	n->callers = callers_new();
+	if (n->workers == NULL || n->callers == NULL)
 		return E_NOMEM;
 	while (rc == E_OK && n->n_workers < want) {
 		rc = start_worker(n, n->n_workers);
@@ -683,6 +707,7 @@ finish(struct network *n)
 		worker_free(&n->workers[i]);
 	free(n->workers);
 	end_admin(n);
+	callers_free(&n->callers);
 	edges_free(&n->edges);
 	drive_free(&n->drive);
 	views_free(&n->views);
@@ -694,6 +719,7 @@ finish(struct network *n)
 	keyring_unref(&n->old_ring);
 	keyring_unref(&n->new_ring);
 }
+	buf_free(&n->new_pages);
 
 static void
 serve(struct network *n)

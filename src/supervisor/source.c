@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/place.h"
 #include "base/str.h"
+#include "config/pages.h"
 #include "supervisor/complain.h"
 
 static void
@@ -81,7 +82,12 @@ source_read(const struct source *s, struct buf *text, struct buf *said,
 		    err_text(rc));
 		return rc;
 	}
-	return source_parse(buf_str(text), s->path, said, out);
+	rc = source_parse(buf_str(text), s->path, said, out);
+	if (rc == E_OK)
+		rc = pages_load(*out, s->path, said);
+	if (rc != E_OK)
+		cfg_unref(out);
+	return rc;
 }
 
 static int

@@ -29,11 +29,11 @@ struct source {
 };
 
 /*
- * Appends the YAML text and parses it.
+ * Appends the YAML text, parses it and reads the pages it names.
  *
  * said     gets a line for each warning and error, with its newline
  * returns  E_OK with one reference in *out, else *out is NULL: E_SYNTAX for
- *          wrong content, or why the file cannot be read
+ *          wrong content, or why the file or a page cannot be read
  */
 int source_read(const struct source *, struct buf *text, struct buf *said,
     struct cfg **out) MUST_CHECK;
@@ -47,7 +47,7 @@ int source_make_places(const struct source *, const struct cfg *) MUST_CHECK;
 /* The path of the key ring of that configuration; "" when memory is out. */
 void source_key_file(const struct cfg *, struct buf *out);
 
-/* Parses text that source_read() gave; results as there. */
+/* Parses text that source_read() gave, without its pages; results as there. */
 int source_parse(struct str text, const char *origin, struct buf *said,
     struct cfg **out) MUST_CHECK;
 

@@ -104,6 +104,7 @@ worker_start(const struct worker_env *env, struct worker **out)
 	struct proxy_env p = { .index = env->index,
 		.n_workers = env->n_workers,
 		.views = env->views,
+		.callers = env->callers,
 		.n_listen = env->n_listen,
 		.access_fd = env->access_fd,
 		.edge = env->edge,

@@ -12,6 +12,7 @@
 #include "base/attr.h"
 #include "proxy/proxy.h"
 
+struct callers;
 struct views;
 struct worker;
 
@@ -19,6 +20,7 @@ struct worker_env {
 	unsigned index;
 	unsigned n_workers;
 	struct views *views;   /* with a view published */
+	struct callers *callers; /* borrowed; of all workers */
 	const int *listen_fds; /* one per listener; closed by us */
 	size_t n_listen;
 	int access_fd;

@@ -24,6 +24,9 @@ static const struct {
 	const char *name, *help;
 } cause_rows[] = { POOL_CAUSES(X) };
 #undef X
+#define X(id, name, help) [REFUSED_##id] = (name),
+static const char *const refusal_names[] = { CONN_REFUSALS(X) };
+#undef X
 
 const char *
 health_name(enum health h)

@@ -70,6 +70,8 @@ int pool_state_of(const char *name);
 	X(NOT_SUPPORTED, ours, "not_supported", "a method, coding or version we refuse") \
 	X(TOO_LARGE, ours, "too_large", "head, target or body above its limit") \
 	X(NO_SERVICE, ours, "no_service", "no service fits host and path")     \
+	X(DENIED, ours, "denied", "a rule of the service forbids it")          \
+	X(RATE_LIMITED, ours, "rate_limited", "its client address asks too often") \
 	X(NO_INSTANCE, ours, "no_instance", "no instance is ready")            \
 	X(STOPPING, ours, "stopping", "we are stopping")                       \
 	X(OVERLOAD, ours, "overload", "a bound of ours was reached")           \
@@ -117,6 +119,18 @@ const char *pool_cause_help(enum pool_cause);
 
 enum { STATUS_1XX, STATUS_2XX, STATUS_3XX, STATUS_4XX, STATUS_5XX, STATUS_N };
 
+/* Why a connection was closed before it was read. */
+/* clang-format off */
+#define CONN_REFUSALS(X)                                                       \
+	X(LISTENER, "listener", "the listener has as many as it may")          \
+	X(ADDRESS, "address", "the client's address has as many as it may")    \
+	X(MEMORY, "memory", "memory is out")
+/* clang-format on */
+#define X(id, name, help) REFUSED_##id,
+enum conn_refusal { CONN_REFUSALS(X) REFUSED_COUNT };
+#undef X
+const char *conn_refusal_name(enum conn_refusal);
+
 struct service_cell {
 	stat_u64 begun;               /* exchanges that reached it */
 	stat_u64 active;              /* of these, not ended yet */
@@ -125,6 +139,8 @@ struct service_cell {
 	stat_u64 retries;             /* tries after the first */
 	stat_u64 retries_denied;      /* the budget said no */
 	stat_u64 bytes_in, bytes_out; /* bodies: from and to clients */
+	/* of what reached no service: connections that were not taken */
+	stat_u64 refused[REFUSED_COUNT];
 } CACHE_ALIGNED;
 
 /* Of a fifth of sticky idle each; the present one is not over yet. */

@@ -102,13 +102,44 @@ lay_out_shares(struct view_service *vs, const struct service_plan *plan)
 }
 
 static bool
+fill_networks(char *const *texts, size_t n, struct cidr **out, size_t *count)
+{
+	*out = calloc(n + 1, sizeof(**out));
+	if (*out == NULL)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (cidr_parse(str_of(texts[i]), &(*out)[*count]))
+			++*count;
+	return true;
+}
+
+static bool
+fill_guards(struct view_service *vs, const struct cfg_service *cfg)
+{
+	if (cfg->n_rules == 0)
+		return true;
+	vs->guards = calloc(cfg->n_rules, sizeof(*vs->guards));
+	if (vs->guards == NULL)
+		return false;
+	for (size_t i = 0; i < cfg->n_rules; i++) {
+		struct view_guard *g = &vs->guards[vs->n_guards++];
+
+		g->cfg = &cfg->rules[i];
+		if (!fill_networks(g->cfg->from, g->cfg->n_from, &g->from,
+		        &g->n_from))
+			return false;
+	}
+	return true;
+}
+
+static bool
 fill_service(struct registry *r, struct view_service *vs,
     const struct cfg_service *cfg, const struct service_plan *plan)
 {
 	vs->cfg = cfg;
 	vs->service = registry_service(r, cfg->name);
 	vs->epoch = plan == NULL ? 0 : plan->epoch;
-	if (vs->service == NULL)
+	if (vs->service == NULL || !fill_guards(vs, cfg))
 		return false;
 	for (size_t i = 0; i < cfg->n_pools; i++) {
 		struct view_pool *vp = &vs->pools[i];
@@ -173,14 +204,9 @@ fill_listeners(struct view *v)
 
 		v->n_listeners++;
 		l->cfg = cfg;
-		l->trusted = calloc(cfg->n_trusted_proxies + 1,
-		    sizeof(*l->trusted));
-		if (l->trusted == NULL)
+		if (!fill_networks(cfg->trusted_proxies,
+		        cfg->n_trusted_proxies, &l->trusted, &l->n_trusted))
 			return false;
-		for (size_t t = 0; t < cfg->n_trusted_proxies; t++)
-			if (cidr_parse(str_of(cfg->trusted_proxies[t]),
-			        &l->trusted[l->n_trusted]))
-				l->n_trusted++;
 	}
 	return true;
 }

@@ -144,6 +144,21 @@ views_on_free(struct views *vs, view_gone_fn *fn, void *arg)
 	vs->arg = arg;
 }
 
+static void
+free_service(struct view_service *vs)
+{
+	for (size_t i = 0; i < vs->n_pools; i++) {
+		struct view_pool *p = &vs->pools[i];
+
+		free(p->eligible);
+		free(p->weight_sum);
+		free(p->pinnable);
+	}
+	for (size_t i = 0; i < vs->n_guards; i++)
+		free(vs->guards[i].from);
+	free(vs->guards);
+}
+
 void
 view_free(struct view **vp)
 {
@@ -151,15 +166,8 @@ view_free(struct view **vp)
 
 	if (v == NULL)
 		return;
-	for (size_t s = 0; s < v->n_services; s++) {
-		for (size_t i = 0; i < v->services[s].n_pools; i++) {
-			struct view_pool *p = &v->services[s].pools[i];
-
-			free(p->eligible);
-			free(p->weight_sum);
-			free(p->pinnable);
-		}
-	}
+	for (size_t s = 0; s < v->n_services; s++)
+		free_service(&v->services[s]);
 	for (size_t i = 0; i < v->n_listeners; i++)
 		free(v->listeners[i].trusted);
 	free(v->listeners);

@@ -48,11 +48,20 @@ struct view_pool {
 	bool serves;        /* may be sent anything at all */
 };
 
+/* What may be asked for; the first that fits decides. */
+struct view_guard {
+	const struct cfg_rule *cfg; /* borrowed from view->cfg */
+	struct cidr *from;          /* owned; NULL: any address */
+	size_t n_from;
+};
+
 struct view_service {
 	struct service *service;       /* borrowed, outlives the view */
 	const struct cfg_service *cfg; /* borrowed from view->cfg */
 	struct view_pool pools[CFG_POOLS_MAX];
 	size_t n_pools;
+	struct view_guard *guards; /* owned; NULL: none */
+	size_t n_guards;
 	uint32_t epoch;
 	uint64_t cookie_name_hash;
 };

@@ -112,6 +112,9 @@ add_scalar(const struct key *k, struct buf *out)
 	case K_SHARE_KEY:
 		buf_add_cstr(out, share_keys[roll(ARRAY_LEN(share_keys))]);
 		break;
+	case K_ANSWER:
+		buf_printf(out, "%u", 400 + serial++ % 200);
+		break;
 	case K_CIDR:
 		buf_add_cstr(out, networks[roll(ARRAY_LEN(networks))]);
 		break;
@@ -180,6 +183,10 @@ is_wanted(const struct key *k)
 {
 	if (k->kind == K_SHARE)
 		return false;
+	if (strcmp(k->name, "allow") == 0)
+		return false; /* it or deny */
+	if (strcmp(k->name, "html") == 0)
+		return true; /* one form at least */
 	if ((k->flags & KEY_REQUIRED) != 0 || k->kind == K_LIST ||
 	    k->kind == K_PREFIX) /* or rules would be alike */
 		return true;
@@ -296,6 +303,10 @@ Test(dump, form)
 	                           "      field: 32KiB\n"
 	                           "      target: 16KiB\n"
 	                           "      fields: 100\n"
+	                           "    clients:\n"
+	                           "      connections: 0\n"
+	                           "      requests_per_second: 0\n"
+	                           "      burst: 20\n"
 	                           "    trusted_proxies: [ \"10.0.0.0/8\" ]\n"
 	                           "services:\n"
 	                           "  - name: sso\n"

@@ -167,6 +167,30 @@ static const struct {
 	    "16KiB or 10MiB\n" },
 	{ "a size above", LISTENER("limits: { head: 1MiB }"),
 	    "f:3:19: listeners[0].limits.head: 1MiB is not in 1KiB..64KiB\n" },
+	{ "a status", SERVICE(POOLS "\n  pages: [ { status: 302, text: a } ]"),
+	    "f:5:22: services[0].pages[0].status: 302 is not a status from "
+	    "400 to 599, 4xx or 5xx\n" },
+	{ "a page twice",
+	    SERVICE(POOLS "\n  pages: [ { status: 5xx, text: a }, { status: "
+	                  "5xx, html: b } ]"),
+	    "f:5:48: services[0].pages[1].status: 5xx is that of "
+	    "services[0].pages[0] already; another is expected\n" },
+	{ "a page without a file", SERVICE(POOLS "\n  pages: [ { status: 5xx } ]"),
+	    "f:5:12: services[0].pages[0]: has no file; html, json or text is "
+	    "expected\n" },
+	{ "neither allow nor deny",
+	    SERVICE(POOLS "\n  rules: [ { hide: on } ]"),
+	    "f:5:12: services[0].rules[0]: either allow or deny is expected, "
+	    "with a path\n" },
+	{ "both allow and deny",
+	    SERVICE(POOLS "\n  rules: [ { allow: /a, deny: /b } ]"),
+	    "f:5:12: services[0].rules[0]: either allow or deny is expected, "
+	    "with a path\n" },
+	{ "a rule that no path can fit",
+	    SERVICE(POOLS "\n  rules: [ { deny: /a;b } ]"),
+	    "f:5:20: services[0].rules[0].deny: /a;b is not a path that begins "
+	    "with \"/\", as it is after normalisation: no \"%\", \"?\", \"#\", "
+	    "\";\", \"//\", \"/./\" or \"/../\"\n" },
 	{ "a percentage", SERVICE(POOLS "\n  retry: { budget: lots }"),
 	    "f:5:20: services[0].retry.budget: lots is not a whole percentage "
 	    "such as 20%\n" },
@@ -422,6 +446,14 @@ static const struct {
 	    SERVICE("sticky: { idle: 2h, max: 1h }\n  " POOLS),
 	    "f:4:19: warning: services[0].sticky.idle: this is longer than "
 	    "max\n" },
+	{ "a rule behind one for everything",
+	    SERVICE("rules: [ { deny: / }, { allow: /a } ]\n  " POOLS),
+	    "f:4:25: warning: services[0].rules[1]: a rule before it decides "
+	    "everything\n" },
+	{ "nothing to hide",
+	    SERVICE("rules: [ { allow: /a, hide: on } ]\n  " POOLS),
+	    "f:4:31: warning: services[0].rules[0].hide: this means nothing "
+	    "with allow\n" },
 	{ "retries with no budget", SERVICE("retry: { budget: 0% }\n  " POOLS),
 	    "f:4:20: warning: services[0].retry.budget: with nothing to spend "
 	    "there are no retries; \"attempts: 0\" says so\n" },

@@ -54,6 +54,8 @@ static const char full[] =
     "- name: s\n"
     "  match: [ a, { host: b, path: /b } ]\n"
     "  share_key: header:X\n"
+    "  rules: [ { deny: /a, from: [ 10.0.0.0/8 ], methods: [ GET ] } ]\n"
+    "  pages: [ { status: 5xx, html: a, json: b } ]\n"
     "  pools:\n"
     "  - name: v1\n"
     "    share: 90%\n"

@@ -99,6 +99,8 @@ is_in(struct str text, struct str path)
 
 			if (line.len > 0 && line.p[0] == '#')
 				line = str_sub(line, 1, line.len);
+			if (str_starts(line, STR("  "))) /* of an example */
+				line = str_trim(line);
 			if (str_starts(line, STR("- ")))
 				line = str_sub(line, 2, line.len);
 			found = str_starts(line, key) && line.len > key.len &&

@@ -18,6 +18,7 @@
 #include "base/thread.h"
 #include "config/config.h"
 #include "net/loop.h"
+#include "proxy/callers.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
@@ -214,7 +215,8 @@ rig_up(const struct rig_lines *lines)
 	struct proxy_env env = { .n_workers = 1,
 		.listen_fds = &rig.listen_fd,
 		.n_listen = 1,
-		.edge = on_edge };
+		.edge = on_edge,
+		.callers = callers_new() };
 
 	thread_become(ROLE_ANY, "test");
 	rig.mono_us = 1000 * US_PER_S;
@@ -259,6 +261,7 @@ balance(const struct service_cell *c, const char *name)
 void
 rig_down(void)
 {
+	struct callers *callers;
 	time_t end = patience();
 
 	for (size_t i = 0; i < n_fds; i++)
@@ -277,7 +280,9 @@ rig_down(void)
 		cr_assert_eq(stat_get(&rig_icell(i)->inflight), 0);
 		cr_assert_eq(stat_get(&rig_icell(i)->streams), 0);
 	}
+	callers = rig.proxy->env.callers;
 	proxy_free(&rig.proxy);
+	callers_free(&callers);
 	for (int i = 0; i < ORIGINS; i++)
 		cr_assert_eq(stat_get(&rig_icell(i)->conns), 0);
 	views_free(&rig.views);

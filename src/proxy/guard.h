@@ -1,0 +1,39 @@
+/*
+ * guard - may a path be asked for?  The rules of a service, which no way of
+ * writing a path walks around.
+ *
+ * A path that instances may read in several ways is denied when one of its
+ * readings is, and allowed by a rule only when all of them are.  What has no
+ * end of readings is unclear: dot segments and controls, written in any way, and
+ * UTF-8 that is longer than it need be.  Case counts, as it does for routing.
+ *
+ * Thread: any.
+ */
+#ifndef PROXY_GUARD_H
+#define PROXY_GUARD_H
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "base/str.h"
+
+struct addr;
+struct view_guard;
+
+enum guard_verdict {
+	GUARD_ALLOW,
+	GUARD_DENY,
+	GUARD_HIDE,   /* denied as if nothing were there */
+	GUARD_UNCLEAR /* has no meaning that a rule could judge */
+};
+
+/*
+ * path    as the client wrote it, without query
+ * from    its address; NULL: not known, then it is in every network that is
+ *         denied and in none that is allowed
+ * which   out: index of the rule that denied
+ */
+enum guard_verdict guard_judge(const struct view_guard *, size_t n,
+    struct str path, struct str method, const struct addr *from,
+    size_t *which);
+
+#endif
