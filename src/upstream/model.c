@@ -103,6 +103,12 @@ pool_cause_help(enum pool_cause c)
 	return cause_rows[c].help;
 }
 
+const char *
+conn_refusal_name(enum conn_refusal r)
+{
+	return refusal_names[r];
+}
+
 uint64_t
 inst_inflight(const struct instance *i)
 {
