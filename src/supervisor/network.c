@@ -706,8 +706,8 @@ finish(struct network *n)
 	for (unsigned i = 0; i < n->n_workers; i++)
 		worker_free(&n->workers[i]);
 	free(n->workers);
-	end_admin(n);
 	callers_free(&n->callers);
+	end_admin(n);
 	edges_free(&n->edges);
 	drive_free(&n->drive);
 	views_free(&n->views);
@@ -718,8 +718,8 @@ finish(struct network *n)
 	keyring_unref(&n->ring);
 	keyring_unref(&n->old_ring);
 	keyring_unref(&n->new_ring);
-}
 	buf_free(&n->new_pages);
+}
 
 static void
 serve(struct network *n)
