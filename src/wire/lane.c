@@ -11,6 +11,7 @@
 #include "base/slab.h"
 #include "net/addr.h"
 
+#define BULK_BYTES 15000   /* more at once hardly goes into a small slab */
 #define BODY_ROOM_MIN 4096 /* less room than that behind a head: new slab */
 /* What one lane may do in a turn: a few milliseconds at most. */
 #define TURN_STEPS 512
@@ -208,7 +209,8 @@ fill(struct lane *l)
 	n = conn_recv(&l->conn, l->in->data + l->in_len, room);
 	if (n > 0) {
 		l->in_len += (uint32_t)n;
-		l->bulk = (size_t)n == room;
+		l->bulk = (size_t)n == room || n > BULK_BYTES;
+		l->had_bulk |= l->bulk;
 		return true;
 	}
 	if (n == 0)
@@ -511,6 +513,8 @@ lane_next(struct lane *l)
 		return;
 	lane_release_head(l);
 	l->begun = l->end_due = l->lent = l->paused = false;
+	l->bulk = l->had_bulk; /* messages of a connection are alike */
+	l->had_bulk = false;
 	l->again = true;
 	h1_read_next(&l->reader);
 	settle(l);

@@ -96,6 +96,7 @@ struct lane {
 	bool raw;        /* tunnel: bytes are data */
 	bool deaf;       /* bytes are read and thrown away */
 	bool bulk;       /* a read filled the slab: take large ones */
+	bool had_bulk;   /* at some time of this message */
 	bool told;       /* broken() was told */
 	bool eof_told;   /* eof() was told */
 	bool mute;       /* sending failed: what is written is dropped */

@@ -393,6 +393,30 @@ Test(lane, a_body_is_copied_when_that_is_cheaper)
 	}
 }
 
+/* A message larger than a small slab: the next is read in one go. */
+Test(lane, expects_messages_like_the_last)
+{
+	static const char head[] = "POST / HTTP/1.1\r\nHost: x\r\n"
+	                           "Content-Length: 20000\r\n\r\n";
+	static const unsigned reads[] = { 2, 1, 1 };
+	static char text[sizeof(head) - 1 + 20000];
+
+	memset(text, 'b', sizeof(text));
+	memcpy(text, head, sizeof(head) - 1);
+	for (size_t i = 0; i < ARRAY_LEN(reads); i++) {
+		n_data = 0;
+		body[0] = '\0';
+		cr_assert_eq(send(peer, text, sizeof(text), 0),
+		    (ssize_t)sizeof(text));
+		turn();
+		cr_expect_eq(n_data, reads[i], "message %zu: %u", i, n_data);
+		lane_next(&lane);
+	}
+	put(GET_);
+	lane_next(&lane);
+	cr_expect_not(lane.bulk, "a short one is soon expected again");
+}
+
 Test(lane, drops_what_nobody_takes)
 {
 	close(peer);
