@@ -11,6 +11,7 @@
 #include "rollout/drive.h"
 #include "session/pin.h"
 #include "upstream/model.h"
+#include "upstream/names.h"
 #include "upstream/registry.h"
 
 enum scope { OF_PROCESS, OF_SERVICE, OF_POOL, OF_INSTANCE, SCOPE_COUNT };
@@ -272,7 +273,6 @@ put_pins_bad(struct look *l)
 		    SUM(l->s->service, pins_bad[v]));
 }
 
-/* ---- pools ---- */
 /* They reached no service. */
 static void
 put_refused(struct look *l)
@@ -284,6 +284,7 @@ put_refused(struct look *l)
 		    SUM(s, refused[r]));
 }
 
+/* ---- pools ---- */
 
 static void
 put_pool_state(struct look *l)
@@ -386,6 +387,14 @@ put_probes_failed(struct look *l)
 }
 
 static void
+put_resolve_failed(struct look *l)
+{
+	const struct name *n = registry_name(l->i);
+
+	put(l, n == NULL ? 0 : n->failed);
+}
+
+static void
 put_probe_took(struct look *l)
 {
 	put_seconds(l, l->i->probe_took_us);
@@ -426,6 +435,8 @@ static const struct metric metrics[] = {
 		"0 after a reload that was refused: what runs is not what the file says." },
 	{ "segue_events_total", C, OF_PROCESS, NULL, put_events, 0,
 		"Events told since this process began." },
+	{ "segue_connections_refused_total", C, OF_PROCESS, "reason", put_refused, 0,
+		"Client connections closed before they were read, by reason." },
 
 	{ "segue_accepted_total", C, OF_SERVICE, NULL, put_accepted, 0,
 		"Exchanges accepted: the sum of segue_ended_total and segue_in_flight. Service - has those that reached none." },
@@ -435,8 +446,6 @@ static const struct metric metrics[] = {
 		"Exchanges accepted and not ended." },
 	{ "segue_accounting_holds", G, OF_SERVICE, NULL, put_holds, 0,
 		"1 while what workers have at hand agrees with segue_in_flight; 0 is a fault of Segue." },
-	{ "segue_connections_refused_total", C, OF_PROCESS, "reason", put_refused, 0,
-		"Client connections closed before they were read, by reason." },
 	{ "segue_outcomes_total", C, OF_SERVICE, "outcome", put_outcomes, 0,
 		"Exchanges ended, by outcome; the label class has its class." },
 	{ "segue_retries_total", C, OF_SERVICE, NULL, put_sum, S(retries),
@@ -517,6 +526,8 @@ static const struct metric metrics[] = {
 		"Probes that failed." },
 	{ "segue_instance_probe_duration_seconds", G, OF_INSTANCE, NULL, put_probe_took, 0,
 		"How long the last probe took." },
+	{ "segue_instance_resolve_failed_total", C, OF_INSTANCE, NULL, put_resolve_failed, 0,
+		"Times its name did not resolve; the address before is kept then." },
 
 	{ "process_cpu_seconds_total", C, OF_PROCESS, NULL, put_cpu, 0,
 		"Processor time of the network process, user and system." },

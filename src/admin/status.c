@@ -14,6 +14,7 @@
 #include "rollout/facts.h"
 #include "session/pin.h"
 #include "upstream/model.h"
+#include "upstream/names.h"
 #include "upstream/registry.h"
 
 /* What a whole document is written from. */
@@ -100,6 +101,19 @@ put_latency(struct json_out *j, struct cells c, size_t at)
 
 /* ---- instances ---- */
 
+/* Where the address is a name: which, how old what we know of it is. */
+static void
+put_name(struct json_out *j, const struct name *n)
+{
+	if (n == NULL)
+		return;
+	json_kv_cstr(j, "resolves", n->addr.text);
+	if (n->answered_us != 0)
+		json_kv_u64(j, "resolved_s",
+		    (clock_mono_us() - n->answered_us) / US_PER_S);
+	json_kv_u64(j, "resolve_failed", n->failed);
+}
+
 static void
 put_instance(struct json_out *j, const struct instance *i)
 {
@@ -110,6 +124,7 @@ put_instance(struct json_out *j, const struct instance *i)
 	json_begin_object(j);
 	json_kv_cstr(j, "name", i->name);
 	json_kv_cstr(j, "address", i->addr_text);
+	put_name(j, registry_name(i));
 	json_kv_u64(j, "weight", i->weight);
 	json_kv_cstr(j, "health", health_name((enum health)i->health));
 	json_kv_cstr(j, "reason", facts_why(i, why));

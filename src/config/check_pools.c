@@ -145,10 +145,6 @@ check_probe_of_unix(struct problems *p, const struct cfg_pool *pool,
 		if (c->port != 0)
 			problem_error(p, &port, "%s has no ports",
 			    pool->instances[i].address.text);
-		if (c->type == CFG_PROBE_HTTP && c->host == NULL)
-			problem_error(p, probe,
-			    "host is missing; %s cannot be a Host",
-			    pool->instances[i].address.text);
 		return;
 	}
 }

@@ -194,12 +194,14 @@ struct cfg {
 	struct cfg_addr admin_http; /* .text NULL: no TCP port */
 	struct cfg_principal_list operate; /* besides root and our own user */
 	struct cfg_principal_list view;    /* empty: whoever can connect */
+	uint64_t resolve_interval_us; /* of names: 30 s; 0: not again */
+	uint64_t resolve_hold_us;     /* a new address lasts so long: 10 s */
 	uint64_t stop_us;                  /* graceful stop at most: 60 s */
 	uint64_t linger_us; /* stopping: idle clients may ask once more: 3 s */
-	struct cfg_listener *listeners;
-	size_t n_listeners;
 	struct cfg_page *pages;
 	size_t n_pages;
+	struct cfg_listener *listeners;
+	size_t n_listeners;
 	struct cfg_service *services;
 	size_t n_services;
 };

@@ -92,7 +92,7 @@ static const struct key probe_keys[] = {
 	{ "path", K_TARGET, AT(path), "/", 0, 4096, 0,
 	    .help = "Target of the request." },
 	{ "host", K_HOST, AT(host), NULL, 0, 0, 0,
-	    .help = "Host field of the request; by default the instance's address." },
+	    .help = "Host field of the request; by default the instance's address, localhost for a Unix socket." },
 	{ "headers", K_FIELDS, AT(headers), NULL, 0, 32, 0,
 	    .help = "Further fields of the request.",
 	    EACH(n_headers, headers) },
@@ -388,6 +388,13 @@ static const struct key admin_keys[] = {
 	    .sub = view_keys },
 	END
 };
+static const struct key resolve_keys[] = {
+	{ "interval", K_DURATION, AT(resolve_interval_us), "30s", 0, D, 0,
+	    .help = "Names in addresses of instances are resolved again so often; 0 is never." },
+	{ "hold", K_DURATION, AT(resolve_hold_us), "10s", 0, H, 0,
+	    .help = "A new address is gone to when it has been among the answers so long, or the present one is down." },
+	END
+};
 static const struct key stop_keys[] = {
 	{ "deadline", K_DURATION, AT(stop_us), "60s", 0, D, 0,
 	    .help = "A graceful stop takes no longer; what is left then is cut." },
@@ -415,9 +422,15 @@ const struct key cfg_schema[] = {
 	{ "admin", K_MAP, 0, NULL, 0, 0, 0,
 	    .help = "The door for operators.",
 	    .sub = admin_keys },
+	{ "resolve", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "How changes of names are followed.",
+	    .sub = resolve_keys },
 	{ "stop", K_MAP, 0, NULL, 0, 0, 0,
 	    .help = "How the daemon stops.",
 	    .sub = stop_keys },
+	{ "pages", K_LIST, AT(pages), NULL, 0, 64, 0,
+	    .help = "Pages for answers that come from us and not from an instance.",
+	    .sub = page_keys, EACH(n_pages, pages), .label = "status" },
 	{ "listeners", K_LIST, AT(listeners), NULL, 1, 64, KEY_REQUIRED | KEY_RESTART,
 	    .help = "Where clients connect: addresses, or maps.",
 	    .sub = listener_keys, EACH(n_listeners, listeners), .scalar = "address", .label = "name" },
@@ -427,6 +440,3 @@ const struct key cfg_schema[] = {
 	END
 };
 /* clang-format on */
-	{ "pages", K_LIST, AT(pages), NULL, 0, 64, 0,
-	    .help = "Pages for answers that come from us and not from an instance.",
-	    .sub = page_keys, EACH(n_pages, pages), .label = "status" },

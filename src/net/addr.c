@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -26,34 +27,117 @@ unix_addr(const char *path, struct addr *out)
 	return E_OK;
 }
 
-int
-addr_of_cfg(const struct cfg_addr *cfg, struct addr *out)
+/* The host as the system wants it: no brackets, no "*". */
+static int
+plain_host(const struct cfg_addr *cfg, char out[256])
+{
+	size_t len = strlen(cfg->host);
+
+	if (len >= 256)
+		return E_TOOBIG;
+	memcpy(out, cfg->host, len + 1);
+	if (len > 2 && out[0] == '[' && out[len - 1] == ']') {
+		memmove(out, out + 1, len - 2);
+		out[len - 2] = '\0';
+	}
+	if (out[0] == '\0' || strcmp(out, "*") == 0)
+		memcpy(out, "0.0.0.0", 8);
+	return E_OK;
+}
+
+static int
+ask_system(const struct cfg_addr *cfg, int flags, struct addrinfo **found)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_NUMERICSERV };
-	struct addrinfo *found;
+		.ai_flags = AI_NUMERICSERV | flags };
 	char host[256], port[8];
-	size_t len = strlen(cfg->host);
+	int rc = plain_host(cfg, host);
+
+	if (rc != E_OK)
+		return rc;
+	(void)snprintf(port, sizeof(port), "%u", cfg->port);
+	rc = getaddrinfo(host, port, &hints, found);
+	return rc == 0 ? E_OK : rc == EAI_MEMORY ? E_NOMEM : E_NOENT;
+}
+
+static void
+copy_found(const struct addrinfo *found, struct addr *out)
+{
+	memset(out, 0, sizeof(*out));
+	memcpy(&out->sa, found->ai_addr, found->ai_addrlen);
+	out->len = found->ai_addrlen;
+}
+
+int
+addr_literal(const struct cfg_addr *cfg, struct addr *out)
+{
+	struct addrinfo *found;
+	int rc;
 
 	memset(out, 0, sizeof(*out));
 	if (cfg->is_unix)
 		return unix_addr(cfg->host, out);
-	if (len >= sizeof(host))
-		return E_TOOBIG;
-	memcpy(host, cfg->host, len + 1);
-	if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
-		memmove(host, host + 1, len - 2);
-		host[len - 2] = '\0';
-	}
-	if (host[0] == '\0' || strcmp(host, "*") == 0)
-		memcpy(host, "0.0.0.0", 8);
-	(void)snprintf(port, sizeof(port), "%u", cfg->port);
-	if (getaddrinfo(host, port, &hints, &found) != 0)
-		return E_NOENT;
-	memcpy(&out->sa, found->ai_addr, found->ai_addrlen);
-	out->len = found->ai_addrlen;
+	rc = ask_system(cfg, AI_NUMERICHOST, &found);
+	if (rc != E_OK)
+		return rc;
+	copy_found(found, out);
 	freeaddrinfo(found);
 	return E_OK;
+}
+
+int
+addr_look_up(const struct cfg_addr *cfg, struct addr_list *out)
+{
+	struct addrinfo *found;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	rc = ask_system(cfg, 0, &found);
+	if (rc != E_OK)
+		return rc;
+	out->list = calloc(ADDR_LIST_MAX, sizeof(*out->list));
+	for (const struct addrinfo *a = found;
+	     out->list != NULL && a != NULL && out->n < ADDR_LIST_MAX;
+	     a = a->ai_next)
+		if (a->ai_addrlen <= sizeof(out->list->un))
+			copy_found(a, &out->list[out->n++]);
+	freeaddrinfo(found);
+	if (out->n > 0)
+		return E_OK;
+	rc = out->list == NULL ? E_NOMEM : E_NOENT;
+	addr_list_free(out);
+	return rc;
+}
+
+int
+addr_of_cfg(const struct cfg_addr *cfg, struct addr *out)
+{
+	int rc = addr_literal(cfg, out);
+	struct addr_list all;
+
+	if (rc != E_NOENT)
+		return rc;
+	rc = addr_look_up(cfg, &all);
+	if (rc == E_OK)
+		*out = all.list[0];
+	addr_list_free(&all);
+	return rc;
+}
+
+void
+addr_list_free(struct addr_list *l)
+{
+	free(l->list);
+	memset(l, 0, sizeof(*l));
+}
+
+bool
+addr_list_has(const struct addr_list *l, const struct addr *a)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (addr_eq(&l->list[i], a))
+			return true;
+	return false;
 }
 
 struct addr

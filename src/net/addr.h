@@ -7,6 +7,7 @@
 #define NET_ADDR_H
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -28,10 +29,23 @@ struct addr {
 
 #define ADDR_TEXT_MAX 120
 
+#define ADDR_LIST_MAX 64 /* addresses of a name beyond these are not seen */
+struct addr_list {
+	struct addr *list; /* owned */
+	size_t n;
+};
+void addr_list_free(struct addr_list *);
+bool addr_list_has(const struct addr_list *, const struct addr *);
+
+/* An IP address or Unix path, at once.  E_NOENT: it is a name. */
+int addr_literal(const struct cfg_addr *, struct addr *out) MUST_CHECK;
 /*
- * A literal or Unix path at once; a name through the system's resolver, which
- * may block: start and reload only.  E_NOENT: does not resolve.
+ * All addresses of a name or literal through the system's resolver, in its
+ * order; blocks for as long as that likes (net/resolver does not).
+ * E_NOENT: none; E_NOMEM.
  */
+int addr_look_up(const struct cfg_addr *, struct addr_list *out) MUST_CHECK;
+/* The first of these, for listeners; may block. */
 int addr_of_cfg(const struct cfg_addr *, struct addr *out) MUST_CHECK;
 /* Same address with another port. */
 struct addr addr_with_port(const struct addr *, uint16_t port);

@@ -14,6 +14,7 @@
 #include "rollout/facts.h"
 #include "rollout/news.h"
 #include "rollout/waiters.h"
+#include "upstream/names.h"
 
 #define LOOK_US (US_PER_S) /* at least so often */
 /* So many steps a look takes at most: no pool has more to go at once. */
@@ -130,8 +131,17 @@ on_edge(struct instance *i, enum health from, void *arg)
 {
 	struct drive *d = arg;
 
-	news_health(d->env.feed, i, from);
 	probing_note(&d->probing, i);
+	if (registry_is_candidate(i)) {
+		if (i->health != HEALTH_UP)
+			return;
+		registry_promote(d->env.registry, i);
+		news_address(d->env.feed, i);
+	} else {
+		news_health(d->env.feed, i, from);
+		if (i->health == HEALTH_DOWN && d->cfg->resolve_interval_us > 0)
+			registry_ask_name(i);
+	}
 	d->stale = true;
 	drive_poke(d);
 }
@@ -223,6 +233,23 @@ arm_clock(struct drive *d)
 	alarm_set(d->clock, MIN(in, LOOK_US));
 }
 
+/* What names resolve to may have changed. */
+static void
+follow_names(struct drive *d)
+{
+	names_tick(d->names, d->cfg->resolve_interval_us);
+	if (!registry_follow(d->env.registry, d->cfg->resolve_hold_us))
+		return;
+	drive_fit_probes(d, false);
+	d->stale = true;
+}
+
+static void
+on_names(void *arg)
+{
+	drive_poke(arg);
+}
+
 static void
 on_look(struct defer *f)
 {
@@ -233,6 +260,7 @@ on_look(struct defer *f)
 		return;
 	drive_follow_wall_clock(d);
 	drive_settle_disk(d);
+	follow_names(d);
 	if (d->probes_missing)
 		drive_fit_probes(d, false);
 	for (int i = 0; i < STEPS_MAX && !disk_is_busy(d->disk) && step(d); i++)
@@ -310,53 +338,14 @@ load_state(struct drive *d, char *why, size_t cap)
 	return rc;
 }
 
-/*
- * Added instances whose names do not resolve now must not keep a start from
- * serving: no command could remove them then.  The next change finds them.
- */
-static size_t
-resolvable(const struct ro_state *s, struct instance_plan *out)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s->n_instances; i++) {
-		const struct instance_plan *p = &s->instances[i];
-		char why[128];
-
-		if (drive_check_address(p->address, why, sizeof(why)) == E_OK)
-			out[n++] = *p;
-		else
-			log_warn("service=%s pool=%s instance=%s "
-			         "event=left_out why=\"%s\"",
-			    p->service, p->pool, p->name, why);
-	}
-	return n;
-}
-
-static int
-make_instances(struct drive *d, char *why, size_t cap)
-{
-	size_t n = d->state.n_instances;
-	struct instance_plan *plans = calloc(n + 1, sizeof(*plans));
-	int rc;
-
-	if (plans == NULL) {
-		(void)snprintf(why, cap, "%s", err_text(E_NOMEM));
-		return E_NOMEM;
-	}
-	n = resolvable(&d->state, plans);
-	rc = registry_apply(d->env.registry, d->cfg, plans, n, why, cap);
-	free(plans);
-	return rc;
-}
-
 static int
 begin(struct drive *d, char *why, size_t cap)
 {
 	int rc = load_state(d, why, cap);
 
 	if (rc == E_OK)
-		rc = make_instances(d, why, cap);
+		rc = registry_apply(d->env.registry, d->cfg, d->state.instances,
+		    d->state.n_instances, why, cap);
 	if (rc != E_OK)
 		return rc;
 	(void)snprintf(why, cap, "%s", err_text(E_NOMEM));
@@ -376,6 +365,10 @@ make(struct drive *d)
 	d->waiters = waiters_new(d->env.loop);
 	if (asprintf(&d->path, "%s/" RO_STATE_FILE, d->cfg->state_dir) == -1)
 		d->path = NULL;
+	if (names_new(d->env.loop, addr_look_up, on_names, d, &d->names) !=
+	    E_OK)
+		return false;
+	registry_use(d->env.registry, d->names, d->env.board, d->env.again);
 	return d->clock != NULL && d->waiters != NULL && d->path != NULL &&
 	    ro_state_new(&d->state) == E_OK && ro_state_new(&d->next) == E_OK &&
 	    disk_new(d->env.loop, d->path, drive_on_written, d, &d->disk) ==
@@ -431,6 +424,8 @@ drive_free(struct drive **dp)
 	probing_stop(&d->probing);
 	alarm_free(&d->clock);
 	loop_run_deferred(d->env.loop);
+	registry_forget_names(d->env.registry);
+	names_free(&d->names);
 	ro_state_free(&d->state);
 	ro_state_free(&d->next);
 	free(d->path);

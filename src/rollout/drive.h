@@ -30,6 +30,7 @@ struct drive_env {
 	struct views *views;
 	struct feed *feed;
 	struct board *board;     /* NULL: none */
+	bool again;              /* a process before us has served */
 	struct cfg *cfg;         /* a reference is taken */
 	struct keyring *keyring; /* goes into views; not looked at */
 	/* Wakes every worker, so that it adopts the newest view. */
@@ -79,7 +80,7 @@ typedef void drive_done_fn(const struct drive_result *, void *arg);
  * passed (0: no bound).  It may be called before this returns, when the
  * command is refused.  After a refusal nothing has changed.
  *
- * Names are resolved for add-instance and remove-instance; that may block.
+ * The name of an added instance is waited for: that may block for 2 s.
  *
  * returns  an id for drive_forget(), 0 when done was called already
  */
@@ -118,8 +119,9 @@ void drive_connect_failed(struct drive *, struct instance *);
  * before this returns: with E_OK when it is on disk and in the newest view, or
  * nothing has changed and why says what is wrong; E_STATE when a service that
  * is served would have nobody to serve it, or segued is stopping; E_FULL when
- * the disk did not take it, or hangs.  Names are resolved: that may
- * block.  The keyring must live until then, and, with E_OK, with the views.
+ * the disk did not take it, or hangs.  A name that is new is waited
+ * for, which may block for 2 s; others are asked again in the background.
+ * The keyring must live until then, and, with E_OK, with the views.
  */
 typedef void drive_reload_fn(int code, const char *why, void *arg);
 void drive_reload(struct drive *, struct cfg *, struct keyring *,

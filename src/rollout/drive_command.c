@@ -25,24 +25,11 @@ command_of(struct change *c)
 }
 
 int
-drive_check_address(const char *address, char *why, size_t cap)
+drive_check_address(struct drive *d, const char *address, char *why, size_t cap)
 {
-	struct cfg_addr text;
-	struct addr addr;
-	int rc;
-
 	if (address[0] == '\0')
 		return E_OK;
-	rc = cfg_addr_parse(str_of(address), &text);
-	if (rc == E_OK) {
-		rc = addr_of_cfg(&text, &addr);
-		cfg_addr_free(&text);
-	}
-	if (rc != E_OK)
-		(void)snprintf(why, cap, "%.160s: %s", address,
-		    rc == E_NOENT ? "this name does not resolve"
-		                  : err_text(rc));
-	return rc;
+	return registry_check_address(d->env.registry, address, why, cap);
 }
 
 int
@@ -68,7 +55,8 @@ decide(struct drive *d, struct change *c)
 	    sizeof(c->why));
 	/* Before anything is on disk: would the registry take it? */
 	if (c->refusal == RO_NO_NONE && cmd->verb == RO_ADD_INSTANCE &&
-	    drive_check_address(cmd->address, c->why, sizeof(c->why)) != E_OK)
+	    drive_check_address(d, cmd->address, c->why, sizeof(c->why)) !=
+	        E_OK)
 		c->refusal = RO_NO_ADDRESS;
 	return c->refusal == RO_NO_NONE;
 }

@@ -18,6 +18,7 @@
 #include "rollout/probing.h"
 
 struct disk;
+struct names;
 struct waiters;
 
 /*
@@ -64,6 +65,7 @@ struct drive {
 	struct alarm *clock;
 	struct defer look;
 	struct waiters *waiters;
+	struct names *names;
 	struct disk *disk;
 	struct change *writing; /* owned; .next goes to the disk for it, or,
 	                           when it is refused, .state again */
@@ -116,7 +118,8 @@ void drive_take_over(struct drive *, bool reroutes);
 bool drive_publish(struct drive *);
 
 /* E_OK for "" and for an address the registry would take; may block. */
-int drive_check_address(const char *address, char *why, size_t cap) MUST_CHECK;
+int drive_check_address(struct drive *, const char *address, char *why,
+    size_t cap) MUST_CHECK;
 /* Makes the registry fit cfg and .next; on error it is as it was. */
 int drive_apply_instances(struct drive *, struct cfg *, char *why,
     size_t cap) MUST_CHECK;

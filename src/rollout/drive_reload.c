@@ -10,35 +10,7 @@
 #include "base/thread.h"
 #include "rollout/drive_int.h"
 #include "rollout/news.h"
-
-/* Names that do not resolve are found before anything is on disk. */
-static int
-check_names(const struct cfg *cfg, char *why, size_t cap)
-{
-	for (size_t s = 0; s < cfg->n_services; s++) {
-		const struct cfg_service *svc = &cfg->services[s];
-
-		for (size_t p = 0; p < svc->n_pools; p++) {
-			const struct cfg_pool *pool = &svc->pools[p];
-
-			for (size_t i = 0; i < pool->n_instances; i++) {
-				struct addr a;
-				int rc = addr_of_cfg(
-				    &pool->instances[i].address, &a);
-
-				if (rc == E_OK)
-					continue;
-				(void)snprintf(why, cap, "%s: %s: %s",
-				    pool->instances[i].name,
-				    pool->instances[i].address.text,
-				    rc == E_NOENT ? "this name does not resolve"
-				                  : err_text(rc));
-				return rc;
-			}
-		}
-	}
-	return E_OK;
-}
+#include "upstream/names.h"
 
 /* ---- is somebody left to serve? ---- */
 
@@ -53,13 +25,10 @@ static bool
 stays_fit(struct drive *d, const char *service, const struct cfg_pool *cfg)
 {
 	for (size_t i = 0; i < cfg->n_instances; i++) {
-		const struct instance *inst = registry_instance(d->env.registry,
-		    service, cfg->name, cfg->instances[i].name);
-		struct addr a;
+		const struct instance *inst = registry_stays(d->env.registry,
+		    service, cfg->name, &cfg->instances[i]);
 
-		if (is_eligible(inst) &&
-		    addr_of_cfg(&cfg->instances[i].address, &a) == E_OK &&
-		    addr_eq(&a, &inst->addr))
+		if (is_eligible(inst))
 			return true;
 	}
 	return false;
@@ -171,7 +140,9 @@ static bool
 decide(struct drive *d, struct change *c)
 {
 	struct reload *r = reload_of(c);
-	int rc = check_names(r->cfg, c->why, sizeof(c->why));
+	/* Names that do not resolve are found before anything is on disk. */
+	int rc = registry_check_names(d->env.registry, r->cfg, c->why,
+	    sizeof(c->why));
 	bool changed = false;
 
 	if (rc == E_OK)
@@ -204,6 +175,7 @@ adopt(struct drive *d, struct change *c)
 	d->cfg = cfg_ref(r->cfg);
 	d->keyring = r->keyring;
 	drive_take_over(d, true);
+	names_ask_all(d->names);
 	drive_fit_probes(d, true);
 	(void)drive_publish(d);
 	return true;

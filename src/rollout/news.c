@@ -264,6 +264,20 @@ news_health(struct feed *f, const struct instance *i, enum health from)
 }
 
 void
+news_address(struct feed *f, const struct instance *i)
+{
+	struct feed_event e = { .type = FEED_HEALTH };
+	struct buf text = BUF_INIT;
+
+	set_name(e.service, i->pool->service->name);
+	set_name(e.pool, i->pool->name);
+	set_name(e.instance, i->name);
+	buf_printf(&text, "its name resolves to %s now, and it is up there",
+	    i->addr_text);
+	tell(f, &e, &text);
+}
+
+void
 news_reload(struct feed *f, const char *why, uint64_t generation)
 {
 	struct feed_event e = { .type = FEED_RELOAD };

@@ -19,6 +19,8 @@ void news_command(struct feed *, const struct ro_state *,
 void news_changes(struct feed *, struct ro_state *before,
     const struct ro_state *after);
 void news_health(struct feed *, const struct instance *, enum health from);
+/* It has taken the place of the one at the address before. */
+void news_address(struct feed *, const struct instance *);
 /* why: NULL when the configuration was taken over. */
 void news_reload(struct feed *, const char *why, uint64_t generation);
 

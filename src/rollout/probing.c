@@ -26,6 +26,8 @@ fit_instance(const struct probing *w, struct cfg *cfg,
 {
 	int rc;
 
+	if (!inst_has_address(i))
+		return E_OK;
 	if (i->probe != NULL && renew)
 		probe_configure(i->probe, cfg, settings);
 	if (i->probe != NULL)
@@ -46,7 +48,7 @@ fit_pool(const struct probing *w, struct cfg *cfg,
 	int rc = E_OK;
 
 	while (rc == E_OK &&
-	    (i = registry_instance_next(w->registry, p, i)) != NULL)
+	    (i = registry_probed_next(w->registry, p, i)) != NULL)
 		rc = fit_instance(w, cfg, settings, i, renew);
 	return rc;
 }
@@ -86,7 +88,7 @@ for_each(const struct probing *w, each_fn *fn, const struct instance *wanted)
 		     b++) {
 			struct instance *i = NULL;
 
-			while ((i = registry_instance_next(r, p, i)) != NULL)
+			while ((i = registry_probed_next(r, p, i)) != NULL)
 				fn(w, i, wanted);
 		}
 	}

@@ -662,6 +662,7 @@ start_drive(struct network *n, char *why, size_t cap)
 		.views = n->views,
 		.feed = n->feed,
 		.board = n->env->board,
+		.again = n->env->before != NULL,
 		.cfg = n->env->cfg,
 		.keyring = n->ring,
 		.nudge = nudge,

@@ -20,8 +20,17 @@ struct row {
 	_Atomic uint64_t word;
 };
 
+#define SEAT_WORDS 4 /* a struct sockaddr_in6, the longest there is */
+
+/* Where an instance is whose address is a name; key as above, of the name. */
+struct seat {
+	_Atomic uint64_t key;
+	_Atomic uint64_t words[SEAT_WORDS];
+};
+
 struct board {
 	struct row rows[ROWS];
+	struct seat seats[ROWS];
 };
 
 struct board *
@@ -42,15 +51,20 @@ board_free(struct board **bp)
 }
 
 static uint64_t
-key_of(const struct instance *i)
+key_of_parts(const struct pool *p, const char *instance, const char *address)
 {
-	const char *parts[] = { i->pool->service->name, i->pool->name, i->name,
-		i->addr_text };
+	const char *parts[] = { p->service->name, p->name, instance, address };
 	uint64_t key = 0;
 
 	for (size_t n = 0; n < ARRAY_LEN(parts); n++)
 		key = hash_bytes(parts[n], strlen(parts[n]) + 1, key);
 	return key == 0 || key == TAKEN ? 1 : key;
+}
+
+static uint64_t
+key_of(const struct instance *i)
+{
+	return key_of_parts(i->pool, i->name, i->addr_text);
 }
 
 /*
@@ -102,5 +116,58 @@ board_look(const struct board *b, const struct instance *i, uint64_t mono_us,
 	    mono_us - (word >> 2) > max_age_us) /* of the future: neither */
 		return false;
 	*out = (enum health)(word & 3);
+	return true;
+}
+
+/* ---- addresses ---- */
+
+/* The key's seat, or a free one, or its own place, which is then lost. */
+static struct seat *
+seat_of(const struct board *b, uint64_t key)
+{
+	const struct seat *s = NULL;
+
+	for (size_t i = 0; i < REACH; i++) {
+		uint64_t k;
+
+		s = &b->seats[(key + i) % ROWS];
+		k = atomic_load(&s->key);
+		if (k == key || k == 0)
+			return (struct seat *)(uintptr_t)s;
+	}
+	return (struct seat *)(uintptr_t)&b->seats[key % ROWS];
+}
+
+void
+board_note_address(struct board *b, const struct instance *i, const char *text)
+{
+	uint64_t key = key_of_parts(i->pool, i->name, text);
+	uint64_t words[SEAT_WORDS] = { 0 };
+	struct seat *s = seat_of(b, key);
+
+	if (i->addr.len > sizeof(words))
+		return;
+	memcpy(words, &i->addr.sa, i->addr.len);
+	atomic_store(&s->key, TAKEN);
+	for (size_t n = 0; n < SEAT_WORDS; n++)
+		atomic_store(&s->words[n], words[n]);
+	atomic_store(&s->key, key);
+}
+
+bool
+board_look_address(const struct board *b, const struct pool *p,
+    const char *instance, const char *text, struct addr *out)
+{
+	uint64_t key = key_of_parts(p, instance, text), words[SEAT_WORDS];
+	const struct seat *s = seat_of(b, key);
+
+	if (atomic_load(&s->key) != key)
+		return false;
+	for (size_t n = 0; n < SEAT_WORDS; n++)
+		words[n] = atomic_load(&s->words[n]);
+	memset(out, 0, sizeof(*out));
+	memcpy(&out->sa, words, sizeof(words));
+	out->len = out->sa.sa_family == AF_INET ? sizeof(out->in)
+	                                        : sizeof(out->in6);
 	return true;
 }

@@ -109,6 +109,12 @@ conn_refusal_name(enum conn_refusal r)
 	return refusal_names[r];
 }
 
+bool
+inst_has_address(const struct instance *i)
+{
+	return i->addr.len > 0;
+}
+
 uint64_t
 inst_inflight(const struct instance *i)
 {

@@ -36,7 +36,7 @@
 	X(TIMEOUT, "no answer in time") X(RESET, "connection reset")           \
 	X(MALFORMED, "malformed answer") X(STATUS, "unexpected status")        \
 	X(BODY, "body text not found") X(JSON, "JSON field differs")           \
-	X(INTERNAL, "could not probe")
+	X(NAME, "name does not resolve") X(INTERNAL, "could not probe")
 /* clang-format on */
 
 #define X(id, name) HEALTH_##id,
@@ -219,6 +219,8 @@ struct instance {
 	struct inst_cell *cells; /* [n_workers] */
 };
 
+/* Without one it is down: its name does not resolve, and never did. */
+bool inst_has_address(const struct instance *);
 /* Sums over workers; any thread. */
 uint64_t inst_inflight(const struct instance *);
 uint64_t inst_streams(const struct instance *);

@@ -191,7 +191,8 @@ why_of(int code)
 	case E_TIMEOUT:
 		return HEALTH_WHY_CONNECT_TIMEOUT;
 	case E_UNREACH:
-	case E_NOENT:
+	case E_NOENT: /* no such socket, or none we may use */
+	case E_PERM:
 		return HEALTH_WHY_UNREACHABLE;
 	case E_RESET:
 	case E_EOF:
@@ -219,7 +220,10 @@ write_request(const struct probe *p, struct buf *out)
 	struct addr to = where_to(p);
 	char host[ADDR_TEXT_MAX];
 
-	addr_text(&to, host);
+	if (to.sa.sa_family == AF_UNIX) /* its path cannot be a Host */
+		str_copy(STR("localhost"), host, sizeof(host));
+	else
+		addr_text(&to, host);
 	buf_printf(out, "GET %s HTTP/1.1\r\nHost: %s\r\n", p->cfg.path,
 	    p->cfg.host != NULL ? p->cfg.host : host);
 	buf_add_cstr(out,

@@ -7,7 +7,10 @@
 #define UPSTREAM_REGISTRY_INT_H
 #include <sys/queue.h>
 
+#include "upstream/names.h"
 #include "upstream/registry.h"
+
+struct board;
 
 /*
  * .wanted: the configuration applied has it.  While the next one is being
@@ -21,6 +24,16 @@ struct inst_entry {
 	bool next_runtime;
 	uint8_t next_admin;
 	uint32_t next_weight;
+	struct name *name;      /* one ref; NULL: the address is no name */
+	struct name *next_name; /* the same, in the next configuration */
+	/* The name's new address, not taken over yet, and since when. */
+	struct addr other;
+	uint64_t other_since_us; /* monotonic, 0: there is none */
+	/*
+	 * This is to follow the instance of the same name as soon as it has
+	 * proved itself; until then it is gone to all but its probe.
+	 */
+	bool candidate;
 };
 
 TAILQ_HEAD(inst_list, inst_entry);
@@ -47,9 +60,23 @@ struct registry {
 	unsigned n_workers;
 	struct service_list services, next;
 	struct service_entry *unrouted;
+	struct names *names; /* borrowed; NULL: names are looked up at once */
+	struct board *board; /* borrowed; NULL: none */
+	uint64_t wait_by_us; /* monotonic: names have an answer by then */
+	bool again;          /* a process before us has served */
+	bool applied;        /* once */
 };
 
 struct service_entry *service_new(struct registry *, const char *name);
+/* One that is gone, until somebody says that it is not; NULL: no memory. */
+struct inst_entry *inst_new(struct registry *, struct pool_entry *,
+    const char *name, const struct addr *) MUST_CHECK;
+/* Notes the address for the next process, if it is a name's. */
+void inst_note_address(const struct registry *, const struct inst_entry *);
+/* Ends a candidate; it is collected in time. */
+void candidate_drop(struct inst_entry *);
+/* After a change of configuration: those of whom nobody is left to follow. */
+void candidates_fit(struct pool_entry *);
 /* The hash that pins carry; the same as session/pin's, tested to be. */
 uint64_t registry_name_hash(struct str name);
 

@@ -483,10 +483,6 @@ static const struct {
 	    SERVICE("pools: [ { name: v1, instances: unix:/a, "
 	            "probe: { host: a, port: 90 } } ]"),
 	    "f:4:68: services[0].pools[0].probe.port: unix:/a has no ports\n" },
-	{ "no Host for a Unix socket",
-	    SERVICE("pools: [ { name: v1, instances: unix:/a } ]"),
-	    "f:4:12: services[0].pools[0].probe: host is missing; unix:/a "
-	    "cannot be a Host\n" },
 	{ "an open admin port", LISTEN SERVE "admin: { http: \":9180\" }\n",
 	    "f:3:16: warning: admin.http: 0.0.0.0:9180 is no loopback address; "
 	    "whoever reaches it may look\n" },

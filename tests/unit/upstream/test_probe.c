@@ -376,6 +376,7 @@ Test(probe, every_reason_has_a_test)
 		[HEALTH_WHY_CONNECT_REFUSED] = true,
 		[HEALTH_WHY_CONNECT_TIMEOUT] = true,
 		[HEALTH_WHY_UNREACHABLE] = true,
+		[HEALTH_WHY_NAME] = true, /* test_names */
 		[HEALTH_WHY_INTERNAL] = true,
 	};
 
