@@ -184,6 +184,9 @@ refuse_forward(struct exchange *x, int rc)
 	case E_RANGE:
 		exchange_refuse(x, 508, OUT_NOT_SUPPORTED);
 		return;
+	case E_UNSUPPORTED: /* we are asked ourselves */
+		exchange_refuse(x, 501, OUT_NOT_SUPPORTED);
+		return;
 	default:
 		exchange_refuse(x, 503, OUT_INTERNAL);
 		return;

@@ -1,10 +1,12 @@
 #include "proxy/forward.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/random.h"
+#include "base/units.h"
 #include "config/config.h"
 #include "http/cookie.h"
 #include "proxy/client.h"
@@ -74,6 +76,14 @@ append_value(struct exchange *x, enum http_field_id id, struct str ours)
 	text_add(&t, ours);
 	http_head_drop(h, id);
 	return add(h, id, text_str(&t));
+}
+
+static void
+drop_named(struct http_head *h, struct str name)
+{
+	for (unsigned i = 0; i < h->n; i++)
+		if (str_caseeq(str_from(h->f[i].name, h->f[i].name_len), name))
+			h->f[i].flags |= HF_DROP;
 }
 
 /* ---- who asks ---- */
@@ -258,6 +268,31 @@ add_via(struct exchange *x)
 	    x->req.minor == 0 ? STR("1.0 segue") : STR("1.1 segue"));
 }
 
+/*
+ * RFC 9110 7.6.2: OPTIONS and TRACE that may go no further end here, others
+ * have one hop less.  A value that is no number is not ours to mend.
+ */
+static int
+count_down(struct exchange *x)
+{
+	struct str name = STR("Max-Forwards");
+	struct text t;
+	uint64_t n;
+
+	if ((x->req.method != METHOD_OPTIONS &&
+	        x->req.method != METHOD_TRACE) ||
+	    !str_u64(http_head_value_of(&x->req, name), &n))
+		return E_OK;
+	if (n == 0)
+		return E_UNSUPPORTED;
+	if (!text_begin(x, &t, UNITS_MAX))
+		return E_NOMEM;
+	t.len = (size_t)snprintf(t.p, t.cap, "%llu",
+	    (unsigned long long)(n - 1));
+	drop_named(&x->req, name);
+	return http_head_add(&x->req, FIELD_OTHER, name, text_str(&t));
+}
+
 int
 forward_request(struct exchange *x)
 {
@@ -271,6 +306,8 @@ forward_request(struct exchange *x)
 		rc = set_client_fields(x);
 	if (rc == E_OK)
 		rc = set_request_id(x);
+	if (rc == E_OK)
+		rc = count_down(x);
 	if (rc == E_OK)
 		rc = add_via(x);
 	return rc;

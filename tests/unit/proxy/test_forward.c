@@ -187,3 +187,41 @@ Test(forward, answers)
 		get_eof(u);
 	}
 }
+
+/* RFC 9110 7.6.2 */
+static const struct {
+	const char *why, *head, *told, *answered;
+} hops[] = {
+	{ "one less", "OPTIONS / HTTP/1.1\r\nMax-Forwards: 3\r\n",
+	    "Max-Forwards: 2\r\n", NULL },
+	{ "the last one", "TRACE / HTTP/1.1\r\nmax-forwards: 1\r\n",
+	    "Max-Forwards: 0\r\n", NULL },
+	{ "none left", "OPTIONS / HTTP/1.1\r\nMax-Forwards: 0\r\n", NULL,
+	    "HTTP/1.1 501 " },
+	{ "no number", "OPTIONS / HTTP/1.1\r\nMax-Forwards: x\r\n",
+	    "Max-Forwards: x\r\n", NULL },
+	{ "not for GET", "GET / HTTP/1.1\r\nMax-Forwards: 0\r\n",
+	    "Max-Forwards: 0\r\n", NULL },
+};
+
+Test(forward, max_forwards)
+{
+	for (size_t i = 0; i < ARRAY_LEN(hops); i++) {
+		char text[256];
+		int c, u;
+
+		(void)snprintf(text, sizeof(text), "%sHost: x\r\n\r\n",
+		    hops[i].head);
+		c = client_ask(text);
+		if (hops[i].told != NULL) {
+			u = origin_accept(A);
+			cr_expect(has(get_head(u), hops[i].told), "%s",
+			    hops[i].why);
+			put(u, "HTTP/1.1 204 No\r\nConnection: close\r\n\r\n");
+		}
+		cr_expect(has(get_head(c),
+		              hops[i].answered == NULL ? "HTTP/1.1 204 "
+		                                       : hops[i].answered),
+		    "%s", hops[i].why);
+	}
+}
