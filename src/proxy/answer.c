@@ -8,6 +8,7 @@
 #include "http/h1_write.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+#include "proxy/forward.h"
 #include "proxy/worker.h"
 #include "upstream/view.h"
 
@@ -183,8 +184,17 @@ find_page(const struct exchange *x, unsigned status, bool any,
 	return page;
 }
 
+/* The one in our log; of a head that could not be read there is none. */
+static struct str
+request_id(struct exchange *x)
+{
+	if (!x->held_head || forward_name(x) != E_OK)
+		return STR("");
+	return http_head_value(&x->req, FIELD_X_REQUEST_ID);
+}
+
 static void
-write_body(const struct exchange *x, unsigned status, enum cfg_form *form,
+write_body(struct exchange *x, unsigned status, enum cfg_form *form,
     struct buf *out)
 {
 	bool any = !form_for(x, form);
@@ -194,7 +204,7 @@ write_body(const struct exchange *x, unsigned status, enum cfg_form *form,
 		write_ours(page_of(status), *form, out);
 	else
 		page_fill(*page, *form, status, http_reason(status),
-		    http_head_value(&x->req, FIELD_X_REQUEST_ID), out);
+		    request_id(x), out);
 }
 
 /* ---- all of it ---- */

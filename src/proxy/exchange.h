@@ -112,6 +112,7 @@ struct exchange {
 	bool tls_client;           /* a trusted proxy says it used TLS */
 	bool pinned;               /* .pin was read from a valid cookie */
 	bool routed;               /* counted in the cell of a service */
+	bool named;                /* its X-Request-ID is the one that counts */
 	uint16_t status;           /* final one sent to the client */
 	uint16_t rule;             /* 1..: of the service's, which denied */
 	uint32_t retry_s;          /* our answer says to come again then */

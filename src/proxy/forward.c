@@ -183,11 +183,14 @@ put_hex(char out[16], uint64_t n)
 		out[i] = "0123456789abcdef"[n & 15];
 }
 
-static int
-set_request_id(struct exchange *x)
+int
+forward_name(struct exchange *x)
 {
 	struct text t;
 
+	if (x->named)
+		return E_OK;
+	x->named = true;
 	if (x->client->trusted &&
 	    http_head_find(&x->req, FIELD_X_REQUEST_ID) != NULL)
 		return E_OK;
@@ -305,7 +308,7 @@ forward_request(struct exchange *x)
 	if (rc == E_OK)
 		rc = set_client_fields(x);
 	if (rc == E_OK)
-		rc = set_request_id(x);
+		rc = forward_name(x);
 	if (rc == E_OK)
 		rc = count_down(x);
 	if (rc == E_OK)

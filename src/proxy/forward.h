@@ -12,6 +12,11 @@
 struct exchange;
 
 /*
+ * Gives the request its X-Request-ID: a trusted proxy's or one of ours, never a
+ * stranger's.  Once; E_OK or E_NOMEM.
+ */
+int forward_name(struct exchange *) MUST_CHECK;
+/*
  * Edits x->req in place for the instance; E_OK, E_NOMEM, E_FULL.
  *
  * A trusted proxy's X-Forwarded-For and Forwarded are appended to, its other

@@ -17,6 +17,7 @@
 #include "base/slab.h"
 #include "base/thread.h"
 #include "config/config.h"
+#include "config/pages.h"
 #include "net/loop.h"
 #include "proxy/callers.h"
 #include "proxy/client.h"
@@ -155,6 +156,7 @@ configure(const struct rig_lines *l)
 {
 	struct cfg_problems p;
 	char yaml[8192];
+	struct buf said = BUF_INIT;
 
 	(void)snprintf(yaml, sizeof(yaml),
 	    "%s\n"
@@ -183,6 +185,9 @@ configure(const struct rig_lines *l)
 	if (cfg_parse(str_of(yaml), "rig", &rig.cfg, &p) != E_OK)
 		cr_assert_fail("%s", p.n > 0 ? p.list[0].text : "cfg_parse");
 	cfg_problems_free(&p);
+	if (pages_load(rig.cfg, "rig", &said) != E_OK)
+		cr_assert_fail("%s", said.p);
+	buf_free(&said);
 }
 
 static void

@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/err.h"
+#include "base/file.h"
 #include "rig.h"
 
 static void
@@ -137,6 +140,15 @@ static const struct {
 	    "{\"status\":503," },
 	{ "Accept: application/problem+json\r\n", "application/json",
 	    "{\"status\":503," },
+	{ "Accept: text/html;q=0.5, Application/JSON\r\n", "application/json",
+	    "{\"status\":503," },
+	{ "Accept: application/json;q=0.899;x=y, text/html ; Q=0.9\r\n",
+	    "text/html; charset=utf-8", "<!doctype html>" },
+	{ "Accept: text/html;q=0, */*\r\n", "text/plain; charset=utf-8",
+	    "503 " },
+	{ "Accept: application/json, text/html\r\n", "application/json",
+	    "{\"status\":503," },
+	{ "Accept: image/png\r\n", "text/plain; charset=utf-8", "503 " },
 };
 
 Test(answer, comes_in_the_form_asked_for)
@@ -168,7 +180,121 @@ Test(answer, comes_in_the_form_asked_for)
 	put(c, "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n" GET_A);
 	cr_expect(has(get_head(c), " 503 "));
 	cr_expect(has(get_head(c), " 503 "), "a body for HEAD");
-	cr_expect_eq(rig_outcome(OUT_NO_INSTANCE), 7);
+	cr_expect_eq(rig_outcome(OUT_NO_INSTANCE), 12);
+}
+
+/* Whose page it is: the service's before the daemon's, its own before that of
+ * its class, ours where there is none in the form asked for. */
+static const struct {
+	const char *request, *status, *type, *body;
+} pages[] = {
+	{ GET_A, "503", "text/plain; charset=utf-8", "S 503" },
+	{ "GET / HTTP/1.1\r\nHost: x\r\nX-Request-ID: <i>\r\n"
+	  "Accept: text/html\r\n\r\n",
+	    "503", "text/html; charset=utf-8",
+	    "<p>503 Service Unavailable &#60;i&#62;" }, /* a trusted proxy's */
+	{ "GET /x HTTP/1.1\r\nHost: x\r\nX-Request-ID: 7\r\n\r\n", "403",
+	    "text/html; charset=utf-8", "<p>403 Forbidden 7" },
+	{ "GET /x HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n",
+	    "403", "application/json",
+	    "{\"status\":403,\"error\":\"Forbidden\","
+	    "\"message\":\"This is not allowed here.\"}\n" },
+	{ "nonsense\r\n\r\n", "400", "text/html; charset=utf-8",
+	    "<p>400 Bad Request " },
+};
+
+static void
+write_page(char *name, const char *text)
+{
+	int fd = mkstemp(name);
+
+	cr_assert_neq(fd, -1);
+	cr_assert_eq(file_write_all(fd, str_of(text)), E_OK);
+	close(fd);
+}
+
+Test(answer, shows_the_operators_pages)
+{
+	char html[] = "/tmp/segue-page-XXXXXX", text[] = "/tmp/segue-page-XXXXXX";
+	char top[256], service[256];
+
+	rig_down();
+	write_page(html, "<p>{status} {reason} {request_id}");
+	write_page(text, "S {status}");
+	(void)snprintf(top, sizeof(top),
+	    "pages: [ { status: 4xx, html: %s }, { status: 503, html: %s }, "
+	    "{ status: 5xx, text: %s } ]",
+	    html, html, html);
+	(void)snprintf(service, sizeof(service),
+	    "    rules: [ { deny: /x } ]\n"
+	    "    pages: [ { status: 503, text: %s } ]",
+	    text);
+	rig_up(&(struct rig_lines){ .top = top,
+	    .listener = "    trusted_proxies: [ 127.0.0.1 ]",
+	    .service = service });
+	unlink(html);
+	unlink(text); /* what is read is read */
+	rig_health(A, false);
+	rig_publish();
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+		int c = client_ask(pages[i].request);
+		const char *h = get_head(c);
+		char want[256];
+
+		(void)snprintf(want, sizeof(want),
+		    "HTTP/1.1 %s ", pages[i].status);
+		cr_expect(has(h, want), "%zu: %s", i, h);
+		(void)snprintf(want, sizeof(want),
+		    "Content-Type: %s\r\nContent-Length: %zu\r\n",
+		    pages[i].type, strlen(pages[i].body));
+		cr_expect(has(h, want), "%zu: %s", i, h);
+		get(c, pages[i].body);
+	}
+}
+
+/* What a stranger calls itself is in no page and no log. */
+Test(answer, names_what_it_refuses)
+{
+	char json[] = "/tmp/segue-page-XXXXXX", top[128], want[128];
+	char id[33];
+	int c;
+
+	rig_down();
+	write_page(json, "{request_id}");
+	(void)snprintf(top, sizeof(top), "pages: [ { status: 403, json: %s } ]",
+	    json);
+	rig_up(&(struct rig_lines){ .top = top,
+	    .service = "    rules: [ { deny: / } ]" });
+	unlink(json);
+	c = client_ask("GET / HTTP/1.1\r\nHost: x\r\nX-Request-ID: me\r\n\r\n");
+	cr_expect(has(get_head(c), "Content-Length: 32\r\n"));
+	cr_assert_eq(read(c, id, 32), 32);
+	id[32] = '\0';
+	(void)snprintf(want, sizeof(want), "\"request_id\":\"%s\"", id);
+	cr_expect(has(rig_log(), want), "%s", want);
+}
+
+/* The largest page there can be, to a client that reads late. */
+Test(answer, shows_large_pages)
+{
+	static char page[65536 + 1];
+	char name[] = "/tmp/segue-page-XXXXXX", top[128];
+	int c;
+
+	rig_down();
+	memset(page, 'p', sizeof(page) - 1);
+	write_page(name, page);
+	(void)snprintf(top, sizeof(top), "pages: [ { status: 5xx, text: %s } ]",
+	    name);
+	rig_up(&(struct rig_lines){ .top = top });
+	unlink(name);
+	rig_health(A, false);
+	rig_publish();
+	c = client_ask(GET_A GET_B);
+	for (int i = 0; i < 2; i++) {
+		cr_expect(has(get_head(c), "Content-Length: 65536\r\n"));
+		get_n(c, 65536);
+	}
 }
 
 /* A body that is not read can hide no request. */
