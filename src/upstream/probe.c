@@ -21,6 +21,14 @@
 /* So long after it went down an instance is asked at the fast interval. */
 #define EAGER_US (120 * US_PER_S)
 
+/*
+ * Time counts while we look.  A timeout has so many parts, and a stall of ours
+ * (a slow disk, SIGSTOP, a machine that slept) is one of them at most: the
+ * answer may be waiting in the socket, or we have not even asked.
+ */
+#define LIMIT_PARTS 4
+#define LATE_US (50 * US_PER_MS) /* an alarm as late as that had no looker */
+
 struct probe {
 	struct cfg_probe cfg;  /* borrowed from .owner */
 	struct cfg *owner;     /* one ref: keeps cfg's texts */
@@ -29,7 +37,9 @@ struct probe {
 	probe_edge_fn *edge;
 	void *arg;
 	struct alarm *next;  /* when to ask */
-	struct alarm *limit; /* when the answer is late */
+	struct alarm *limit; /* when a part of the timeout is over */
+	uint64_t part_due_us;
+	unsigned parts; /* that are over */
 	struct lane lane;
 	struct wire wire;
 	struct defer freeing;
@@ -174,10 +184,33 @@ finish(struct probe *p, enum health_reason why)
 }
 
 static void
+begin_part(struct probe *p)
+{
+	uint64_t part_us = p->cfg.timeout_us / LIMIT_PARTS;
+
+	p->part_due_us = clock_mono_us() + part_us;
+	alarm_set(p->limit, part_us);
+}
+
+/* A part that nobody watched is not the last, unless we stall all the time. */
+static bool
+has_time_left(const struct probe *p)
+{
+	bool late = clock_mono_us() > p->part_due_us + LATE_US;
+
+	return p->parts < LIMIT_PARTS || (late && p->parts < 2 * LIMIT_PARTS);
+}
+
+static void
 on_limit(void *arg)
 {
 	struct probe *p = arg;
 
+	p->parts++;
+	if (has_time_left(p)) {
+		begin_part(p);
+		return;
+	}
 	finish(p,
 	    p->lane.dialing ? HEALTH_WHY_CONNECT_TIMEOUT : HEALTH_WHY_TIMEOUT);
 }
@@ -361,7 +394,8 @@ ask(void *arg)
 	p->answered = false;
 	p->status = 0;
 	p->asked_us = clock_mono_us();
-	alarm_set(p->limit, p->cfg.timeout_us);
+	p->parts = 0;
+	begin_part(p);
 	rc = lane_dial(&p->lane, &p->wire, &to, &probe_user, &limits);
 	p->lane.method = METHOD_GET;
 	if (rc != E_OK)

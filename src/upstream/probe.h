@@ -5,7 +5,8 @@
  * It is the only writer of the instance's health word and of the fields about
  * it.  While unknown, changing, or down since a short time it asks at the fast
  * interval.  A question that fails on our side (out of descriptors) is no
- * answer: it counts for nothing.
+ * answer: it counts for nothing.  Nor is time in which this thread could not
+ * look held against an instance.
  *
  * Thread: control.
  */

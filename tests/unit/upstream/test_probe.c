@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -261,6 +262,84 @@ Test(probe, answers, .timeout = 60)
 		cr_expect_eq(t.inst->probes_failed, to == HEALTH_DOWN);
 		tear_down(&t);
 	}
+}
+
+/* ---- when we do not look ---- */
+
+static bool
+was_asked(void *arg)
+{
+	return ((struct trial *)arg)->origin.seen[0] != '\0';
+}
+
+static bool
+was_accepted(void *arg)
+{
+	return ((struct trial *)arg)->origin.accepted > 0;
+}
+
+/* As SIGSTOP does, and a disk under the thread that asks. */
+static void
+stall(uint64_t us)
+{
+	struct timespec t = { .tv_sec = (time_t)(us / US_PER_S),
+		.tv_nsec = (long)(us % US_PER_S) * 1000 };
+
+	cr_assert_eq(nanosleep(&t, NULL), 0);
+}
+
+/* clang-format off */
+static const struct {
+	const char *why;
+	rig_fn *when;
+	struct origin_script say;
+} stalls[] = {
+	{ "before it is asked", NULL, { .parts = { OK LEN(0) } } },
+	{ "before its head is written", was_accepted, { .parts = { OK LEN(0) } } },
+	{ "before its answer is read", was_asked, { .parts = { OK LEN(0) } } },
+	{ "amid its answer", was_asked,
+	    { .parts = { "HTTP/1.1 ", "200 OK\r\n", "X: y\r\n", LEN(0) },
+	        .moment_ms = 5 } },
+};
+/* clang-format on */
+
+/* The origin is in our loop: it answers when we look again, not before. */
+Test(probe, a_stall_of_ours_is_not_the_instances, .timeout = 60)
+{
+	for (size_t i = 0; i < ARRAY_LEN(stalls); i++) {
+		struct trial t;
+
+		set_up(&t, &stalls[i].say, "path: /");
+		if (stalls[i].when != NULL)
+			rig_run_until(t.loop, stalls[i].when, &t);
+		else
+			rig_run_for(t.loop, 0);
+		stall(400 * US_PER_MS); /* the timeout is 150 ms */
+		rig_run_until(t.loop, was_probed, &t);
+		cr_expect_eq(t.inst->probes_failed, 0u, "%s: %s", stalls[i].why,
+		    health_reason_text((enum health_reason)t.inst->reason));
+		cr_expect_eq(t.inst->health, HEALTH_UP, "%s", stalls[i].why);
+		tear_down(&t);
+	}
+}
+
+/* However we stall: who does not answer is found out. */
+Test(probe, a_stall_is_no_excuse, .timeout = 60)
+{
+	struct origin_script mute = { .parts = { OK, "X: y\r\n" },
+		.moment_ms = 20,
+		.never_ends = true };
+	struct trial t;
+
+	set_up(&t, &mute, "path: /");
+	rig_run_until(t.loop, was_asked, &t);
+	for (int i = 0; i < 30 && t.inst->probes == 0; i++) {
+		stall(100 * US_PER_MS);
+		rig_run_for(t.loop, 0);
+	}
+	cr_expect_eq(t.inst->probes_failed, 1u);
+	cr_expect_eq(t.inst->reason, HEALTH_WHY_TIMEOUT);
+	tear_down(&t);
 }
 
 /* ---- when no connection comes about ---- */
