@@ -138,6 +138,14 @@ buf_reset(struct buf *b)
 }
 
 void
+buf_cut(struct buf *b, size_t n)
+{
+	n = MIN(n, b->len);
+	memmove(b->p, b->p + n, b->len - n);
+	b->len -= n;
+}
+
+void
 buf_free(struct buf *b)
 {
 	free(b->p);

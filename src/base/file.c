@@ -2,9 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -59,6 +63,56 @@ file_write_all(int fd, struct str text)
 		text = str_sub(text, (size_t)n, text.len);
 	}
 	return E_OK;
+}
+
+static bool
+is_regular(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static bool
+would_wait(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	return poll(&p, 1, 0) == 0;
+}
+
+/* As many whole lines as go in one write that nothing comes between. */
+static struct str
+some_lines(struct str text)
+{
+	struct str some = str_sub(text, 0, PIPE_BUF);
+
+	for (size_t n = some.len; n > 0; n--)
+		if (some.p[n - 1] == '\n')
+			return str_sub(some, 0, n);
+	return some;
+}
+
+ssize_t
+file_write_lines(int fd, struct str text)
+{
+	bool regular = is_regular(fd);
+	ssize_t taken = 0, n = 0;
+
+	while (text.len > 0) {
+		struct str some = regular ? text : some_lines(text);
+
+		if (!regular && would_wait(fd))
+			return taken > 0 ? taken : E_AGAIN;
+		n = write(fd, some.p, some.len);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return taken > 0 ? taken : err_sys();
+		taken += n;
+		text = str_sub(text, (size_t)n, text.len);
+	}
+	return taken;
 }
 
 /* The directory path lies in, a descriptor or a code. */

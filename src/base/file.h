@@ -28,4 +28,14 @@ int file_replace(const char *path, struct str text, mode_t mode) MUST_CHECK;
 /* write(2) until all is written or an error comes. */
 int file_write_all(int fd, struct str text) MUST_CHECK;
 
+/*
+ * Writes what fd takes without waiting: a pipe, socket or terminal whose reader
+ * hangs takes nothing.  Those get whole lines, PIPE_BUF bytes at most in one
+ * go, so that lines of several writers do not mix (one that is longer may).
+ * Where several write to a pipe it should have O_NONBLOCK.
+ *
+ * returns  bytes taken, more than 0, or a code; E_AGAIN: not one now
+ */
+ssize_t file_write_lines(int fd, struct str text) MUST_CHECK;
+
 #endif

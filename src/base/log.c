@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -58,7 +59,8 @@ log_wants(enum log_level l)
 static int
 open_append(const char *path)
 {
-	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	return open(path,
+	    O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0640);
 }
 
 /* Makes number another name of fd, in one step for all threads. */
@@ -159,6 +161,47 @@ log_close(void)
 	pthread_mutex_unlock(&path_lock);
 }
 
+/* ---- lines that were not taken ---- */
+
+static _Atomic uint64_t lost;
+static _Atomic bool torn; /* part of one was */
+
+static bool
+write_line(const char *line, size_t len)
+{
+	struct pollfd p = { .fd = log_fd, .events = POLLOUT };
+	ssize_t n;
+
+	if (poll(&p, 1, 0) == 0)
+		return false;
+	do
+		n = write(log_fd, line, len);
+	while (n == -1 && errno == EINTR);
+	if (n > 0 && (size_t)n < len)
+		atomic_store(&torn, true);
+	return n == (ssize_t)len;
+}
+
+/* Before the next line; false: it would be lost, too. */
+static bool
+tell_lost(const char *when)
+{
+	uint64_t n = atomic_exchange(&lost, 0);
+	char line[160];
+	int len;
+
+	if (n == 0)
+		return true;
+	len = snprintf(line, sizeof(line),
+	    "%sts=%s level=warn thread=%s event=log_lines_lost lines=%llu\n",
+	    atomic_exchange(&torn, false) ? "\n" : "", when, thread_name(),
+	    (unsigned long long)n);
+	if (write_line(line, (size_t)len))
+		return true;
+	atomic_fetch_add(&lost, n);
+	return false;
+}
+
 /* A peer's bytes must not start a line or steer a terminal. */
 static void
 replace_controls(char *p, size_t len)
@@ -192,7 +235,7 @@ log_line(enum log_level l, const char *fmt, ...)
 		len = sizeof(line) - 2;
 	replace_controls(line + head, len - head);
 	line[len++] = '\n';
-	while (write(log_fd, line, len) == -1 && errno == EINTR)
-		;
+	if (!tell_lost(when) || !write_line(line, len))
+		atomic_fetch_add(&lost, 1);
 	errno = saved; /* the caller may log first and ask then */
 }

@@ -7,6 +7,10 @@
  * spaces are quoted by the caller ("why=\"%s\"").  Control bytes in the
  * message are replaced, so that a peer's bytes cannot start a line.
  *
+ * A line never waits: what a full disk, or a pipe whose reader hangs, does not
+ * take is lost, and the next line that is taken is preceded by one that says
+ * how many.
+ *
  * Thread: any.
  */
 #ifndef BASE_LOG_H

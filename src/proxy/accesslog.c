@@ -1,6 +1,6 @@
 #include "proxy/accesslog.h"
 
-#include <unistd.h>
+#include <sys/types.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -15,6 +15,7 @@
 #include "upstream/view.h"
 
 #define FULL_BYTES 32768
+#define KEPT_BYTES 262144 /* of a file that takes nothing */
 #define MOMENT_US (250 * US_PER_MS)
 #define TARGET_MAX 2048
 
@@ -31,30 +32,75 @@ accesslog_init(struct accesslog *a, struct loop *loop, int fd)
 	a->flush.fn = on_flush;
 }
 
+static void
+flush_in(struct accesslog *a, uint64_t us)
+{
+	if (!a->flush.armed)
+		deadline_set(a->loop, &a->flush, loop_now_us(a->loop) + us);
+}
+
+static void
+drop_lines(struct accesslog *a)
+{
+	for (size_t i = 0; i < a->lines.len; i++)
+		a->lost += a->lines.p[i] == '\n';
+	buf_free(&a->lines);
+}
+
+static void
+note_failure(struct accesslog *a, int code)
+{
+	if (!a->failing)
+		log_error("event=access_log_failed why=\"%s\"",
+		    code == E_AGAIN ? "its reader hangs" : err_text(code));
+	a->failing = true;
+}
+
+static void
+note_success(struct accesslog *a)
+{
+	if (a->failing || a->lost > 0)
+		log_warn("event=access_log_back lines_lost=%llu",
+		    (unsigned long long)a->lost);
+	a->failing = false;
+	a->lost = 0;
+}
+
 void
 accesslog_flush(struct accesslog *a)
 {
-	int rc;
+	ssize_t n;
 
+	if (a->lines.failed) {
+		note_failure(a, E_NOMEM);
+		drop_lines(a);
+		return;
+	}
 	if (a->lines.len == 0)
 		return;
-	rc = a->lines.failed ? E_NOMEM
-	                     : file_write_all(a->fd, buf_str(&a->lines));
-	if (rc != E_OK && a->lost++ == 0)
-		log_error("event=access_log_failed why=\"%s\"", err_text(rc));
-	if (rc == E_OK)
-		a->lost = 0;
-	if (a->lines.failed)
+	n = file_write_lines(a->fd, buf_str(&a->lines));
+	if (n > 0)
+		buf_cut(&a->lines, (size_t)n);
+	if (n < 0)
+		note_failure(a, (int)n);
+	if (a->lines.len > 0) {
+		flush_in(a, n > 0 ? DEADLINE_TICK_US : MOMENT_US);
+		return;
+	}
+	note_success(a);
+	if (a->lines.cap > KEPT_BYTES / 2)
 		buf_free(&a->lines);
-	buf_reset(&a->lines);
 }
 
 void
 accesslog_free(struct accesslog *a)
 {
 	accesslog_flush(a);
+	drop_lines(a);
+	if (a->lost > 0)
+		log_warn("event=access_log_ends lines_lost=%llu",
+		    (unsigned long long)a->lost);
 	deadline_clear(a->loop, &a->flush);
-	buf_free(&a->lines);
 }
 
 static uint64_t
@@ -201,14 +247,18 @@ accesslog_write(struct accesslog *a, const struct exchange *x)
 
 	if (a->fd == -1 || !cfg->access_on)
 		return;
+	if (a->lines.len >= KEPT_BYTES) {
+		a->lost++;
+		return;
+	}
 	now = loop_now_us(a->loop);
 	clock_iso(proxy_wall_us(x->proxy) - (now - x->begun_us), when);
 	if (cfg->access_format == CFG_ACCESS_JSON)
 		write_json(&a->lines, x, when, peer, now);
 	else
 		write_combined(&a->lines, x, when, peer);
-	if (a->lines.len >= FULL_BYTES)
+	if (a->lines.len >= FULL_BYTES && !a->failing)
 		accesslog_flush(a);
-	else if (!a->flush.armed)
-		deadline_set(a->loop, &a->flush, now + MOMENT_US);
+	else
+		flush_in(a, MOMENT_US);
 }

@@ -2,12 +2,16 @@
  * accesslog - one line per exchange, JSON or combined; secrets digested.
  *
  * Lines gather in a buffer of the worker and are written whole with one
- * write(2) when it is full or a moment has passed.
+ * write(2) when it is full or a moment has passed.  What the file does not
+ * take (its disk is full, the reader of a pipe hangs) is kept up to a bound
+ * and tried again; lines beyond that are lost, counted and told.  A worker
+ * never waits for it.
  *
  * Thread: worker.
  */
 #ifndef PROXY_ACCESSLOG_H
 #define PROXY_ACCESSLOG_H
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -22,7 +26,8 @@ struct accesslog {
 	struct deadline flush;
 	struct buf lines;
 	int fd;        /* borrowed; -1: none */
-	uint64_t lost; /* lines that could not be written */
+	bool failing;  /* it took nothing, or not all, the last time */
+	uint64_t lost; /* lines since then */
 };
 
 void accesslog_init(struct accesslog *, struct loop *, int fd);

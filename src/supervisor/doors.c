@@ -216,16 +216,32 @@ open_admin(const struct cfg *c, const struct privs *p, struct doors *d)
 
 /* ---- the access log ---- */
 
+/*
+ * Standard output is shared with who started us: O_NONBLOCK is set only for a
+ * description of our own.  Where that cannot be had the shared one must do.
+ */
+static int
+open_stdout(void)
+{
+	struct stat st;
+	int fd = -1;
+
+	if (fstat(STDOUT_FILENO, &st) == 0 && S_ISFIFO(st.st_mode))
+		fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	return fd != -1 ? fd : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+}
+
 static int
 open_access(const struct cfg *c, int *out)
 {
 	int fd;
 
 	if (c->access_file == NULL)
-		fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+		fd = open_stdout();
 	else
 		fd = open(c->access_file,
-		    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+		    O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC,
+		    0640);
 	if (fd == -1)
 		return err_sys();
 	*out = fd;

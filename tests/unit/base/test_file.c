@@ -247,3 +247,53 @@ Test(file, replace_takes_no_descriptors_with_it)
 	close(after);
 	cr_expect_eq(after, before);
 }
+
+/* ---- lines for who may not read ---- */
+
+Test(file, lines_to_a_file)
+{
+	int fd = open(scratch_path("out"), O_WRONLY | O_CREAT, 0600);
+	static char text[20000];
+
+	cr_assert_neq(fd, -1);
+	memset(text, 'x', sizeof(text));
+	cr_expect_eq(file_write_lines(fd, str_from(text, sizeof(text))),
+	    (ssize_t)sizeof(text), "all in one go");
+	fault_arm(FAULT_WRITE, 1, ENOSPC);
+	cr_expect_eq(file_write_lines(fd, STR("a\n")), E_FULL);
+	fault_short(1);
+	cr_expect_eq(file_write_lines(fd, STR("abc\n")), 4);
+	fault_arm(FAULT_WRITE, 3, ENOSPC);
+	cr_expect_eq(file_write_lines(fd, STR("abc\n")), 2, "what it took");
+	fault_short(0);
+	close(fd);
+}
+
+/* Whole lines until it is full, then none, and no waiting. */
+Test(file, lines_to_a_pipe)
+{
+	static char text[400000], got[400000];
+	size_t all = 0, len;
+	ssize_t n;
+	int fds[2];
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = i % 100 == 99 ? '\n' : 'a';
+	cr_assert_eq(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+	n = file_write_lines(fds[1], str_from(text, sizeof(text)));
+	cr_expect_gt(n, 0);
+	cr_expect_lt(n, (ssize_t)sizeof(text), "it is full");
+	cr_expect_eq(n % 100, 0, "whole lines");
+	cr_expect_eq(file_write_lines(fds[1], str_from(text, 100)), E_AGAIN);
+	while ((len = (size_t)n) > 0) {
+		ssize_t r = read(fds[0], got + all, len);
+
+		cr_assert_gt(r, 0);
+		all += (size_t)r;
+		n -= r;
+	}
+	cr_expect_eq(memcmp(got, text, all), 0);
+	cr_expect_eq(file_write_lines(fds[1], str_from(text, 100)), 100);
+	close(fds[0]);
+	close(fds[1]);
+}

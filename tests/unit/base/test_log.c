@@ -376,3 +376,56 @@ Test(log, threads_and_close)
 	cr_expect_eq(lines, THREADS * LINES, "%zu", lines);
 	check_lines("log", next);
 }
+
+/* ---- a log that takes nothing ---- */
+
+Test(log, lines_lost_are_told)
+{
+	log_info("a=1");
+	fault_arm(FAULT_WRITE, 1, ENOSPC);
+	log_info("a=2");
+	fault_arm(FAULT_WRITE, 1, ENOSPC);
+	log_info("a=3");
+	log_info("a=4");
+	log_info("a=5");
+	holds("log",
+	    HEAD("info") "a=1\n" HEAD(
+	        "warn") "event=log_lines_lost "
+	                "lines=2\n" HEAD("info") "a=4\n" HEAD("info") "a=5\n");
+}
+
+Test(log, a_torn_line_ends)
+{
+	fault_short(3);
+	log_info("a=1");
+	fault_short(0);
+	log_info("a=2");
+	holds("log",
+	    "ts=\n" HEAD("warn") "event=log_lines_lost lines=1\n" HEAD(
+	        "info") "a=2\n");
+}
+
+Test(log, a_reader_that_hangs_stops_nobody)
+{
+	char text[4096];
+	ssize_t n;
+	int fds[2];
+
+	cr_assert_eq(pipe2(fds, O_CLOEXEC), 0);
+	cr_assert_eq(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0, "our end alone");
+	cr_assert_eq(log_use_fd(fds[1]), E_OK);
+	for (int i = 0; i < 10000; i++)
+		log_info("a=%d", i);
+	while (read(fds[0], text, sizeof(text)) > 0)
+		;
+	log_info("b=1");
+	n = read(fds[0], text, sizeof(text) - 1);
+	cr_assert_gt(n, 0);
+	text[n] = '\0';
+	cr_expect(str_starts(str_of(text),
+	              STR(HEAD("warn") "event=log_lines_lost lines=")),
+	    "%s", text);
+	cr_expect(str_ends(str_of(text), STR("\n" HEAD("info") "b=1\n")), "%s",
+	    text);
+	close(fds[0]);
+}
