@@ -43,6 +43,7 @@ proxy_new(const struct proxy_env *env, struct proxy **out)
 	TAILQ_INIT(&p->ended);
 	TAILQ_INIT(&p->spare);
 	p->budget.tokens = RETRY_TOKENS_START;
+	p->pin_off_us = clock_wall_us() - clock_mono_us();
 	accesslog_init(&p->log, env->loop, env->access_fd);
 	for (size_t i = 0; i < env->n_listen; i++)
 		p->listeners[i].fd = -1;
@@ -139,6 +140,12 @@ proxy_wall_us(struct proxy *p)
 		p->wall_off_us = clock_wall_us() - now;
 	}
 	return now + p->wall_off_us;
+}
+
+uint64_t
+proxy_pin_s(struct proxy *p)
+{
+	return (loop_now_us(p->env.loop) + p->pin_off_us) / US_PER_S;
 }
 
 struct str

@@ -105,7 +105,7 @@ read_pin(struct exchange *x, const struct cfg_service *cfg)
 {
 	struct str cookie;
 	enum pin_verdict verdict;
-	uint64_t now_s = proxy_wall_us(x->proxy) / US_PER_S;
+	uint64_t now_s = proxy_pin_s(x->proxy);
 
 	cookie = cookie_find(&x->req, str_of(x->cookie_name));
 	if (cookie.p == NULL || x->proxy->sealer == NULL)
@@ -285,7 +285,7 @@ new_session(struct exchange *x, uint16_t bucket)
 	x->pin = (struct pin){
 		.session = random_quick(),
 		.bucket = bucket,
-		.issued_s = proxy_wall_us(x->proxy) / US_PER_S,
+		.issued_s = proxy_pin_s(x->proxy),
 	};
 	x->pin_new = true;
 }
@@ -315,7 +315,7 @@ decide(struct exchange *x, const struct view_service *vs)
 	if (vp != NULL && cause != CAUSE_PIN) {
 		x->pin_new = x->scope != CFG_STICKY_NONE;
 		if (x->pinned)
-			x->pin.issued_s = proxy_wall_us(x->proxy) / US_PER_S;
+			x->pin.issued_s = proxy_pin_s(x->proxy);
 	}
 	x->cause = (uint8_t)cause;
 	return vp;

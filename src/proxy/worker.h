@@ -50,6 +50,7 @@ struct proxy {
 	bool stopping;
 	bool stop_told;
 	uint64_t wall_off_us; /* wall clock minus monotonic */
+	uint64_t pin_off_us;  /* the same, as it was at the start */
 	uint64_t wall_at_us;  /* when that was read */
 	uint64_t date_s;      /* second that date[] shows */
 	char date[32];        /* IMF-fixdate */
@@ -57,6 +58,11 @@ struct proxy {
 
 /* Wall clock of this turn, without asking the system each time. */
 uint64_t proxy_wall_us(struct proxy *);
+/*
+ * Seconds of a wall clock that nobody sets while we run: pins that expired, or
+ * came from the future, all at once would move every session.
+ */
+uint64_t proxy_pin_s(struct proxy *);
 /* The Date field's value for now; valid until the next call. */
 struct str proxy_date(struct proxy *);
 /* A client is gone: tells the control thread when it was the last. */

@@ -104,6 +104,12 @@ rig_later(uint64_t us)
 }
 
 void
+rig_set_wall(int64_t by_us)
+{
+	clock_fake(rig.mono_us, WALL_US + rig.mono_us + (uint64_t)by_us);
+}
+
+void
 rig_await_wait(unsigned wait)
 {
 	time_t end = patience();

@@ -63,6 +63,8 @@ void rig_publish(void);
 void rig_share(unsigned v1_bp, unsigned v2_bp);
 /* Moves the clock; what falls due follows in the next waits. */
 void rig_later(uint64_t us);
+/* Somebody sets the wall clock; rig_later() sets it back. */
+void rig_set_wall(int64_t by_us);
 /* The one client there is is waited for with that (enum client_wait). */
 void rig_await_wait(unsigned wait);
 

@@ -162,6 +162,25 @@ Test(route, only_our_cookie_is_taken_out)
 	}
 }
 
+/* By 40 days, where a pin lasts one: nobody moves, nothing expires. */
+Test(route, the_wall_clock_is_set)
+{
+	static const int64_t by_us[] = { 40 * INT64_C(86400000000),
+		-40 * INT64_C(86400000000), 0 };
+	bool set;
+
+	(void)ask("GET", "", &set);
+	rig_share(0, CFG_SHARE_ALL);
+	rig_publish();
+	for (size_t i = 0; i < ARRAY_LEN(by_us); i++) {
+		rig_set_wall(by_us[i]);
+		cr_expect_eq(ask_pinned("GET", &set), A);
+		cr_expect_not(set);
+	}
+	cr_expect_eq(stat_get(&rig_cell()->pins_bad[PIN_EXPIRED]), 0);
+	cr_expect_eq(stat_get(&rig_cell()->pins_bad[PIN_FUTURE]), 0);
+}
+
 Test(route, bad_pins_begin_anew)
 {
 	bool set;
