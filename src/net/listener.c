@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -17,6 +18,12 @@
 #define ACCEPT_BATCH 64
 #define UNIX_BACKLOG 1024
 #define RETRY_US (100 * US_PER_MS)
+
+/*
+ * The process has no descriptors left for clients; all workers write it, and
+ * whoever finds it wrong corrects it.
+ */
+static _Atomic bool short_of_files;
 
 /* A bound socket, not listening yet. */
 static int
@@ -155,6 +162,8 @@ accept_one(struct listener *l)
 	fd = accept4(l->fd, &peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd != -1) {
 		l->full = fd >= l->fd_max; /* the lowest that is free */
+		if (l->full)
+			short_of_files = true;
 		l->fn(l, fd, &peer);
 		return E_OK;
 	}
@@ -177,11 +186,20 @@ accept_one(struct listener *l)
 }
 
 static void
+unwatch(struct listener *l)
+{
+	if (l->watched)
+		watch_del(&l->watch);
+	l->watched = false;
+}
+
+static void
 on_readable(struct watch *w, unsigned what UNUSED)
 {
 	struct listener *l = CONTAINER_OF(w, struct listener, watch);
 	int rc = E_OK;
 
+	l->full = l->full || short_of_files;
 	for (int i = 0; i < ACCEPT_BATCH && rc == E_OK && !l->full; i++)
 		rc = accept_one(l);
 	if (l->full)
@@ -190,8 +208,7 @@ on_readable(struct watch *w, unsigned what UNUSED)
 		return;
 	log_warn("listener=%u event=accept_paused why=\"%s\"", l->index,
 	    err_text(rc));
-	watch_del(&l->watch);
-	l->paused = true;
+	unwatch(l);
 	deadline_set(l->loop, &l->retry, loop_now_us(l->loop) + RETRY_US);
 }
 
@@ -206,18 +223,40 @@ is_full(const struct listener *l)
 	return fd == -1 || fd >= l->fd_max;
 }
 
+/* Waits for clients again, or for another try. */
+static void
+rewatch(struct listener *l)
+{
+	l->watched = !l->held && !l->full &&
+	    watch_add_level(&l->watch, l->loop, l->fd, on_readable) == E_OK;
+	if (!l->watched && !l->held)
+		deadline_set(l->loop, &l->retry,
+		    loop_now_us(l->loop) + RETRY_US);
+}
+
 static void
 on_retry(struct deadline *d)
 {
 	struct listener *l = CONTAINER_OF(d, struct listener, retry);
 
-	l->full = l->full && is_full(l);
-	if (l->full ||
-	    watch_add_level(&l->watch, l->loop, l->fd, on_readable) != E_OK) {
-		deadline_set(l->loop, d, loop_now_us(l->loop) + RETRY_US);
+	l->full = is_full(l);
+	if (!l->full)
+		short_of_files = false;
+	rewatch(l);
+}
+
+void
+listener_hold(struct listener *l, bool hold)
+{
+	if (l->fd == -1 || l->held == hold)
 		return;
+	l->held = hold;
+	if (hold) {
+		unwatch(l);
+		deadline_clear(l->loop, &l->retry);
+	} else {
+		rewatch(l);
 	}
-	l->paused = false;
 }
 
 static int
@@ -235,14 +274,18 @@ int
 listener_start(struct listener *l, struct loop *loop, int fd,
     listener_accept_fn *fn, void *arg)
 {
+	int rc;
+
 	l->loop = loop;
 	l->fd = fd;
 	l->fn = fn;
 	l->arg = arg;
-	l->paused = l->full = false;
+	l->held = l->full = false;
 	l->fd_max = first_kept();
 	l->retry = (struct deadline){ .fn = on_retry };
-	return watch_add_level(&l->watch, loop, fd, on_readable);
+	rc = watch_add_level(&l->watch, loop, fd, on_readable);
+	l->watched = rc == E_OK;
+	return rc;
 }
 
 void
@@ -253,7 +296,6 @@ listener_stop(struct listener *l)
 	while (accept_one(l) == E_OK)
 		;
 	deadline_clear(l->loop, &l->retry);
-	if (!l->paused)
-		watch_del(&l->watch);
+	unwatch(l);
 	l->fd = -1;
 }

@@ -47,16 +47,21 @@ struct listener {
 	int fd;         /* borrowed from the process */
 	int fd_max;     /* from here on they are kept for others */
 	bool full;      /* the last one taken in reached that */
-	bool paused;
+	bool held;      /* by listener_hold() */
+	bool watched;   /* the loop tells of clients */
 };
 
 /*
  * One in eight descriptors of the process is kept for others, such as
  * connections to instances and the admin: before it is touched, and when there
- * are none, clients wait in the kernel.
+ * are none, clients wait in the kernel.  Then no worker accepts before all have
+ * had the same time to see one free, so that none lives on what the others
+ * wait for.
  */
 int listener_start(struct listener *, struct loop *, int fd,
     listener_accept_fn *, void *arg) MUST_CHECK;
+/* While held, clients wait in the kernel. */
+void listener_hold(struct listener *, bool);
 /* Accepts what waits in the queue, then listens no more; fd stays open. */
 void listener_stop(struct listener *);
 
