@@ -50,6 +50,8 @@
  *    generation, changed_at, changed_by,
  *    state_disk: {pending_s, waiting,         the save under way; who waits
  *                 failed, saved},             since the start; of the present
+ *    load: {state, memory_bytes, memory_limit, clients, shed, lame_duck},
+ *                                            limit 0: no bound
  *    accounting: {accepted, answered, ours, client, deadline, fault,
  *                 in_flight, holds},         invariant 1, over all services
  *                                            and what reached none

@@ -1,5 +1,6 @@
 #include "admin/metrics.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "admin/account.h"
@@ -10,6 +11,7 @@
 #include "base/clock.h"
 #include "rollout/drive.h"
 #include "session/pin.h"
+#include "upstream/load.h"
 #include "upstream/model.h"
 #include "upstream/names.h"
 #include "upstream/registry.h"
@@ -140,6 +142,54 @@ static void
 put_stopping(struct look *l)
 {
 	put(l, l->admin->stopping);
+}
+
+static void
+put_lame(struct look *l)
+{
+	put(l, registry_load(l->registry)->lame);
+}
+
+static void
+put_memory(struct look *l)
+{
+	put(l, load_bytes(registry_load(l->registry)));
+}
+
+static void
+put_memory_limit(struct look *l)
+{
+	uint64_t limit = load_limit(registry_load(l->registry),
+	    drive_cfg(l->admin->env.drive)->memory_limit);
+
+	put(l, limit == UINT64_MAX ? 0 : limit);
+}
+
+static void
+put_load_states(struct look *l)
+{
+	enum load_state now = load_state(registry_load(l->registry));
+
+	for (int s = 0; s < LOAD_STATE_COUNT; s++)
+		put_with(l, load_state_name((enum load_state)s),
+		    (enum load_state)s == now);
+}
+
+/* One field of each worker. */
+static void
+put_by_worker(struct look *l)
+{
+	const struct load *load = registry_load(l->registry);
+
+	for (unsigned w = 0; w < load->n_workers; w++) {
+		const char *cell = (const char *)&load->cells[w];
+		char index[12];
+
+		(void)snprintf(index, sizeof(index), "%u", w);
+		put_with(l, index,
+		    stat_get(
+		        (const stat_u64 *)(const void *)(cell + l->m->at)));
+	}
 }
 
 static void
@@ -407,6 +457,7 @@ put_probe_took(struct look *l)
 #define H "histogram"
 #define S(field) offsetof(struct service_cell, field)
 #define P(field) offsetof(struct pool_cell, field)
+#define L(field) offsetof(struct load_cell, field)
 #define I(field) offsetof(struct inst_cell, field)
 
 /* clang-format off */
@@ -421,6 +472,20 @@ static const struct metric metrics[] = {
 		"Worker threads." },
 	{ "segue_stopping", G, OF_PROCESS, NULL, put_stopping, 0,
 		"1 while a graceful stop is under way." },
+	{ "segue_lame_duck", G, OF_PROCESS, NULL, put_lame, 0,
+		"1 while all is served but health paths answer 503, since a stop is near." },
+	{ "segue_memory_bytes", G, OF_PROCESS, NULL, put_memory, 0,
+		"Memory that traffic takes, as counted for memory.limit." },
+	{ "segue_memory_limit_bytes", G, OF_PROCESS, NULL, put_memory_limit, 0,
+		"What it may take; 0 is no bound." },
+	{ "segue_load_state", G, OF_PROCESS, "state", put_load_states, 0,
+		"1 for the state that memory.limit has us in." },
+	{ "segue_clients", G, OF_PROCESS, "worker", put_by_worker, L(clients),
+		"Connections of clients, by worker." },
+	{ "segue_shed_total", C, OF_PROCESS, "worker", put_by_worker, L(shed),
+		"Exchanges refused since memory.limit was reached." },
+	{ "segue_accept_paused_total", C, OF_PROCESS, "worker", put_by_worker, L(fulls),
+		"Times no connection was taken in since memory.limit was passed by an eighth." },
 	{ "segue_state_generation", G, OF_PROCESS, NULL, put_generation, 0,
 		"Grows with each change of the state on disk." },
 	{ "segue_state_saved", G, OF_PROCESS, NULL, put_saved, 0,

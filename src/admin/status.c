@@ -13,6 +13,7 @@
 #include "rollout/drive.h"
 #include "rollout/facts.h"
 #include "session/pin.h"
+#include "upstream/load.h"
 #include "upstream/model.h"
 #include "upstream/names.h"
 #include "upstream/registry.h"
@@ -338,6 +339,26 @@ put_process(struct json_out *j, const struct admin *a)
 	json_kv_bool(j, "stopping", a->stopping);
 }
 
+static void
+put_load(struct json_out *j, const struct load *l, uint64_t setting)
+{
+	uint64_t limit = load_limit(l, setting), clients = 0, shed = 0;
+
+	for (unsigned w = 0; w < l->n_workers; w++) {
+		clients += stat_get(&l->cells[w].clients);
+		shed += stat_get(&l->cells[w].shed);
+	}
+	json_key(j, "load");
+	json_begin_object(j);
+	json_kv_cstr(j, "state", load_state_name(load_state(l)));
+	json_kv_u64(j, "memory_bytes", load_bytes(l));
+	json_kv_u64(j, "memory_limit", limit == UINT64_MAX ? 0 : limit);
+	json_kv_u64(j, "clients", clients);
+	json_kv_u64(j, "shed", shed);
+	json_kv_bool(j, "lame_duck", l->lame);
+	json_end_object(j);
+}
+
 void
 status_write(struct admin *a, struct buf *out)
 {
@@ -355,6 +376,8 @@ status_write(struct admin *a, struct buf *out)
 	json_kv_time(j, "changed_at", sc.state->changed_us);
 	json_kv_cstr(j, "changed_by", sc.state->changed_by);
 	put_disk(j, sc.drive);
+	put_load(j, registry_load(sc.registry),
+	    drive_cfg(sc.drive)->memory_limit);
 	put_account(j, &all);
 	put_unrouted(&sc);
 	json_key(j, "services");

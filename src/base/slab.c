@@ -24,6 +24,7 @@ struct slab_store {
 	size_t n_idle;   /* of both sizes */
 	size_t keep_max; /* n_idle at most */
 	size_t lent;
+	size_t lent_bytes;
 };
 
 struct slab_store *
@@ -73,6 +74,7 @@ slab_take(struct slab_store *s, enum slab_size size)
 	}
 	b->next = NULL;
 	s->lent++;
+	s->lent_bytes += total_bytes[size];
 	return b;
 }
 
@@ -86,6 +88,7 @@ slab_give(struct slab_store *s, struct slab **bp)
 	*bp = NULL;
 	assert(s->lent > 0);
 	s->lent--;
+	s->lent_bytes -= total_bytes[b->size];
 	if (!KEEP_FREE || s->n_idle >= s->keep_max) {
 		free(b);
 		return;
@@ -99,4 +102,10 @@ size_t
 slab_lent(const struct slab_store *s)
 {
 	return s->lent;
+}
+
+size_t
+slab_lent_bytes(const struct slab_store *s)
+{
+	return s->lent_bytes;
 }

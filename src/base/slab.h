@@ -35,7 +35,8 @@ void slab_store_free(struct slab_store **); /* asserts that none is lent */
 /* NULL when memory is out. */
 struct slab *slab_take(struct slab_store *, enum slab_size) MUST_CHECK;
 void slab_give(struct slab_store *, struct slab **); /* NULL inside is fine */
-/* Slabs lent now. */
+/* Slabs lent now, and what they take. */
 size_t slab_lent(const struct slab_store *);
+size_t slab_lent_bytes(const struct slab_store *);
 
 #endif

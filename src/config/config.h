@@ -20,7 +20,9 @@
 #define CFG_POOLS_MAX 8        /* pools of one service */
 #define CFG_INSTANCES_MAX 4096 /* instances of all services */
 #define CFG_WORKERS_MAX 64
-#define CFG_SHARE_ALL 10000u /* 100 % in hundredths of a per cent */
+#define CFG_MEMORY_AUTO 0u        /* memory_limit: of the machine */
+#define CFG_MEMORY_OFF UINT64_MAX /* memory_limit: none */
+#define CFG_SHARE_ALL 10000u      /* 100 % in hundredths of a per cent */
 
 /* host:port, [v6]:port, or unix:/path (then port is 0 and host the path). */
 struct cfg_addr {
@@ -55,6 +57,7 @@ struct cfg_listener {
 	uint64_t write_us;        /* client takes no byte of an answer: 30 s */
 	struct cfg_limits limits;
 	struct cfg_clients clients;
+	char *health_path;      /* answered by us; NULL: none */
 	char **trusted_proxies; /* CIDR texts */
 	size_t n_trusted_proxies;
 };
@@ -133,7 +136,7 @@ enum cfg_form { CFG_FORM_TEXT, CFG_FORM_JSON, CFG_FORM_HTML, CFG_FORM_COUNT };
 /* An operator's page for a status; see config/pages.h for its content. */
 struct cfg_page {
 	char *status; /* "503", or "4xx" or "5xx" for those without their own */
-	char *file[CFG_FORM_COUNT];    /* as written; NULL: none */
+	char *file[CFG_FORM_COUNT];      /* as written; NULL: none */
 	struct str body[CFG_FORM_COUNT]; /* owned; .p NULL until loaded */
 };
 
@@ -194,9 +197,11 @@ struct cfg {
 	struct cfg_addr admin_http; /* .text NULL: no TCP port */
 	struct cfg_principal_list operate; /* besides root and our own user */
 	struct cfg_principal_list view;    /* empty: whoever can connect */
-	uint64_t resolve_interval_us; /* of names: 30 s; 0: not again */
-	uint64_t resolve_hold_us;     /* a new address lasts so long: 10 s */
-	uint64_t stop_us;                  /* graceful stop at most: 60 s */
+	uint64_t resolve_interval_us;      /* of names: 30 s; 0: not again */
+	uint64_t resolve_hold_us; /* a new address lasts so long: 10 s */
+	uint64_t memory_limit;    /* bytes, CFG_MEMORY_AUTO or _OFF */
+	uint64_t stop_us;         /* graceful stop at most: 60 s */
+	uint64_t lame_duck_us;    /* before: serving, but unhealthy: 0 */
 	uint64_t linger_us; /* stopping: idle clients may ask once more: 3 s */
 	struct cfg_page *pages;
 	size_t n_pages;

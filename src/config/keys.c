@@ -309,6 +309,11 @@ static const struct key listener_client_keys[] = {
 	    .help = "Requests at once, after a time of silence." },
 	END
 };
+static const struct key listener_health_keys[] = {
+	{ "path", K_PREFIX, AT(health_path), NULL, 0, 1024, 0,
+	    .help = "Path that is answered by the daemon and never forwarded: 200 while it serves, 503 when it stops or no service can serve; by default none." },
+	END
+};
 static const struct key listener_keys[] = {
 	{ "name", K_LABEL, AT(name), NULL, 0, 0, KEY_OF_OWNER,
 	    .help = "Name in logs and metrics." },
@@ -327,6 +332,9 @@ static const struct key listener_keys[] = {
 	{ "clients", K_MAP, 0, NULL, 0, 0, 0,
 	    .help = "Bounds of what one client address may do, over all workers.",
 	    .sub = listener_client_keys },
+	{ "health", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "For a balancer in front of us.",
+	    .sub = listener_health_keys },
 	{ "trusted_proxies", K_ITEMS, AT(trusted_proxies), NULL, 0, 256, 0,
 	    .help = "Networks of proxies in front of us, whose forwarding fields are believed.",
 	    .sub = &cidr_item, EACH(n_trusted_proxies, trusted_proxies) },
@@ -395,7 +403,14 @@ static const struct key resolve_keys[] = {
 	    .help = "A new address is gone to when it has been among the answers so long, or the present one is down." },
 	END
 };
+static const struct key memory_keys[] = {
+	{ "limit", K_MEMORY, AT(memory_limit), "auto", UINT64_C(1) << 20, UINT64_C(1) << 50, 0,
+	    .help = "Memory for traffic, over all workers. Above it new exchanges are answered 503, and an eighth above it no connection is taken in; auto is three quarters of the machine or control group." },
+	END
+};
 static const struct key stop_keys[] = {
+	{ "lame_duck", K_DURATION, AT(lame_duck_us), "0", 0, H, 0,
+	    .help = "Before it stops, the daemon serves as ever for so long, while health paths answer 503." },
 	{ "deadline", K_DURATION, AT(stop_us), "60s", 0, D, 0,
 	    .help = "A graceful stop takes no longer; what is left then is cut." },
 	{ "linger", K_DURATION, AT(linger_us), "3s", 0, H, 0,
@@ -425,6 +440,9 @@ const struct key cfg_schema[] = {
 	{ "resolve", K_MAP, 0, NULL, 0, 0, 0,
 	    .help = "How changes of names are followed.",
 	    .sub = resolve_keys },
+	{ "memory", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "How much memory traffic may take.",
+	    .sub = memory_keys },
 	{ "stop", K_MAP, 0, NULL, 0, 0, 0,
 	    .help = "How the daemon stops.",
 	    .sub = stop_keys },

@@ -122,6 +122,29 @@ parse_share(struct str s, uint64_t *out)
 	return true;
 }
 
+static bool
+parse_memory(struct str s, uint64_t *out)
+{
+	if (str_eq(s, STR("auto")))
+		*out = CFG_MEMORY_AUTO;
+	else if (str_eq(s, STR("off")))
+		*out = CFG_MEMORY_OFF;
+	else
+		return units_read_size(s, out) && *out != CFG_MEMORY_AUTO;
+	return true;
+}
+
+static void
+show_memory(uint64_t n, struct buf *out)
+{
+	if (n == CFG_MEMORY_AUTO)
+		buf_add_cstr(out, "auto");
+	else if (n == CFG_MEMORY_OFF)
+		buf_add_cstr(out, "off");
+	else
+		show_size(n, out);
+}
+
 static void
 show_share(uint64_t n, struct buf *out)
 {
@@ -183,6 +206,7 @@ static const struct kind kinds[KEY_KIND_COUNT] = {
 	[K_MODE] = { parse_mode, show_mode, sizeof(unsigned), NULL, false },
 	[K_DURATION] = { units_read_duration, show_duration, sizeof(uint64_t), NULL, false },
 	[K_SIZE] = { units_read_size, show_size, sizeof(uint64_t), NULL, false },
+	[K_MEMORY] = { parse_memory, show_memory, sizeof(uint64_t), NULL, false },
 	[K_PERCENT] = { parse_percent, show_percent, sizeof(unsigned), NULL, false },
 	[K_SHARE] = { parse_share, show_share, sizeof(uint32_t), NULL, false },
 };
@@ -225,6 +249,15 @@ load_number(const void *at, size_t width)
 	return *(const bool *)at;
 }
 
+/* One of the words that stand beside the numbers of a kind. */
+static bool
+is_word(const struct key *k, uint64_t n)
+{
+	return (k->kind == K_WORKERS && n == AUTO) ||
+	    (k->kind == K_MEMORY &&
+	        (n == CFG_MEMORY_AUTO || n == CFG_MEMORY_OFF));
+}
+
 static int
 read_number(const struct key *k, struct str s, void *at)
 {
@@ -232,8 +265,7 @@ read_number(const struct key *k, struct str s, void *at)
 
 	if (!kinds[k->kind].parse(s, &n))
 		return E_SYNTAX;
-	if (k->max > 0 && (n < k->min || n > k->max) &&
-	    !(k->kind == K_WORKERS && n == AUTO))
+	if (k->max > 0 && (n < k->min || n > k->max) && !is_word(k, n))
 		return E_RANGE;
 	store_number(at, kinds[k->kind].width, n);
 	return E_OK;

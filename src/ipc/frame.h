@@ -23,6 +23,8 @@
 	                                     text, or text says why it cannot */ \
 	X(LOG_FILE, "log_file")           /* master: fd is the log, opened anew */ \
 	X(ACCESS_FILE, "access_file")     /* master: ... the access log */     \
+	X(LAME, "lame")                   /* master: serve, but say that a stop \
+	                                     is near */                        \
 	X(STOP, "stop")                   /* master: stop gracefully */        \
 	X(QUIT, "quit")                   /* master: stop now */               \
 	X(READY, "ready")                 /* network: serving */               \

@@ -21,6 +21,7 @@ static const struct page {
 	const char *sentence;
 	const char *retry_after; /* seconds, or NULL */
 } pages[] = {
+	{ 200, "All is well.", NULL },
 	{ 400, "The request is malformed.", NULL },
 	{ 403, "This is not allowed here.", NULL },
 	{ 404, "There is no service at this address.", NULL },
@@ -46,7 +47,7 @@ page_of(unsigned status)
 	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
 		if (pages[i].status == status)
 			return &pages[i];
-	return &pages[0];
+	return &pages[1];
 }
 
 /* ---- the form ---- */

@@ -10,10 +10,12 @@
 #include "proxy/callers.h"
 #include "proxy/exchange.h"
 #include "proxy/gate.h"
+#include "proxy/overload.h"
 #include "proxy/worker.h"
 #include "upstream/view.h"
 
 #define LINGER_US (2 * US_PER_S)
+#define SHED_HEAD_US US_PER_S /* a head that will be refused in any case */
 #define WRITE_LOOKS 4 /* a slow reader is looked at so often in write_us */
 
 static const struct lane_user client_user;
@@ -67,7 +69,9 @@ wait_limit(const struct client *c, enum client_wait wait)
 		return c->stop_asked ? MIN(c->proxy->linger_us, cfg->idle_us)
 		                     : cfg->idle_us;
 	case WAIT_HEAD:
-		return cfg->head_us;
+		return overload_sheds(c->proxy)
+		    ? MIN(SHED_HEAD_US, cfg->head_us)
+		    : cfg->head_us;
 	case WAIT_BODY:
 		return cfg->body_us;
 	case WAIT_WRITE:

@@ -14,9 +14,12 @@
 #include "proxy/client.h"
 #include "proxy/forward.h"
 #include "proxy/gate.h"
+#include "proxy/health.h"
+#include "proxy/overload.h"
 #include "proxy/route.h"
 #include "proxy/worker.h"
 #include "upstream/conncache.h"
+#include "upstream/load.h"
 #include "upstream/view.h"
 
 #define X(id, name) [STEP_##id] = (name),
@@ -36,12 +39,15 @@ exchange_new(struct proxy *p)
 {
 	struct exchange *x = TAILQ_FIRST(&p->spare);
 
-	if (x != NULL)
+	if (x != NULL) {
 		TAILQ_REMOVE(&p->spare, x, link);
-	else
+		p->n_spare--;
+	} else {
 		x = malloc(sizeof(*x));
-	if (x == NULL)
-		return NULL;
+		if (x == NULL)
+			return NULL;
+		p->n_exchanges++;
+	}
 	memset(x, 0, offsetof(struct exchange, arena));
 	x->magic = EXCHANGE_MAGIC;
 	memset(&x->req, 0, offsetof(struct http_head, f));
@@ -62,6 +68,8 @@ exchange_alloc(struct exchange *x, size_t len)
 	s = malloc(sizeof(*s) + len);
 	if (s == NULL)
 		return NULL;
+	s->bytes = len;
+	x->proxy->spilled_bytes += len;
 	s->next = x->spill;
 	x->spill = s;
 	return s->data;
@@ -77,20 +85,25 @@ exchange_retire(struct exchange *x)
 		struct spill *s = x->spill;
 
 		x->spill = s->next;
+		p->spilled_bytes -= s->bytes;
 		free(s);
 	}
 	TAILQ_REMOVE(&p->exchanges, x, link);
 	TAILQ_INSERT_TAIL(&p->ended, x, link);
+	p->n_spare++;
 }
 
 void
-exchange_free_spare(struct proxy *p)
+exchange_trim_spare(struct proxy *p, size_t keep)
 {
 	struct exchange *x;
 
 	TAILQ_CONCAT(&p->spare, &p->ended, link);
-	while ((x = TAILQ_FIRST(&p->spare)) != NULL) {
+	while (p->n_spare > keep) {
+		x = TAILQ_FIRST(&p->spare);
 		TAILQ_REMOVE(&p->spare, x, link);
+		p->n_spare--;
+		p->n_exchanges--;
 		free(x);
 	}
 }
@@ -110,6 +123,7 @@ exchange_begin(struct client *c)
 	x->service = p->view->unrouted;
 	x->scell = &x->service->cells[p->env.index];
 	x->begun_us = loop_now_us(p->env.loop);
+	x->shed = overload_sheds(p);
 	TAILQ_INSERT_TAIL(&p->exchanges, x, link);
 	return x;
 }
@@ -193,6 +207,17 @@ refuse_forward(struct exchange *x, int rc)
 	}
 }
 
+/* There is no memory for it; a connection less is some more. */
+static void
+shed(struct exchange *x)
+{
+	struct proxy *p = x->proxy;
+
+	stat_add(&p->view->load->cells[p->env.index].shed, 1);
+	x->keep_client = false;
+	exchange_refuse(x, 503, OUT_OVERLOAD);
+}
+
 void
 exchange_head(struct exchange *x, const struct http_head *h)
 {
@@ -207,6 +232,10 @@ exchange_head(struct exchange *x, const struct http_head *h)
 		exchange_refuse(x, 405, OUT_NOT_SUPPORTED);
 		return;
 	}
+	if (health_is_asked(x)) {
+		exchange_refuse(x, health_status(x->proxy), OUT_HEALTH);
+		return;
+	}
 	rc = route_service(x);
 	if (gate_is_too_fast(x)) {
 		exchange_refuse(x, 429, OUT_RATE_LIMITED);
@@ -219,6 +248,10 @@ exchange_head(struct exchange *x, const struct http_head *h)
 	status = gate_refuses(x, &why);
 	if (status != 0) {
 		exchange_refuse(x, status, why);
+		return;
+	}
+	if (x->shed) {
+		shed(x);
 		return;
 	}
 	if (x->body_max != 0 && h->framing == FRAMING_LENGTH &&
@@ -549,7 +582,10 @@ exchange_timed_out(struct exchange *x, enum outcome why)
 	switch (why) {
 	case OUT_HEAD_TIMEOUT:
 	case OUT_BODY_TIMEOUT:
-		exchange_abort(x, 408, why);
+		if (x->shed)
+			shed(x);
+		else
+			exchange_abort(x, 408, why);
 		return;
 	case OUT_CONNECT_TIMEOUT:
 		exchange_try_failed(x, E_TIMEOUT, why);

@@ -46,8 +46,11 @@ struct view_service;
 enum exchange_step { EXCHANGE_STEPS(X) EXCHANGE_STEP_COUNT };
 #undef X
 
+#define EXCHANGES_KEPT 256 /* spare ones, per worker */
+
 struct spill { /* arena overflow, freed with the exchange */
 	struct spill *next;
+	size_t bytes;
 	char data[];
 };
 
@@ -97,6 +100,7 @@ struct exchange {
 	bool req_done;        /* the request is read to its end */
 	bool req_trailed;     /* its trailers were handed on */
 	bool refused;         /* the answer is our own */
+	bool shed;            /* it began above the memory limit */
 	bool interim;         /* the last head read was a 1xx */
 	bool awaits_continue; /* the client waits for our 100 */
 	bool answer_trailed;
@@ -165,8 +169,8 @@ void exchange_release(struct exchange *, bool keep);
 void exchange_try_failed(struct exchange *, int code, enum outcome);
 /* Counts an answer in pool and instance, before they are released. */
 void exchange_account_instance(struct exchange *);
-/* Frees what proxy_free() finds. */
-void exchange_free_spare(struct proxy *);
+/* Between turns: those that ended are spare now, those that are many go. */
+void exchange_trim_spare(struct proxy *, size_t keep);
 
 /* ---- tunnel.c ---- */
 void tunnel_begin(struct exchange *);

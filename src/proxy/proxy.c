@@ -8,12 +8,19 @@
 #include "base/slab.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+#include "proxy/overload.h"
 #include "proxy/worker.h"
 #include "session/digest.h"
 #include "session/token.h"
 #include "upstream/view.h"
 
 #define SLABS_KEPT 256
+
+static void
+on_look_again(struct deadline *d UNUSED)
+{
+	/* the turn it makes will do */
+}
 
 int
 proxy_new(const struct proxy_env *env, struct proxy **out)
@@ -42,6 +49,7 @@ proxy_new(const struct proxy_env *env, struct proxy **out)
 	TAILQ_INIT(&p->exchanges);
 	TAILQ_INIT(&p->ended);
 	TAILQ_INIT(&p->spare);
+	p->look_again.fn = on_look_again;
 	p->budget.tokens = RETRY_TOKENS_START;
 	p->pin_off_us = clock_wall_us() - clock_mono_us();
 	accesslog_init(&p->log, env->loop, env->access_fd);
@@ -109,12 +117,11 @@ cut_pool(struct proxy *p, const struct view_pool *vp)
 	}
 }
 
-void
-proxy_turn(struct proxy *p)
+static void
+adopt(struct proxy *p)
 {
 	const struct view *v;
 
-	TAILQ_CONCAT(&p->spare, &p->ended, link);
 	if (p->view != NULL && !views_has_newer(p->env.views, p->env.index))
 		return;
 	v = views_adopt(p->env.views, p->env.index);
@@ -128,6 +135,14 @@ proxy_turn(struct proxy *p)
 			if (v->services[s].pools[i].cut != 0)
 				cut_pool(p, &v->services[s].pools[i]);
 	p->env.edge(p->env.arg, PROXY_ADOPTED, NULL);
+}
+
+void
+proxy_turn(struct proxy *p)
+{
+	exchange_trim_spare(p, EXCHANGES_KEPT);
+	adopt(p);
+	overload_turn(p);
 }
 
 uint64_t
@@ -243,8 +258,9 @@ proxy_free(struct proxy **pp)
 	cut_all(p);
 	upworker_close(&p->up);
 	deadline_clear(p->env.loop, &p->stop_deadline);
+	deadline_clear(p->env.loop, &p->look_again);
 	accesslog_free(&p->log);
-	exchange_free_spare(p);
+	exchange_trim_spare(p, 0);
 	sealer_free(&p->sealer);
 	digester_free(&p->digester);
 	views_leave(p->env.views, p->env.index);

@@ -38,6 +38,9 @@ struct proxy {
 	unsigned *n_accepted;       /* owned; open clients per listener */
 	struct client_list clients;
 	size_t n_clients;
+	size_t n_exchanges;   /* in the three lists below */
+	size_t n_spare;       /* in the last two */
+	size_t spilled_bytes; /* of their arenas */
 	struct exchange_list
 	    exchanges;              /* those that began and have not ended */
 	struct exchange_list ended; /* in this turn: still looked at */
@@ -45,8 +48,12 @@ struct proxy {
 	struct retry_budget budget;
 	struct accesslog log;
 	struct deadline stop_deadline;
-	uint64_t refusal_told_us; /* when a refused connection was logged */
-	uint64_t linger_us; /* while stopping: of idle clients */
+	uint64_t refusal_told_us;   /* when a refused connection was logged */
+	struct deadline look_again; /* overload */
+	uint64_t looked_at_us;      /* at what all workers use */
+	uint64_t looked_bytes;      /* what we used then */
+	uint8_t load_state;         /* enum load_state */
+	uint64_t linger_us;         /* while stopping: of idle clients */
 	bool stopping;
 	bool stop_told;
 	uint64_t wall_off_us; /* wall clock minus monotonic */

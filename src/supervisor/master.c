@@ -57,6 +57,7 @@ struct master {
 	uint64_t child_since_us;
 	uint64_t restart_us; /* monotonic: start one then; 0: no need */
 	uint64_t kill_us;    /* monotonic: patience ends; 0: no stop */
+	uint64_t lame_us;    /* monotonic: stop then; 0: no lame duck */
 	char before[64];     /* how the last one ended */
 	unsigned crashes;    /* before it was ever ready */
 	bool ever_ready;
@@ -158,12 +159,27 @@ stop(struct master *m, bool now)
 	if (m->stopping && !now)
 		return;
 	m->stopping = true;
+	m->lame_us = 0;
 	m->restart_us = 0;
 	m->kill_us = clock_mono_us() + patience;
 	notify_stopping();
 	log_info("event=stop how=%s", now ? "now" : "graceful");
 	tell(m, now ? FRAME_QUIT : FRAME_STOP, "", -1);
 	doors_shut(&m->doors, m->started);
+}
+
+/* The first signal begins the lame duck, if there is one; the second ends it. */
+static void
+stop_soon(struct master *m)
+{
+	if (m->cfg->lame_duck_us == 0 || m->lame_us != 0 || m->child == 0) {
+		stop(m, false);
+		return;
+	}
+	m->lame_us = clock_mono_us() + m->cfg->lame_duck_us;
+	log_info("event=lame_duck for_s=%.1f",
+	    (double)m->cfg->lame_duck_us / 1e6);
+	tell(m, FRAME_LAME, "", -1);
 }
 
 /* ---- a new configuration ---- */
@@ -238,8 +254,7 @@ pass_pages(struct master *m)
 	int rc;
 
 	pages_pack(m->next_cfg, &text);
-	rc = text.failed ? E_NOMEM
-	                 : pass_text(m, FRAME_PAGES, buf_str(&text));
+	rc = text.failed ? E_NOMEM : pass_text(m, FRAME_PAGES, buf_str(&text));
 	buf_free(&text);
 	return rc;
 }
@@ -335,6 +350,8 @@ on_frame(struct master *m, const struct frame *f)
 	switch (f->kind) {
 	case FRAME_READY:
 		m->ever_ready = true;
+		if (m->lame_us != 0)
+			tell(m, FRAME_LAME, "", -1); /* a new process */
 		if (!m->stopping)
 			notify_ready();
 		break;
@@ -440,7 +457,7 @@ on_signal(struct master *m)
 			reap(m);
 			break;
 		case SIGTERM:
-			stop(m, false);
+			stop_soon(m);
 			break;
 		case SIGHUP:
 			reload(m);
@@ -460,6 +477,8 @@ wait_ms(const struct master *m)
 	uint64_t now = clock_mono_us();
 	uint64_t due = m->kill_us != 0 ? m->kill_us : m->restart_us;
 
+	if (m->lame_us != 0 && (due == 0 || m->lame_us < due))
+		due = m->lame_us;
 	if (due == 0)
 		return -1;
 	return due <= now ? 0 : (int)((due - now) / US_PER_MS) + 1;
@@ -480,6 +499,8 @@ run(struct master *m)
 		if (p[0].revents != 0)
 			on_signal(m);
 		now = clock_mono_us();
+		if (m->lame_us != 0 && now >= m->lame_us)
+			stop(m, false);
 		if (m->restart_us != 0 && now >= m->restart_us)
 			try_start_child(m);
 		if (m->kill_us != 0 && now >= m->kill_us && m->child != 0) {

@@ -26,6 +26,7 @@
 #include "supervisor/privs.h"
 #include "supervisor/source.h"
 #include "supervisor/worker.h"
+#include "upstream/load.h"
 #include "upstream/registry.h"
 #include "upstream/view.h"
 
@@ -466,6 +467,11 @@ on_frame(struct network *n, struct frame *f)
 	case FRAME_ACCESS_FILE:
 		if (f->fd != -1)
 			use_access_fd(n, f->fd);
+		break;
+	case FRAME_LAME:
+		registry_load(n->registry)->lame = true;
+		log_info("event=lame_duck");
+		tell_feed(n, "about to stop: health paths answer 503");
 		break;
 	case FRAME_STOP:
 		stop(n);

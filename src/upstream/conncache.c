@@ -261,6 +261,7 @@ upconn_dial(struct upworker *w, struct instance *inst,
 	u->user = arg;
 	upconn_lend(u);
 	c->n_conns++;
+	w->n_conns++;
 	stat_add(&c->cell->conns, 1);
 	stat_add(&c->cell->conns_opened, 1);
 	*out = u;
@@ -305,6 +306,7 @@ upconn_close(struct upconn **up)
 	deadline_clear(c->worker->wire->loop, &u->deadline);
 	lane_close(&u->lane);
 	c->n_conns--;
+	c->worker->n_conns--;
 	loop_defer(c->worker->wire->loop, &u->freeing, upconn_free);
 	cache_forget_empty(c);
 	/* last: from here on the instance may be freed */

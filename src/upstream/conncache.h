@@ -34,6 +34,7 @@ struct upworker {
 	unsigned index;                /* which cell is ours */
 	struct http_limits limits;     /* of what instances send */
 	LIST_HEAD(, conncache) caches; /* of instances with connections */
+	size_t n_conns;                /* of all of them */
 };
 
 struct upconn {

@@ -75,6 +75,7 @@ int pool_state_of(const char *name);
 	X(NO_INSTANCE, ours, "no_instance", "no instance is ready")            \
 	X(STOPPING, ours, "stopping", "we are stopping")                       \
 	X(OVERLOAD, ours, "overload", "a bound of ours was reached")           \
+	X(HEALTH, ours, "health", "we were asked for our own health")           \
 	X(CLIENT_LEFT, client, "client_left", "the client closed before the end") \
 	X(HEAD_TIMEOUT, deadline, "head_timeout", "the request head took too long") \
 	X(BODY_TIMEOUT, deadline, "body_timeout", "the request body stood still") \

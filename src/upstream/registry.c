@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "upstream/board.h"
+#include "upstream/load.h"
 #include "upstream/probe.h"
 #include "upstream/registry_int.h"
 
@@ -26,8 +27,11 @@ registry_new(unsigned n_workers)
 	r->n_workers = n_workers;
 	TAILQ_INIT(&r->services);
 	TAILQ_INIT(&r->next);
-	r->unrouted = service_new(r, "-");
+	r->load = load_new(n_workers);
+	if (r->load != NULL)
+		r->unrouted = service_new(r, "-");
 	if (r->unrouted == NULL) {
+		load_free(&r->load);
 		free(r);
 		return NULL;
 	}
@@ -242,11 +246,18 @@ registry_free(struct registry **rp)
 		return;
 	collect(r, true);
 	service_free(r->unrouted);
+	load_free(&r->load);
 	free(r);
 	*rp = NULL;
 }
 
 /* ---- finding ---- */
+
+struct load *
+registry_load(struct registry *r)
+{
+	return r->load;
+}
 
 static struct service_entry *
 find_service(struct registry *r, const char *name)

@@ -26,6 +26,7 @@ struct board;
 struct keyring;
 struct name;
 struct names;
+struct load;
 struct registry;
 
 /* How the rollout wants a pool to be routed: its part of the next view. */
@@ -122,6 +123,8 @@ struct instance *registry_instance(struct registry *, const char *service,
     const char *pool, const char *name);
 /* The service that counts what reached none. */
 struct service *registry_unrouted(struct registry *);
+/* What the workers have on their hands; lives as long as the registry. */
+struct load *registry_load(struct registry *);
 /* Each in configuration order; i from 0; NULL past the end; gone ones not. */
 struct service *registry_service_at(struct registry *, size_t i);
 struct pool *registry_pool_at(struct registry *, const struct service *,

@@ -65,6 +65,7 @@ struct registry {
 	uint64_t wait_by_us; /* monotonic: names have an answer by then */
 	bool again;          /* a process before us has served */
 	bool applied;        /* once */
+	struct load *load;   /* owned */
 };
 
 struct service_entry *service_new(struct registry *, const char *name);

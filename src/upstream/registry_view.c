@@ -204,8 +204,8 @@ fill_listeners(struct view *v)
 
 		v->n_listeners++;
 		l->cfg = cfg;
-		if (!fill_networks(cfg->trusted_proxies,
-		        cfg->n_trusted_proxies, &l->trusted, &l->n_trusted))
+		if (!fill_networks(cfg->trusted_proxies, cfg->n_trusted_proxies,
+		        &l->trusted, &l->n_trusted))
 			return false;
 	}
 	return true;
@@ -223,6 +223,7 @@ registry_view(struct registry *r, struct cfg *cfg, struct keyring *ring,
 	v->cfg = cfg_ref(cfg);
 	v->keyring = ring;
 	v->unrouted = registry_unrouted(r);
+	v->load = registry_load(r);
 	v->services = calloc(cfg->n_services + 1, sizeof(*v->services));
 	if (v->services == NULL || !fill_listeners(v))
 		goto fail;

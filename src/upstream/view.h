@@ -21,6 +21,7 @@
 #include "upstream/model.h"
 
 struct keyring;
+struct load;
 
 /* What becomes of a pin on this pool. */
 enum view_pins {
@@ -90,6 +91,7 @@ struct view {
 	size_t n_rules;
 	size_t n_exact;           /* the first so many name one host each */
 	struct service *unrouted; /* counts what reached no service */
+	struct load *load;        /* borrowed, outlives the view */
 	struct view *older;       /* of views: those still in use */
 };
 

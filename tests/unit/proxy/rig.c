@@ -408,6 +408,18 @@ client_open(void)
 }
 
 int
+rig_connect(void)
+{
+	return open_to(rig.port);
+}
+
+void
+rig_hang_up(int fd)
+{
+	close(fd);
+}
+
+int
 client_ask(const char *bytes)
 {
 	int fd = keep(open_to(rig.port));

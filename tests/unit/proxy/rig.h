@@ -79,6 +79,9 @@ const char *rig_log(void);
 
 /* ---- the other ends; each call turns the loop until it is so ---- */
 int client_open(void);
+/* A connection nobody waits for, which the test closes by rig_hang_up(). */
+int rig_connect(void);
+void rig_hang_up(int fd);
 /* Sends and opens in one go. */
 int client_ask(const char *bytes);
 int origin_accept(int origin);
