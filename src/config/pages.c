@@ -276,6 +276,59 @@ pages_load(struct cfg *c, const char *origin, struct buf *said)
 	return l.failed ? E_NOENT : E_OK;
 }
 
+/* ---- comparing ---- */
+
+static const struct cfg_page *
+same_page(const struct cfg_page *pages, size_t n, const char *status)
+{
+	for (size_t i = 0; i < n; i++)
+		if (is_for(&pages[i], status))
+			return &pages[i];
+	return NULL;
+}
+
+/* service is NULL for those of the daemon. */
+static void
+diff_pages(const struct cfg_page *from, size_t n_from,
+    const struct cfg_page *to, size_t n_to, const char *service,
+    struct buf *out)
+{
+	static const char *const forms[] = { [CFG_FORM_TEXT] = "text",
+		[CFG_FORM_JSON] = "json",
+		[CFG_FORM_HTML] = "html" };
+
+	for (size_t i = 0; i < n_to; i++) {
+		const struct cfg_page *was = same_page(from, n_from,
+		    to[i].status);
+
+		for (int f = CFG_FORM_COUNT - 1; was != NULL && f >= 0; f--) {
+			if (was->file[f] == NULL || to[i].file[f] == NULL ||
+			    str_eq(was->body[f], to[i].body[f]))
+				continue;
+			if (service != NULL)
+				buf_printf(out, "services[%s].", service);
+			buf_printf(out, "pages[%s].%s: new content\n",
+			    to[i].status, forms[f]);
+		}
+	}
+}
+
+void
+pages_diff(const struct cfg *from, const struct cfg *to, struct buf *out)
+{
+	diff_pages(from->pages, from->n_pages, to->pages, to->n_pages, NULL,
+	    out);
+	for (size_t i = 0; i < to->n_services; i++) {
+		const struct cfg_service *is = &to->services[i];
+		const struct cfg_service *was = cfg_service_find(from,
+		    str_of(is->name));
+
+		if (was != NULL)
+			diff_pages(was->pages, was->n_pages, is->pages,
+			    is->n_pages, is->name, out);
+	}
+}
+
 /* ---- from one process to the other ---- */
 
 static int

@@ -36,6 +36,8 @@ int pages_load(struct cfg *c, const char *origin, struct buf *said) MUST_CHECK;
  */
 void pages_pack(const struct cfg *c, struct buf *out);
 int pages_unpack(struct cfg *c, struct str text) MUST_CHECK;
+/* A line "PATH: new content" for each file of both that has another. */
+void pages_diff(const struct cfg *from, const struct cfg *to, struct buf *out);
 void pages_free(struct cfg *c); /* the content alone */
 
 /*

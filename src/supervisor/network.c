@@ -273,6 +273,7 @@ compare(struct network *n, struct reload *r)
 	if (rc != E_OK)
 		return rc;
 	cfg_diff(drive_cfg(n->drive), r->cfg, &r->changed, &r->why);
+	pages_diff(drive_cfg(n->drive), r->cfg, &r->changed);
 	buf_reset(&r->why);
 	cfg_diff(n->env->started, r->cfg, &r->why, &r->restart);
 	return E_OK;
