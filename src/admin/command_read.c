@@ -31,17 +31,29 @@ struct key {
 static void fault(struct reading *, bool malformed, const char *key,
     const char *fmt, ...) PRINTF_LIKE(4, 5);
 
+/* What was asked may hold a line's end: a fault is one line all the same. */
+static void
+hide_controls(struct buf *b, size_t from)
+{
+	for (size_t i = from; i < b->len; i++)
+		if ((unsigned char)b->p[i] < ' ' || b->p[i] == 0x7f)
+			b->p[i] = '?';
+}
+
 static void
 fault(struct reading *r, bool malformed, const char *key, const char *fmt, ...)
 {
+	size_t from;
 	va_list ap;
 
 	if (r->problems->len > 0)
 		buf_add_char(r->problems, '\n');
+	from = r->problems->len;
 	buf_printf(r->problems, "%.64s: ", key);
 	va_start(ap, fmt);
 	buf_vprintf(r->problems, fmt, ap);
 	va_end(ap);
+	hide_controls(r->problems, from);
 	r->bad = true;
 	r->malformed |= malformed;
 }

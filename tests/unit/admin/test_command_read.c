@@ -81,6 +81,10 @@ static const struct {
 	{ "a name too long", "{\"verb\":\"drain\",\"pool\":\"" NAME_64 "\"}",
 	    ANSWER_BAD_VALUE,
 	    "pool: \"aaaaaaaaaaaaaaaaaaaa...\" is longer than 63 bytes" },
+	{ "a line's end in what is quoted",
+	    C("\"share\":\"1\\n2\\u007f\",\"a\\r\\nb\":1"), ANSWER_BAD_REQUEST,
+	    "share: \"1?2?\" is no share; 0% to 100% is expected, in steps "
+	    "of 0.01%\na??b: there is no such key" },
 	{ "all that is wrong, a wrong type first of all",
 	    C("\"share\":\"ten\",\"wait\":1"), ANSWER_BAD_REQUEST,
 	    "share: \"ten\" is no share; 0% to 100% is expected, in steps of "
