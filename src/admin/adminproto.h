@@ -62,14 +62,15 @@
  *      outcomes: {NAME: n},                  those that are not 0
  *      pending: {pool, drain} | null,        a switch that waits
  *      pools: [{name, state, since, share, share_bp, ready, unready, holds,
- *        in_flight, streams, sessions, sessions_new, instances_n, eligible,
+ *        in_flight, streams, sessions, sessions_new, queued, instances_n,
+ *        eligible,
  *        causes: {NAME: n}, status: {"2xx": n, ...},
  *        latency: {p50_us, p90_us, p99_us, n},
  *        drain: {mode, began, requests_us, flows_us, streams_us, closed} |
  *               null,
  *        instances: [{name, address, weight, health, reason, health_s, admin,
- *          added, in_flight, streams, requests, connections, last_status,
- *          probe_us, probes, probes_failed, connect_failed, resets, raced,
+ *          ejected_s (0: it is in), ejected_why, ejections, added, in_flight, streams, requests, connections, last_status,
+ *          probe_us, probes, probes_failed, connect_failed, resets, raced, failures,
  *          status: {...}, latency: {...}}]}]}]}
  *
  * Thread: any; constant.

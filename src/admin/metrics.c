@@ -419,6 +419,18 @@ put_admin(struct look *l)
 }
 
 static void
+put_ejected(struct look *l)
+{
+	put(l, l->i->eject.until_us != 0);
+}
+
+static void
+put_ejections(struct look *l)
+{
+	put(l, l->i->eject.ejections);
+}
+
+static void
 put_weight(struct look *l)
 {
 	put(l, l->i->weight);
@@ -542,6 +554,10 @@ static const struct metric metrics[] = {
 		"Distinct sessions seen within the sticky idle time, estimated." },
 	{ "segue_pool_sessions_new_total", C, OF_POOL, NULL, put_sum, P(sessions_new),
 		"Sessions begun here." },
+	{ "segue_pool_queued", G, OF_POOL, NULL, put_sum, P(queued),
+		"Exchanges that wait for a place at an instance." },
+	{ "segue_pool_queued_total", C, OF_POOL, NULL, put_sum, P(queued_ever),
+		"Exchanges that had to wait for one." },
 	{ "segue_pool_routed_total", C, OF_POOL, "cause", put_causes, 0,
 		"Exchanges routed here, by why." },
 	{ "segue_pool_answers_total", C, OF_POOL, "status", put_by_status, P(status),
@@ -555,6 +571,10 @@ static const struct metric metrics[] = {
 		"1 for the health it has." },
 	{ "segue_instance_admin", G, OF_INSTANCE, "admin", put_admin, 0,
 		"1 for the admin word it has." },
+	{ "segue_instance_ejected", G, OF_INSTANCE, NULL, put_ejected, 0,
+		"1 while it is ejected for failures." },
+	{ "segue_instance_ejections_total", C, OF_INSTANCE, NULL, put_ejections, 0,
+		"Times it was ejected." },
 	{ "segue_instance_weight", G, OF_INSTANCE, NULL, put_weight, 0,
 		"Its weight within the pool." },
 	{ "segue_instance_in_flight", G, OF_INSTANCE, NULL, put_sum, I(inflight),
@@ -583,6 +603,8 @@ static const struct metric metrics[] = {
 		"Connections that died before an answer." },
 	{ "segue_instance_malformed_total", C, OF_INSTANCE, NULL, put_sum, I(malformed),
 		"Answers that were no HTTP." },
+	{ "segue_instance_failures_total", C, OF_INSTANCE, NULL, put_sum, I(failures),
+		"Tries that failed by its fault, of any kind; what ejects counts these." },
 	{ "segue_instance_retried_away_total", C, OF_INSTANCE, NULL, put_sum, I(retried_away),
 		"Requests that were tried again after this instance." },
 	{ "segue_instance_probes_total", C, OF_INSTANCE, NULL, put_probes, 0,

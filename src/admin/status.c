@@ -13,6 +13,7 @@
 #include "rollout/drive.h"
 #include "rollout/facts.h"
 #include "session/pin.h"
+#include "upstream/eject.h"
 #include "upstream/load.h"
 #include "upstream/model.h"
 #include "upstream/names.h"
@@ -131,6 +132,13 @@ put_instance(struct json_out *j, const struct instance *i)
 	json_kv_cstr(j, "reason", facts_why(i, why));
 	json_kv_u64(j, "health_s", age_us / US_PER_S);
 	json_kv_cstr(j, "admin", inst_admin_name((enum inst_admin)i->admin));
+	json_kv_u64(j, "ejected_s",
+	    (eject_left_us(i, clock_mono_us()) + US_PER_S - 1) / US_PER_S);
+	json_kv_cstr(j, "ejected_why",
+	    i->eject.until_us == 0
+	        ? ""
+	        : eject_reason_text((enum eject_reason)i->eject.reason));
+	json_kv_u64(j, "ejections", i->eject.ejections);
 	json_kv_bool(j, "added", i->runtime);
 	json_kv_u64(j, "in_flight", inst_inflight(i));
 	json_kv_u64(j, "streams", inst_streams(i));
@@ -143,6 +151,7 @@ put_instance(struct json_out *j, const struct instance *i)
 	json_kv_u64(j, "connect_failed", SUM(i, connect_failed));
 	json_kv_u64(j, "resets", SUM(i, resets));
 	json_kv_u64(j, "raced", SUM(i, raced));
+	json_kv_u64(j, "failures", SUM(i, failures));
 	put_status(j, cells, offsetof(struct inst_cell, status));
 	put_latency(j, cells, offsetof(struct inst_cell, latency));
 	json_end_object(j);
@@ -209,6 +218,7 @@ put_cells(struct scene *sc, const struct pool *p)
 	struct cells cells = CELLS_OF(p);
 
 	json_kv_u64(&sc->j, "sessions_new", SUM(p, sessions_new));
+	json_kv_u64(&sc->j, "queued", SUM(p, queued));
 	put_causes(&sc->j, p);
 	put_status(&sc->j, cells, offsetof(struct pool_cell, status));
 	put_latency(&sc->j, cells, offsetof(struct pool_cell, latency));

@@ -149,6 +149,18 @@ check_probe_of_unix(struct problems *p, const struct cfg_pool *pool,
 	}
 }
 
+/* ---- ejection ---- */
+
+static void
+check_eject(struct problems *p, const struct cfg_pool *pool,
+    const struct where *eject)
+{
+	struct where w = where_key(eject, "max_time");
+
+	if (pool->eject_on && pool->eject.max_us < pool->eject.time_us)
+		problem_warn(p, &w, "this is shorter than time");
+}
+
 /* ---- shares ---- */
 
 static void
@@ -207,6 +219,7 @@ check_pools(struct problems *p, struct cfg_service *s,
 		struct cfg_pool *pool = &s->pools[i];
 		struct where instances = check_where(&list, i, "instances");
 		struct where probe = check_where(&list, i, "probe");
+		struct where eject = check_where(&list, i, "eject");
 
 		if (pool->name == NULL)
 			continue;
@@ -214,6 +227,7 @@ check_pools(struct problems *p, struct cfg_service *s,
 		check_probe_times(p, &pool->probe, &probe);
 		check_probe_request(p, &pool->probe, &probe);
 		check_probe_of_unix(p, pool, &probe);
+		check_eject(p, pool, &eject);
 	}
 	names = TEXTS_OF(s->pools, s->n_pools, name);
 	check_twins(p, &list, &names, "name", NULL);

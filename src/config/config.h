@@ -95,6 +95,21 @@ struct cfg_instance {
 	unsigned weight; /* 1..256, default 1 */
 };
 
+enum cfg_balance { CFG_BALANCE_LEAST, CFG_BALANCE_ROUND, CFG_BALANCE_HASH };
+
+/* When an instance whose probe passes gets no traffic for a while. */
+struct cfg_eject {
+	unsigned failures;  /* in a row: 5; 0: not counted */
+	unsigned ratio_pct; /* failed of all in a window: 50; 0: not counted */
+	unsigned volume;    /* a window with fewer says nothing: 20 */
+	uint64_t window_us; /* default 10 s */
+	bool status_5xx;    /* is an answer 5xx a failure?  off */
+	unsigned slow;      /* times the pool's median; 0: no bound */
+	uint64_t time_us;   /* the first one lasts: 10 s, then doubled */
+	uint64_t max_us;    /* up to 5 min */
+	unsigned share_pct; /* of the pool's instances at most: 50 */
+};
+
 struct cfg_pool {
 	char *name;
 	uint32_t share_bp; /* of new sessions, first start only; sum is 10000 */
@@ -104,6 +119,13 @@ struct cfg_pool {
 	struct cfg_probe probe;
 	uint64_t idle_us;  /* idle upstream connection is kept so long: 4 s */
 	unsigned max_idle; /* idle connections per instance and worker: 256 */
+	enum cfg_balance balance; /* default least_requests */
+	unsigned max_requests;    /* in flight per instance, 0: no bound */
+	unsigned queue_max;       /* waiting per worker: 100 */
+	uint64_t queue_us;        /* at most so long: 5 s */
+	uint64_t slow_start_us;   /* from a tenth to all: 0, off */
+	bool eject_on;            /* default on */
+	struct cfg_eject eject;
 };
 
 enum cfg_sticky_scope { CFG_STICKY_NONE, CFG_STICKY_POOL, CFG_STICKY_INSTANCE };
@@ -157,7 +179,9 @@ struct cfg_service {
 	uint64_t tunnel_us;      /* tunnel without a byte: 1 h */
 	uint64_t body_bytes;     /* request body at most: 10 MiB; 0: no bound */
 	unsigned retries;        /* further tries after the first: 2 */
-	unsigned retry_budget_pct;      /* of requests: 20 */
+	unsigned retry_budget_pct; /* of requests: 20 */
+	uint16_t *retry_statuses;  /* of a safe request: none */
+	size_t n_retry_statuses;
 	enum cfg_drain_mode drain_mode; /* default keep */
 	uint64_t drain_requests_us;     /* default 60 s */
 	uint64_t drain_flows_us;        /* grace of kept pins: 30 m */

@@ -43,6 +43,12 @@ static const char *const drain_modes[] = {
 	[CFG_DRAIN_EVICT] = "evict",
 	NULL
 };
+static const char *const balances[] = {
+	[CFG_BALANCE_LEAST] = "least_requests",
+	[CFG_BALANCE_ROUND] = "round_robin",
+	[CFG_BALANCE_HASH] = "hash",
+	NULL
+};
 static const char *const probe_types[] = {
 	[CFG_PROBE_HTTP] = "http",
 	[CFG_PROBE_TCP] = "tcp",
@@ -53,6 +59,7 @@ static const char *const probe_types[] = {
 
 static const struct key word_item = { "", K_WORD, 0, NULL, 0, 255, 0, .help = NULL };
 static const struct key cidr_item = { "", K_CIDR, 0, NULL, 0, 0, 0, .help = NULL };
+static const struct key bad_status_item = { "", K_STATUS, 0, NULL, 400, 599, 0, .help = NULL };
 static const struct key status_item = { "", K_STATUS, 0, NULL, 100, 599, 0, .help = NULL };
 
 static const struct key method_item = { "", K_TOKEN, 0, NULL, 0, 0, 0, .help = NULL };
@@ -140,6 +147,34 @@ static const struct key keepalive_keys[] = {
 	    .help = "Unused connections kept per instance and worker." },
 	END
 };
+static const struct key queue_keys[] = {
+	{ "max", K_UINT, AT(queue_max), "100", 0, 65536, 0,
+	    .help = "So many wait per worker; what comes then is answered 503." },
+	{ "timeout", K_DURATION, AT(queue_us), "5s", MS, H, 0,
+	    .help = "What has waited so long is answered 503." },
+	END
+};
+static const struct key eject_keys[] = {
+	{ "failures", K_UINT, AT(eject.failures), "5", 0, 1000, 0,
+	    .help = "So many failures in a row eject; 0 is never." },
+	{ "ratio", K_PERCENT, AT(eject.ratio_pct), "50%", 0, 100, 0,
+	    .help = "So much of a window failed ejects; 0% is never." },
+	{ "volume", K_UINT, AT(eject.volume), "20", 1, 1000000, 0,
+	    .help = "A window with fewer exchanges says nothing by ratio or slow." },
+	{ "window", K_DURATION, AT(eject.window_us), "10s", S, H, 0,
+	    .help = "Length of a window." },
+	{ "status_5xx", K_BOOL, AT(eject.status_5xx), "off", 0, 0, 0,
+	    .help = "Whether an answer 5xx is a failure; identity servers answer 500 to what users do, too." },
+	{ "slow", K_UINT, AT(eject.slow), "0", 0, 1000, 0,
+	    .help = "An instance whose median answer takes so many times that of the pool's other instances, in a window, is ejected; 0 is never." },
+	{ "time", K_DURATION, AT(eject.time_us), "10s", 10 * MS, H, 0,
+	    .help = "How long the first ejection lasts; each further one twice as long as the last." },
+	{ "max_time", K_DURATION, AT(eject.max_us), "5m", 10 * MS, D, 0,
+	    .help = "How long one lasts at most." },
+	{ "share", K_PERCENT, AT(eject.share_pct), "50%", 0, 100, 0,
+	    .help = "So much of the pool's ready instances is ejected at most; one always stays." },
+	END
+};
 static const struct key pool_keys[] = {
 	{ "name", K_NAME, AT(name), NULL, 0, 0, KEY_REQUIRED,
 	    .help = "Name of the version." },
@@ -155,6 +190,19 @@ static const struct key pool_keys[] = {
 	{ "keepalive", K_MAP, 0, NULL, 0, 0, 0,
 	    .help = "Connections to instances that are kept for reuse.",
 	    .sub = keepalive_keys },
+	{ "balance", K_ENUM, AT(balance), "least_requests", 0, 0, 0,
+	    .help = "Which instance takes an exchange: of two drawn the one with less to do; each in turn; or the one that the share key leads to.",
+	    .names = balances },
+	{ "max_requests", K_UINT, AT(max_requests), "0", 0, 1000000, 0,
+	    .help = "Exchanges an instance has at a time, over all workers, upgraded connections not counted; what is too much waits. Each worker has its part of it, one at least; 0 is no bound." },
+	{ "queue", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "Where exchanges wait while all instances have max_requests.",
+	    .sub = queue_keys },
+	{ "slow_start", K_DURATION, AT(slow_start_us), "0", 0, H, 0,
+	    .help = "An instance that comes up grows from a tenth of its weight and max_requests to all of it in so long; so do all instances of a pool that begins to take sessions." },
+	{ "eject", K_MAP, 0, NULL, 0, 0, KEY_OFF,
+	    .help = "When an instance gets no traffic for a while although its probe passes; \"eject: off\" is never.",
+	    .sub = eject_keys, .aux = AT(eject_on) },
 	END
 };
 #undef STRUCT
@@ -223,6 +271,9 @@ static const struct key retry_keys[] = {
 	    .help = "Further tries after the first; never of what may have reached an instance, unless its method is safe." },
 	{ "budget", K_PERCENT, AT(retry_budget_pct), "20%", 0, 100, 0,
 	    .help = "Retries may be so much of the traffic." },
+	{ "statuses", K_ITEMS, AT(retry_statuses), NULL, 0, 64, 0,
+	    .help = "Answers with which a safe request without a body is tried at another instance instead; by default none.",
+	    .sub = &bad_status_item, EACH(n_retry_statuses, retry_statuses) },
 	END
 };
 static const struct key drain_keys[] = {

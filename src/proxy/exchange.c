@@ -16,6 +16,7 @@
 #include "proxy/gate.h"
 #include "proxy/health.h"
 #include "proxy/overload.h"
+#include "proxy/queue.h"
 #include "proxy/route.h"
 #include "proxy/worker.h"
 #include "upstream/conncache.h"
@@ -267,6 +268,13 @@ exchange_head(struct exchange *x, const struct http_head *h)
 	exchange_go(x);
 }
 
+static void
+count_status(stat_u64 *cells, unsigned status)
+{
+	if (status >= 100 && status < 600)
+		stat_add(&cells[status / 100 - 1], 1);
+}
+
 /* ---- an instance ---- */
 
 static void
@@ -277,12 +285,37 @@ up_wait(struct exchange *x, uint64_t limit_us)
 	deadline_set(loop, &x->up->deadline, loop_now_us(loop) + limit_us);
 }
 
+/* All instances have as much as they may: until one has a place. */
+static void
+wait_for_place(struct exchange *x)
+{
+	int rc;
+
+	if (queue_pool(x) == x->full)
+		return; /* on */
+	queue_leave(x);
+	rc = queue_enter(x, x->full, x->full_max, x->full_us);
+	if (rc != E_OK) {
+		exchange_refuse(x, 503,
+		    rc == E_FULL ? OUT_QUEUE_FULL : OUT_INTERNAL);
+		return;
+	}
+	x->step = STEP_QUEUE;
+	lane_pause(&x->client->lane);
+}
+
 void
 exchange_go(struct exchange *x)
 {
 	bool careful = !http_method_is_safe(x->req.method);
 	int rc = route_pick(x);
 
+	if (rc == E_FULL) {
+		wait_for_place(x);
+		return;
+	}
+	if (x->queue != NULL)
+		queue_leave(x);
 	if (rc != E_OK) {
 		if (x->n_tried > 0)
 			exchange_refuse(x, 503, OUT_CONNECT_FAILED);
@@ -320,10 +353,21 @@ exchange_up_waits(struct exchange *x, uint64_t limit_us)
 }
 
 void
+exchange_go_on(struct exchange *x)
+{
+	exchange_go(x);
+	if (x->step == STEP_SEND && exchange_flush_up(x) &&
+	    x->step == STEP_SEND)
+		lane_resume(&x->client->lane);
+}
+
+void
 exchange_release(struct exchange *x, bool keep)
 {
 	bool leaving;
 
+	if (x->queue != NULL)
+		queue_leave(x);
 	if (x->up != NULL) {
 		if (keep)
 			upconn_keep(&x->up, x->up_idle_us, x->up_max_idle);
@@ -337,6 +381,8 @@ exchange_release(struct exchange *x, bool keep)
 	stat_sub(x->in_tunnel ? &x->icell->streams : &x->icell->inflight, 1);
 	x->inst = NULL;
 	x->icell = NULL;
+	if (x->pcell->queue != NULL)
+		queue_look(x->pcell->queue);
 	if (leaving)
 		x->proxy->env.edge(x->proxy->env.arg, PROXY_EMPTY, NULL);
 }
@@ -352,24 +398,35 @@ status_for(enum outcome why)
 		return 504;
 	case OUT_DRAIN_CUT:
 	case OUT_STOP_CUT:
+	case OUT_QUEUE_TIMEOUT:
 		return 503;
 	default:
 		return 502;
 	}
 }
 
-static void
-note_failure(struct exchange *x, enum outcome why)
+void
+exchange_note_fault(struct exchange *x)
 {
+	stat_add(&x->icell->failures, 1);
+	x->proxy->env.edge(x->proxy->env.arg, PROXY_FAILED, NULL);
+}
+
+static void
+note_failure(struct exchange *x, enum outcome why, bool raced)
+{
+	if (raced) {
+		stat_add(&x->icell->raced, 1);
+		return;
+	}
 	if (why == OUT_CONNECT_FAILED || why == OUT_CONNECT_TIMEOUT) {
 		stat_add(&x->icell->connect_failed, 1);
 		x->proxy->env.edge(x->proxy->env.arg, PROXY_CONNECT_FAILED,
 		    x->inst);
-	} else if (x->up != NULL && upconn_is_reused(x->up)) {
-		stat_add(&x->icell->raced, 1);
-	} else {
+	} else if (why == OUT_INSTANCE_RESET) {
 		stat_add(&x->icell->resets, 1);
 	}
+	exchange_note_fault(x);
 }
 
 static void
@@ -380,11 +437,28 @@ rewind_body(struct exchange *x)
 	x->bytes_in = 0;
 }
 
+/* Budget and rule are asked; the present instance is none to ask again. */
+static void
+try_again(struct exchange *x, bool elsewhere, bool rewind)
+{
+	stat_add(&x->scell->retries, 1);
+	stat_add(&x->icell->retried_away, 1);
+	if (elsewhere && x->n_tried < EXCHANGE_TRIES_MAX)
+		x->tried[x->n_tried++] = x->inst;
+	x->tries_left--;
+	x->retries++;
+	exchange_release(x, false);
+	if (rewind)
+		rewind_body(x);
+	exchange_go_on(x);
+}
+
 void
 exchange_try_failed(struct exchange *x, int code, enum outcome why)
 {
-	bool connecting = x->step == STEP_CONNECT;
-	bool raced = !connecting && x->up != NULL && upconn_is_reused(x->up);
+	/* Kept for reuse and found closed: that says little of its instance. */
+	bool raced = why == OUT_INSTANCE_RESET && x->up != NULL &&
+	    upconn_is_reused(x->up);
 	bool byte_sent = x->up != NULL &&
 	    x->up->lane.sent != x->up->sent_before;
 	/* Body bytes that lie in our slab and went nowhere are not used up. */
@@ -398,7 +472,10 @@ exchange_try_failed(struct exchange *x, int code, enum outcome why)
 		.tries_left = x->tries_left,
 	};
 
-	note_failure(x, why);
+	/* Who let us wait is not asked again, nor is another for ever. */
+	if (why == OUT_FIRST_BYTE_TIMEOUT && !route_has_other(x))
+		rc.tries_left = 0;
+	note_failure(x, why, raced);
 	log_debug("instance=%s try=%u code=%s reused=%d sent=%d",
 	    x->inst->addr_text, x->retries + 1u, err_name(code), raced,
 	    rc.byte_sent);
@@ -411,23 +488,31 @@ exchange_try_failed(struct exchange *x, int code, enum outcome why)
 		exchange_refuse(x, status_for(why), why);
 		return;
 	}
-	stat_add(&x->scell->retries, 1);
-	stat_add(&x->icell->retried_away, 1);
 	/* A kept connection that died says little about its instance, and a
 	 * session would leave it; else another one is the better bet. */
-	if ((!raced || x->scope != CFG_STICKY_INSTANCE) &&
-	    x->n_tried < EXCHANGE_TRIES_MAX)
-		x->tried[x->n_tried++] = x->inst;
-	x->tries_left--;
-	x->retries++;
-	exchange_release(x, false);
-	if (rewind)
-		rewind_body(x);
-	exchange_go(x);
-	if (x->step != STEP_SEND)
-		return;
-	if (exchange_flush_up(x) && x->step == STEP_SEND)
-		lane_resume(&x->client->lane);
+	try_again(x, !raced || x->scope != CFG_STICKY_INSTANCE, rewind);
+}
+
+bool
+exchange_try_elsewhere(struct exchange *x, unsigned status)
+{
+	struct retry_case rc = {
+		.method_safe = http_method_is_safe(x->req.method),
+		.byte_sent = true,
+		.body_taken = x->body_taken || x->answer_sent,
+		.tries_left = x->tries_left,
+	};
+
+	if (!x->retry_by_status || !retry_is_allowed(&rc) ||
+	    x->scope == CFG_STICKY_INSTANCE || !route_asks_other(x, status))
+		return false;
+	if (!retry_budget_spend(&x->proxy->budget)) {
+		stat_add(&x->scell->retries_denied, 1);
+		return false;
+	}
+	count_status(x->icell->status, status);
+	try_again(x, true, false);
+	return true;
 }
 
 /* ---- the request's body ---- */
@@ -588,7 +673,11 @@ exchange_timed_out(struct exchange *x, enum outcome why)
 			exchange_abort(x, 408, why);
 		return;
 	case OUT_CONNECT_TIMEOUT:
+	case OUT_FIRST_BYTE_TIMEOUT:
 		exchange_try_failed(x, E_TIMEOUT, why);
+		return;
+	case OUT_QUEUE_TIMEOUT:
+		exchange_abort(x, 503, why);
 		return;
 	default:
 		exchange_abort(x, 504, why);
@@ -661,13 +750,6 @@ exchange_client_drained(struct exchange *x)
 
 /* ---- end ---- */
 
-static void
-count_status(stat_u64 *cells, unsigned status)
-{
-	if (status >= 100 && status < 600)
-		stat_add(&cells[status / 100 - 1], 1);
-}
-
 void
 exchange_account_instance(struct exchange *x)
 {
@@ -680,6 +762,20 @@ exchange_account_instance(struct exchange *x)
 	hist_add(&x->icell->latency, took);
 	count_status(x->pcell->status, x->status);
 	hist_add(&x->pcell->latency, took);
+}
+
+/* Its answer was counted by its status, and yet it failed. */
+static void
+account_fault(struct exchange *x, enum outcome why)
+{
+	bool cut = why == OUT_INSTANCE_CUT || why == OUT_ANSWER_TIMEOUT;
+
+	if (x->inst == NULL || x->in_tunnel)
+		return;
+	if (cut)
+		exchange_note_fault(x);
+	if (cut || why == OUT_INSTANCE_MALFORMED)
+		stat_add(&x->icell->spoiled, 1);
 }
 
 void
@@ -695,6 +791,7 @@ exchange_end(struct exchange *x, enum outcome why)
 	x->step = STEP_ENDED;
 	x->client->exchange = NULL;
 	exchange_account_instance(x);
+	account_fault(x, why);
 	accesslog_write(&x->proxy->log, x);
 	exchange_release(x, keep);
 	if (!routed)

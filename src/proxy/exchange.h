@@ -25,6 +25,7 @@ struct client;
 struct deadline;
 struct lane_user;
 struct proxy;
+struct queue;
 struct upconn;
 struct view_service;
 
@@ -35,6 +36,7 @@ struct view_service;
 /* One row a step: identifier, name shown in logs. */
 #define EXCHANGE_STEPS(X)                                                      \
 	X(HEAD, "head")       /* the request head is being read */             \
+	X(QUEUE, "queue")     /* waits for a place at an instance */           \
 	X(CONNECT, "connect") /* waits for a connection to the instance */     \
 	X(SEND, "send")       /* the request is on its way, no answer yet */   \
 	X(ANSWER, "answer")   /* the answer is on its way */                   \
@@ -83,6 +85,14 @@ struct exchange {
 	bool via;
 	uint8_t scope; /* enum cfg_sticky_scope */
 
+	/* all instances are full */
+	struct queue *queue; /* where we wait; NULL: nowhere */
+	TAILQ_ENTRY(exchange) queue_link;
+	uint64_t queue_due_us;
+	struct pool *full; /* of E_FULL: whose instances are, and its bounds */
+	uint64_t full_us;
+	unsigned full_max;
+
 	/* the session */
 	struct pin pin; /* what the cookie says or will say */
 	bool pin_new;   /* answer with a Set-Cookie */
@@ -109,6 +119,7 @@ struct exchange {
 	bool answer_sent;  /* a head went to the client's queue */
 	bool answer_done;  /* the answer is read to its end */
 	bool keep_client, keep_up;
+	bool retry_by_status; /* there are answers to ask elsewhere after */
 	bool tunnel_asked;
 	bool in_tunnel;
 	bool client_eof, up_eof;   /* in a tunnel: no more bytes from it */
@@ -161,8 +172,17 @@ char *exchange_alloc(struct exchange *, size_t len) MUST_CHECK;
 void exchange_refuse(struct exchange *, unsigned status, enum outcome);
 /* The one end of every exchange. */
 void exchange_end(struct exchange *, enum outcome);
-/* Picks an instance and sends, or refuses. */
+/* Picks an instance and sends, waits for a place, or refuses. */
 void exchange_go(struct exchange *);
+/* The same outside of the client's events: what was read goes on, too. */
+void exchange_go_on(struct exchange *);
+/*
+ * The answer has a status after which another instance is asked: true, and the
+ * exchange has gone there; false: this is the answer.
+ */
+bool exchange_try_elsewhere(struct exchange *, unsigned status);
+/* The instance failed the present try, and it is none of the rest. */
+void exchange_note_fault(struct exchange *);
 /* Gives connection and place in the cell back. */
 void exchange_release(struct exchange *, bool keep);
 /* The present try failed for that reason: again, or answer for it. */

@@ -107,6 +107,7 @@ malformed(struct exchange *x, enum http_bad why)
 	log_warn("instance=%s event=malformed_answer why=%s",
 	    x->inst->addr_text, http_bad_name(why));
 	stat_add(&x->icell->malformed, 1);
+	exchange_note_fault(x);
 	exchange_abort(x, 502, OUT_INSTANCE_MALFORMED);
 }
 
@@ -159,6 +160,8 @@ on_final(struct exchange *x, struct http_head *h)
 	enum http_framing framing = client_framing(x, h);
 	unsigned flags = 0;
 
+	if (h->status >= 400 && exchange_try_elsewhere(x, h->status))
+		return;
 	x->status = h->status;
 	x->keep_up = h->keep_alive && h->framing != FRAMING_CLOSE;
 	if (!x->req_done)
@@ -372,6 +375,7 @@ exchange_up_deadline(struct deadline *d)
 		exchange_timed_out(x, OUT_TUNNEL_TIMEOUT);
 		return;
 	case STEP_HEAD:
+	case STEP_QUEUE:
 	case STEP_FLUSH:
 	case STEP_ENDED:
 	case EXCHANGE_STEP_COUNT:

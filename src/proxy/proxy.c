@@ -9,6 +9,7 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/overload.h"
+#include "proxy/queue.h"
 #include "proxy/worker.h"
 #include "session/digest.h"
 #include "session/token.h"
@@ -50,6 +51,7 @@ proxy_new(const struct proxy_env *env, struct proxy **out)
 	TAILQ_INIT(&p->ended);
 	TAILQ_INIT(&p->spare);
 	p->look_again.fn = on_look_again;
+	LIST_INIT(&p->queues);
 	p->budget.tokens = RETRY_TOKENS_START;
 	p->pin_off_us = clock_wall_us() - clock_mono_us();
 	accesslog_init(&p->log, env->loop, env->access_fd);
@@ -134,6 +136,7 @@ adopt(struct proxy *p)
 		for (size_t i = 0; i < v->services[s].n_pools; i++)
 			if (v->services[s].pools[i].cut != 0)
 				cut_pool(p, &v->services[s].pools[i]);
+	queue_look_all(p);
 	p->env.edge(p->env.arg, PROXY_ADOPTED, NULL);
 }
 

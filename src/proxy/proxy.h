@@ -22,6 +22,7 @@ enum proxy_edge {
 	PROXY_ADOPTED,        /* a newer view is in use */
 	PROXY_EMPTY,          /* a leaving pool has nothing here any more */
 	PROXY_CONNECT_FAILED, /* inst could not be reached */
+	PROXY_FAILED,         /* an exchange failed by its instance otherwise */
 	PROXY_STOPPED         /* after proxy_stop(): no client is left */
 };
 typedef void proxy_edge_fn(void *arg, enum proxy_edge, struct instance *);
@@ -32,7 +33,7 @@ struct proxy_env {
 	unsigned n_workers;
 	struct views *views;
 	struct callers *callers; /* of all workers; NULL: no such bounds */
-	const int *listen_fds; /* one per configured listener, in order */
+	const int *listen_fds;   /* one per configured listener, in order */
 	size_t n_listen;
 	int access_fd; /* descriptor of the access log, -1: none */
 	proxy_edge_fn *edge;

@@ -96,6 +96,7 @@ take_settings(struct exchange *x, const struct view_service *vs)
 	x->via = cfg->via;
 	x->scope = (uint8_t)cfg->sticky_scope;
 	name_cookie(x, cfg->sticky_cookie);
+	x->retry_by_status = cfg->n_retry_statuses > 0;
 	x->tries_left = (uint8_t)MIN(cfg->retries, EXCHANGE_TRIES_MAX);
 	retry_budget_earn(&x->proxy->budget, cfg->retry_budget_pct);
 }
@@ -231,15 +232,15 @@ bucket_of_hash(uint64_t hash)
 	return (uint16_t)(hash % CFG_SHARE_ALL);
 }
 
-/* Where a client that shows no pin stands in the share. */
-static uint16_t
-new_bucket(const struct exchange *x, const struct cfg_service *cfg)
+/* What the share key comes to; request: another each time. */
+static uint64_t
+share_hash(const struct exchange *x, const struct cfg_service *cfg)
 {
 	struct str key = { NULL, 0 };
 
 	switch (cfg->share_key) {
 	case CFG_KEY_REQUEST:
-		return (uint16_t)random_below(CFG_SHARE_ALL);
+		return random_quick();
 	case CFG_KEY_HEADER:
 		key = http_head_value_of(&x->req, str_of(cfg->share_key_name));
 		break;
@@ -250,10 +251,16 @@ new_bucket(const struct exchange *x, const struct cfg_service *cfg)
 		break;
 	}
 	if (key.len > 0)
-		return bucket_of_hash(hash_bytes(key.p, key.len, BUCKET_SEED));
-	return bucket_of_hash(x->source_hash != 0
-	        ? x->source_hash
-	        : addr_host_hash(&x->client->peer));
+		return hash_bytes(key.p, key.len, BUCKET_SEED);
+	return x->source_hash != 0 ? x->source_hash
+	                           : addr_host_hash(&x->client->peer);
+}
+
+/* Where a client that shows no pin stands in the share. */
+static uint16_t
+new_bucket(const struct exchange *x, const struct cfg_service *cfg)
+{
+	return bucket_of_hash(share_hash(x, cfg));
 }
 
 /* Where a valid pin leads; NULL, with the cause, when it leads nowhere. */
@@ -345,18 +352,44 @@ service_now(const struct exchange *x)
 
 /* ---- instance ---- */
 
-static struct instance *
-pick(const struct exchange *x, const struct view_pool *vp)
+/* Where others wait for a place, the one that comes now waits behind them. */
+static bool
+must_wait(const struct exchange *x, const struct view_pool *vp)
 {
-	struct instance *i = NULL;
+	return vp->limits != NULL && x->queue == NULL &&
+	    vp->pool->cells[x->proxy->env.index].queue != NULL;
+}
 
+static int
+pick(const struct exchange *x, const struct view_service *vs,
+    const struct view_pool *vp, struct instance **out)
+{
+	struct balance_ask ask = { .pool = vp,
+		.tried = x->tried,
+		.n_tried = x->n_tried,
+		.worker = x->proxy->env.index };
+
+	*out = NULL;
+	if (must_wait(x, vp))
+		return E_FULL;
 	if (x->scope == CFG_STICKY_INSTANCE && x->pin.instance != 0 &&
 	    x->n_tried == 0)
-		i = balance_pinned(vp, x->pin.instance);
-	if (i == NULL)
-		i = balance_pick(vp, x->tried, x->n_tried);
-	/* Of one instance alone we ask again rather than give up. */
-	return i != NULL ? i : balance_pick(vp, NULL, 0);
+		*out = balance_pinned(vp, x->pin.instance);
+	if (*out != NULL)
+		return balance_has_place(vp, *out, ask.worker) ? E_OK : E_FULL;
+	if (vp->cfg->balance == CFG_BALANCE_HASH)
+		ask.key = share_hash(x, vs->cfg);
+	*out = balance_pick(&ask);
+	if (*out == NULL && !ask.full && ask.n_tried > 0) {
+		*out = balance_rested(&ask);
+		/* Of one instance alone we ask again rather than give up. */
+		ask.n_tried = 0;
+		if (*out == NULL)
+			*out = balance_pick(&ask);
+	}
+	if (*out != NULL)
+		return E_OK;
+	return ask.full ? E_FULL : E_NOENT;
 }
 
 static void
@@ -409,6 +442,7 @@ route_pick(struct exchange *x)
 	const struct view_service *vs = x->vs;
 	const struct view_pool *vp = NULL;
 	struct instance *inst;
+	int rc;
 
 	if (vs == NULL)
 		vs = service_now(x);
@@ -421,10 +455,40 @@ route_pick(struct exchange *x)
 		vp = decide(x, vs);
 	if (vp == NULL)
 		return E_NOENT;
-	inst = pick(x, vp);
-	if (inst == NULL)
-		return E_NOENT;
+	rc = pick(x, vs, vp, &inst);
+	if (rc == E_FULL) {
+		x->full = vp->pool;
+		x->full_max = vp->cfg->queue_max;
+		x->full_us = vp->cfg->queue_us;
+	}
+	if (rc != E_OK)
+		return rc;
 	count_pool(x, vs, vp);
 	take_place(x, vs, vp, inst);
 	return E_OK;
+}
+
+bool
+route_has_other(const struct exchange *x)
+{
+	const struct view_service *vs = service_now(x);
+	const struct view_pool *vp = vs == NULL ? NULL : pool_again(x, vs);
+	struct instance *tried[EXCHANGE_TRIES_MAX + 1];
+
+	if (vp == NULL)
+		return false;
+	memcpy(tried, x->tried, x->n_tried * sizeof(struct instance *));
+	tried[x->n_tried] = x->inst;
+	return balance_has_other(vp, tried, x->n_tried + 1u);
+}
+
+bool
+route_asks_other(const struct exchange *x, unsigned status)
+{
+	const struct view_service *vs = service_now(x);
+
+	for (size_t i = 0; vs != NULL && i < vs->cfg->n_retry_statuses; i++)
+		if (vs->cfg->retry_statuses[i] == status)
+			return route_has_other(x);
+	return false;
 }

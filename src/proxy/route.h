@@ -6,6 +6,8 @@
  */
 #ifndef PROXY_ROUTE_H
 #define PROXY_ROUTE_H
+#include <stdbool.h>
+
 #include "base/attr.h"
 
 struct exchange;
@@ -17,9 +19,14 @@ struct exchange;
 int route_service(struct exchange *) MUST_CHECK;
 /*
  * Decides the pool (once per exchange, again after its pool died) and picks
- * an instance that was not tried; E_OK with x->inst set and counted, or
- * E_NOENT.
+ * an instance that was not tried; E_OK with x->inst set and counted, E_NOENT,
+ * or E_FULL: those there are have no place, or others wait for one already;
+ * x->full is the pool.
  */
 int route_pick(struct exchange *) MUST_CHECK;
+/* Has the pool an instance that was neither tried nor is the present one? */
+bool route_has_other(const struct exchange *);
+/* The same, and after that status it is to be asked. */
+bool route_asks_other(const struct exchange *, unsigned status);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+#include "proxy/queue.h"
 #include "proxy/worker.h"
 #include "upstream/conncache.h"
 
@@ -65,6 +66,10 @@ tunnel_begin(struct exchange *x)
 	/* Streams have their own place in the cell and their own drain clock. */
 	stat_add(&x->icell->streams, 1);
 	stat_sub(&x->icell->inflight, 1);
+	stat_add(&x->icell->status[STATUS_1XX], 1);
+	stat_add(&x->pcell->status[STATUS_1XX], 1);
+	if (x->pcell->queue != NULL)
+		queue_look(x->pcell->queue);
 	if (x->pool->leaving)
 		x->proxy->env.edge(x->proxy->env.arg, PROXY_EMPTY, NULL);
 	client_wait_for(c, WAIT_NONE);

@@ -26,6 +26,7 @@ struct view;
 
 TAILQ_HEAD(client_list, client);
 TAILQ_HEAD(exchange_list, exchange);
+LIST_HEAD(queue_list, queue);
 
 struct proxy {
 	struct proxy_env env;
@@ -45,6 +46,7 @@ struct proxy {
 	    exchanges;              /* those that began and have not ended */
 	struct exchange_list ended; /* in this turn: still looked at */
 	struct exchange_list spare; /* for reuse */
+	struct queue_list queues;   /* in which exchanges wait */
 	struct retry_budget budget;
 	struct accesslog log;
 	struct deadline stop_deadline;

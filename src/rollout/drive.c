@@ -11,10 +11,13 @@
 #include "net/loop.h"
 #include "rollout/disk.h"
 #include "rollout/drive_int.h"
+#include "rollout/ejecting.h"
 #include "rollout/facts.h"
 #include "rollout/news.h"
 #include "rollout/waiters.h"
+#include "upstream/eject.h"
 #include "upstream/names.h"
+#include "upstream/warmth.h"
 
 #define LOOK_US (US_PER_S) /* at least so often */
 /* So many steps a look takes at most: no pool has more to go at once. */
@@ -67,6 +70,19 @@ drive_facts(struct drive *d)
 
 /* ---- workers ---- */
 
+/* A pool begins to take sessions: cold, unless it did when we began. */
+static void
+note_share(struct drive *d, struct pool *p, bool shares)
+{
+	struct instance *i = NULL;
+
+	if (shares && !p->shares && views_newest(d->env.views) != NULL)
+		while ((i = registry_instance_next(d->env.registry, p, i)) !=
+		    NULL)
+			warmth_begin(i, clock_mono_us());
+	p->shares = shares;
+}
+
 static void
 plan_service(struct drive *d, size_t at, uint64_t wall_us)
 {
@@ -77,9 +93,11 @@ plan_service(struct drive *d, size_t at, uint64_t wall_us)
 		struct pool *p = registry_pool(d->env.registry, s->name,
 		    s->pools[i].name);
 
-		if (p != NULL)
-			p->leaving = s->pools[i].state == POOL_DRAINING &&
-			    s->pools[i].drain.closed_us != 0;
+		if (p == NULL)
+			continue;
+		note_share(d, p, s->pools[i].share_bp > 0);
+		p->leaving = s->pools[i].state == POOL_DRAINING &&
+		    s->pools[i].drain.closed_us != 0;
 	}
 }
 
@@ -127,6 +145,25 @@ cuts_differ(const struct drive *d)
 }
 
 static void
+tell_ejected(struct instance *i, void *arg)
+{
+	const struct drive *d = arg;
+
+	news_eject(d->env.feed, i);
+}
+
+/* Who comes up is cold, and has nothing to rest from. */
+static void
+note_health(struct drive *d, struct instance *i, enum health from)
+{
+	if (i->health == HEALTH_UP && (from == HEALTH_DOWN || i->late))
+		warmth_begin(i, clock_mono_us());
+	news_health(d->env.feed, i, from);
+	if (i->health == HEALTH_UP)
+		eject_end(i, clock_mono_us(), tell_ejected, d);
+}
+
+static void
 on_edge(struct instance *i, enum health from, void *arg)
 {
 	struct drive *d = arg;
@@ -136,9 +173,10 @@ on_edge(struct instance *i, enum health from, void *arg)
 		if (i->health != HEALTH_UP)
 			return;
 		registry_promote(d->env.registry, i);
+		warmth_begin(i, clock_mono_us());
 		news_address(d->env.feed, i);
 	} else {
-		news_health(d->env.feed, i, from);
+		note_health(d, i, from);
 		if (i->health == HEALTH_DOWN && d->cfg->resolve_interval_us > 0)
 			registry_ask_name(i);
 	}
@@ -298,6 +336,21 @@ drive_connect_failed(struct drive *d, struct instance *i)
 	probing_hurry(&d->probing, i);
 }
 
+void
+drive_exchange_failed(struct drive *d)
+{
+	ejecting_hurry(d->ejecting);
+}
+
+static void
+on_ejecting(void *arg)
+{
+	struct drive *d = arg;
+
+	d->stale = true;
+	drive_poke(d);
+}
+
 /* ---- life ---- */
 
 static int
@@ -355,6 +408,7 @@ begin(struct drive *d, char *why, size_t cap)
 	if (rc != E_OK)
 		return rc;
 	d->unpublished = true;
+	ejecting_use(d->ejecting, d->cfg);
 	return drive_publish(d) ? E_OK : E_NOMEM;
 }
 
@@ -372,7 +426,9 @@ make(struct drive *d)
 	return d->clock != NULL && d->waiters != NULL && d->path != NULL &&
 	    ro_state_new(&d->state) == E_OK && ro_state_new(&d->next) == E_OK &&
 	    disk_new(d->env.loop, d->path, drive_on_written, d, &d->disk) ==
-	    E_OK;
+	    E_OK &&
+	    ejecting_new(d->env.loop, d->env.registry, d->env.feed, on_ejecting,
+	        d, &d->ejecting) == E_OK;
 }
 
 int
@@ -423,6 +479,7 @@ drive_free(struct drive **dp)
 	waiters_free(&d->waiters);
 	probing_stop(&d->probing);
 	alarm_free(&d->clock);
+	ejecting_free(&d->ejecting);
 	loop_run_deferred(d->env.loop);
 	registry_forget_names(d->env.registry);
 	names_free(&d->names);

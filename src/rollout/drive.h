@@ -114,6 +114,8 @@ void drive_on_progress(struct drive *, uint64_t id, drive_progress_fn *);
 void drive_poke(struct drive *);
 /* A worker could not connect to that instance (checked to exist). */
 void drive_connect_failed(struct drive *, struct instance *);
+/* An exchange failed by its instance's fault: it may be one to eject. */
+void drive_exchange_failed(struct drive *);
 /*
  * A new configuration; a reference is taken.  done is called once, perhaps
  * before this returns: with E_OK when it is on disk and in the newest view, or

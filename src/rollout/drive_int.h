@@ -18,6 +18,7 @@
 #include "rollout/probing.h"
 
 struct disk;
+struct ejecting;
 struct names;
 struct waiters;
 
@@ -63,6 +64,7 @@ struct drive {
 	uint64_t newest_view; /* generations of views */
 	uint64_t state_view;  /* the first that has the present state */
 	struct alarm *clock;
+	struct ejecting *ejecting;
 	struct defer look;
 	struct waiters *waiters;
 	struct names *names;

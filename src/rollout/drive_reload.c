@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/thread.h"
 #include "rollout/drive_int.h"
+#include "rollout/ejecting.h"
 #include "rollout/news.h"
 #include "upstream/names.h"
 
@@ -173,6 +174,7 @@ adopt(struct drive *d, struct change *c)
 		return is_well(r, rc);
 	cfg_unref(&d->cfg);
 	d->cfg = cfg_ref(r->cfg);
+	ejecting_use(d->ejecting, r->cfg);
 	d->keyring = r->keyring;
 	drive_take_over(d, true);
 	names_ask_all(d->names);

@@ -22,6 +22,7 @@
 	X(COMMAND, "command") /* an operator's, with its result */             \
 	X(POOL, "pool")       /* a pool changed its state or share */          \
 	X(HEALTH, "health")   /* an instance changed its health */             \
+	X(EJECT, "eject")     /* an instance rests, or is in again */          \
 	X(RELOAD, "reload")                                                    \
 	X(PROCESS, "process") /* started, stopping */
 

@@ -278,6 +278,27 @@ news_address(struct feed *f, const struct instance *i)
 }
 
 void
+news_eject(struct feed *f, const struct instance *i)
+{
+	struct feed_event e = { .type = FEED_EJECT };
+	struct buf text = BUF_INIT;
+	char lasts[UNITS_MAX];
+
+	set_name(e.service, i->pool->service->name);
+	set_name(e.pool, i->pool->name);
+	set_name(e.instance, i->name);
+	units_duration(i->eject.last_us, lasts);
+	if (i->eject.until_us != 0)
+		buf_printf(&text, "ejected for %s: %s", lasts,
+		    eject_reason_text((enum eject_reason)i->eject.reason));
+	else
+		buf_add_cstr(&text, "in again after its ejection");
+	log_info("service=%s pool=%s instance=%s change=\"" STR_FMT "\"",
+	    e.service, e.pool, e.instance, STR_ARG(buf_str(&text)));
+	tell(f, &e, &text);
+}
+
+void
 news_reload(struct feed *f, const char *why, uint64_t generation)
 {
 	struct feed_event e = { .type = FEED_RELOAD };

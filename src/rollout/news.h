@@ -18,6 +18,8 @@ void news_command(struct feed *, const struct ro_state *,
 /* Every pool whose state, share or life differs. */
 void news_changes(struct feed *, struct ro_state *before,
     const struct ro_state *after);
+/* It was ejected, or is in again. */
+void news_eject(struct feed *, const struct instance *);
 void news_health(struct feed *, const struct instance *, enum health from);
 /* It has taken the place of the one at the address before. */
 void news_address(struct feed *, const struct instance *);

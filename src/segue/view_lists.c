@@ -152,6 +152,7 @@ static const struct table_column instance_columns[] = {
 	{ "WEIGHT", true, "1" },
 	{ "HEALTH", false, NULL },
 	{ "FOR", true, NULL },
+	{ "EJECTED", true, "-" }, /* for so long still */
 	{ "ADMIN", false, "in" },
 	{ "IN FLIGHT", true, NULL },
 	{ "STREAMS", true, "0" },
@@ -187,6 +188,10 @@ add_health(struct table *t, const struct json *i)
 
 	view_cell(t, view_style_health(health), health);
 	view_cell(t, STYLE_PLAIN, show_s(i, "health_s", text));
+	if (json_get_text(i, "ejected_why", "")[0] == '\0')
+		view_cell(t, STYLE_PLAIN, "-");
+	else
+		view_cell(t, STYLE_WARN, show_s(i, "ejected_s", text));
 	view_cell(t, strcmp(admin, "in") == 0 ? STYLE_PLAIN : STYLE_WARN,
 	    admin);
 }
@@ -214,7 +219,7 @@ add_instance(struct list *l, const struct json *service,
 	view_cell_quantile(t, latency, "p99_us");
 	view_cell(t, STYLE_PLAIN,
 	    json_get_truth(i, "added", false) ? "yes" : "no");
-	view_cell(t, STYLE_PLAIN, up ? "-" : show_text(i, "reason"));
+	view_cell(t, STYLE_PLAIN, show_text(i, up ? "ejected_why" : "reason"));
 }
 
 static void

@@ -231,6 +231,7 @@ static bool
 is_troubled(const struct json *i)
 {
 	return strcmp(json_get_text(i, "health", "up"), "up") != 0 ||
+	    json_get_text(i, "ejected_why", "")[0] != '\0' ||
 	    strcmp(json_get_text(i, "admin", "in"), "in") != 0;
 }
 
@@ -239,6 +240,7 @@ put_instance(struct screen *s, const struct json *pool, const struct json *i)
 {
 	const char *health = show_text(i, "health");
 	const char *admin = json_get_text(i, "admin", "in");
+	const char *why = json_get_text(i, "ejected_why", "");
 	char age[SHOW_MAX];
 
 	put_label(s, view_style_health(health), health);
@@ -246,6 +248,9 @@ put_instance(struct screen *s, const struct json *pool, const struct json *i)
 	if (strcmp(health, "up") != 0)
 		put(s, STYLE_PLAIN, " for %s: %s", show_s(i, "health_s", age),
 		    show_text(i, "reason"));
+	if (why[0] != '\0')
+		put(s, STYLE_WARN, ", ejected for %s: %s",
+		    show_s(i, "ejected_s", age), why);
 	if (strcmp(admin, "in") != 0)
 		put(s, STYLE_WARN, ", in %s", admin);
 	end_line(s);

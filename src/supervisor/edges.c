@@ -15,6 +15,8 @@ struct seat {
 	struct edges *edges; /* borrowed */
 	_Atomic bool pending;
 	_Atomic bool stopped;         /* worker */
+	_Atomic bool failed;          /* worker: an exchange, by its instance */
+	_Atomic bool news;            /* worker: anything else */
 	struct instance *_Atomic bad; /* worker: could not be reached; the last
 	                                 one does, each comes again */
 	bool stop_seen;               /* control */
@@ -41,7 +43,10 @@ on_mail(struct mail *m, void *arg)
 	if (e->drive != NULL) {
 		if (bad != NULL)
 			drive_connect_failed(e->drive, bad);
-		drive_poke(e->drive);
+		if (atomic_exchange(&s->failed, false))
+			drive_exchange_failed(e->drive);
+		if (atomic_exchange(&s->news, false))
+			drive_poke(e->drive);
 	}
 	if (s->stop_seen || !atomic_load(&s->stopped))
 		return;
@@ -93,6 +98,7 @@ edges_tell(void *arg, enum proxy_edge edge, struct instance *inst)
 	struct seat *s = arg;
 
 	ON_WORKER_THREAD();
+	atomic_store(edge == PROXY_FAILED ? &s->failed : &s->news, true);
 	if (edge == PROXY_CONNECT_FAILED)
 		atomic_store(&s->bad, inst);
 	else if (edge == PROXY_STOPPED)

@@ -14,6 +14,9 @@ static const char *const state_names[] = { POOL_STATES(X) };
 #define X(id, text) [HEALTH_WHY_##id] = (text),
 static const char *const reason_texts[] = { HEALTH_REASONS(X) };
 #undef X
+#define X(id, text) [EJECT_##id] = (text),
+static const char *const eject_texts[] = { EJECT_REASONS(X) };
+#undef X
 #define X(id, class, name, help) [OUT_##id] = { (name), #class, (help) },
 static const struct {
 	const char *name, *class, *help;
@@ -50,6 +53,12 @@ const char *
 health_reason_text(enum health_reason r)
 {
 	return reason_texts[r];
+}
+
+const char *
+eject_reason_text(enum eject_reason r)
+{
+	return eject_texts[r];
 }
 
 static int

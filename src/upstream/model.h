@@ -37,6 +37,11 @@
 	X(MALFORMED, "malformed answer") X(STATUS, "unexpected status")        \
 	X(BODY, "body text not found") X(JSON, "JSON field differs")           \
 	X(NAME, "name does not resolve") X(INTERNAL, "could not probe")
+/* Why an instance is ejected. */
+#define EJECT_REASONS(X)                                                       \
+	X(NONE, "not ejected") X(CONNECT, "connections failed in a row")       \
+	X(FAILURES, "failures in a row")                                       \
+	X(RATIO, "too many failures of all") X(SLOW, "slower than the others")
 /* clang-format on */
 
 #define X(id, name) HEALTH_##id,
@@ -51,11 +56,15 @@ enum pool_state { POOL_STATES(X) POOL_STATE_COUNT };
 #define X(id, text) HEALTH_WHY_##id,
 enum health_reason { HEALTH_REASONS(X) HEALTH_REASON_COUNT };
 #undef X
+#define X(id, text) EJECT_##id,
+enum eject_reason { EJECT_REASONS(X) EJECT_REASON_COUNT };
+#undef X
 
 const char *health_name(enum health);
 const char *inst_admin_name(enum inst_admin);
 const char *pool_state_name(enum pool_state);
 const char *health_reason_text(enum health_reason);
+const char *eject_reason_text(enum eject_reason);
 /* -1 when no such name. */
 int inst_admin_of(const char *name);
 int pool_state_of(const char *name);
@@ -76,9 +85,11 @@ int pool_state_of(const char *name);
 	X(STOPPING, ours, "stopping", "we are stopping")                       \
 	X(OVERLOAD, ours, "overload", "a bound of ours was reached")           \
 	X(HEALTH, ours, "health", "we were asked for our own health")           \
+	X(QUEUE_FULL, ours, "queue_full", "all instances and the queue were full") \
 	X(CLIENT_LEFT, client, "client_left", "the client closed before the end") \
 	X(HEAD_TIMEOUT, deadline, "head_timeout", "the request head took too long") \
 	X(BODY_TIMEOUT, deadline, "body_timeout", "the request body stood still") \
+	X(QUEUE_TIMEOUT, deadline, "queue_timeout", "no instance had a place in time") \
 	X(CONNECT_TIMEOUT, deadline, "connect_timeout", "no connection to an instance in time") \
 	X(FIRST_BYTE_TIMEOUT, deadline, "first_byte_timeout", "no answer in time") \
 	X(ANSWER_TIMEOUT, deadline, "answer_timeout", "the answer stood still") \
@@ -150,13 +161,18 @@ struct service_cell {
 struct pool_cell {
 	stat_u64 cause[CAUSE_COUNT];      /* exchanges routed here, by cause */
 	stat_u64 sessions_new;            /* sessions begun here */
+	stat_u64 queued;                  /* exchanges that wait now */
+	stat_u64 queued_ever;             /* that had to wait */
 	stat_u64 status[STATUS_N];        /* final answers by class */
 	struct hist latency;              /* head read to last byte, us */
 	struct census seen[CENSUS_SLOTS]; /* sessions seen, by time slot */
 	stat_u64 seen_slot[CENSUS_SLOTS]; /* which slot number each one holds */
+	struct queue *queue; /* the worker's own, NULL while none waits */
+	uint32_t turn;       /* the worker's own: round robin */
 } CACHE_ALIGNED;
 
 struct conncache; /* upstream/conncache.h */
+struct queue;     /* proxy/queue.h */
 
 struct inst_cell {
 	stat_u64 inflight; /* exchanges now, tunnels not counted */
@@ -172,7 +188,10 @@ struct inst_cell {
 	stat_u64 resets; /* died before an answer */
 	stat_u64 malformed;
 	stat_u64 retried_away; /* tries that went elsewhere after us */
+	stat_u64 failures;     /* tries that failed by its fault, of any kind */
+	stat_u64 spoiled;      /* of .status: cut, or stood still, since */
 	struct hist latency;
+	int64_t credit;          /* the worker's own: round robin by weight */
 	struct conncache *cache; /* the worker's own, NULL until used */
 	/* the worker's own: the shortest time after which an idle connection
 	 * was closed of late, and when it was, 0 for never */
@@ -194,6 +213,23 @@ struct pool {
 	struct pool_cell *cells; /* [n_workers] */
 	_Atomic bool leaving;    /* control; workers tell when one ends */
 	uint64_t ready_since_us; /* control; monotonic, 0: not ready */
+	uint64_t window_us;      /* control; the one of eject began then */
+	bool shares;             /* control; has a share in the newest view */
+};
+
+/* An instance's record of failures: control only; see upstream/eject.h. */
+struct eject {
+	uint64_t until_us; /* ejected until then, monotonic; 0: it is in */
+	uint64_t since_us; /* ejected, or in, since */
+	uint64_t last_us;  /* how long the last ejection was */
+	uint64_t ok, failed, connect;        /* sums when last looked at */
+	uint64_t row_from, row_connect_from; /* sums when the row began */
+	uint64_t window_ok, window_failed;   /* sums then */
+	uint64_t ejections;                  /* ever */
+	struct hist *window_latency;         /* then; owned; NULL: not needed */
+	uint8_t reason;                      /* enum eject_reason */
+	uint8_t level;   /* the next one is doubled so often */
+	bool counts_5xx; /* .failed has answers 5xx */
 };
 
 struct instance {
@@ -214,6 +250,10 @@ struct instance {
 	uint64_t probe_took_us;
 	uint64_t probes, probes_failed; /* ever */
 	unsigned passes, fails;         /* in a row */
+	struct eject eject;             /* upstream/eject */
+	uint64_t warm_from_us;          /* slow start began; 0: it is warm */
+	uint8_t warm_tenths;            /* in the newest view */
+	bool late;                      /* made after the start */
 	bool runtime;                   /* added by a command */
 	struct probe *probe;            /* owned by registry; NULL: none */
 	unsigned n_workers;

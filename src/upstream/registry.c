@@ -119,6 +119,7 @@ inst_new(struct registry *r, struct pool_entry *p, const char *name,
 	e->inst.addr = *addr;
 	addr_text(addr, e->inst.addr_text);
 	e->inst.health_since_us = clock_mono_us();
+	e->inst.late = r->applied;
 	e->inst.gone = true; /* until the configuration has been applied */
 	e->inst.cells = cells_new(r->n_workers, sizeof(struct inst_cell));
 	if (e->inst.name == NULL || e->inst.cells == NULL) {
@@ -140,6 +141,7 @@ inst_free(struct pool_entry *p, struct inst_entry *e)
 	probe_free(&e->inst.probe);
 	name_unref(&e->name);
 	name_unref(&e->next_name);
+	free(e->inst.eject.window_latency);
 	free(e->inst.name);
 	free(e->inst.cells);
 	free(e);

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/thread.h"
 #include "upstream/registry_int.h"
+#include "upstream/warmth.h"
 
 #define NAME_SEED UINT64_C(0x7069c0de)
 
@@ -48,34 +50,80 @@ by_name_hash(const void *pa, const void *pb)
 }
 
 static bool
+make_room(struct view_pool *vp, size_t n)
+{
+	vp->eligible = calloc(n + 1, sizeof(struct instance *));
+	vp->weight_sum = calloc(n + 1, sizeof(*vp->weight_sum));
+	vp->pinnable = calloc(n + 1, sizeof(struct instance *));
+	vp->resting = calloc(n + 1, sizeof(struct instance *));
+	if (vp->cfg->max_requests > 0)
+		vp->limits = calloc(n + 1, sizeof(*vp->limits));
+	return vp->eligible != NULL && vp->weight_sum != NULL &&
+	    vp->pinnable != NULL && vp->resting != NULL &&
+	    (vp->limits != NULL || vp->cfg->max_requests == 0);
+}
+
+static bool
+may_be_pinned(const struct instance *i)
+{
+	return !i->gone && i->health == HEALTH_UP && i->admin != INST_MAINT;
+}
+
+static void
+add_eligible(struct view_pool *vp, struct instance *i, uint64_t now_us)
+{
+	size_t n = vp->n_eligible;
+	uint32_t tenths = warmth_tenths(i, vp->cfg, now_us);
+
+	i->warm_tenths = (uint8_t)tenths;
+	vp->weight_sum[n] = (n == 0 ? 0 : vp->weight_sum[n - 1]) +
+	    i->weight * tenths;
+	if (vp->limits != NULL)
+		vp->limits[n] = MAX(vp->cfg->max_requests * tenths / 10, 1u);
+	vp->even &= vp->weight_sum[n] == vp->weight_sum[0] * (n + 1);
+	vp->eligible[vp->n_eligible++] = i;
+}
+
+/* The ejected ones may be picked only when there is no other. */
+static void
+fill_eligible(struct view_pool *vp, const struct pool_entry *pe)
+{
+	uint64_t now_us = clock_mono_us();
+	struct inst_entry *e;
+
+	vp->even = true;
+	TAILQ_FOREACH (e, &pe->instances, link) {
+		if (!may_be_pinned(&e->inst) || e->inst.admin != INST_IN)
+			continue;
+		if (e->inst.eject.until_us == 0)
+			add_eligible(vp, &e->inst, now_us);
+		else
+			vp->resting[vp->n_resting++] = &e->inst;
+	}
+	if (vp->n_eligible > 0)
+		return;
+	for (size_t i = 0; i < vp->n_resting; i++)
+		add_eligible(vp, vp->resting[i], now_us);
+	vp->n_resting = 0;
+}
+
+static bool
 fill_instances(struct view_pool *vp)
 {
 	struct pool_entry *pe = CONTAINER_OF(vp->pool, struct pool_entry, pool);
 	struct inst_entry *e;
-	uint32_t sum = 0;
 	size_t n = 0;
 
 	TAILQ_FOREACH (e, &pe->instances, link)
 		n++;
-	vp->eligible = calloc(n + 1, sizeof(struct instance *));
-	vp->weight_sum = calloc(n + 1, sizeof(*vp->weight_sum));
-	vp->pinnable = calloc(n + 1, sizeof(struct instance *));
-	if (vp->eligible == NULL || vp->weight_sum == NULL ||
-	    vp->pinnable == NULL)
+	if (!make_room(vp, n))
 		return false;
-	TAILQ_FOREACH (e, &pe->instances, link) {
-		struct instance *inst = &e->inst;
-
-		if (inst->gone || inst->health != HEALTH_UP ||
-		    inst->admin == INST_MAINT)
-			continue;
-		vp->pinnable[vp->n_pinnable++] = inst;
-		if (inst->admin != INST_IN)
-			continue;
-		sum += inst->weight;
-		vp->weight_sum[vp->n_eligible] = sum;
-		vp->eligible[vp->n_eligible++] = inst;
-	}
+	fill_eligible(vp, pe);
+	TAILQ_FOREACH (e, &pe->instances, link)
+		if (may_be_pinned(&e->inst) &&
+		    (e->inst.eject.reason != EJECT_CONNECT ||
+		        vp->n_resting == 0))
+			vp->pinnable[vp->n_pinnable++] = &e->inst;
 	qsort(vp->pinnable, vp->n_pinnable, sizeof(struct instance *),
 	    by_name_hash);
 	return true;

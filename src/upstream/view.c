@@ -152,6 +152,8 @@ free_service(struct view_service *vs)
 
 		free(p->eligible);
 		free(p->weight_sum);
+		free(p->limits);
+		free(p->resting);
 		free(p->pinnable);
 	}
 	for (size_t i = 0; i < vs->n_guards; i++)

@@ -36,9 +36,16 @@ enum view_cut { CUT_REQUESTS = 1, CUT_STREAMS = 2 };
 struct view_pool {
 	struct pool *pool;          /* borrowed, outlives the view */
 	const struct cfg_pool *cfg; /* borrowed from view->cfg */
-	struct instance **eligible; /* up and in: may be picked; owned array */
-	uint32_t *weight_sum;       /* running sum of their weights; owned */
+	struct instance **eligible; /* may be picked: up, in, and not ejected
+	                                 unless all are; owned array */
+	uint32_t *weight_sum;       /* running sum of their weights, a tenth to
+	                                 all of each (slow start); owned */
+	uint32_t *limits; /* exchanges at a time, of each; owned; NULL: none */
 	size_t n_eligible;
+	bool even;                 /* their weights are alike */
+	struct instance **resting; /* ejected, for who failed at all others;
+	                                 owned array */
+	size_t n_resting;
 	struct instance **pinnable; /* up, not maint; by name_hash; owned */
 	size_t n_pinnable;
 	uint32_t share_from; /* buckets [from, to) of 0..9999 are ours */

@@ -457,6 +457,11 @@ static const struct {
 	{ "retries with no budget", SERVICE("retry: { budget: 0% }\n  " POOLS),
 	    "f:4:20: warning: services[0].retry.budget: with nothing to spend "
 	    "there are no retries; \"attempts: 0\" says so\n" },
+	{ "ejections that get shorter",
+	    SERVICE("pools: [ { name: v1, instances: a:1, eject: { time: 2m, "
+	            "max_time: 1m } } ]"),
+	    "f:4:69: warning: services[0].pools[0].eject.max_time: this is "
+	    "shorter than time\n" },
 	{ "a probe that outlives its interval", PROBE("timeout: 3s"),
 	    "f:7:23: warning: services[0].pools[0].probe.timeout: this is "
 	    "longer than interval; the next probe waits\n" },

@@ -176,6 +176,7 @@ configure(const struct rig_lines *l)
 	    "    pools:\n"
 	    "      - name: v1\n"
 	    "        share: 100%%\n"
+	    "%s\n"
 	    "        instances:\n"
 	    "          - { name: a, address: \"127.0.0.1:%u\" }\n"
 	    "          - { name: b, address: \"127.0.0.1:%u\" }\n"
@@ -186,7 +187,8 @@ configure(const struct rig_lines *l)
 	    l->top != NULL ? l->top : "",
 	    l->listener != NULL ? l->listener : "",
 	    l->more != NULL ? l->more : "",
-	    l->service != NULL ? l->service : "", rig.origin[A].port,
+	    l->service != NULL ? l->service : "",
+	    l->pool != NULL ? l->pool : "", rig.origin[A].port,
 	    rig.origin[B].port, rig.origin[C].port);
 	if (cfg_parse(str_of(yaml), "rig", &rig.cfg, &p) != E_OK)
 		cr_assert_fail("%s", p.n > 0 ? p.list[0].text : "cfg_parse");

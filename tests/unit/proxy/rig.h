@@ -46,6 +46,7 @@ struct rig_lines {
 	const char *listener; /* of the one listener, 4 spaces in */
 	const char *service;  /* of the one service, 4 spaces in */
 	const char *more;     /* further services, 2 spaces in */
+	const char *pool;     /* of v1, 8 spaces in */
 };
 
 extern struct rig rig;

@@ -61,10 +61,18 @@ index_of(const struct street *s, const struct instance *i)
 	return 0;
 }
 
+static struct instance *
+choose(const struct view_pool *p, struct instance *const *tried, size_t n)
+{
+	struct balance_ask ask = { .pool = p, .tried = tried, .n_tried = n };
+
+	return balance_pick(&ask);
+}
+
 static unsigned
 pick(struct street *s)
 {
-	struct instance *i = balance_pick(s->pool, NULL, 0);
+	struct instance *i = choose(s->pool, NULL, 0);
 	unsigned n;
 
 	cr_assert_not_null(i);
@@ -194,7 +202,7 @@ Test(balance, never_gives_what_was_tried, .timeout = 20)
 		for (unsigned i = 0; i < n; i++)
 			tried[i] = s.inst[i];
 		for (int d = 0; d < 2000; d++) {
-			struct instance *i = balance_pick(s.pool, tried, n);
+			struct instance *i = choose(s.pool, tried, n);
 
 			cr_assert_eq(i == NULL, n == 5);
 			if (i != NULL)
@@ -214,7 +222,7 @@ Test(balance, finds_the_one_that_is_left_however_light)
 	set_up(&s, 2, "91");
 	tried[0] = s.inst[0];
 	for (int d = 0; d < 500; d++)
-		cr_assert_eq(balance_pick(s.pool, tried, 1), s.inst[1]);
+		cr_assert_eq(choose(s.pool, tried, 1), s.inst[1]);
 	tear_down(&s);
 }
 
@@ -222,7 +230,7 @@ Test(balance, none_of_none)
 {
 	struct view_pool none = { .n_eligible = 0 };
 
-	cr_expect_null(balance_pick(&none, NULL, 0));
+	cr_expect_null(choose(&none, NULL, 0));
 	cr_expect_null(balance_pinned(&none, 1));
 }
 
@@ -238,5 +246,225 @@ Test(balance, finds_the_pinned_of_a_thousand)
 		    s.inst[i]);
 	cr_expect_null(balance_pinned(s.pool, 0));
 	cr_expect_null(balance_pinned(s.pool, UINT64_MAX));
+	tear_down(&s);
+}
+
+/* ---- each in turn ---- */
+
+static void
+set_up_by(struct street *s, const char *weights, enum cfg_balance how,
+    unsigned max_requests)
+{
+	set_up(s, (unsigned)strlen(weights), weights);
+	view_free(&s->view);
+	s->cfg->services[0].pools[0].balance = how;
+	s->cfg->services[0].pools[0].max_requests = max_requests;
+	s->view = house_view(s->registry, s->cfg, NULL);
+	s->pool = &s->view->services[0].pools[0];
+}
+
+Test(balance, round_robin_takes_each_in_turn)
+{
+	struct street s;
+	unsigned first;
+
+	set_up_by(&s, "11111", CFG_BALANCE_ROUND, 0);
+	first = pick(&s);
+	for (unsigned i = 1; i < 500; i++)
+		cr_assert_eq(pick(&s), (first + i) % 5);
+	tear_down(&s);
+}
+
+/* In any window as long as the sum of weights each has its part. */
+Test(balance, round_robin_is_smooth_by_weight)
+{
+	static const char weights[] = "1243";
+	unsigned last[10] = { 0 }, had[4] = { 0 };
+	struct street s;
+
+	set_up_by(&s, weights, CFG_BALANCE_ROUND, 0);
+	for (unsigned i = 0; i < 1000; i++) {
+		unsigned n = pick(&s);
+
+		if (i >= 10)
+			had[last[i % 10]]--;
+		had[n]++;
+		last[i % 10] = n;
+		if (i < 9)
+			continue;
+		for (unsigned k = 0; k < 4; k++)
+			cr_assert_leq(abs((int)had[k] - (weights[k] - '0')), 1);
+	}
+	for (unsigned k = 0; k < 4; k++)
+		cr_expect_eq(s.taken[k], 100u * (unsigned)(weights[k] - '0'));
+	tear_down(&s);
+}
+
+Test(balance, round_robin_passes_over_what_was_tried)
+{
+	static const char *const all[] = { "111", "123" };
+
+	for (size_t r = 0; r < ARRAY_LEN(all); r++) {
+		struct street s;
+		struct instance *tried[3];
+
+		set_up_by(&s, all[r], CFG_BALANCE_ROUND, 0);
+		memcpy(tried, s.inst, sizeof(tried));
+		for (int i = 0; i < 50; i++)
+			cr_expect_eq(choose(s.pool, tried, 2), s.inst[2]);
+		cr_expect_null(choose(s.pool, tried, 3));
+		/* and who was passed over is not flooded afterwards */
+		for (int i = 0; i < 6; i++)
+			(void)pick(&s);
+		for (unsigned i = 0; i < 3; i++)
+			cr_expect_eq(s.taken[i],
+			    r == 0 ? 2u : (unsigned)(all[r][i] - '0'));
+		tear_down(&s);
+	}
+}
+
+/* ---- by key ---- */
+
+static struct instance *
+choose_by(const struct view_pool *p, uint64_t key)
+{
+	struct balance_ask ask = { .pool = p, .key = key };
+
+	return balance_pick(&ask);
+}
+
+static uint64_t
+nth_key(unsigned n)
+{
+	return (n + 1) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+Test(balance, a_key_has_its_instance_by_weight)
+{
+	static const char *const all[] = { "11111", "12345" };
+
+	for (size_t r = 0; r < ARRAY_LEN(all); r++) {
+		struct street s;
+		double sum = 0;
+
+		set_up_by(&s, all[r], CFG_BALANCE_HASH, 0);
+		for (unsigned i = 0; i < 5; i++)
+			sum += all[r][i] - '0';
+		for (unsigned k = 0; k < DRAWS; k++) {
+			struct instance *i = choose_by(s.pool, nth_key(k));
+
+			cr_assert_eq(choose_by(s.pool, nth_key(k)), i);
+			s.taken[index_of(&s, i)]++;
+		}
+		for (unsigned i = 0; i < 5; i++)
+			expect_part(&s, i, (all[r][i] - '0') / sum, all[r]);
+		tear_down(&s);
+	}
+}
+
+/* One goes: its keys find others, no other key moves; it comes: the same. */
+Test(balance, an_instance_moves_only_its_own_keys)
+{
+	struct instance *before[2000];
+	unsigned moved = 0;
+	struct street s;
+
+	set_up_by(&s, "1111111111", CFG_BALANCE_HASH, 0);
+	for (unsigned k = 0; k < ARRAY_LEN(before); k++)
+		before[k] = choose_by(s.pool, nth_key(k));
+	s.inst[3]->health = HEALTH_DOWN;
+	view_free(&s.view);
+	s.view = house_view(s.registry, s.cfg, NULL);
+	s.pool = &s.view->services[0].pools[0];
+	for (unsigned k = 0; k < ARRAY_LEN(before); k++) {
+		struct instance *now = choose_by(s.pool, nth_key(k));
+
+		if (before[k] == s.inst[3])
+			moved++;
+		else
+			cr_assert_eq(now, before[k]);
+		cr_assert_neq(now, s.inst[3]);
+	}
+	cr_expect(moved > 140 && moved < 260, "%u of 2000 moved", moved);
+	tear_down(&s);
+}
+
+/* The same key all the time: it spreads before one has much more than all. */
+Test(balance, a_crowd_spreads)
+{
+	static const char *const all[] = { "1111", "1124" };
+
+	for (size_t r = 0; r < ARRAY_LEN(all); r++) {
+		double sum = 0;
+		struct street s;
+
+		set_up_by(&s, all[r], CFG_BALANCE_HASH, 0);
+		for (unsigned i = 0; i < 4; i++)
+			sum += all[r][i] - '0';
+		for (int n = 0; n < 400; n++)
+			stat_add(&choose_by(s.pool, 77)->cells[0].inflight, 1);
+		for (unsigned i = 0; i < 4; i++) {
+			double part = (all[r][i] - '0') / sum * 400;
+
+			cr_expect((double)inst_inflight(s.inst[i]) <=
+			        part * 1.25 + 2,
+			    "%s: i%u has %lu, its part is %.0f", all[r], i,
+			    inst_inflight(s.inst[i]), part);
+		}
+		tear_down(&s);
+	}
+}
+
+/* ---- bounds ---- */
+
+Test(balance, nobody_has_more_than_the_bound)
+{
+	for (int how = CFG_BALANCE_LEAST; how <= CFG_BALANCE_HASH; how++) {
+		struct street s;
+		struct balance_ask ask = { .worker = 0 };
+
+		set_up_by(&s, how == CFG_BALANCE_ROUND ? "112" : "111",
+		    (enum cfg_balance)how, 7);
+		ask.pool = s.pool;
+		/* seven are four of worker 0 and three of worker 1 */
+		for (unsigned n = 0; n < 12 + 9; n++) {
+			struct instance *i;
+
+			ask.worker = n >= 12;
+			i = balance_pick(&ask);
+			cr_assert_not_null(i, "%d: %u", how, n);
+			stat_add(&i->cells[ask.worker].inflight, 1);
+		}
+		for (unsigned i = 0; i < 3; i++)
+			cr_expect_eq(inst_inflight(s.inst[i]), 7, "%d", how);
+		cr_expect_null(balance_pick(&ask));
+		cr_expect(ask.full);
+		cr_expect_not(balance_has_place(s.pool, s.inst[0], 0));
+		ask.tried = s.inst;
+		ask.n_tried = 3;
+		cr_expect_null(balance_pick(&ask));
+		cr_expect_not(ask.full, "tried is not full");
+		tear_down(&s);
+	}
+}
+
+Test(balance, a_worker_has_one_place_at_least)
+{
+	struct street s;
+
+	set_up_by(&s, "1", CFG_BALANCE_LEAST, 1);
+	cr_expect(balance_has_place(s.pool, s.inst[0], 0));
+	cr_expect(balance_has_place(s.pool, s.inst[0], 1));
+	tear_down(&s);
+}
+
+Test(balance, another_is_one_that_was_not_tried)
+{
+	struct street s;
+
+	set_up(&s, 2, NULL);
+	cr_expect(balance_has_other(s.pool, s.inst, 0));
+	cr_expect(balance_has_other(s.pool, s.inst, 1));
+	cr_expect_not(balance_has_other(s.pool, s.inst, 2));
 	tear_down(&s);
 }

@@ -466,7 +466,7 @@ Test(registry, weights_add_up_in_a_view)
 {
 	struct registry *r = set_up();
 	struct cfg *cfg = house_cfg_of(4, "1234");
-	static const uint32_t sums[] = { 1, 3, 6, 10 };
+	static const uint32_t sums[] = { 10, 30, 60, 100 }; /* tenths */
 	struct view *v;
 
 	house_apply(r, cfg);
