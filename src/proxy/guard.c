@@ -5,7 +5,7 @@
 #include "upstream/view.h"
 
 #define PATH_BYTES_MAX 16384
-#define READINGS_MAX 3
+#define READINGS_MAX 4
 
 /* ---- what a path may mean ---- */
 
@@ -33,6 +33,24 @@ is_overlong(struct str s, size_t i)
 
 	return c == 0xc0 || c == 0xc1 || (c == 0xe0 && next < 0xa0) ||
 	    (c == 0xf0 && next < 0x90);
+}
+
+/*
+ * Parameters end at a border, so where some borders are escaped it depends on
+ * the order of stripping and decoding what they take with them.
+ */
+static bool
+mixes_parameters(struct str path, struct str decoded)
+{
+	size_t borders = 0, hidden = 0;
+
+	if (str_find(decoded, ';') < 0)
+		return false;
+	for (size_t i = 0; i < path.len; i++)
+		borders += path.p[i] == '/';
+	for (size_t i = 0; i < decoded.len; i++)
+		hidden += is_border(decoded.p[i]);
+	return hidden > borders;
 }
 
 /* s is decoded. */
@@ -95,7 +113,7 @@ read_path(struct readings *r, struct str path)
 	if (n < 0)
 		return false;
 	decoded = str_from(plain, (size_t)n);
-	if (is_unclear(decoded))
+	if (is_unclear(decoded) || mixes_parameters(path, decoded))
 		return false;
 	if (!add_reading(r, target_normalise(path, r->bytes[0],
 	                        sizeof(r->bytes[0]), &ambiguous)) ||
@@ -103,9 +121,17 @@ read_path(struct readings *r, struct str path)
 	        target_decode(path, r->bytes[1], sizeof(r->bytes[1]))))
 		return false;
 	cut = until_end(decoded);
-	return cut.len == decoded.len ||
-	    add_reading(r,
-	        target_decode(cut, r->bytes[2], sizeof(r->bytes[2])));
+	if (cut.len == decoded.len)
+		return true;
+	if (!add_reading(r,
+	        target_decode(cut, r->bytes[2], sizeof(r->bytes[2]))))
+		return false;
+	/* And to some a ";" is a letter: so it is for us with another one. */
+	for (size_t i = cut.len; i < decoded.len; i++)
+		if (plain[i] == ';')
+			plain[i] = ',';
+	return add_reading(r,
+	    target_decode(decoded, r->bytes[3], sizeof(r->bytes[3])));
 }
 
 /* ---- rules ---- */

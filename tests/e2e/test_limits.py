@@ -173,7 +173,7 @@ def test_a_denied_path_is_not_walked_around(s):
         assert a.status in (400, 403), target
     assert s.origin.requests == []
     for target in ("/admin/health", "/admin/health/live?x=/admin", "/Admin",
-                   "/administrator", "/x;v=1/a%2Fb"):
+                   "/administrator", "/x;v=1/y", "/a%2Fb"):
         a = ask_raw(s, f"GET {target} HTTP/1.1\r\n{WEB}\r\n")
         assert a.status == 200, target
     assert ended(s, "denied", "ours") == 9
