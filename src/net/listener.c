@@ -162,8 +162,6 @@ accept_one(struct listener *l)
 	fd = accept4(l->fd, &peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd != -1) {
 		l->full = fd >= l->fd_max; /* the lowest that is free */
-		if (l->full)
-			short_of_files = true;
 		l->fn(l, fd, &peer);
 		return E_OK;
 	}
@@ -206,6 +204,8 @@ on_readable(struct watch *w, unsigned what UNUSED)
 		rc = E_NOFILES;
 	if (rc != E_NOFILES && rc != E_INTERNAL)
 		return;
+	if (rc == E_NOFILES)
+		short_of_files = true;
 	log_warn("listener=%u event=accept_paused why=\"%s\"", l->index,
 	    err_text(rc));
 	unwatch(l);

@@ -390,6 +390,55 @@ Test(listener, out_of_descriptors_it_pauses_and_goes_on, .timeout = 10)
 	door_close(&d);
 }
 
+Test(listener, who_waits_longer_is_not_passed_by, .timeout = 10)
+{
+	struct door a, b;
+	int first[4], other;
+
+	log_set_level(LOG_ERROR);
+	door_open(&a);
+	door_open(&b);
+	for (size_t i = 0; i < ARRAY_LEN(first); i++)
+		first[i] = rig_connect(&a.at);
+	other = rig_connect(&b.at);
+	a.l.fd_max = b.l.fd_max = lowest_free_fd() + 2;
+	rig_run_until(a.loop, is_paused, &a);
+	cr_expect_eq(a.n, 3, "the last of them reached the limit");
+	close(a.accepted[--a.n]); /* one comes free */
+	close(a.accepted[--a.n]);
+	rig_run_for(b.loop, 20 * US_PER_MS);
+	cr_expect_eq(b.n, 0, "it knows that others wait");
+	a.want = 2;
+	rig_run_until(a.loop, all_in, &a);
+	close_all(a.accepted, a.n);
+	a.n = 0;
+	b.want = 1;
+	rig_run_until(b.loop, all_in, &b);
+	close_all(first, ARRAY_LEN(first));
+	close(other);
+	door_close(&a);
+	door_close(&b);
+}
+
+Test(listener, a_held_one_takes_nobody_in, .timeout = 10)
+{
+	struct door d;
+	int client;
+
+	door_open(&d);
+	listener_hold(&d.l, true);
+	listener_hold(&d.l, true);
+	client = rig_connect(&d.at);
+	rig_run_for(d.loop, 150 * US_PER_MS);
+	cr_expect_eq(d.n, 0);
+	listener_hold(&d.l, false);
+	d.want = 1;
+	rig_run_until(d.loop, all_in, &d);
+	listener_hold(&d.l, true);
+	close(client);
+	door_close(&d);
+}
+
 Test(listener, stops_while_it_pauses, .timeout = 10)
 {
 	struct door d;
