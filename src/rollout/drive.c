@@ -96,8 +96,8 @@ plan_service(struct drive *d, size_t at, uint64_t wall_us)
 		if (p == NULL)
 			continue;
 		note_share(d, p, s->pools[i].share_bp > 0);
-		p->leaving = s->pools[i].state == POOL_DRAINING &&
-		    s->pools[i].drain.closed_us != 0;
+		p->drains = s->pools[i].state == POOL_DRAINING;
+		p->leaving = p->drains && s->pools[i].drain.closed_us != 0;
 	}
 }
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/stat.h"
+#include "upstream/keepalive.h"
 
 #define MOMENT_US (20 * US_PER_MS)
 #define LEARNED_FOR_US (60 * US_PER_S)
@@ -168,6 +169,13 @@ is_leaving(const struct instance *i)
 	    i->health != HEALTH_UP;
 }
 
+/* Its process may end soon, whoever is still served. */
+static bool
+may_end_soon(const struct instance *i)
+{
+	return i->pool->drains || is_leaving(i);
+}
+
 /* With the last connection cache and instance may go: counts beforehand. */
 static void
 drop_all_idle(struct conncache *c)
@@ -183,7 +191,7 @@ upworker_retire(struct upworker *w)
 
 	for (c = LIST_FIRST(&w->caches); c != NULL; c = next) {
 		next = LIST_NEXT(c, link);
-		if (is_leaving(c->inst))
+		if (may_end_soon(c->inst))
 			drop_all_idle(c);
 	}
 }
@@ -226,8 +234,11 @@ upconn_take(struct upworker *w, struct instance *inst, bool careful)
 			drop_closed(u);
 			continue;
 		}
-		if (careful && is_risky(cell, idle_us, now))
+		if (careful &&
+		    (may_end_soon(inst) || is_risky(cell, idle_us, now))) {
+			stat_add(&cell->passed_over, 1);
 			return NULL; /* the others have been idle longer */
+		}
 		TAILQ_REMOVE(&cell->cache->idle, u, link);
 		cell->cache->n_idle--;
 		stat_add(&cell->conns_reused, 1);
@@ -259,6 +270,7 @@ upconn_dial(struct upworker *w, struct instance *inst,
 	u->cell = c->cell;
 	u->cache = c;
 	u->user = arg;
+	u->said_idle_us = u->said_uses = KEEPALIVE_UNSAID;
 	upconn_lend(u);
 	c->n_conns++;
 	w->n_conns++;
@@ -314,6 +326,20 @@ upconn_close(struct upconn **up)
 }
 
 void
+upconn_hear(struct upconn *u, const struct http_head *h)
+{
+	struct keepalive said;
+
+	if (!HTTP_HAS(h, KEEP_ALIVE))
+		return;
+	keepalive_read(h, &said);
+	if (said.idle_us != KEEPALIVE_UNSAID)
+		u->said_idle_us = said.idle_us;
+	if (said.more < KEEPALIVE_UNSAID - u->uses)
+		u->said_uses = MIN(u->said_uses, u->uses + said.more);
+}
+
+void
 upconn_keep(struct upconn **up, uint64_t idle_us, unsigned max_idle)
 {
 	struct upconn *u = *up;
@@ -321,7 +347,8 @@ upconn_keep(struct upconn **up, uint64_t idle_us, unsigned max_idle)
 	struct loop *loop = c->worker->wire->loop;
 	uint64_t now = loop_now_us(loop);
 
-	if (is_leaving(u->inst) || c->n_idle >= max_idle || u->lane.closed ||
+	if (is_leaving(u->inst) || c->n_idle >= max_idle ||
+	    u->said_idle_us == 0 || u->uses >= u->said_uses || u->lane.closed ||
 	    u->lane.conn.fin_seen || u->lane.conn.failed ||
 	    lane_has_unread(&u->lane) || lane_pending(&u->lane)) {
 		upconn_close(up);
@@ -334,6 +361,6 @@ upconn_keep(struct upconn **up, uint64_t idle_us, unsigned max_idle)
 	u->deadline.fn = on_idle_limit;
 	TAILQ_INSERT_HEAD(&c->idle, u, link);
 	c->n_idle++;
-	deadline_set(loop, &u->deadline, now + idle_us);
+	deadline_set(loop, &u->deadline, now + MIN(idle_us, u->said_idle_us));
 	lane_next(&u->lane);
 }

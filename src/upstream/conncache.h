@@ -10,7 +10,11 @@
  * A close that is on its way cannot be seen.  So the shortest time after which
  * an instance closed an idle connection is remembered for a minute, and a
  * request that may not be sent twice gets none that has been idle for half of
- * it: it gets a fresh one.
+ * it: it gets a fresh one.  So it does while its pool drains, or its instance
+ * leaves: that is when processes end.
+ *
+ * What an instance says of itself in Keep-Alive bounds how long, and how
+ * often, we use its connections.
  *
  * Thread: worker.
  */
@@ -48,6 +52,8 @@ struct upconn {
 	void *user; /* the exchange; NULL while idle */
 	uint64_t idle_since_us;
 	uint64_t was_idle_us; /* when it was lent; 0: it was fresh */
+	uint64_t said_idle_us; /* the instance's bounds, as it said last; */
+	uint64_t said_uses;    /* ... KEEPALIVE_UNSAID: none */
 	uint64_t sent_before; /* lane.sent when lent */
 	uint32_t uses;
 	bool closed;
@@ -60,7 +66,7 @@ void upworker_close(struct upworker *);
 /*
  * An idle connection to inst, now the caller's, who is counted in its cell
  * already; NULL: none is fit.  Its deadline is armed: set it anew.
- * careful: look at the kernel even if it was used a moment ago.
+ * careful: the request may not be sent twice.
  */
 struct upconn *upconn_take(struct upworker *, struct instance *,
     bool careful) MUST_CHECK;
@@ -69,9 +75,12 @@ struct upconn *upconn_take(struct upworker *, struct instance *,
  */
 int upconn_dial(struct upworker *, struct instance *,
     const struct lane_user *user, void *arg, struct upconn **out) MUST_CHECK;
+/* Takes note of the bounds in the head of an answer, if there are any. */
+void upconn_hear(struct upconn *, const struct http_head *);
 /*
  * The exchange is over and the connection at a message border: keeps it for
- * idle_us, or closes it when max_idle are kept, or its instance is leaving.
+ * idle_us, or less if the instance said so; or closes it when max_idle are
+ * kept, when it was used as often as it may be, or its instance is leaving.
  */
 void upconn_keep(struct upconn **, uint64_t idle_us, unsigned max_idle);
 /* Closes; frees after this turn. */
@@ -83,8 +92,8 @@ upconn_is_reused(const struct upconn *u)
 	return u->uses > 1;
 }
 /*
- * Closes idle connections to instances that take no more exchanges; to be
- * called after a new view was adopted.
+ * Closes idle connections to instances that take no more exchanges, or whose
+ * pool drains; to be called after a new view was adopted.
  */
 void upworker_retire(struct upworker *);
 

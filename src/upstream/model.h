@@ -184,7 +184,9 @@ struct inst_cell {
 	stat_u64 conns_reused;
 	stat_u64 connect_failed;
 	stat_u64 stale;  /* idle connections found closed */
-	stat_u64 raced;  /* closed under a request on reuse */
+	stat_u64 passed_over; /* too risky for what may not be sent twice */
+	stat_u64 raced;       /* closed under a request on reuse */
+	stat_u64 lost;        /* of these, not sent again: it failed */
 	stat_u64 resets; /* died before an answer */
 	stat_u64 malformed;
 	stat_u64 retried_away; /* tries that went elsewhere after us */
@@ -212,6 +214,7 @@ struct pool {
 	unsigned n_workers;
 	struct pool_cell *cells; /* [n_workers] */
 	_Atomic bool leaving;    /* control; workers tell when one ends */
+	_Atomic bool drains;     /* control; from a drain's begin to undrain */
 	uint64_t ready_since_us; /* control; monotonic, 0: not ready */
 	uint64_t window_us;      /* control; the one of eject began then */
 	bool shares;             /* control; has a share in the newest view */

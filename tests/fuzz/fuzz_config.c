@@ -19,6 +19,8 @@
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
+#define SHOWN_MAX 100 /* problems; one more line says how many are not */
+
 /* Each is one line that names the file; errors is how many are no warnings. */
 static void
 try_problems(const struct cfg_problems *p)
@@ -26,6 +28,7 @@ try_problems(const struct cfg_problems *p)
 	static const char origin[] = "in";
 	size_t errors = 0;
 
+	MUST(p->n <= SHOWN_MAX + 1);
 	for (size_t i = 0; i < p->n; i++) {
 		const char *text = p->list[i].text;
 
@@ -34,7 +37,7 @@ try_problems(const struct cfg_problems *p)
 			MUST((unsigned char)*s >= ' ' && *s != 0x7f);
 		errors += !p->list[i].is_warning;
 	}
-	MUST(errors == p->errors);
+	MUST(p->n > SHOWN_MAX ? errors <= p->errors + 1 : errors == p->errors);
 }
 
 static struct cfg *

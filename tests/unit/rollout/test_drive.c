@@ -415,6 +415,7 @@ Test(drive, a_drain_is_waited_for_to_its_last_exchange)
 	cr_expect_not_null(strstr(a.holds, "; 2 streams open, cut in "), "%s",
 	    a.holds);
 	cr_expect(i1->pool->leaving, "workers tell each end");
+	cr_expect(i1->pool->drains);
 	stat_sub(&i1->cells[1].streams, 2);
 	drive_poke(r.drive);
 	rig_turns(&r, 8);
@@ -432,6 +433,7 @@ Test(drive, a_drain_is_waited_for_to_its_last_exchange)
 	cr_expect_eq(rig_pool(&r, "v1")->state, POOL_DRAINED);
 	cr_expect_eq(a.on_disk, drive_state(r.drive)->generation);
 	cr_expect_not(i1->pool->leaving);
+	cr_expect_not(i1->pool->drains);
 	cr_expect_not(routed("v1")->serves);
 }
 

@@ -427,6 +427,7 @@ expect_learned(struct cellar *c, const char *why)
 	keep(u);
 	c->cell->closed_idle_us = 1;
 	cr_expect_not(take(c, u, true), "%s: it may be closed now", why);
+	cr_expect_eq(stat_get(&c->cell->passed_over), 1, "%s", why);
 	cr_assert(take(c, u, false), "%s: a safe one may be sent again", why);
 	ask(c, u);
 	keep(u);
@@ -495,6 +496,91 @@ Test(conncache, learns_nothing_from_other_ends, .timeout = 10)
 	upconn_keep(&u->up, US_PER_MS, MANY);
 	rig_run_until(c.loop, none_open, &c);
 	cr_expect_eq(c.cell->closed_at_us, 0);
+	tear_down(&c);
+}
+
+/* ---- what the instance says itself ---- */
+
+/* An answer with a Keep-Alive field, or with none. */
+static void
+hear(struct user *u, const char *said)
+{
+	static struct http_head h;
+
+	memset(&h, 0, sizeof(h));
+	if (said != NULL)
+		cr_assert_eq(http_head_add(&h, FIELD_KEEP_ALIVE,
+		                 STR("Keep-Alive"), str_of(said)),
+		    E_OK);
+	upconn_hear(u->up, &h);
+}
+
+static uint64_t
+left_us(const struct cellar *c, const struct upconn *u)
+{
+	return u->deadline.due_us - loop_now_us(c->loop);
+}
+
+/* clang-format off */
+static const struct {
+	const char *why, *first, *then;
+	uint64_t idle_us; /* the configured one */
+	uint64_t kept_us; /* 0: it is closed */
+} said[] = {
+	{ "nothing", NULL, NULL, 4 * US_PER_S, 4 * US_PER_S },
+	{ "less than ours", "timeout=3", NULL, 4 * US_PER_S, 2 * US_PER_S },
+	{ "more than ours", "timeout=75", NULL, 4 * US_PER_S, 4 * US_PER_S },
+	{ "anew", "timeout=3", "timeout=60", 9 * US_PER_S, 9 * US_PER_S },
+	{ "nothing new", "timeout=3", "max=5", 9 * US_PER_S, 2 * US_PER_S },
+	{ "not to keep it", "timeout=0", NULL, 4 * US_PER_S, 0 },
+	{ "none further", "max=0", NULL, 4 * US_PER_S, 0 },
+	{ "none further, then more", "max=0", "max=9", 4 * US_PER_S, 0 },
+	{ "one further", "max=1", NULL, 4 * US_PER_S, 4 * US_PER_S },
+	{ "as many as it likes", "max=18446744073709551615", NULL,
+	    4 * US_PER_S, 4 * US_PER_S },
+};
+/* clang-format on */
+
+Test(conncache, keeps_as_long_as_the_instance_says, .timeout = 20)
+{
+	for (size_t i = 0; i < ARRAY_LEN(said); i++) {
+		struct cellar c;
+		struct user *u = &c.users[0];
+		struct upconn *up;
+
+		set_up(&c);
+		dial(&c, u);
+		up = u->up;
+		ask(&c, u);
+		hear(u, said[i].first);
+		hear(u, said[i].then);
+		upconn_keep(&u->up, said[i].idle_us, MANY);
+		cr_assert_eq(stat_get(&c.cell->conns), said[i].kept_us != 0,
+		    "%s", said[i].why);
+		if (said[i].kept_us != 0)
+			cr_expect_eq(left_us(&c, up), said[i].kept_us,
+			    "%s: %lu", said[i].why, left_us(&c, up));
+		tear_down(&c);
+	}
+}
+
+/* max counts from the answer that says it; what is said later adds nothing. */
+Test(conncache, is_used_as_often_as_the_instance_says, .timeout = 10)
+{
+	static const char *const says[] = { "max=2", NULL, "max=9" };
+	struct cellar c;
+	struct user *u = &c.users[0];
+
+	set_up(&c);
+	dial(&c, u);
+	for (size_t i = 0; i < ARRAY_LEN(says); i++) {
+		ask(&c, u);
+		hear(u, says[i]);
+		keep(u);
+		cr_expect_eq(take(&c, u, true), i < 2, "after answer %zu",
+		    i + 1);
+	}
+	expect_counts(&c, 0, 1, 2, "two further ones");
 	tear_down(&c);
 }
 
@@ -584,6 +670,52 @@ Test(conncache, retires_the_idle_of_who_leaves, .timeout = 20)
 		set_state(&c, 0);
 		tear_down(&c);
 	}
+}
+
+/* Before the worker has adopted the view that says so. */
+Test(conncache, of_who_leaves_lends_the_careful_none, .timeout = 20)
+{
+	for (size_t i = 0; i < ARRAY_LEN(states); i++) {
+		struct cellar c;
+		struct user *u = &c.users[0];
+
+		set_up(&c);
+		keep_some(&c, 2);
+		set_state(&c, i);
+		cr_expect_eq(take(&c, u, true), states[i].stays, "%s",
+		    states[i].why);
+		cr_expect_eq(stat_get(&c.cell->passed_over), !states[i].stays,
+		    "%s", states[i].why);
+		upconn_close(&u->up);
+		cr_expect(take(&c, u, false), "%s: it may be tried again",
+		    states[i].why);
+		upconn_close(&u->up);
+		set_state(&c, 0);
+		tear_down(&c);
+	}
+}
+
+/* Its sessions go on there: connections for safe requests are kept. */
+Test(conncache, of_a_pool_that_drains, .timeout = 10)
+{
+	struct cellar c;
+	struct user *u = &c.users[0];
+
+	set_up(&c);
+	keep_some(&c, 3);
+	c.inst->pool->drains = true;
+	upworker_retire(&c.w);
+	expect_counts(&c, 0, 3, 0, "what was idle at its begin");
+	keep_some(&c, 1);
+	cr_expect_not(take(&c, u, true), "an unsafe one gets a fresh one");
+	cr_expect_eq(stat_get(&c.cell->passed_over), 1);
+	cr_assert(take(&c, u, false), "a safe one may be tried again");
+	ask(&c, u);
+	keep(u);
+	c.inst->pool->drains = false;
+	cr_expect(take(&c, u, true), "it drains no more");
+	upconn_close(&u->up);
+	tear_down(&c);
 }
 
 /*
