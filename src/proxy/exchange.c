@@ -622,6 +622,9 @@ exchange_refuse(struct exchange *x, unsigned status, enum outcome why)
 	assert(!x->answer_sent);
 	if (x->inst != NULL)
 		note_instance(x);
+	if (why == OUT_INSTANCE_RESET && x->up != NULL &&
+	    upconn_is_reused(x->up))
+		stat_add(&x->icell->lost, 1);
 	exchange_release(x, false);
 	x->outcome = (uint8_t)why;
 	x->status = (uint16_t)status;

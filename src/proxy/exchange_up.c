@@ -164,6 +164,7 @@ on_final(struct exchange *x, struct http_head *h)
 		return;
 	x->status = h->status;
 	x->keep_up = h->keep_alive && h->framing != FRAMING_CLOSE;
+	upconn_hear(x->up, h);
 	if (!x->req_done)
 		x->keep_client = false; /* an early answer */
 	if (x->client->stop_asked)
