@@ -2,89 +2,51 @@
  * load_user - the journey of a user: sign in, work, sign out, begin anew as
  * somebody else.
  */
-#include <event2/event.h>
-#include <event2/http.h>
-#include <inttypes.h>
+#include <event2/buffer.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "contrib/demo/load.h"
 
 static const struct {
-	const char *method, *path;
+	const char *method, *path, *name;
 	int status;
 } steps[STEP_COUNT] = {
-#define X(id, method, path, status) [STEP_##id] = { method, path, status },
+#define X(id, method, path, status)                                            \
+	[STEP_##id] = { method, path, method " " path, status },
 	LOAD_STEPS(X)
 #undef X
 };
 
-static uint64_t
-random_below(uint64_t n)
+static struct load *
+load_of(const struct user *u)
 {
-	return n == 0 ? 0 : (uint64_t)random() % n;
+	return CONTAINER_OF(u->asker.crowd, struct load, crowd);
 }
 
-/* Half to one and a half of the mean. */
-static uint64_t
-pause_us(const struct user *u)
-{
-	uint64_t mean = u->load->opt.think_us;
-
-	return mean / 2 + random_below(mean + 1);
-}
-
-/* A new person: no cookies, the next source address, a new connection. */
+/* A new person. */
 static void
 session_begin(struct user *u)
 {
-	struct load *l = u->load;
+	unsigned rounds = load_of(u)->opt.rounds;
 
-	conn_drop(u);
-	u->n_cookies = 0;
+	asker_anew(&u->asker);
 	u->version = -1;
 	u->round = 0;
-	u->rounds = l->opt.rounds / 2 + (unsigned)random_below(l->opt.rounds);
+	u->rounds = rounds / 2 + random_below(rounds);
 	u->reauth = random_below(4) == 0;
 	u->code[0] = u->access[0] = u->refresh[0] = '\0';
 	u->step = STEP_AUTHORIZE;
-	u->source = (struct sockaddr_in){ .sin_family = AF_INET };
-	if (l->opt.source_first != 0) {
-		u->source.sin_addr.s_addr = htonl(l->next_source);
-		if (l->next_source++ == l->opt.source_last)
-			l->next_source = l->opt.source_first;
-	}
-	l->serial++;
 }
 
 void
 user_start(struct load *l, struct user *u, unsigned number)
 {
-	u->load = l;
-	u->number = number;
-	u->is_keep = number % 2 == 0;
-	u->timer = evtimer_new(l->base, conn_timer, u);
-	if (u->timer == NULL)
-		abort();
+	asker_init(&u->asker, &l->crowd, number);
 	session_begin(u);
-	conn_pause(u, random_below(l->opt.think_us * 2 + 1));
-}
-
-static size_t
-cookie_line(const struct user *u, char *out, size_t cap)
-{
-	size_t n = 0;
-
-	out[0] = '\0';
-	for (unsigned i = 0; i < u->n_cookies && n < cap; i++)
-		n += (size_t)snprintf(out + n, cap - n, "%s%s=%s",
-		    i == 0 ? "Cookie: " : "; ", u->cookies[i].name,
-		    u->cookies[i].value);
-	if (n > 0 && n < cap)
-		n += (size_t)snprintf(out + n, cap - n, "\r\n");
-	return n;
+	asker_pause(&u->asker, random_below((uint32_t)l->opt.think_us * 2 + 1));
 }
 
 /* The form or query of the present step; both are URL-encoded. */
@@ -99,19 +61,19 @@ make_form(const struct user *u, char *out, size_t cap)
 	switch (u->step) {
 	case STEP_AUTHORIZE:
 		(void)snprintf(out, cap,
-		    "client_id=demo&response_type=code&state=s%u.%u", u->number,
-		    u->round);
+		    "client_id=demo&response_type=code&state=s%u.%u",
+		    u->asker.number, u->round);
 		break;
 	case STEP_SUBMIT:
 		n = (size_t)snprintf(out, cap,
-		    "user=user%u&password=demo&pad=", u->number);
+		    "user=user%u&password=demo&pad=", u->asker.number);
 		/* Bodies of many sizes, some longer than one segment. */
-		for (uint64_t i = random_below(40); i > 0; i--)
+		for (uint32_t i = random_below(40); i > 0; i--)
 			n += (size_t)snprintf(out + n, cap - n, "%s", pad);
 		break;
 	case STEP_CALLBACK:
 		(void)snprintf(out, cap, "code=%s&state=s%u", u->code,
-		    u->number);
+		    u->asker.number);
 		break;
 	case STEP_TOKEN:
 		(void)snprintf(out, cap,
@@ -130,62 +92,34 @@ make_form(const struct user *u, char *out, size_t cap)
 }
 
 void
-user_send(struct user *u)
+user_ask(struct asker *a)
 {
-	char text[16384], form[4096], cookies[8192], auth[300] = "";
+	struct user *u = CONTAINER_OF(a, struct user, asker);
+	char form[4096], cookies[JAR_LINE_MAX], auth[300] = "";
 	const char *method = steps[u->step].method;
 	bool is_post = method[0] == 'P';
-	int n;
+	struct evbuffer *out = asker_request(a);
 
-	if (u->load->stopping)
+	if (out == NULL)
 		return;
 	make_form(u, form, sizeof(form));
-	(void)cookie_line(u, cookies, sizeof(cookies));
+	jar_line(&a->jar, cookies);
 	if (u->step == STEP_USERINFO && u->round % 2 == 1)
 		(void)snprintf(auth, sizeof(auth),
 		    "Authorization: Bearer %s\r\n", u->access);
-	n = snprintf(text, sizeof(text),
+	(void)evbuffer_add_printf(out,
 	    "%s %s%s%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: segue-demo-load\r\n"
 	    "Accept: */*\r\n%s%s%s",
 	    method, steps[u->step].path, !is_post && form[0] ? "?" : "",
-	    is_post ? "" : form, u->load->opt.target_text, cookies, auth,
-	    u->is_keep ? "" : "Connection: close\r\n");
+	    is_post ? "" : form, a->crowd->target_text, cookies, auth,
+	    a->keeps ? "" : "Connection: close\r\n");
 	if (is_post)
-		n += snprintf(text + n, sizeof(text) - (size_t)n,
+		(void)evbuffer_add_printf(out,
 		    "Content-Type: application/x-www-form-urlencoded\r\n"
 		    "Content-Length: %zu\r\n\r\n%s",
 		    strlen(form), form);
 	else
-		n += snprintf(text + n, sizeof(text) - (size_t)n, "\r\n");
-	conn_request(u, text, (size_t)n);
-}
-
-static void
-cookie_put(struct user *u, const char *line)
-{
-	size_t name_len = strcspn(line, "=;");
-	const char *value = line + name_len + 1;
-	size_t value_len;
-	struct load_cookie *c = NULL;
-
-	if (line[name_len] != '=' || name_len >= sizeof(c->name))
-		return;
-	value_len = strcspn(value, ";");
-	if (value_len >= sizeof(c->value))
-		return;
-	for (unsigned i = 0; i < u->n_cookies && c == NULL; i++)
-		if (strlen(u->cookies[i].name) == name_len &&
-		    memcmp(u->cookies[i].name, line, name_len) == 0)
-			c = &u->cookies[i];
-	if (c == NULL) {
-		if (u->n_cookies == LOAD_COOKIES_MAX)
-			return;
-		c = &u->cookies[u->n_cookies++];
-	}
-	memcpy(c->name, line, name_len);
-	c->name[name_len] = '\0';
-	memcpy(c->value, value, value_len);
-	c->value[value_len] = '\0';
+		(void)evbuffer_add(out, "\r\n", 2);
 }
 
 /* Steps that the version which began the login must finish. */
@@ -196,6 +130,24 @@ in_flow(enum load_step s)
 	    s == STEP_TOKEN;
 }
 
+static double
+seconds(const struct load *l)
+{
+	return (double)(clock_mono_us() - l->began_us) / 1e6;
+}
+
+static void
+bounced(struct user *u, const char *now_on)
+{
+	struct load *l = load_of(u);
+
+	tally_bounce(&l->tally);
+	tally_sample(&l->tally,
+	    "%.3f s bounce: user %u %s: %s, had begun on %s", seconds(l),
+	    u->asker.number, steps[u->step].name, now_on,
+	    tally_value_name(&l->tally, u->version));
+}
+
 /*
  * Notes which version answered.  A session that sees another version than
  * before has bounced, unless the operator moves sessions (--moved-ok) and it
@@ -204,26 +156,23 @@ in_flow(enum load_step s)
 static void
 judge_version(struct user *u)
 {
-	char name[LOAD_NAME_MAX], sample[192];
-	struct load_stats *s = &u->load->stats;
+	struct load *l = load_of(u);
+	char name[TALLY_NAME_MAX];
 	bool is_session = u->version == -1;
 	int v;
 
-	if (!answer_field(&u->answer, "X-Version", 0, name, sizeof(name)))
+	if (!answer_field(&u->asker.answer, "X-Version", 0, name, sizeof(name)))
 		return;
-	v = stats_version(s, name);
+	v = tally_value(&l->tally, name);
 	if (!is_session && v != u->version) {
-		(void)snprintf(sample, sizeof(sample),
-		    "user %u %s: %s, had begun on %s", u->number,
-		    load_step_name(u->step), name, s->versions[u->version]);
-		stats_bounce(s, u->load->opt.moved_ok && !in_flow(u->step),
-		    sample);
+		if (l->opt.moved_ok && !in_flow(u->step))
+			tally_move(&l->tally);
+		else
+			bounced(u, name);
 	}
 	u->version = v;
-	stats_answer(s, v, is_session, u->sent_wall_us,
-	    clock_mono_us() - u->sent_us);
-	if (is_session)
-		s->sessions++;
+	tally_answer(&l->tally, v, is_session, u->asker.sent_wall_us,
+	    clock_mono_us() - u->asker.sent_us);
 }
 
 static bool
@@ -233,7 +182,8 @@ take_code(struct user *u)
 	const char *p;
 	size_t len;
 
-	if (!answer_field(&u->answer, "Location", 0, where, sizeof(where)))
+	if (!answer_field(&u->asker.answer, "Location", 0, where,
+	        sizeof(where)))
 		return false;
 	p = strstr(where, "/callback?code=");
 	if (p == NULL)
@@ -250,9 +200,9 @@ take_code(struct user *u)
 static bool
 take_tokens(struct user *u)
 {
-	return answer_json(&u->answer, "access_token", u->access,
+	return answer_json(&u->asker.answer, "access_token", u->access,
 	           sizeof(u->access)) &&
-	    answer_json(&u->answer, "refresh_token", u->refresh,
+	    answer_json(&u->asker.answer, "refresh_token", u->refresh,
 	        sizeof(u->refresh));
 }
 
@@ -273,7 +223,7 @@ work_step(struct user *u)
 static bool
 advance(struct user *u)
 {
-	struct load_stats *s = &u->load->stats;
+	struct load *l = load_of(u);
 
 	switch (u->step) {
 	case STEP_AUTHORIZE:
@@ -281,7 +231,7 @@ advance(struct user *u)
 		return true;
 	case STEP_LOGIN:
 		u->step = STEP_SUBMIT;
-		return strstr(u->answer.body, "<form") != NULL;
+		return strstr(u->asker.answer.body, "<form") != NULL;
 	case STEP_SUBMIT:
 		u->step = STEP_CALLBACK;
 		return take_code(u);
@@ -289,7 +239,7 @@ advance(struct user *u)
 		u->step = STEP_TOKEN;
 		return true;
 	case STEP_TOKEN:
-		s->logins++;
+		l->logins++;
 		u->step = work_step(u);
 		return take_tokens(u);
 	case STEP_REFRESH:
@@ -297,9 +247,9 @@ advance(struct user *u)
 		return take_tokens(u);
 	case STEP_USERINFO:
 		u->step = work_step(u);
-		return strstr(u->answer.body, "\"sub\":\"user") != NULL;
+		return strstr(u->asker.answer.body, "\"sub\":\"user") != NULL;
 	case STEP_LOGOUT:
-		s->logouts++;
+		l->logouts++;
 		session_begin(u);
 		return true;
 	case STEP_COUNT:
@@ -309,41 +259,43 @@ advance(struct user *u)
 }
 
 void
-user_failed(struct user *u, enum load_failure why, const char *text)
+user_failed(struct asker *a, enum fault why, const char *text)
 {
-	char sample[192], version[LOAD_NAME_MAX] = "?";
+	struct user *u = CONTAINER_OF(a, struct user, asker);
+	struct load *l = load_of(u);
+	char version[TALLY_NAME_MAX] = "?";
 
-	(void)answer_field(&u->answer, "X-Version", 0, version,
+	(void)answer_field(&a->answer, "X-Version", 0, version,
 	    sizeof(version));
-	(void)snprintf(sample, sizeof(sample), "user %u %s on %s (%s): %s",
-	    u->number, load_step_name(u->step), version,
-	    u->is_reused ? "reused" : "fresh", text);
-	stats_failure(&u->load->stats, why, sample);
+	tally_failure(&l->tally, why, steps[u->step].method[0] == 'G');
+	tally_sample(&l->tally, "%.3f s %s: user %u %s on %s (%s): %.100s",
+	    seconds(l), fault_name(why), a->number, steps[u->step].name,
+	    version, a->is_reused ? "reused" : "fresh", text);
 	session_begin(u);
-	conn_pause(u, pause_us(u) + 20 * US_PER_MS);
+	asker_pause(a, asker_about(l->opt.think_us) + 20 * US_PER_MS);
 }
 
 void
-user_answered(struct user *u)
+user_answered(struct asker *a)
 {
-	char line[1400], text[64];
-	int status = u->answer.status;
+	struct user *u = CONTAINER_OF(a, struct user, asker);
+	int status = a->answer.status, want = steps[u->step].status;
+	struct load *l = load_of(u);
+	char text[64];
 
-	for (unsigned i = 0;
-	     answer_field(&u->answer, "Set-Cookie", i, line, sizeof(line)); i++)
-		cookie_put(u, line);
+	asker_keep_cookies(a);
 	judge_version(u);
-	if (status != steps[u->step].status) {
+	if (status != want) {
 		(void)snprintf(text, sizeof(text), "status %d, not %d", status,
-		    steps[u->step].status);
-		conn_drop(u);
-		user_failed(u, status >= 500 ? FAIL_SERVER : FAIL_STATUS, text);
+		    want);
+		user_failed(a, status >= 500 ? FAULT_SERVER : FAULT_STATUS,
+		    text);
 		return;
 	}
 	if (!advance(u)) {
-		user_failed(u, FAIL_CONTENT, "incomplete content");
+		user_failed(a, FAULT_CONTENT, "incomplete content");
 		return;
 	}
-	u->load->stats.answers++;
-	conn_pause(u, pause_us(u));
+	l->tally.answers++;
+	asker_pause(a, asker_about(l->opt.think_us));
 }

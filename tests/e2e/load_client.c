@@ -1,302 +1,98 @@
 /*
- * load_client - one client: its session, its connection, its requests.
+ * load_client - one client: its sessions, its requests, what it must be
+ * answered.
  */
-#include <errno.h>
 #include <event2/buffer.h>
-#include <event2/bufferevent.h>
-#include <event2/event.h>
 #include <inttypes.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "base/random.h"
 #include "tests/e2e/load.h"
 
-static void send_next(struct lclient *);
-
-/* ---- session ---- */
-
-static unsigned
-around(unsigned mean)
+static struct load *
+load_of(const struct lclient *c)
 {
-	unsigned n = mean / 2 + random_below(mean + 1);
-
-	return MAX(n, 1u);
+	return CONTAINER_OF(c->asker.crowd, struct load, crowd);
 }
 
-static void
-drop(struct lclient *c)
-{
-	if (c->bev != NULL)
-		bufferevent_free(c->bev);
-	c->bev = NULL;
-}
-
-/* Somebody else: another address, another connection, no cookies. */
 static void
 session_begin(struct lclient *c)
 {
-	struct load *l = c->load;
-
-	drop(c);
-	c->n_cookies = 0;
+	asker_anew(&c->asker);
 	c->value = -1;
-	c->left = around(l->opt.session);
-	c->source = (struct sockaddr_in){ .sin_family = AF_INET };
-	if (l->opt.source_first == 0)
-		return;
-	c->source.sin_addr.s_addr = htonl(l->next_source);
-	if (l->next_source++ == l->opt.source_last)
-		l->next_source = l->opt.source_first;
+	c->left = (unsigned)asker_about(load_of(c)->opt.session);
 }
 
 static void
-cookie_put(struct lclient *c, const char *line)
+pause_then_ask(struct lclient *c)
 {
-	size_t name_len = strcspn(line, "=;");
-	const char *value = line + name_len + 1;
-	size_t value_len = line[name_len] == '=' ? strcspn(value, ";") : 0;
-	struct load_cookie *k = NULL;
-
-	if (value_len == 0 || name_len >= sizeof(k->name) ||
-	    value_len >= sizeof(k->value))
-		return;
-	for (unsigned i = 0; i < c->n_cookies && k == NULL; i++)
-		if (strlen(c->cookies[i].name) == name_len &&
-		    memcmp(c->cookies[i].name, line, name_len) == 0)
-			k = &c->cookies[i];
-	if (k == NULL) {
-		if (c->n_cookies == LOAD_COOKIES_MAX)
-			return;
-		k = &c->cookies[c->n_cookies++];
-	}
-	memcpy(k->name, line, name_len);
-	k->name[name_len] = '\0';
-	memcpy(k->value, value, value_len);
-	k->value[value_len] = '\0';
-}
-
-static void
-cookie_line(const struct lclient *c, char *out, size_t cap)
-{
-	size_t n = 0;
-
-	out[0] = '\0';
-	for (unsigned i = 0; i < c->n_cookies && n < cap; i++)
-		n += (size_t)snprintf(out + n, cap - n, "%s%s=%s",
-		    i == 0 ? "Cookie: " : "; ", c->cookies[i].name,
-		    c->cookies[i].value);
-	if (n > 0 && n < cap)
-		(void)snprintf(out + n, cap - n, "\r\n");
-}
-
-/* ---- pauses and deadlines ---- */
-
-static void
-timer_in(struct lclient *c, uint64_t us)
-{
-	struct timeval tv = { .tv_sec = (time_t)(us / US_PER_S),
-		.tv_usec = (suseconds_t)(us % US_PER_S) };
-
-	(void)evtimer_add(c->timer, &tv);
-}
-
-static void
-pause_then_send(struct lclient *c)
-{
-	timer_in(c, around((unsigned)c->load->opt.think_us));
-}
-
-static void
-landed(struct lclient *c)
-{
-	c->in_flight = false;
-	c->load->busy--;
-	(void)evtimer_del(c->timer);
-}
-
-/* What had begun is lost: the next is a new session. */
-static void
-failed(struct lclient *c, enum load_failure why, const char *text)
-{
-	drop(c);
-	if (!c->in_flight)
-		return;
-	count_failure(&c->load->stats, c, why, text);
-	landed(c);
-	session_begin(c);
-	pause_then_send(c);
-}
-
-static void
-on_timer(evutil_socket_t fd, short what, void *arg)
-{
-	struct lclient *c = arg;
-
-	(void)fd;
-	(void)what;
-	if (c->in_flight)
-		failed(c, FAIL_TIMEOUT, "deadline");
-	else
-		send_next(c);
+	asker_pause(&c->asker, asker_about(load_of(c)->opt.think_us));
 }
 
 /* ---- answers ---- */
+
+/* What had begun is lost: the next is a new session. */
+void
+lclient_failed(struct asker *a, enum fault why, const char *text)
+{
+	struct lclient *c = CONTAINER_OF(a, struct lclient, asker);
+
+	count_failure(load_of(c), c, why, text);
+	session_begin(c);
+	pause_then_ask(c);
+}
 
 static bool
 brings_id_back(const struct lclient *c)
 {
 	char id[LOAD_ID_MAX], echo[LOAD_ID_MAX];
 
-	load_id_text(c->load, c->id, id);
-	return answer_field(&c->answer, "X-Echo", 0, echo, sizeof(echo)) &&
+	load_id_text(load_of(c), c->id, id);
+	return answer_field(&c->asker.answer, "X-Echo", 0, echo,
+	           sizeof(echo)) &&
 	    strcmp(id, echo) == 0;
 }
 
 static void
 judge_value(struct lclient *c)
 {
-	char name[LOAD_NAME_MAX];
-	struct load *l = c->load;
+	char name[TALLY_NAME_MAX];
+	struct load *l = load_of(c);
 	bool is_session = c->value == -1;
 	int v = -1;
 
-	if (answer_field(&c->answer, l->opt.stays, 0, name, sizeof(name)))
-		v = count_value(&l->stats, name);
+	if (answer_field(&c->asker.answer, l->opt.stays, 0, name, sizeof(name)))
+		v = tally_value(&l->tally, name);
 	if (!is_session && v != c->value)
-		count_bounce(&l->stats, c, v, l->opt.moved_ok);
+		count_bounce(l, c, v);
 	c->value = v;
-	count_answer(&l->stats, c, is_session);
+	count_answer(l, c, is_session);
 }
 
-static void
-answered(struct lclient *c)
+void
+lclient_answered(struct asker *a)
 {
-	char line[700];
-	int status = c->answer.status;
+	struct lclient *c = CONTAINER_OF(a, struct lclient, asker);
+	int status = a->answer.status;
 
 	if (status != 200) {
-		failed(c, status >= 500 ? FAIL_SERVER : FAIL_STATUS, "status");
+		lclient_failed(a, status >= 500 ? FAULT_SERVER : FAULT_STATUS,
+		    "status");
 		return;
 	}
 	if (!brings_id_back(c)) {
-		failed(c, FAIL_FOREIGN, "another id, or none");
+		lclient_failed(a, FAULT_FOREIGN, "another id, or none");
 		return;
 	}
-	for (unsigned i = 0;
-	     answer_field(&c->answer, "Set-Cookie", i, line, sizeof(line)); i++)
-		cookie_put(c, line);
+	asker_keep_cookies(a);
 	judge_value(c);
-	landed(c);
-	c->is_reused = true;
-	if (!c->keeps || c->answer.closes)
-		drop(c);
 	if (--c->left == 0)
 		session_begin(c);
-	pause_then_send(c);
-}
-
-static void
-on_read(struct bufferevent *bev, void *arg)
-{
-	struct evbuffer *in = bufferevent_get_input(bev);
-	struct lclient *c = arg;
-	enum answer_state s;
-
-	if (!c->in_flight) {
-		c->in_flight = true; /* it is a failure, of no request */
-		c->load->busy++;
-		failed(c, FAIL_MALFORMED, "bytes between two answers");
-		return;
-	}
-	c->has_bytes = true;
-	s = answer_feed(&c->answer, in);
-	if (s == ANSWER_MORE)
-		return;
-	if (s == ANSWER_BAD)
-		failed(c, FAIL_MALFORMED, c->answer.why);
-	else if (evbuffer_get_length(in) > 0)
-		failed(c, FAIL_MALFORMED, "bytes behind the answer");
-	else
-		answered(c);
-}
-
-static void
-on_event(struct bufferevent *bev, short what, void *arg)
-{
-	struct lclient *c = arg;
-	int err = EVUTIL_SOCKET_ERROR();
-	const char *text = (what & BEV_EVENT_EOF) != 0 ? "closed"
-	                                               : strerror(err);
-
-	(void)bev;
-	if ((what & BEV_EVENT_CONNECTED) != 0)
-		return;
-	if (!c->in_flight) {
-		c->load->stats.idle_closed++;
-		drop(c);
-		return;
-	}
-	if (c->has_bytes)
-		failed(c, FAIL_CUT, text);
-	else if ((what & BEV_EVENT_EOF) == 0 && err == ECONNREFUSED)
-		failed(c, FAIL_CONNECT, text);
-	else
-		failed(c, c->is_reused ? FAIL_REUSED : FAIL_RESET, text);
+	pause_then_ask(c);
 }
 
 /* ---- requests ---- */
-
-/* A socket bound to the session's own source address; -1 with errno. */
-static int
-bound_socket(const struct lclient *c)
-{
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int on = 1, saved;
-
-	if (fd == -1)
-		return -1;
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (c->source.sin_addr.s_addr == 0)
-		return fd;
-	/* The port is chosen at connect(), so that they never run out. */
-	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on,
-	    sizeof(on));
-	if (bind(fd, (const struct sockaddr *)&c->source, sizeof(c->source)) ==
-	    0)
-		return fd;
-	saved = errno;
-	close(fd);
-	errno = saved;
-	return -1;
-}
-
-static bool
-open_connection(struct lclient *c)
-{
-	struct load *l = c->load;
-	int fd = bound_socket(c);
-
-	if (fd == -1)
-		return false;
-	c->bev = bufferevent_socket_new(l->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (c->bev == NULL) {
-		close(fd);
-		return false;
-	}
-	l->stats.connections++;
-	c->is_reused = false;
-	bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
-	(void)bufferevent_enable(c->bev, EV_READ | EV_WRITE);
-	return bufferevent_socket_connect(c->bev,
-	           (struct sockaddr *)&l->opt.target,
-	           sizeof(l->opt.target)) == 0;
-}
 
 void
 load_id_text(const struct load *l, uint64_t id, char out[LOAD_ID_MAX])
@@ -323,17 +119,19 @@ add_body(struct lclient *c, struct evbuffer *out, size_t len)
 static void
 add_request(struct lclient *c, struct evbuffer *out)
 {
-	const struct load_options *o = &c->load->opt;
-	char id[LOAD_ID_MAX], cookies[1400];
+	const struct load *l = load_of(c);
+	const struct load_options *o = &l->opt;
+	char id[LOAD_ID_MAX], cookies[JAR_LINE_MAX];
 	size_t len = c->is_post ? random_below(o->body_max + 1) : 0;
 	bool chunked = c->is_post && len > 1 && c->id % 2 == 0;
 
-	load_id_text(c->load, c->id, id);
-	cookie_line(c, cookies, sizeof(cookies));
+	load_id_text(l, c->id, id);
+	jar_line(&c->asker.jar, cookies);
 	(void)evbuffer_add_printf(out,
 	    "%s %s?id=%s HTTP/1.1\r\nHost: %s\r\n%s%s",
 	    c->is_post ? "POST" : "GET", c->is_post ? o->post : o->get, id,
-	    o->target_text, cookies, c->keeps ? "" : "Connection: close\r\n");
+	    l->crowd.target_text, cookies,
+	    c->asker.keeps ? "" : "Connection: close\r\n");
 	if (!c->is_post) {
 		(void)evbuffer_add(out, "\r\n", 2);
 	} else if (!chunked) {
@@ -350,47 +148,25 @@ add_request(struct lclient *c, struct evbuffer *out)
 	}
 }
 
-static void
-send_next(struct lclient *c)
+void
+lclient_ask(struct asker *a)
 {
-	struct load *l = c->load;
+	struct lclient *c = CONTAINER_OF(a, struct lclient, asker);
+	struct load *l = load_of(c);
+	struct evbuffer *out;
 
-	if (l->stopping)
-		return;
-	answer_reset(&c->answer);
-	c->has_bytes = false;
-	c->in_flight = true;
 	c->is_post = random_below(100) < l->opt.post_pct;
 	c->id = ++l->serial;
-	l->busy++;
-	l->stats.requests++;
-	l->stats.posts += c->is_post;
-	c->sent_us = clock_mono_us();
-	c->sent_wall_us = clock_wall_us();
-	timer_in(c, l->opt.timeout_us);
-	if (c->bev == NULL && !open_connection(c)) {
-		failed(c, FAIL_CONNECT, strerror(errno));
-		return;
-	}
-	add_request(c, bufferevent_get_output(c->bev));
+	l->posts += c->is_post;
+	out = asker_request(a);
+	if (out != NULL)
+		add_request(c, out);
 }
 
 void
 lclient_start(struct load *l, struct lclient *c, unsigned number)
 {
-	c->load = l;
-	c->number = number;
-	c->keeps = number % 2 == 0;
-	c->timer = evtimer_new(l->base, on_timer, c);
-	if (c->timer == NULL)
-		abort();
+	asker_init(&c->asker, &l->crowd, number);
 	session_begin(c);
-	pause_then_send(c);
-}
-
-void
-lclient_free(struct lclient *c)
-{
-	drop(c);
-	event_free(c->timer);
+	pause_then_ask(c);
 }

@@ -1,7 +1,7 @@
 /*
- * load_answer - a strict little reader of HTTP/1.1 answers.
+ * answer - a strict little reader of HTTP/1.1 answers.
  */
-#include "contrib/demo/load_answer.h"
+#include "contrib/load/answer.h"
 
 #include <ctype.h>
 #include <event2/buffer.h>

@@ -1,5 +1,5 @@
 /*
- * load_answer - a strict little reader of HTTP/1.1 answers.
+ * answer - a strict little reader of HTTP/1.1 answers.
  *
  * Written apart from Segue's own parser on purpose: it checks what Segue
  * sends.  An answer needs a Content-Length or chunked coding (204 and 304
@@ -7,8 +7,8 @@
  *
  * Thread: the owner.
  */
-#ifndef DEMO_LOAD_ANSWER_H
-#define DEMO_LOAD_ANSWER_H
+#ifndef LOAD_ANSWER_H
+#define LOAD_ANSWER_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-/* The demonstration's strict reader: what it takes, what it must not. */
-#include "contrib/demo/load_answer.h"
+/* The load drivers' strict reader: what it takes, what it must not. */
+#include "contrib/load/answer.h"
 
 #include <criterion/criterion.h>
 #include <event2/buffer.h>
