@@ -166,8 +166,7 @@ check_access(struct problems *p, const struct cfg_service *s,
 		if (r->allow == NULL && r->deny == NULL)
 			continue; /* told already */
 		if (r->hide && r->allow != NULL)
-			problem_warn(p, &hide,
-			    "this means nothing with allow");
+			problem_warn(p, &hide, "this means nothing with allow");
 		if (decided)
 			problem_warn(p, &w,
 			    "a rule before it decides everything");

@@ -33,8 +33,8 @@ each_page(struct cfg *c, page_fn *fn, void *arg)
 	int rc = each_body(c->pages, c->n_pages, fn, arg);
 
 	for (size_t i = 0; i < c->n_services && rc == E_OK; i++)
-		rc = each_body(c->services[i].pages, c->services[i].n_pages,
-		    fn, arg);
+		rc = each_body(c->services[i].pages, c->services[i].n_pages, fn,
+		    arg);
 	return rc;
 }
 
@@ -176,8 +176,9 @@ const struct str *
 page_find(const struct cfg_page *pages, size_t n, unsigned status,
     enum cfg_form form)
 {
-	char own[4] = { (char)('0' + status / 100), (char)('0' + status / 10 % 10),
-		(char)('0' + status % 10), '\0' };
+	char own[4] = { (char)('0' + status / 100),
+		(char)('0' + status / 10 % 10), (char)('0' + status % 10),
+		'\0' };
 	const char class[4] = { own[0], 'x', 'x', '\0' };
 	const struct str *found = NULL;
 
@@ -201,8 +202,8 @@ struct load {
 	bool failed;
 };
 
-#define REASON_MAX 32  /* of the longest there is */
-#define ESCAPED_MAX 6  /* bytes that one byte may become */
+#define REASON_MAX 32 /* of the longest there is */
+#define ESCAPED_MAX 6 /* bytes that one byte may become */
 
 /* No answer may become larger than a page may be. */
 static bool
@@ -247,8 +248,7 @@ load_body(struct str *body, const char *file, void *arg)
 
 	if (rc == E_UNSUPPORTED)
 		why = "it is not a regular file";
-	else if (rc == E_TOOBIG ||
-	    (rc == E_OK && may_outgrow(buf_str(&text))))
+	else if (rc == E_TOOBIG || (rc == E_OK && may_outgrow(buf_str(&text))))
 		why = "it may have 64KiB at most, filled in";
 	else if (rc != E_OK)
 		why = err_text(rc);

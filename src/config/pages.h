@@ -16,10 +16,10 @@
 #include "base/str.h"
 #include "config/config.h"
 
-#define PAGE_BYTES_MAX 65536 /* of one page, filled in */
-#define PAGES_BYTES_MAX ((size_t)16 << 20) /* of all of a configuration */
+#define PAGE_BYTES_MAX 65536                   /* of one page, filled in */
+#define PAGES_BYTES_MAX ((size_t)16 << 20)     /* of all of a configuration */
 #define PAGES_PACKED_MAX (2 * PAGES_BYTES_MAX) /* between processes */
-#define PAGE_ID_MAX 128      /* of a request id, the rest is cut */
+#define PAGE_ID_MAX 128 /* of a request id, the rest is cut */
 
 /*
  * Reads all files named in c, which nobody else has yet.  Blocks on the disk.

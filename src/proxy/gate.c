@@ -27,7 +27,8 @@ read_address(struct str s, struct addr *out)
 	} else if (str_find(s, '.') > 0 && str_find(s, ':') > 0) {
 		struct str rest = s, host = str_split(&rest, ':');
 
-		s = str_find(rest, ':') < 0 ? host : s; /* else ::ffff:1.2.3.4 */
+		s = str_find(rest, ':') < 0 ? host
+		                            : s; /* else ::ffff:1.2.3.4 */
 	}
 	if (s.len >= sizeof(text))
 		return false;

@@ -115,8 +115,9 @@ read_path(struct readings *r, struct str path)
 	decoded = str_from(plain, (size_t)n);
 	if (is_unclear(decoded) || mixes_parameters(path, decoded))
 		return false;
-	if (!add_reading(r, target_normalise(path, r->bytes[0],
-	                        sizeof(r->bytes[0]), &ambiguous)) ||
+	if (!add_reading(r,
+	        target_normalise(path, r->bytes[0], sizeof(r->bytes[0]),
+	            &ambiguous)) ||
 	    !add_reading(r,
 	        target_decode(path, r->bytes[1], sizeof(r->bytes[1]))))
 		return false;

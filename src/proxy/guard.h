@@ -33,7 +33,6 @@ enum guard_verdict {
  * which   out: index of the rule that denied
  */
 enum guard_verdict guard_judge(const struct view_guard *, size_t n,
-    struct str path, struct str method, const struct addr *from,
-    size_t *which);
+    struct str path, struct str method, const struct addr *from, size_t *which);
 
 #endif

@@ -19,9 +19,9 @@ struct worker;
 struct worker_env {
 	unsigned index;
 	unsigned n_workers;
-	struct views *views;   /* with a view published */
+	struct views *views;     /* with a view published */
 	struct callers *callers; /* borrowed; of all workers */
-	const int *listen_fds; /* one per listener; closed by us */
+	const int *listen_fds;   /* one per listener; closed by us */
 	size_t n_listen;
 	int access_fd;
 	proxy_edge_fn *edge; /* called on the worker's thread */

@@ -217,8 +217,8 @@ static size_t
 encode(char *out, char c, unsigned how)
 {
 	static const char *const slashes[] = { "/", "//", "/./", "%2f", "%2F",
-		"\\", "%5c", ";x/", "/;/", "%252f", "/x/../", "/%2e/",
-		";a=b//", "%5C", "/;a/", "%25%32%66" };
+		"\\", "%5c", ";x/", "/;/", "%252f", "/x/../", "/%2e/", ";a=b//",
+		"%5C", "/;a/", "%25%32%66" };
 
 	if (c == '/')
 		return (size_t)sprintf(out, "%s", slashes[how % 16]);

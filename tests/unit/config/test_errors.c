@@ -175,7 +175,8 @@ static const struct {
 	                  "5xx, html: b } ]"),
 	    "f:5:48: services[0].pages[1].status: 5xx is that of "
 	    "services[0].pages[0] already; another is expected\n" },
-	{ "a page without a file", SERVICE(POOLS "\n  pages: [ { status: 5xx } ]"),
+	{ "a page without a file",
+	    SERVICE(POOLS "\n  pages: [ { status: 5xx } ]"),
 	    "f:5:12: services[0].pages[0]: has no file; html, json or text is "
 	    "expected\n" },
 	{ "neither allow nor deny",

@@ -127,8 +127,9 @@ Test(pages, loaded_and_handed_over)
 	write_file("b", STR("C"));
 	cr_assert_eq(pages_load(other, "f", &said), E_OK);
 	pages_diff(c, other, &said);
-	cr_expect_str_eq(said.p, "pages[5xx].html: new content\n"
-	                         "services[s].pages[404].json: new content\n");
+	cr_expect_str_eq(said.p,
+	    "pages[5xx].html: new content\n"
+	    "services[s].pages[404].json: new content\n");
 	for (size_t n = 0; n < packed.len; n++)
 		cr_expect_eq(pages_unpack(other,
 		                 str_sub(buf_str(&packed), 0, n)),

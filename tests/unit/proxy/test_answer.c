@@ -215,7 +215,8 @@ write_page(char *name, const char *text)
 
 Test(answer, shows_the_operators_pages)
 {
-	char html[] = "/tmp/segue-page-XXXXXX", text[] = "/tmp/segue-page-XXXXXX";
+	char html[] = "/tmp/segue-page-XXXXXX",
+	     text[] = "/tmp/segue-page-XXXXXX";
 	char top[256], service[256];
 
 	rig_down();
@@ -241,8 +242,8 @@ Test(answer, shows_the_operators_pages)
 		const char *h = get_head(c);
 		char want[256];
 
-		(void)snprintf(want, sizeof(want),
-		    "HTTP/1.1 %s ", pages[i].status);
+		(void)snprintf(want, sizeof(want), "HTTP/1.1 %s ",
+		    pages[i].status);
 		cr_expect(has(h, want), "%zu: %s", i, h);
 		(void)snprintf(want, sizeof(want),
 		    "Content-Type: %s\r\nContent-Length: %zu\r\n",

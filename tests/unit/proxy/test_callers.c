@@ -92,7 +92,7 @@ Test(callers, connections)
 		    "who has no address has no bound");
 }
 
-#define MS(n) ((n) * US_PER_MS)
+#define MS(n) ((n)*US_PER_MS)
 
 static const struct {
 	uint64_t at_us, wait_us;

@@ -45,9 +45,9 @@ Test(gate, rules)
 	cr_expect(answers(GET("/a/../b", ""), "HTTP/1.1 400 "));
 	cr_expect(answers(GET("/admin", "X-Forwarded-For: 192.0.2.1\r\n"),
 	    "HTTP/1.1 403 "));
-	cr_expect(answers(GET("/admin",
-	                      "X-Forwarded-For: 10.0.0.1, 192.0.2.1\r\n"),
-	                  "HTTP/1.1 403 "),
+	cr_expect(
+	    answers(GET("/admin", "X-Forwarded-For: 10.0.0.1, 192.0.2.1\r\n"),
+	        "HTTP/1.1 403 "),
 	    "what a stranger says of itself");
 	cr_expect(answers(GET("/admin", "X-Forwarded-For: 10.0.0.1, what\r\n"),
 	    "HTTP/1.1 403 "));
@@ -94,11 +94,13 @@ Test(gate, rate)
 	{
 		const char *h = get_head(c);
 
-		cr_expect(has(h, "HTTP/1.1 429 Too Many Requests\r\n"), "%s", h);
+		cr_expect(has(h, "HTTP/1.1 429 Too Many Requests\r\n"), "%s",
+		    h);
 		cr_expect(has(h, "Retry-After: 1\r\n"));
 		cr_expect_not(has(h, "Connection: close"));
-		get(c, "429 Too Many Requests\n"
-		       "Too many requests. Please try again in a moment.\n");
+		get(c,
+		    "429 Too Many Requests\n"
+		    "Too many requests. Please try again in a moment.\n");
 	}
 	cr_expect(answers(GET_A, "HTTP/1.1 429 "), "another connection");
 	cr_expect(answers("GET / HTTP/1.1\r\nHost: x:y\r\n\r\n",

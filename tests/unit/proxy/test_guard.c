@@ -8,22 +8,21 @@
 #include "upstream/view.h"
 
 /* As an operator would write them. */
-static const char yaml[] =
-    "listeners: [ \":1\" ]\n"
-    "services:\n"
-    "- name: s\n"
-    "  pools: [ { name: v1, instances: [ a:1 ] } ]\n"
-    "  rules:\n"
-    "  - { allow: /admin/health }\n"
-    "  - { allow: /admin, from: 10.0.0.0/8 }\n"
-    "  - { deny: /admin }\n"
-    "  - { deny: /hidden/, hide: on }\n"
-    "  - { deny: /write, methods: [ GET, POST ] }\n"
-    "  - { deny: /from, from: 10.0.0.0/8 }\n"
-    "- name: t\n"
-    "  match: t\n"
-    "  pools: [ { name: v1, instances: [ a:1 ] } ]\n"
-    "  rules: [ { deny: / }, { allow: /a } ]\n";
+static const char yaml[] = "listeners: [ \":1\" ]\n"
+                           "services:\n"
+                           "- name: s\n"
+                           "  pools: [ { name: v1, instances: [ a:1 ] } ]\n"
+                           "  rules:\n"
+                           "  - { allow: /admin/health }\n"
+                           "  - { allow: /admin, from: 10.0.0.0/8 }\n"
+                           "  - { deny: /admin }\n"
+                           "  - { deny: /hidden/, hide: on }\n"
+                           "  - { deny: /write, methods: [ GET, POST ] }\n"
+                           "  - { deny: /from, from: 10.0.0.0/8 }\n"
+                           "- name: t\n"
+                           "  match: t\n"
+                           "  pools: [ { name: v1, instances: [ a:1 ] } ]\n"
+                           "  rules: [ { deny: / }, { allow: /a } ]\n";
 
 #define RULES_MAX 8
 
