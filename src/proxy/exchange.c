@@ -16,6 +16,7 @@
 #include "proxy/gate.h"
 #include "proxy/health.h"
 #include "proxy/overload.h"
+#include "proxy/park.h"
 #include "proxy/queue.h"
 #include "proxy/route.h"
 #include "proxy/worker.h"
@@ -310,6 +311,7 @@ exchange_go(struct exchange *x)
 	bool careful = !http_method_is_safe(x->req.method);
 	int rc = route_pick(x);
 
+	x->view_gen = x->proxy->view->generation;
 	if (rc == E_FULL) {
 		wait_for_place(x);
 		return;
@@ -366,6 +368,7 @@ exchange_release(struct exchange *x, bool keep)
 {
 	bool leaving;
 
+	park_leave(x);
 	if (x->queue != NULL)
 		queue_leave(x);
 	if (x->up != NULL) {
@@ -429,6 +432,17 @@ note_failure(struct exchange *x, enum outcome why, bool raced)
 	exchange_note_fault(x);
 }
 
+/* The instance's name outlives our place in its cell. */
+static void
+note_instance(struct exchange *x)
+{
+	size_t len = strlen(x->inst->name) + 1;
+	char *name = exchange_alloc(x, len);
+
+	if (name != NULL)
+		x->failed_at = memcpy(name, x->inst->name, len);
+}
+
 static void
 rewind_body(struct exchange *x)
 {
@@ -451,6 +465,31 @@ try_again(struct exchange *x, bool elsewhere, bool rewind)
 	if (rewind)
 		rewind_body(x);
 	exchange_go_on(x);
+}
+
+/* Nobody listens there; that is no want of memory or descriptors of ours. */
+static bool
+is_refused(int code)
+{
+	return code == E_CONNREFUSED || code == E_UNREACH || code == E_NOENT ||
+	    code == E_RESET;
+}
+
+/* The last try failed.  Who could not even connect waits for a better view. */
+static void
+give_up(struct exchange *x, int code, const struct retry_case *rc, bool rewind,
+    enum outcome why)
+{
+	if (why == OUT_CONNECT_FAILED && is_refused(code) && !rc->byte_sent &&
+	    !rc->body_taken && !rc->answer_begun && !x->proxy->stopping) {
+		note_instance(x);
+		exchange_release(x, false);
+		if (rewind)
+			rewind_body(x);
+		if (park_take(x))
+			return;
+	}
+	exchange_refuse(x, status_for(why), why);
 }
 
 void
@@ -480,17 +519,25 @@ exchange_try_failed(struct exchange *x, int code, enum outcome why)
 	    x->inst->addr_text, x->retries + 1u, err_name(code), raced,
 	    rc.byte_sent);
 	if (!retry_is_allowed(&rc)) {
-		exchange_refuse(x, status_for(why), why);
+		give_up(x, code, &rc, rewind, why);
 		return;
 	}
 	if (!retry_budget_spend(&x->proxy->budget)) {
 		stat_add(&x->scell->retries_denied, 1);
-		exchange_refuse(x, status_for(why), why);
+		give_up(x, code, &rc, rewind, why);
 		return;
 	}
 	/* A kept connection that died says little about its instance, and a
 	 * session would leave it; else another one is the better bet. */
 	try_again(x, !raced || x->scope != CFG_STICKY_INSTANCE, rewind);
+}
+
+void
+exchange_go_anew(struct exchange *x)
+{
+	x->step = STEP_HEAD;
+	x->n_tried = 0;
+	exchange_go_on(x);
 }
 
 bool
@@ -602,17 +649,6 @@ exchange_wait_client(struct exchange *x)
 }
 
 /* ---- our own answers ---- */
-
-/* The instance's name outlives our place in its cell. */
-static void
-note_instance(struct exchange *x)
-{
-	size_t len = strlen(x->inst->name) + 1;
-	char *name = exchange_alloc(x, len);
-
-	if (name != NULL)
-		x->failed_at = memcpy(name, x->inst->name, len);
-}
 
 void
 exchange_refuse(struct exchange *x, unsigned status, enum outcome why)

@@ -36,6 +36,7 @@ struct view_service;
 /* One row a step: identifier, name shown in logs. */
 #define EXCHANGE_STEPS(X)                                                      \
 	X(HEAD, "head")       /* the request head is being read */             \
+	X(PARK, "park")       /* all refuse: waits for the next view */        \
 	X(QUEUE, "queue")     /* waits for a place at an instance */           \
 	X(CONNECT, "connect") /* waits for a connection to the instance */     \
 	X(SEND, "send")       /* the request is on its way, no answer yet */   \
@@ -103,6 +104,10 @@ struct exchange {
 	uint8_t n_tried;
 	uint8_t tries_left;
 	uint8_t retries;
+	bool parked;        /* in the proxy's list */
+	uint64_t parked_us; /* when it was first, 0: never */
+	uint64_t view_gen;  /* of the view of the last pick */
+	TAILQ_ENTRY(exchange) park_link;
 
 	/* progress */
 	bool held_head;       /* req points into the client's slab */
@@ -174,6 +179,8 @@ void exchange_refuse(struct exchange *, unsigned status, enum outcome);
 void exchange_end(struct exchange *, enum outcome);
 /* Picks an instance and sends, waits for a place, or refuses. */
 void exchange_go(struct exchange *);
+/* The same for one that was parked, as if nothing had been tried. */
+void exchange_go_anew(struct exchange *);
 /* The same outside of the client's events: what was read goes on, too. */
 void exchange_go_on(struct exchange *);
 /*

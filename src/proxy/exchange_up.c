@@ -376,6 +376,7 @@ exchange_up_deadline(struct deadline *d)
 		exchange_timed_out(x, OUT_TUNNEL_TIMEOUT);
 		return;
 	case STEP_HEAD:
+	case STEP_PARK:
 	case STEP_QUEUE:
 	case STEP_FLUSH:
 	case STEP_ENDED:

@@ -9,6 +9,7 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/overload.h"
+#include "proxy/park.h"
 #include "proxy/queue.h"
 #include "proxy/worker.h"
 #include "session/digest.h"
@@ -50,6 +51,7 @@ proxy_new(const struct proxy_env *env, struct proxy **out)
 	TAILQ_INIT(&p->exchanges);
 	TAILQ_INIT(&p->ended);
 	TAILQ_INIT(&p->spare);
+	park_init(p);
 	p->look_again.fn = on_look_again;
 	LIST_INIT(&p->queues);
 	p->budget.tokens = RETRY_TOKENS_START;
@@ -138,6 +140,7 @@ adopt(struct proxy *p)
 				cut_pool(p, &v->services[s].pools[i]);
 	queue_look_all(p);
 	p->env.edge(p->env.arg, PROXY_ADOPTED, NULL);
+	park_turn(p, true);
 }
 
 void
@@ -145,6 +148,7 @@ proxy_turn(struct proxy *p)
 {
 	exchange_trim_spare(p, EXCHANGES_KEPT);
 	adopt(p);
+	park_turn(p, false);
 	overload_turn(p);
 }
 
@@ -259,6 +263,7 @@ proxy_free(struct proxy **pp)
 		listener_stop(&p->listeners[i]);
 	p->stop_told = true;
 	cut_all(p);
+	park_end(p);
 	upworker_close(&p->up);
 	deadline_clear(p->env.loop, &p->stop_deadline);
 	deadline_clear(p->env.loop, &p->look_again);

@@ -46,6 +46,10 @@ struct proxy {
 	    exchanges;              /* those that began and have not ended */
 	struct exchange_list ended; /* in this turn: still looked at */
 	struct exchange_list spare; /* for reuse */
+	struct exchange_list parked; /* proxy/park */
+	size_t n_parked;
+	bool park_stale; /* one of them knows an old view only */
+	struct deadline park_deadline;
 	struct queue_list queues;   /* in which exchanges wait */
 	struct retry_budget budget;
 	struct accesslog log;

@@ -5,7 +5,9 @@ import time
 import pytest
 
 from rig import wait_until
+from rig.load import say
 from rig.segued import pool, service
+from rig.site import Site
 from rig.wire import Client, once
 
 
@@ -76,3 +78,28 @@ def test_it_is_told(rig, s):
     wait_until(lambda: s.admin.pool("v1")["eligible"] == 0)
     wait_until(lambda: any("a" == e.get("instance") and "down" in e["text"]
                            for e in s.admin.events()), what="the event")
+
+
+def test_all_of_it_dies_under_load(rig):
+    """Whose session is on V1 meets refused connections until the probes have
+    found out; such a request waits, and goes to V2.  Only a post of which a
+    byte had left can fail."""
+    site = Site(rig, arrivals=True)
+    segued = site.segued
+    segued.do("share", "v2", "50%")
+    site.start_load(answers=2000, moved_ok=True, posts=20, session=40)
+    for n in site.v1:
+        n.kill()
+    site.wait_answers(3000)
+    final = site.load.stop()
+    print(say(final), final["failures_safe"], final["failures_unsafe"])
+    assert site.admin.pool("v2")["causes"]["moved_dead"] > 0
+    wait_until(lambda: len(segued.access()) >= final["requests"],
+               what="the access log")
+    bad = [r for r in segued.access() if r["status"] >= 500]
+    assert final["failures_safe"] == {}, (
+        [r for r in bad if r["method"] == "GET"], final["samples"])
+    assert {r["outcome"] for r in bad} <= {"instance_reset", "instance_cut"}, \
+        bad[:5]
+    arrived = [i for n in site.instances for i in n.arrived_ids()]
+    assert len(arrived) == len(set(arrived)), "a post reached two instances"

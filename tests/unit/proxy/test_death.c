@@ -5,6 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "proxy/park.h"
+#include "proxy/worker.h"
 #include "rig.h"
 
 static void
@@ -49,17 +52,92 @@ Test(death, refused_connects_go_elsewhere_whatever_the_method)
 	    stat_get(&rig_icell(A)->connect_failed));
 }
 
-Test(death, nobody_can_be_reached)
+/* A request that is parked, as nobody can be reached. */
+static int
+park(const char *request)
 {
-	int c;
+	int c = client_ask(request);
 
 	origin_close(A);
 	origin_close(B);
-	c = client_ask(GET_A);
+	for (int i = 0; i < 1000 && rig.proxy->n_parked == 0; i++)
+		rig_turn();
+	cr_assert_eq(rig.proxy->n_parked, 1u);
+	cr_expect(is_silent(c));
+	return c;
+}
+
+Test(death, nobody_can_be_reached)
+{
+	int c = park(GET_A);
+
+	rig_later(PARK_LIMIT_US + 1);
 	cr_expect(has(get_head(c), " 503 "));
 	rig_turns(5);
 	cr_expect_eq(rig_outcome(OUT_CONNECT_FAILED), 1);
 	cr_expect_eq(stat_get(&rig_cell()->retries), 2);
+	cr_expect_eq(rig.proxy->n_parked, 0u);
+}
+
+Test(death, who_found_nobody_goes_where_the_next_view_says)
+{
+	for (size_t i = 0; i < ARRAY_LEN(any_request); i++) {
+		int c = park(any_request[i]), u;
+
+		rig_health(A, false);
+		rig_health(B, false);
+		rig_health(C, true);
+		rig_share(0, CFG_SHARE_ALL);
+		rig_publish();
+		u = origin_accept(C);
+		(void)get_head(u);
+		if (i == 1)
+			get(u, "hello");
+		answer(u, "200 OK", "ok");
+		cr_expect(has(get_head(c), " 200 "), "%zu", i);
+		cr_expect_eq(rig_outcome(OUT_ANSWERED), i + 1);
+		rig_health(A, true);
+		rig_health(B, true);
+		rig_share(CFG_SHARE_ALL, 0);
+		rig_publish();
+		done(c);
+		done(u);
+	}
+}
+
+/* A view that brings nothing new does not make it wait longer. */
+Test(death, a_parked_one_waits_once)
+{
+	int c = park(GET_A);
+
+	rig_later(PARK_LIMIT_US / 2);
+	rig_publish();
+	rig_turns(5);
+	cr_expect_eq(rig.proxy->n_parked, 1u, "it was refused again");
+	rig_later(PARK_LIMIT_US / 2 + 1);
+	cr_expect(has(get_head(c), " 503 "));
+	cr_expect_eq(rig_outcome(OUT_CONNECT_FAILED), 1);
+}
+
+Test(death, the_client_of_a_parked_one_leaves)
+{
+	int c = park(GET_A);
+
+	reset(c);
+	while (rig.proxy->n_parked > 0)
+		rig_turn();
+	rig_turns(5);
+	cr_expect_eq(rig_outcome(OUT_CLIENT_LEFT), 1);
+}
+
+Test(death, a_stop_refuses_who_is_parked)
+{
+	int c = park(GET_A);
+
+	proxy_stop(rig.proxy, 0, 0);
+	rig_later(US_PER_S);
+	cr_expect(has(get_head(c), " 503 "));
+	cr_expect_eq(rig.proxy->n_parked, 0u);
 }
 
 /* ---- with the request on its way ---- */
