@@ -35,7 +35,8 @@ fit_instance(const struct probing *w, struct cfg *cfg,
 	rc = probe_new(w->loop, cfg, settings, i, w->edge, w->arg, &i->probe);
 	if (rc != E_OK)
 		return rc;
-	carry(w, i);
+	if (!registry_is_candidate(i))
+		carry(w, i);
 	probe_start(i->probe);
 	return E_OK;
 }
