@@ -13,6 +13,7 @@
 #include "upstream/view.h"
 
 #define HEAD_MAX 512
+#define OURS_MAX 512
 
 /* One row a status: a sentence for people, and whether to come again. */
 /* clang-format off */
@@ -127,19 +128,20 @@ form_for(const struct exchange *x, enum cfg_form *best)
 
 /* ---- the body ---- */
 
-static void
-write_ours(const struct page *pg, enum cfg_form form, struct buf *out)
+static struct str
+write_ours(const struct page *pg, enum cfg_form form, char out[OURS_MAX])
 {
 	const char *reason = http_reason(pg->status);
+	int n = 0;
 
 	switch (form) {
 	case CFG_FORM_JSON:
-		buf_printf(out,
+		n = snprintf(out, OURS_MAX,
 		    "{\"status\":%u,\"error\":\"%s\",\"message\":\"%s\"}\n",
 		    pg->status, reason, pg->sentence);
 		break;
 	case CFG_FORM_HTML:
-		buf_printf(out,
+		n = snprintf(out, OURS_MAX,
 		    "<!doctype html>\n<html lang=\"en\"><meta "
 		    "charset=\"utf-8\">"
 		    "<title>%u %s</title>\n<h1>%s</h1>\n<p>%s</p>\n</html>\n",
@@ -147,10 +149,11 @@ write_ours(const struct page *pg, enum cfg_form form, struct buf *out)
 		break;
 	case CFG_FORM_TEXT:
 	case CFG_FORM_COUNT:
-		buf_printf(out, "%u %s\n%s\n", pg->status, reason,
+		n = snprintf(out, OURS_MAX, "%u %s\n%s\n", pg->status, reason,
 		    pg->sentence);
 		break;
 	}
+	return str_from(out, (size_t)n);
 }
 
 /* The operator's page in that form: the service's, else the daemon's. */
@@ -194,18 +197,25 @@ request_id(struct exchange *x)
 	return http_head_value(&x->req, FIELD_X_REQUEST_ID);
 }
 
-static void
+/* Ours needs no memory: it comes also when there is none. */
+static struct str
 write_body(struct exchange *x, unsigned status, enum cfg_form *form,
-    struct buf *out)
+    struct buf *room, char ours[OURS_MAX])
 {
-	bool any = !form_for(x, form);
-	const struct str *page = find_page(x, status, any, form);
+	enum cfg_form liked;
+	bool any = !form_for(x, &liked);
+	const struct str *page;
 
-	if (page == NULL)
-		write_ours(page_of(status), *form, out);
-	else
+	*form = liked;
+	page = find_page(x, status, any, form);
+	if (page != NULL) {
 		page_fill(*page, *form, status, http_reason(status),
-		    request_id(x), out);
+		    request_id(x), room);
+		if (!room->failed)
+			return buf_str(room);
+	}
+	*form = liked;
+	return write_ours(page_of(status), *form, ours);
 }
 
 /* ---- all of it ---- */
@@ -236,16 +246,17 @@ int
 answer_send(struct exchange *x, unsigned status)
 {
 	const struct page *pg = page_of(status);
-	struct buf body = BUF_INIT;
+	struct buf room = BUF_INIT;
+	char head[HEAD_MAX], ours[OURS_MAX], seconds[16];
 	enum cfg_form form;
-	char head[HEAD_MAX], seconds[16];
+	struct str body;
 	const char *retry = write_retry(x, pg, seconds);
 	bool close = !x->keep_client || x->client->stop_asked;
-	int n, rc = E_NOMEM;
+	int n, rc;
 
 	if (close)
 		x->keep_client = false;
-	write_body(x, status, &form, &body);
+	body = write_body(x, status, &form, &room, ours);
 	n = snprintf(head, sizeof(head),
 	    "HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Type: %s\r\n"
 	    "Content-Length: %zu\r\nCache-Control: no-store\r\n%s%s%s%s%s\r\n",
@@ -258,8 +269,7 @@ answer_send(struct exchange *x, unsigned status)
 	    close                   ? "Connection: close\r\n"
 	        : x->req.minor == 0 ? "Connection: keep-alive\r\n"
 	                            : "");
-	if (!body.failed)
-		rc = send_parts(x, str_from(head, (size_t)n), buf_str(&body));
-	buf_free(&body);
+	rc = send_parts(x, str_from(head, (size_t)n), body);
+	buf_free(&room);
 	return rc;
 }
