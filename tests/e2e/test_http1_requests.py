@@ -6,13 +6,11 @@ be the same.  What is refused never reaches the instance as a request.
 import pytest
 
 from http1_rows import REQUESTS
+from http1_rows.cuts import ways
 from http1_rows.instance import serve
 from http1_rows.row import CLOSED, OPEN, TUNNEL
 from http1_rows.talk import Talk
 from rig.segued import pool, service
-
-LONG = 400    # bytes; longer ones are not sent byte by byte
-CUTS = 50     # places at which those are cut
 
 
 @pytest.fixture(scope="module")
@@ -89,20 +87,10 @@ def run(site, row, parts, how):
     check_seen(row, whole, why)
 
 
-def cuts(raw):
-    """Every place for a short message, some for a long one."""
-    step = len(raw) // CUTS if len(raw) > LONG else 1
-    return range(1, len(raw), step)
-
-
 @pytest.mark.parametrize("row", REQUESTS, ids=[r.why for r in REQUESTS])
 def test_request(site, row):
-    run(site, row, [row.raw], "whole")
-    for i in cuts(row.raw):
-        run(site, row, [row.raw[:i], row.raw[i:]], f"cut at {i}")
-    if len(row.raw) <= LONG:
-        run(site, row, [row.raw[i:i + 1] for i in range(len(row.raw))],
-            "byte by byte")
+    for how, parts in ways(row.raw):
+        run(site, row, parts, how)
 
 
 def test_refusals_are_counted_by_reason(site):

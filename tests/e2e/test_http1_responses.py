@@ -9,11 +9,9 @@ import time
 import pytest
 
 from http1_rows.answers import ANY, CUT, ROWS, Stage, ask, ask_next
+from http1_rows.cuts import ways
 from rig.segued import pool, service
 from rig.wire import Answer
-
-LONG = 400    # bytes; longer ones are not sent byte by byte
-CUTS = 50     # places at which those are cut
 
 
 @pytest.fixture(scope="module")
@@ -70,19 +68,10 @@ def run(site, row, parts, how):
         ("was given up" if row.again else "was used again")
 
 
-def cuts(raw):
-    step = len(raw) // CUTS if len(raw) > LONG else 1
-    return range(1, len(raw), step)
-
-
 @pytest.mark.parametrize("row", ROWS, ids=[r.why for r in ROWS])
 def test_response(site, row):
-    run(site, row, [row.raw], "whole")
-    for i in cuts(row.raw):
-        run(site, row, [row.raw[:i], row.raw[i:]], f"cut at {i}")
-    if len(row.raw) <= LONG:
-        run(site, row, [row.raw[i:i + 1] for i in range(len(row.raw))],
-            "byte by byte")
+    for how, parts in ways(row.raw):
+        run(site, row, parts, how)
 
 
 def test_rows_have_names_of_their_own():

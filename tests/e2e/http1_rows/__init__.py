@@ -9,6 +9,7 @@ ANSWERS from an instance that runs answers.Stage.
     bodies.py     lengths, chunks, Transfer-Encoding
     flow.py       connections, pipelining, Expect, upgrades, limits
     answers.py    what an instance answers, and what the client gets
+    cuts.py       the ways in which a message may come
     instance.py   an instance that acts as the target asks
     talk.py       a client that plays one row
 """
