@@ -1,7 +1,9 @@
+/*
+ * master - the child, signals, start and end.
+ */
 #include "supervisor/master.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -9,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -17,16 +18,15 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "config/config.h"
-#include "config/pages.h"
 #include "ipc/frame.h"
 #include "session/keyring.h"
 #include "supervisor/backoff.h"
 #include "supervisor/complain.h"
 #include "supervisor/doors.h"
+#include "supervisor/master_int.h"
 #include "supervisor/network.h"
 #include "supervisor/notify.h"
 #include "supervisor/privs.h"
@@ -37,33 +37,6 @@
 #define START_TRIES 3 /* crashes until a start has failed */
 /* What a graceful stop may need beyond its own deadline. */
 #define STOP_SLACK_US (5 * US_PER_S)
-
-struct master {
-	const struct source *source;
-	struct cfg *started;  /* one ref: the doors are its */
-	struct cfg *cfg;      /* one ref: the newest taken over */
-	struct cfg *next_cfg; /* one ref: being taken over */
-	struct keyring *ring; /* one ref */
-	struct keyring *next_ring;
-	struct privs privs;
-	struct doors doors;
-	struct board *board;
-	struct backoff backoff;
-	struct frame frame;
-	uint64_t started_wall_us;
-	int signals; /* signalfd */
-	int link;    /* our end of the frames; -1: no process */
-	pid_t child; /* 0: none */
-	uint64_t child_since_us;
-	uint64_t restart_us; /* monotonic: start one then; 0: no need */
-	uint64_t kill_us;    /* monotonic: patience ends; 0: no stop */
-	uint64_t lame_us;    /* monotonic: stop then; 0: no lame duck */
-	char before[64];     /* how the last one ended */
-	unsigned crashes;    /* before it was ever ready */
-	bool ever_ready;
-	bool stopping;
-	int status; /* of the exit */
-};
 
 /* ---- the child ---- */
 
@@ -134,8 +107,8 @@ try_start_child(struct master *m)
 	m->restart_us = clock_mono_us() + wait;
 }
 
-static void
-tell(struct master *m, enum frame_kind kind, const char *text, int fd)
+void
+master_tell(struct master *m, enum frame_kind kind, const char *text, int fd)
 {
 	int rc;
 
@@ -164,7 +137,7 @@ stop(struct master *m, bool now)
 	m->kill_us = clock_mono_us() + patience;
 	notify_stopping();
 	log_info("event=stop how=%s", now ? "now" : "graceful");
-	tell(m, now ? FRAME_QUIT : FRAME_STOP, "", -1);
+	master_tell(m, now ? FRAME_QUIT : FRAME_STOP, "", -1);
 	doors_shut(&m->doors, m->started);
 }
 
@@ -179,165 +152,7 @@ stop_soon(struct master *m)
 	m->lame_us = clock_mono_us() + m->cfg->lame_duck_us;
 	log_info("event=lame_duck for_s=%.1f",
 	    (double)m->cfg->lame_duck_us / 1e6);
-	tell(m, FRAME_LAME, "", -1);
-}
-
-/* ---- a new configuration ---- */
-
-static void
-forget_next(struct master *m)
-{
-	cfg_unref(&m->next_cfg);
-	keyring_unref(&m->next_ring);
-}
-
-static void
-take_next(struct master *m)
-{
-	if (m->next_cfg == NULL)
-		return;
-	cfg_unref(&m->cfg);
-	m->cfg = m->next_cfg;
-	m->next_cfg = NULL;
-	if (m->next_ring != NULL) {
-		keyring_unref(&m->ring);
-		m->ring = m->next_ring;
-		m->next_ring = NULL;
-	}
-	log_set_level((enum log_level)m->cfg->log_level);
-}
-
-/* The ring of next_cfg; the network process gets the file. */
-static int
-pass_keys(struct master *m, char *why, size_t cap)
-{
-	struct buf path = BUF_INIT;
-	int rc, fd = -1;
-
-	source_key_file(m->next_cfg, &path);
-	if (path.failed)
-		return E_NOMEM;
-	rc = keyring_load_or_make(path.p, &m->next_ring, why, cap);
-	if (rc == E_OK) {
-		fd = open(path.p, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-		if (fd == -1)
-			rc = err_sys();
-	}
-	if (fd != -1) {
-		tell(m, FRAME_KEYS, "", fd);
-		close(fd);
-	}
-	buf_free(&path);
-	return rc;
-}
-
-static int
-pass_text(struct master *m, enum frame_kind kind, struct str text)
-{
-	int fd = memfd_create(frame_kind_name(kind), MFD_CLOEXEC), rc = E_OK;
-
-	if (fd == -1)
-		return err_sys();
-	rc = file_write_all(fd, text);
-	if (rc == E_OK && lseek(fd, 0, SEEK_SET) == -1)
-		rc = err_sys();
-	if (rc == E_OK)
-		tell(m, kind, "", fd);
-	close(fd);
-	return rc;
-}
-
-static int
-pass_pages(struct master *m)
-{
-	struct buf text = BUF_INIT;
-	int rc;
-
-	pages_pack(m->next_cfg, &text);
-	rc = text.failed ? E_NOMEM : pass_text(m, FRAME_PAGES, buf_str(&text));
-	buf_free(&text);
-	return rc;
-}
-
-/* Reads all that the network process may not; it decides. */
-static int
-prepare_reload(struct master *m, struct buf *said)
-{
-	struct buf text = BUF_INIT;
-	char why[256] = "";
-	int rc;
-
-	if (m->source->path == NULL) {
-		buf_add_cstr(said,
-		    "segued was started without a file: there "
-		    "is nothing to read anew");
-		return E_UNSUPPORTED;
-	}
-	rc = source_read(m->source, &text, said, &m->next_cfg);
-	if (rc == E_OK) {
-		rc = pass_keys(m, why, sizeof(why));
-		if (rc != E_OK)
-			buf_printf(said, "%s\n",
-			    why[0] == '\0' ? err_text(rc) : why);
-		else
-			rc = pass_pages(m);
-	} else if (rc == E_SYNTAX) {
-		buf_reset(said); /* it finds and says the same */
-		rc = E_OK;
-	}
-	if (rc == E_OK)
-		rc = pass_text(m, FRAME_RELOAD, buf_str(&text));
-	buf_free(&text);
-	return rc;
-}
-
-static void
-reload(struct master *m)
-{
-	struct buf said = BUF_INIT;
-	int rc;
-
-	if (m->stopping)
-		return;
-	notify_reloading();
-	forget_next(m);
-	rc = prepare_reload(m, &said);
-	if (rc != E_OK) {
-		forget_next(m);
-		if (said.len == 0)
-			buf_add_cstr(&said, err_text(rc));
-		log_error("event=reload_refused why=\"%s\"", said.p);
-		tell(m, FRAME_RELOAD, said.p, -1);
-		notify_ready();
-	} else if (m->child == 0) {
-		take_next(m);
-		notify_ready();
-	}
-	buf_free(&said);
-}
-
-/* ---- logs ---- */
-
-static void
-reopen_logs(struct master *m)
-{
-	int rc = log_reopen(), fd;
-
-	if (rc == E_OK)
-		rc = doors_reopen_access(&m->doors, m->started);
-	if (rc != E_OK)
-		log_error("event=logs_not_reopened why=\"%s\"", err_text(rc));
-	if (m->started->log_file != NULL) {
-		fd = open(m->started->log_file,
-		    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-		if (fd != -1) {
-			tell(m, FRAME_LOG_FILE, "", fd);
-			close(fd);
-		}
-	}
-	if (m->started->access_file != NULL)
-		tell(m, FRAME_ACCESS_FILE, "", m->doors.access_fd);
-	log_info("event=logs_reopened");
+	master_tell(m, FRAME_LAME, "", -1);
 }
 
 /* ---- what happens ---- */
@@ -351,17 +166,17 @@ on_frame(struct master *m, const struct frame *f)
 	case FRAME_READY:
 		m->ever_ready = true;
 		if (m->lame_us != 0)
-			tell(m, FRAME_LAME, "", -1); /* a new process */
+			master_tell(m, FRAME_LAME, "", -1); /* a new process */
 		if (!m->stopping)
 			notify_ready();
 		break;
 	case FRAME_RELOAD_PLEASE:
-		reload(m);
+		master_reload(m);
 		break;
 	case FRAME_RELOADED:
 		if (f->text[0] == '\0')
-			take_next(m);
-		forget_next(m);
+			master_take_next(m);
+		master_forget_next(m);
 		if (!m->stopping)
 			notify_ready();
 		break;
@@ -414,7 +229,7 @@ on_child_end(struct master *m, int status)
 		close(m->link);
 	m->link = -1;
 	m->child = 0;
-	forget_next(m);
+	master_forget_next(m);
 	describe_end(m, status);
 	if (m->stopping) {
 		m->status = well ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -460,10 +275,10 @@ on_signal(struct master *m)
 			stop_soon(m);
 			break;
 		case SIGHUP:
-			reload(m);
+			master_reload(m);
 			break;
 		case SIGUSR1:
-			reopen_logs(m);
+			master_reopen_logs(m);
 			break;
 		default:
 			stop(m, true);
@@ -652,7 +467,7 @@ master_run(const struct source *source, struct cfg *cfg)
 	if (m->signals != -1)
 		close(m->signals);
 	board_free(&m->board);
-	forget_next(m);
+	master_forget_next(m);
 	keyring_unref(&m->ring);
 	cfg_unref(&m->cfg);
 	cfg_unref(&m->started);
