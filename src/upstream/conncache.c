@@ -270,7 +270,7 @@ upconn_dial(struct upworker *w, struct instance *inst,
 	u->cell = c->cell;
 	u->cache = c;
 	u->user = arg;
-	u->said_idle_us = u->said_uses = KEEPALIVE_UNSAID;
+	u->said_idle_ms = u->said_uses = UINT32_MAX;
 	upconn_lend(u);
 	c->n_conns++;
 	w->n_conns++;
@@ -334,9 +334,19 @@ upconn_hear(struct upconn *u, const struct http_head *h)
 		return;
 	keepalive_read(h, &said);
 	if (said.idle_us != KEEPALIVE_UNSAID)
-		u->said_idle_us = said.idle_us;
-	if (said.more < KEEPALIVE_UNSAID - u->uses)
-		u->said_uses = MIN(u->said_uses, u->uses + said.more);
+		u->said_idle_ms = (uint32_t)MIN(said.idle_us / US_PER_MS,
+		    UINT32_MAX);
+	if (said.more < UINT32_MAX - u->uses)
+		u->said_uses = MIN(u->said_uses, u->uses + (uint32_t)said.more);
+}
+
+/* How long it may be idle, by our word and the instance's. */
+static uint64_t
+bounded_us(const struct upconn *u, uint64_t idle_us)
+{
+	if (u->said_idle_ms == UINT32_MAX)
+		return idle_us;
+	return MIN(idle_us, u->said_idle_ms * US_PER_MS);
 }
 
 void
@@ -348,7 +358,7 @@ upconn_keep(struct upconn **up, uint64_t idle_us, unsigned max_idle)
 	uint64_t now = loop_now_us(loop);
 
 	if (is_leaving(u->inst) || c->n_idle >= max_idle ||
-	    u->said_idle_us == 0 || u->uses >= u->said_uses || u->lane.closed ||
+	    u->said_idle_ms == 0 || u->uses >= u->said_uses || u->lane.closed ||
 	    u->lane.conn.fin_seen || u->lane.conn.failed ||
 	    lane_has_unread(&u->lane) || lane_pending(&u->lane)) {
 		upconn_close(up);
@@ -361,6 +371,6 @@ upconn_keep(struct upconn **up, uint64_t idle_us, unsigned max_idle)
 	u->deadline.fn = on_idle_limit;
 	TAILQ_INSERT_HEAD(&c->idle, u, link);
 	c->n_idle++;
-	deadline_set(loop, &u->deadline, now + MIN(idle_us, u->said_idle_us));
+	deadline_set(loop, &u->deadline, now + bounded_us(u, idle_us));
 	lane_next(&u->lane);
 }

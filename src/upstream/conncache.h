@@ -52,10 +52,10 @@ struct upconn {
 	void *user; /* the exchange; NULL while idle */
 	uint64_t idle_since_us;
 	uint64_t was_idle_us; /* when it was lent; 0: it was fresh */
-	uint64_t said_idle_us; /* the instance's bounds, as it said last; */
-	uint64_t said_uses;    /* ... KEEPALIVE_UNSAID: none */
 	uint64_t sent_before; /* lane.sent when lent */
 	uint32_t uses;
+	uint32_t said_uses;    /* the instance's bounds, as it said last; */
+	uint32_t said_idle_ms; /* ... UINT32_MAX: none */
 	bool closed;
 };
 
