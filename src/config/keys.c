@@ -142,7 +142,7 @@ static const struct key instance_keys[] = {
 #define STRUCT struct cfg_pool
 static const struct key keepalive_keys[] = {
 	{ "idle", K_DURATION, AT(idle_us), "4s", 0, H, 0,
-	    .help = "An unused connection to an instance is kept so long; keep it below the instance's own limit." },
+	    .help = "An unused connection to an instance is kept so long, or for a second less than its Keep-Alive field says; keep it below the instance's own limit." },
 	{ "max_idle", K_UINT, AT(max_idle), "256", 0, 65536, 0,
 	    .help = "Unused connections kept per instance and worker." },
 	END
