@@ -217,7 +217,7 @@ may_outgrow(struct str page)
 		if (which == BLANK_REASON)
 			most += REASON_MAX;
 		else if (which == BLANK_REQUEST_ID)
-			most += PAGE_ID_MAX * ESCAPED_MAX;
+			most += (size_t)PAGE_ID_MAX * ESCAPED_MAX;
 	}
 	return most > PAGE_BYTES_MAX;
 }

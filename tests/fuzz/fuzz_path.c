@@ -120,7 +120,7 @@ resolve(char *s)
 	char from[PATH_MAX_LEN], *word, *rest = NULL;
 	size_t len = 0;
 
-	(void)strcpy(from, s);
+	(void)str_copy(str_of(s), from, sizeof(from));
 	for (word = strtok_r(from, "/", &rest); word != NULL;
 	     word = strtok_r(NULL, "/", &rest)) {
 		if (strcmp(word, ".") == 0)
@@ -180,7 +180,7 @@ try_path(const char *path)
 	for (unsigned way = 0; way < WAYS; way++) {
 		char s[PATH_MAX_LEN];
 
-		(void)strcpy(s, path);
+		(void)str_copy(str_of(path), s, sizeof(s));
 		read_as(s, way);
 		if (!is_under(s, DENIED) || is_under(s, EXCEPT))
 			continue;
