@@ -36,8 +36,9 @@ facts_why(const struct instance *i, char out[FACTS_WHY_MAX])
 {
 	const char *text = health_reason_text((enum health_reason)i->reason);
 
-	/* The last probe may have failed for another reason. */
-	if (i->reason == HEALTH_WHY_STATUS && i->last_status != 0)
+	/* The last probe may have passed, or failed for another reason. */
+	if (i->reason == HEALTH_WHY_STATUS && i->passes == 0 &&
+	    i->last_status != 0)
 		(void)snprintf(out, FACTS_WHY_MAX, "%s %u", text,
 		    i->last_status);
 	else
