@@ -282,8 +282,10 @@ rig_down(void)
 	n_fds = 0;
 	for (int i = 0; i < ORIGINS; i++)
 		origin_close(i);
-	while (!TAILQ_EMPTY(&rig.proxy->exchanges))
+	while (!TAILQ_EMPTY(&rig.proxy->exchanges)) {
+		rig_later(US_PER_MS); /* parked ones wait for a time */
 		turn_until(end, "the end of all exchanges");
+	}
 	while (rig.proxy->n_clients > 0)
 		turn_until(end, "the end of all clients");
 	cr_assert_eq(rig_slabs(), 0, "%zu slabs are lent at idle", rig_slabs());
