@@ -69,8 +69,9 @@
  *        drain: {mode, began, requests_us, flows_us, streams_us, closed} |
  *               null,
  *        instances: [{name, address, weight, health, reason, health_s, admin,
- *          ejected_s (0: it is in), ejected_why, ejections, added, in_flight, streams, requests, connections, last_status,
- *          probe_us, probes, probes_failed, connect_failed, resets, raced, failures,
+ *          ejected_s (0: it is in), ejected_why, ejections, added,
+ *          in_flight, streams, requests, connections, last_status, probe_us,
+ *          probes, probes_failed, connect_failed, resets, raced, failures,
  *          status: {...}, latency: {...}}]}]}]}
  *
  * Thread: any; constant.

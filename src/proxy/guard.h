@@ -5,7 +5,8 @@
  * A path that instances may read in several ways is denied when one of its
  * readings is, and allowed by a rule only when all of them are.  What has no
  * end of readings is unclear: dot segments and controls, written in any way,
- * UTF-8 that is longer than it need be, parameters among escaped borders.  Case counts, as it does for routing.
+ * UTF-8 that is longer than it need be, parameters among escaped borders.
+ * Case counts, as it does for routing.
  *
  * Thread: any.
  */

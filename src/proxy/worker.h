@@ -43,14 +43,14 @@ struct proxy {
 	size_t n_spare;       /* in the last two */
 	size_t spilled_bytes; /* of their arenas */
 	struct exchange_list
-	    exchanges;              /* those that began and have not ended */
-	struct exchange_list ended; /* in this turn: still looked at */
-	struct exchange_list spare; /* for reuse */
+	    exchanges;               /* those that began and have not ended */
+	struct exchange_list ended;  /* in this turn: still looked at */
+	struct exchange_list spare;  /* for reuse */
 	struct exchange_list parked; /* proxy/park */
 	size_t n_parked;
 	bool park_stale; /* one of them knows an old view only */
 	struct deadline park_deadline;
-	struct queue_list queues;   /* in which exchanges wait */
+	struct queue_list queues; /* in which exchanges wait */
 	struct retry_budget budget;
 	struct accesslog log;
 	struct deadline stop_deadline;

@@ -183,11 +183,11 @@ struct inst_cell {
 	stat_u64 conns_opened;
 	stat_u64 conns_reused;
 	stat_u64 connect_failed;
-	stat_u64 stale;  /* idle connections found closed */
+	stat_u64 stale;       /* idle connections found closed */
 	stat_u64 passed_over; /* too risky for what may not be sent twice */
 	stat_u64 raced;       /* closed under a request on reuse */
 	stat_u64 lost;        /* of these, not sent again: it failed */
-	stat_u64 resets; /* died before an answer */
+	stat_u64 resets;      /* died before an answer */
 	stat_u64 malformed;
 	stat_u64 retried_away; /* tries that went elsewhere after us */
 	stat_u64 failures;     /* tries that failed by its fault, of any kind */
