@@ -209,14 +209,14 @@ static bool
 is_crowded(const struct view_pool *p, size_t at, unsigned worker)
 {
 	uint64_t mine = stat_get(&p->eligible[at]->cells[worker].inflight);
-	uint64_t all = 1;
+	uint64_t all = 1, sum;
 
 	if (mine < CROWD)
 		return false;
 	for (size_t i = 0; i < p->n_eligible; i++)
 		all += stat_get(&p->eligible[i]->cells[worker].inflight);
-	return (mine + 1) * 4 * p->weight_sum[p->n_eligible - 1] >
-	    all * 5 * weight_at(p, at) + 4 * p->weight_sum[p->n_eligible - 1];
+	sum = p->weight_sum[p->n_eligible - 1];
+	return (mine + 1) * 4 * sum > all * 5 * weight_at(p, at) + 4 * sum;
 }
 
 /* The highest score below that one; n_eligible: none. */

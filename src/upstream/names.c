@@ -240,14 +240,16 @@ void
 names_free(struct names **nsp)
 {
 	struct names *ns = *nsp;
-	struct name *n;
+	struct name *n, *next;
 
 	if (ns == NULL)
 		return;
 	resolver_free(&ns->steady);
 	resolver_free(&ns->urgent);
-	while ((n = TAILQ_FIRST(&ns->list)) != NULL)
+	for (n = TAILQ_FIRST(&ns->list); n != NULL; n = next) {
+		next = TAILQ_NEXT(n, link);
 		row_free(n);
+	}
 	free(ns);
 	*nsp = NULL;
 }
