@@ -261,6 +261,12 @@ def test_flood_to_the_descriptor_limit(rig):
     good.check()
 
 
+def refused(address):
+    """The answer to one request if it is 503, else None."""
+    a = once(address)
+    return a if a.status == 503 else None
+
+
 def test_memory_limit(rig):
     """Above it new ones are refused, begun ones are not; then it is over."""
     s = listener(simple(rig, start=False, memory={"limit": "4MiB"}),
@@ -273,8 +279,9 @@ def test_memory_limit(rig):
         while watch.load()["state"] == "normal":
             crowd += connect_all(s.address, 10, stack, b"G")
             assert len(crowd) < 400
-        a = once(s.address)
-        assert a.status == 503 and a.field("retry-after"), a.head
+        # each worker notices at a turn of its own
+        a = wait_until(lambda: refused(s.address), 2, "a refusal")
+        assert a.field("retry-after"), a.head
         assert a.field("connection") == "close"
         assert watch.load()["shed"] >= 1
         assert watch.load()["memory_bytes"] < 4 * MIB * 9 // 8 + 20 * (
