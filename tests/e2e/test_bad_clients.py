@@ -234,7 +234,9 @@ def test_ten_thousand_idle(rig):
                 if r.startswith("segue_clients{")]
         assert len(rows) == 2 and min(rows) > 0.4 * n, rows
     watch.check_back()
-    good.check(least=100 // (4 if rig.slower > 1 else 1))
+    # a sanitizer's build is slower at all of it: the client has its number
+    wait_until(lambda: good.asked >= 100, 60, "a hundred requests")
+    good.check()
 
 
 def test_flood_to_the_descriptor_limit(rig):
