@@ -451,9 +451,20 @@ rewind_body(struct exchange *x)
 	x->bytes_in = 0;
 }
 
+/*
+ * All instances there are have failed us, and one try is left: asked at once
+ * it would meet the same ones, dying still.
+ */
+static bool
+last_try_waits(const struct exchange *x, enum outcome why, bool raced)
+{
+	return why == OUT_INSTANCE_RESET && !raced && x->tries_left == 1 &&
+	    !x->proxy->stopping && !route_has_other(x);
+}
+
 /* Budget and rule are asked; the present instance is none to ask again. */
 static void
-try_again(struct exchange *x, bool elsewhere, bool rewind)
+try_again(struct exchange *x, bool elsewhere, bool rewind, bool waits)
 {
 	stat_add(&x->scell->retries, 1);
 	stat_add(&x->icell->retried_away, 1);
@@ -464,7 +475,9 @@ try_again(struct exchange *x, bool elsewhere, bool rewind)
 	exchange_release(x, false);
 	if (rewind)
 		rewind_body(x);
-	exchange_go_on(x);
+	x->last_waits = waits && park_take(x);
+	if (!x->last_waits)
+		exchange_go_on(x);
 }
 
 /* Nobody listens there; that is no want of memory or descriptors of ours. */
@@ -529,7 +542,8 @@ exchange_try_failed(struct exchange *x, int code, enum outcome why)
 	}
 	/* A kept connection that died says little about its instance, and a
 	 * session would leave it; else another one is the better bet. */
-	try_again(x, !raced || x->scope != CFG_STICKY_INSTANCE, rewind);
+	try_again(x, !raced || x->scope != CFG_STICKY_INSTANCE, rewind,
+	    last_try_waits(x, why, raced));
 }
 
 void
@@ -537,6 +551,7 @@ exchange_go_anew(struct exchange *x)
 {
 	x->step = STEP_HEAD;
 	x->n_tried = 0;
+	x->last_waits = false;
 	exchange_go_on(x);
 }
 
@@ -558,7 +573,7 @@ exchange_try_elsewhere(struct exchange *x, unsigned status)
 		return false;
 	}
 	count_status(x->icell->status, status);
-	try_again(x, true, false);
+	try_again(x, true, false, false);
 	return true;
 }
 

@@ -40,7 +40,10 @@ on_deadline(struct deadline *d)
 		if (due_us(x) > now)
 			continue;
 		park_leave(x);
-		exchange_cut(x, OUT_CONNECT_FAILED);
+		if (x->last_waits)
+			exchange_go_anew(x);
+		else
+			exchange_cut(x, OUT_CONNECT_FAILED);
 	}
 	arm(p);
 }

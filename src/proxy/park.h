@@ -4,7 +4,8 @@
  *
  * No byte of such a request was sent, so that whatever its method is it may
  * go elsewhere.  Bounded in number and time; what waited in vain is refused
- * as it would have been at once.
+ * as it would have been at once.  A safe request that every instance has
+ * dropped waits likewise before its last try, and then makes it in any case.
  *
  * Thread: worker.
  */

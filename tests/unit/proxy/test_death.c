@@ -23,6 +23,8 @@ TestSuite(death, .init = up, .fini = rig_down, .timeout = 30);
 static int
 accept_any(void)
 {
+	while (origin_is_quiet(A) && origin_is_quiet(B))
+		rig_turn();
 	return origin_is_quiet(A) ? origin_accept(B) : origin_accept(A);
 }
 
@@ -117,6 +119,54 @@ Test(death, a_parked_one_waits_once)
 	rig_later(PARK_LIMIT_US / 2 + 1);
 	cr_expect(has(get_head(c), " 503 "));
 	cr_expect_eq(rig_outcome(OUT_CONNECT_FAILED), 1);
+}
+
+/* A GET that both instances have dropped: its last try waits. */
+static int
+drop_twice(void)
+{
+	int c = client_ask(GET_A);
+
+	for (int i = 0; i < 2; i++) {
+		int u = accept_any();
+
+		(void)get_head(u);
+		reset(u);
+	}
+	while (rig.proxy->n_parked == 0)
+		rig_turn();
+	cr_expect(origin_is_quiet(A) && origin_is_quiet(B));
+	return c;
+}
+
+Test(death, whom_all_have_dropped_goes_where_the_next_view_says)
+{
+	int c = drop_twice(), u;
+
+	rig_health(A, false);
+	rig_health(B, false);
+	rig_health(C, true);
+	rig_share(0, CFG_SHARE_ALL);
+	rig_publish();
+	u = origin_accept(C);
+	(void)get_head(u);
+	answer(u, "200 OK", "ok");
+	cr_expect(has(get_head(c), " 200 "));
+	cr_expect_eq(stat_get(&rig_cell()->retries), 2);
+}
+
+Test(death, the_last_try_is_made_though_nothing_is_better)
+{
+	int c = drop_twice(), u;
+
+	rig_later(PARK_LIMIT_US + 1);
+	u = accept_any();
+	(void)get_head(u);
+	reset(u);
+	cr_expect(has(get_head(c), " 502 "));
+	cr_expect(origin_is_quiet(A) && origin_is_quiet(B));
+	cr_expect_eq(rig.proxy->n_parked, 0u);
+	cr_expect_eq(rig_outcome(OUT_INSTANCE_RESET), 1);
 }
 
 Test(death, the_client_of_a_parked_one_leaves)

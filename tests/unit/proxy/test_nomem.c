@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "nomem.h"
 #include "proxy/worker.h"
 #include "rig.h"
@@ -105,6 +106,8 @@ static void
 world_turn(void)
 {
 	rig_turn();
+	if (rig.proxy->n_parked > 0)
+		rig_later(US_PER_MS); /* they wait for a time */
 	for (int i = 0; i < ORIGINS; i++)
 		accept_peers(rig.origin[i].fd);
 	for (size_t i = 0; i < PEERS; i++)
