@@ -17,6 +17,8 @@
 
 #define HEAD_BYTES_MAX 16384
 #define PIPELINED_BYTES_MAX 16384 /* kept while an answer is not complete */
+/* evhttp collects a body whole; of one it has let go of no more comes in. */
+#define READ_AHEAD_MAX (2 * ADMIN_BODY_MAX + 2 * HEAD_BYTES_MAX)
 #define IDLE_S 30 /* a client that sends or takes nothing for so long leaves */
 #define REOPEN_US US_PER_S
 #define UNIX_MAX 256
@@ -29,7 +31,11 @@ struct door {
 	struct evhttp *http; /* owned; NULL: there is no such door */
 	struct evconnlistener *listener; /* owned by http */
 	bool is_unix;
-	/* One ref each; evhttp lets go of theirs without telling. */
+	/*
+	 * One ref each; evhttp lets go of theirs without telling.  The last
+	 * one closes the descriptor, so that nobody gets its number while the
+	 * loop still knows it.
+	 */
 	struct bufferevent *conns[CONNS_MAX];
 	unsigned n_conns, max_conns;
 };
@@ -298,8 +304,10 @@ on_sweep(struct defer *f)
 	struct server *s = CONTAINER_OF(f, struct server, sweep);
 	struct ask *k;
 
-	while ((k = first_to_drop(s)) != NULL)
+	while ((k = first_to_drop(s)) != NULL) {
+		(void)bufferevent_disable(bev_of(k), EV_READ | EV_WRITE);
 		evhttp_connection_free(conn_of(k)); /* calls on_close() */
+	}
 }
 
 static void
@@ -375,9 +383,12 @@ static struct bufferevent *
 on_connection(struct event_base *base, void *arg)
 {
 	struct door *d = arg;
-	struct bufferevent *bev = bufferevent_socket_new(base, -1, 0);
+	struct bufferevent *bev = bufferevent_socket_new(base, -1,
+	    BEV_OPT_CLOSE_ON_FREE);
 
 	forget_gone(d);
+	if (bev != NULL)
+		bufferevent_setwatermark(bev, EV_READ, 0, READ_AHEAD_MAX);
 	if (bev != NULL && d->n_conns < d->max_conns) {
 		bufferevent_incref(bev);
 		d->conns[d->n_conns++] = bev;

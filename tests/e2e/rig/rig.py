@@ -175,8 +175,6 @@ class Rig:
         for tool in ("ASAN", "TSAN", "UBSAN", "LSAN"):
             key = f"{tool}_OPTIONS"
             more = f"log_path={self.dir}/san-{name}:print_stacktrace=1"
-            if tool == "TSAN":
-                more += f":suppressions={HERE}/../tsan.supp"
             env[key] = f"{env[key]}:{more}" if env.get(key) else more
         return env
 
