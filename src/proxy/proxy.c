@@ -121,6 +121,19 @@ cut_pool(struct proxy *p, const struct view_pool *vp)
 	}
 }
 
+/* Who still knocks where the probes have found nobody goes elsewhere. */
+static void
+leave_dead(struct proxy *p)
+{
+	struct exchange *x, *next;
+
+	for (x = TAILQ_FIRST(&p->exchanges); x != NULL; x = next) {
+		next = TAILQ_NEXT(x, link);
+		if (x->step == STEP_CONNECT && x->inst->health == HEALTH_DOWN)
+			exchange_try_failed(x, E_UNREACH, OUT_CONNECT_FAILED);
+	}
+}
+
 static void
 adopt(struct proxy *p)
 {
@@ -138,6 +151,7 @@ adopt(struct proxy *p)
 		for (size_t i = 0; i < v->services[s].n_pools; i++)
 			if (v->services[s].pools[i].cut != 0)
 				cut_pool(p, &v->services[s].pools[i]);
+	leave_dead(p);
 	queue_look_all(p);
 	p->env.edge(p->env.arg, PROXY_ADOPTED, NULL);
 	park_turn(p, true);

@@ -90,13 +90,17 @@ Test(waits, for_100_are_the_instances)
 	cr_expect_eq(rig_outcome(OUT_FIRST_BYTE_TIMEOUT), 1);
 }
 
-/* The backlog of a is full: its SYN is not answered. */
-Test(waits, for_a_connection)
+/* A client that asks a, whose backlog is full: a SYN is not answered. */
+#define KNOCKERS 4
+static int held[KNOCKERS];
+
+static int
+knock(void)
 {
-	int c, held[4];
+	int c;
 
 	cr_assert_eq(listen(rig.origin[A].fd, 0), 0);
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < KNOCKERS; i++) {
 		struct sockaddr_storage s;
 		socklen_t len = sizeof(s);
 
@@ -108,6 +112,20 @@ Test(waits, for_a_connection)
 	c = client_ask(POST_5 "hello");
 	while (present() == NULL || present()->step != STEP_CONNECT)
 		rig_turn();
+	return c;
+}
+
+static void
+unknock(void)
+{
+	for (int i = 0; i < KNOCKERS; i++)
+		close(held[i]);
+}
+
+Test(waits, for_a_connection)
+{
+	int c = knock();
+
 	for (int i = 0; i < 3; i++) { /* two retries: nothing has left */
 		unsigned tries = present()->tries_left;
 
@@ -117,8 +135,23 @@ Test(waits, for_a_connection)
 	}
 	cr_expect(has(get_head(c), " 504 "));
 	cr_expect_eq(rig_outcome(OUT_CONNECT_TIMEOUT), 1);
-	for (int i = 0; i < 4; i++)
-		close(held[i]);
+	unknock();
+}
+
+Test(waits, for_no_connection_of_what_is_down)
+{
+	int c = knock(), u;
+
+	rig_health(A, false);
+	rig_health(B, true);
+	rig_publish();
+	u = origin_accept(B);
+	(void)get_head(u);
+	get(u, "hello");
+	answer(u, "200 OK", "ok");
+	cr_expect(has(get_head(c), " 200 "));
+	cr_expect_eq(rig_outcome(OUT_ANSWERED), 1);
+	unknock();
 }
 
 Test(waits, for_the_first_byte)
