@@ -69,9 +69,17 @@ struct registry {
 };
 
 struct service_entry *service_new(struct registry *, const char *name);
+struct pool_entry *pool_new(struct registry *, struct service_entry *,
+    const char *name);
 /* One that is gone, until somebody says that it is not; NULL: no memory. */
 struct inst_entry *inst_new(struct registry *, struct pool_entry *,
     const char *name, const struct addr *) MUST_CHECK;
+/* Wanted or not; NULL: there is none of that name. */
+struct service_entry *service_find(struct registry *, const char *name);
+struct pool_entry *pool_find(struct service_entry *, const char *name);
+/* By name and, unless NULL, by address; gone ones are not found. */
+struct inst_entry *inst_find(struct pool_entry *, const char *name,
+    const struct addr *);
 /* Notes the address for the next process, if it is a name's. */
 void inst_note_address(const struct registry *, const struct inst_entry *);
 /* Ends a candidate; it is collected in time. */
