@@ -1,6 +1,6 @@
 /*
  * The life of an exchange, seen from the client's side: begin, route, refuse,
- * end.  The instance's side is exchange_up.c.
+ * end.  The instance's side is exchange_up.c, tries are exchange_try.c.
  */
 #include "proxy/exchange.h"
 
@@ -9,15 +9,12 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/log.h"
 #include "proxy/answer.h"
 #include "proxy/client.h"
 #include "proxy/forward.h"
 #include "proxy/gate.h"
 #include "proxy/health.h"
 #include "proxy/overload.h"
-#include "proxy/park.h"
-#include "proxy/queue.h"
 #include "proxy/route.h"
 #include "proxy/worker.h"
 #include "upstream/conncache.h"
@@ -269,314 +266,6 @@ exchange_head(struct exchange *x, const struct http_head *h)
 	exchange_go(x);
 }
 
-static void
-count_status(stat_u64 *cells, unsigned status)
-{
-	if (status >= 100 && status < 600)
-		stat_add(&cells[status / 100 - 1], 1);
-}
-
-/* ---- an instance ---- */
-
-static void
-up_wait(struct exchange *x, uint64_t limit_us)
-{
-	struct loop *loop = x->proxy->env.loop;
-
-	deadline_set(loop, &x->up->deadline, loop_now_us(loop) + limit_us);
-}
-
-/* All instances have as much as they may: until one has a place. */
-static void
-wait_for_place(struct exchange *x)
-{
-	int rc;
-
-	if (queue_pool(x) == x->full)
-		return; /* on */
-	queue_leave(x);
-	rc = queue_enter(x, x->full, x->full_max, x->full_us);
-	if (rc != E_OK) {
-		exchange_refuse(x, 503,
-		    rc == E_FULL ? OUT_QUEUE_FULL : OUT_INTERNAL);
-		return;
-	}
-	x->step = STEP_QUEUE;
-	lane_pause(&x->client->lane);
-}
-
-void
-exchange_go(struct exchange *x)
-{
-	bool careful = !http_method_is_safe(x->req.method);
-	int rc = route_pick(x);
-
-	x->view_gen = x->proxy->view->generation;
-	if (rc == E_FULL) {
-		wait_for_place(x);
-		return;
-	}
-	if (x->queue != NULL)
-		queue_leave(x);
-	if (rc != E_OK) {
-		if (x->n_tried > 0)
-			exchange_refuse(x, 503, OUT_CONNECT_FAILED);
-		else
-			exchange_refuse(x, 503, OUT_NO_INSTANCE);
-		return;
-	}
-	/* HTTP/1.0 may name no host; 1.1, which we speak, must. */
-	if (!x->req.has_authority)
-		x->req.authority = str_of(x->inst->addr_text);
-	x->answer_begun = x->sent_head = false;
-	/* One kept connection has failed us: the next try gets a fresh one. */
-	if (x->retries == 0)
-		x->up = upconn_take(&x->proxy->up, x->inst, careful);
-	if (x->up != NULL) {
-		x->up->lane.user = &exchange_up_user;
-		x->up->user = x;
-		exchange_send(x);
-		return;
-	}
-	x->step = STEP_CONNECT;
-	lane_pause(&x->client->lane);
-	rc = upconn_dial(&x->proxy->up, x->inst, &exchange_up_user, x, &x->up);
-	if (rc != E_OK)
-		exchange_try_failed(x, rc, OUT_CONNECT_FAILED);
-	else
-		exchange_up_waits(x, x->connect_us);
-}
-
-void
-exchange_up_waits(struct exchange *x, uint64_t limit_us)
-{
-	up_wait(x, limit_us);
-	x->up->deadline.fn = exchange_up_deadline;
-}
-
-void
-exchange_go_on(struct exchange *x)
-{
-	exchange_go(x);
-	if (x->step == STEP_SEND && exchange_flush_up(x) &&
-	    x->step == STEP_SEND)
-		lane_resume(&x->client->lane);
-}
-
-void
-exchange_release(struct exchange *x, bool keep)
-{
-	bool leaving;
-
-	park_leave(x);
-	if (x->queue != NULL)
-		queue_leave(x);
-	if (x->up != NULL) {
-		if (keep)
-			upconn_keep(&x->up, x->up_idle_us, x->up_max_idle);
-		else
-			upconn_close(&x->up);
-	}
-	if (x->inst == NULL)
-		return;
-	leaving = x->pool->leaving;
-	/* From the subtraction on, the instance may be freed. */
-	stat_sub(x->in_tunnel ? &x->icell->streams : &x->icell->inflight, 1);
-	x->inst = NULL;
-	x->icell = NULL;
-	if (x->pcell->queue != NULL)
-		queue_look(x->pcell->queue);
-	if (leaving)
-		x->proxy->env.edge(x->proxy->env.arg, PROXY_EMPTY, NULL);
-}
-
-static unsigned
-status_for(enum outcome why)
-{
-	switch (why) {
-	case OUT_CONNECT_FAILED:
-		return 503;
-	case OUT_CONNECT_TIMEOUT:
-	case OUT_FIRST_BYTE_TIMEOUT:
-		return 504;
-	case OUT_DRAIN_CUT:
-	case OUT_STOP_CUT:
-	case OUT_QUEUE_TIMEOUT:
-		return 503;
-	default:
-		return 502;
-	}
-}
-
-void
-exchange_note_fault(struct exchange *x)
-{
-	stat_add(&x->icell->failures, 1);
-	x->proxy->env.edge(x->proxy->env.arg, PROXY_FAILED, NULL);
-}
-
-static void
-note_failure(struct exchange *x, enum outcome why, bool raced)
-{
-	if (raced) {
-		stat_add(&x->icell->raced, 1);
-		return;
-	}
-	if (why == OUT_CONNECT_FAILED || why == OUT_CONNECT_TIMEOUT) {
-		stat_add(&x->icell->connect_failed, 1);
-		x->proxy->env.edge(x->proxy->env.arg, PROXY_CONNECT_FAILED,
-		    x->inst);
-	} else if (why == OUT_INSTANCE_RESET) {
-		stat_add(&x->icell->resets, 1);
-	}
-	exchange_note_fault(x);
-}
-
-/* The instance's name outlives our place in its cell. */
-static void
-note_instance(struct exchange *x)
-{
-	size_t len = strlen(x->inst->name) + 1;
-	char *name = exchange_alloc(x, len);
-
-	if (name != NULL)
-		x->failed_at = memcpy(name, x->inst->name, len);
-}
-
-static void
-rewind_body(struct exchange *x)
-{
-	lane_rewind(&x->client->lane);
-	x->body_taken = x->req_done = x->req_trailed = false;
-	x->bytes_in = 0;
-}
-
-/*
- * All instances there are have failed us, and one try is left: asked at once
- * it would meet the same ones, dying still.
- */
-static bool
-last_try_waits(const struct exchange *x, enum outcome why, bool raced)
-{
-	return why == OUT_INSTANCE_RESET && !raced && x->tries_left == 1 &&
-	    !x->proxy->stopping && !route_has_other(x);
-}
-
-/* Budget and rule are asked; the present instance is none to ask again. */
-static void
-try_again(struct exchange *x, bool elsewhere, bool rewind, bool waits)
-{
-	stat_add(&x->scell->retries, 1);
-	stat_add(&x->icell->retried_away, 1);
-	if (elsewhere && x->n_tried < EXCHANGE_TRIES_MAX)
-		x->tried[x->n_tried++] = x->inst;
-	x->tries_left--;
-	x->retries++;
-	exchange_release(x, false);
-	if (rewind)
-		rewind_body(x);
-	x->last_waits = waits && park_take(x);
-	if (!x->last_waits)
-		exchange_go_on(x);
-}
-
-/* Nobody listens there; that is no want of memory or descriptors of ours. */
-static bool
-is_refused(int code)
-{
-	return code == E_CONNREFUSED || code == E_UNREACH || code == E_NOENT ||
-	    code == E_RESET;
-}
-
-/* The last try failed.  Who could not even connect waits for a better view. */
-static void
-give_up(struct exchange *x, int code, const struct retry_case *rc, bool rewind,
-    enum outcome why)
-{
-	if (why == OUT_CONNECT_FAILED && is_refused(code) && !rc->byte_sent &&
-	    !rc->body_taken && !rc->answer_begun && !x->proxy->stopping) {
-		note_instance(x);
-		exchange_release(x, false);
-		if (rewind)
-			rewind_body(x);
-		if (park_take(x))
-			return;
-	}
-	exchange_refuse(x, status_for(why), why);
-}
-
-void
-exchange_try_failed(struct exchange *x, int code, enum outcome why)
-{
-	/* Kept for reuse and found closed: that says little of its instance. */
-	bool raced = why == OUT_INSTANCE_RESET && x->up != NULL &&
-	    upconn_is_reused(x->up);
-	bool byte_sent = x->up != NULL &&
-	    x->up->lane.sent != x->up->sent_before;
-	/* Body bytes that lie in our slab and went nowhere are not used up. */
-	bool rewind = x->body_taken && !byte_sent &&
-	    lane_can_rewind(&x->client->lane);
-	struct retry_case rc = {
-		.method_safe = http_method_is_safe(x->req.method),
-		.byte_sent = byte_sent,
-		.body_taken = x->body_taken && !rewind,
-		.answer_begun = x->answer_begun || x->answer_sent,
-		.tries_left = x->tries_left,
-	};
-
-	/* Who let us wait is not asked again, nor is another for ever. */
-	if (why == OUT_FIRST_BYTE_TIMEOUT && !route_has_other(x))
-		rc.tries_left = 0;
-	note_failure(x, why, raced);
-	log_debug("instance=%s try=%u code=%s reused=%d sent=%d",
-	    x->inst->addr_text, x->retries + 1u, err_name(code), raced,
-	    rc.byte_sent);
-	if (!retry_is_allowed(&rc)) {
-		give_up(x, code, &rc, rewind, why);
-		return;
-	}
-	if (!retry_budget_spend(&x->proxy->budget)) {
-		stat_add(&x->scell->retries_denied, 1);
-		give_up(x, code, &rc, rewind, why);
-		return;
-	}
-	/* A kept connection that died says little about its instance, and a
-	 * session would leave it; else another one is the better bet. */
-	try_again(x, !raced || x->scope != CFG_STICKY_INSTANCE, rewind,
-	    last_try_waits(x, why, raced));
-}
-
-void
-exchange_go_anew(struct exchange *x)
-{
-	x->step = STEP_HEAD;
-	x->n_tried = 0;
-	x->last_waits = false;
-	exchange_go_on(x);
-}
-
-bool
-exchange_try_elsewhere(struct exchange *x, unsigned status)
-{
-	struct retry_case rc = {
-		.method_safe = http_method_is_safe(x->req.method),
-		.byte_sent = true,
-		.body_taken = x->body_taken || x->answer_sent,
-		.tries_left = x->tries_left,
-	};
-
-	if (!x->retry_by_status || !retry_is_allowed(&rc) ||
-	    x->scope == CFG_STICKY_INSTANCE || !route_asks_other(x, status))
-		return false;
-	if (!retry_budget_spend(&x->proxy->budget)) {
-		stat_add(&x->scell->retries_denied, 1);
-		return false;
-	}
-	count_status(x->icell->status, status);
-	try_again(x, true, false, false);
-	return true;
-}
-
 /* ---- the request's body ---- */
 
 bool
@@ -618,7 +307,7 @@ exchange_body(struct exchange *x, struct str bytes)
 		return true;
 	}
 	if (x->step == STEP_SEND)
-		up_wait(x, x->first_byte_us);
+		exchange_up_waits(x, x->first_byte_us);
 	return !lane_is_full(&x->up->lane);
 }
 
@@ -665,6 +354,24 @@ exchange_wait_client(struct exchange *x)
 
 /* ---- our own answers ---- */
 
+unsigned
+exchange_status(enum outcome why)
+{
+	switch (why) {
+	case OUT_CONNECT_FAILED:
+		return 503;
+	case OUT_CONNECT_TIMEOUT:
+	case OUT_FIRST_BYTE_TIMEOUT:
+		return 504;
+	case OUT_DRAIN_CUT:
+	case OUT_STOP_CUT:
+	case OUT_QUEUE_TIMEOUT:
+		return 503;
+	default:
+		return 502;
+	}
+}
+
 void
 exchange_refuse(struct exchange *x, unsigned status, enum outcome why)
 {
@@ -672,7 +379,7 @@ exchange_refuse(struct exchange *x, unsigned status, enum outcome why)
 
 	assert(!x->answer_sent);
 	if (x->inst != NULL)
-		note_instance(x);
+		exchange_note_instance(x);
 	if (why == OUT_INSTANCE_RESET && x->up != NULL &&
 	    upconn_is_reused(x->up))
 		stat_add(&x->icell->lost, 1);
@@ -712,7 +419,7 @@ exchange_abort(struct exchange *x, unsigned status, enum outcome why)
 void
 exchange_cut(struct exchange *x, enum outcome why)
 {
-	exchange_abort(x, status_for(why), why);
+	exchange_abort(x, exchange_status(why), why);
 }
 
 void
@@ -805,6 +512,13 @@ exchange_client_drained(struct exchange *x)
 /* ---- end ---- */
 
 void
+exchange_count_status(stat_u64 *cells, unsigned status)
+{
+	if (status >= 100 && status < 600)
+		stat_add(&cells[status / 100 - 1], 1);
+}
+
+void
 exchange_account_instance(struct exchange *x)
 {
 	uint64_t took;
@@ -812,9 +526,9 @@ exchange_account_instance(struct exchange *x)
 	if (x->inst == NULL || x->status == 0 || x->in_tunnel)
 		return;
 	took = loop_now_us(x->proxy->env.loop) - x->head_us;
-	count_status(x->icell->status, x->status);
+	exchange_count_status(x->icell->status, x->status);
 	hist_add(&x->icell->latency, took);
-	count_status(x->pcell->status, x->status);
+	exchange_count_status(x->pcell->status, x->status);
 	hist_add(&x->pcell->latency, took);
 }
 

@@ -191,10 +191,16 @@ void exchange_go_on(struct exchange *);
 bool exchange_try_elsewhere(struct exchange *, unsigned status);
 /* The instance failed the present try, and it is none of the rest. */
 void exchange_note_fault(struct exchange *);
+/* Notes the instance's name: it outlives our place in its cell. */
+void exchange_note_instance(struct exchange *);
 /* Gives connection and place in the cell back. */
 void exchange_release(struct exchange *, bool keep);
 /* The present try failed for that reason: again, or answer for it. */
 void exchange_try_failed(struct exchange *, int code, enum outcome);
+/* The status that tells a client of that outcome. */
+unsigned exchange_status(enum outcome);
+/* Counts a status in its class of the five cells. */
+void exchange_count_status(stat_u64 *cells, unsigned status);
 /* Counts an answer in pool and instance, before they are released. */
 void exchange_account_instance(struct exchange *);
 /* Between turns: those that ended are spare now, those that are many go. */
