@@ -5,6 +5,7 @@
 SEGUE_E2E_ROUNDS says how often the journeys under load are repeated.
 """
 import os
+import signal
 import sys
 
 import pytest
@@ -12,6 +13,9 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 from rig import Rig  # noqa: E402
+
+# What runs us in the background may ignore it, and our children would.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(hookwrapper=True)
