@@ -8,7 +8,8 @@
 #include "base/stat.h"
 #include "upstream/keepalive.h"
 
-#define MOMENT_US (20 * US_PER_MS)
+/* A busy loop takes longer turns than that of a quiet one. */
+#define MOMENT_US (200 * US_PER_MS)
 #define LEARNED_FOR_US (60 * US_PER_S)
 
 TAILQ_HEAD(upconn_list, upconn);

@@ -383,7 +383,7 @@ Test(conncache, looks_by_itself_after_a_moment, .timeout = 10)
 
 	set_up(&c);
 	keep_some(&c, 1);
-	rig_run_for(c.loop, 40 * US_PER_MS);
+	rig_run_for(c.loop, 250 * US_PER_MS);
 	origin_hang_up(&c.origin, ORIGIN_FIN);
 	cr_expect_not(take(&c, u, false));
 	cr_expect_eq(stat_get(&c.cell->stale), 1);
