@@ -177,6 +177,9 @@ refuse_route(struct exchange *x, int rc)
 	case E_NOENT:
 		exchange_refuse(x, 404, OUT_NO_SERVICE);
 		return;
+	case E_UNREACH:
+		exchange_refuse(x, 421, OUT_NO_SERVICE);
+		return;
 	case E_TOOBIG:
 		exchange_refuse(x, 414, OUT_TOO_LARGE);
 		return;

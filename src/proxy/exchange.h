@@ -106,6 +106,7 @@ struct exchange {
 	uint8_t retries;
 	bool parked;        /* in the proxy's list */
 	bool last_waits;    /* there, before its last try */
+	uint8_t parked_for; /* enum outcome, should it wait in vain */
 	uint64_t parked_us; /* when it was first, 0: never */
 	uint64_t view_gen;  /* of the view of the last pick */
 	TAILQ_ENTRY(exchange) park_link;

@@ -162,15 +162,26 @@ rewind_body(struct exchange *x)
 	x->bytes_in = 0;
 }
 
+/* Nobody listens there; that is no want of memory or descriptors of ours. */
+static bool
+is_refused(int code)
+{
+	return code == E_CONNREFUSED || code == E_UNREACH || code == E_NOENT ||
+	    code == E_RESET;
+}
+
 /*
  * All instances there are have failed us, and one try is left: asked at once
  * it would meet the same ones, dying still.
  */
 static bool
-last_try_waits(const struct exchange *x, enum outcome why, bool raced)
+last_try_waits(const struct exchange *x, int code, enum outcome why, bool raced)
 {
-	return why == OUT_INSTANCE_RESET && !raced && x->tries_left == 1 &&
-	    !x->proxy->stopping && !route_has_other(x);
+	bool gone = why == OUT_CONNECT_FAILED ? is_refused(code)
+	                                      : why == OUT_INSTANCE_RESET;
+
+	return gone && !raced && x->tries_left == 1 && !x->proxy->stopping &&
+	    !route_has_other(x);
 }
 
 /* Budget and rule are asked; the present instance is none to ask again. */
@@ -186,31 +197,38 @@ try_again(struct exchange *x, bool elsewhere, bool rewind, bool waits)
 	exchange_release(x, false);
 	if (rewind)
 		rewind_body(x);
-	x->last_waits = waits && park_take(x);
+	x->last_waits = waits && park_take(x, OUT_CONNECT_FAILED);
 	if (!x->last_waits)
 		exchange_go_on(x);
 }
 
-/* Nobody listens there; that is no want of memory or descriptors of ours. */
+/*
+ * The last try failed.  May the exchange wait for a better view?  Who could
+ * not even connect may; so may a safe one that was dropped, not only once, if
+ * the budget has another try for it.
+ */
 static bool
-is_refused(int code)
+may_wait(struct exchange *x, int code, const struct retry_case *rc,
+    enum outcome why)
 {
-	return code == E_CONNREFUSED || code == E_UNREACH || code == E_NOENT ||
-	    code == E_RESET;
+	if (rc->body_taken || rc->answer_begun || x->proxy->stopping)
+		return false;
+	if (why == OUT_CONNECT_FAILED)
+		return is_refused(code) && !rc->byte_sent;
+	return why == OUT_INSTANCE_RESET && rc->method_safe &&
+	    x->retries > 0 && retry_budget_spend(&x->proxy->budget);
 }
 
-/* The last try failed.  Who could not even connect waits for a better view. */
 static void
 give_up(struct exchange *x, int code, const struct retry_case *rc, bool rewind,
     enum outcome why)
 {
-	if (why == OUT_CONNECT_FAILED && is_refused(code) && !rc->byte_sent &&
-	    !rc->body_taken && !rc->answer_begun && !x->proxy->stopping) {
+	if (may_wait(x, code, rc, why)) {
 		exchange_note_instance(x);
 		exchange_release(x, false);
 		if (rewind)
 			rewind_body(x);
-		if (park_take(x))
+		if (park_take(x, why))
 			return;
 	}
 	exchange_refuse(x, exchange_status(why), why);
@@ -254,7 +272,7 @@ exchange_try_failed(struct exchange *x, int code, enum outcome why)
 	/* A kept connection that died says little about its instance, and a
 	 * session would leave it; else another one is the better bet. */
 	try_again(x, !raced || x->scope != CFG_STICKY_INSTANCE, rewind,
-	    last_try_waits(x, why, raced));
+	    last_try_waits(x, code, why, raced));
 }
 
 void

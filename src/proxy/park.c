@@ -43,7 +43,7 @@ on_deadline(struct deadline *d)
 		if (x->last_waits)
 			exchange_go_anew(x);
 		else
-			exchange_cut(x, OUT_CONNECT_FAILED);
+			exchange_cut(x, (enum outcome)x->parked_for);
 	}
 	arm(p);
 }
@@ -62,7 +62,7 @@ park_end(struct proxy *p)
 }
 
 bool
-park_take(struct exchange *x)
+park_take(struct exchange *x, enum outcome why)
 {
 	struct proxy *p = x->proxy;
 	uint64_t now = loop_now_us(p->env.loop);
@@ -72,6 +72,7 @@ park_take(struct exchange *x)
 	if (p->n_parked >= PARK_MAX || now >= due_us(x))
 		return false;
 	x->parked = true;
+	x->parked_for = (uint8_t)why;
 	x->step = STEP_PARK;
 	lane_pause(&x->client->lane);
 	TAILQ_INSERT_TAIL(&p->parked, x, park_link);

@@ -5,7 +5,8 @@
  * No byte of such a request was sent, so that whatever its method is it may
  * go elsewhere.  Bounded in number and time; what waited in vain is refused
  * as it would have been at once.  A safe request that every instance has
- * dropped waits likewise before its last try, and then makes it in any case.
+ * dropped waits likewise before its last try, and then makes it in any case;
+dropped again, it goes on waiting for the rest of that time.
  *
  * Thread: worker.
  */
@@ -14,6 +15,7 @@
 #include <stdbool.h>
 
 #include "base/attr.h"
+#include "upstream/model.h"
 
 struct exchange;
 struct proxy;
@@ -25,9 +27,10 @@ void park_init(struct proxy *);
 void park_end(struct proxy *);
 /*
  * Takes an exchange that has no instance and no connection any more; false
- * when it has waited long enough, or too many wait.
+ * when it has waited long enough, or too many wait.  Unless it is to try in
+ * any case, what waited in vain ends with that outcome.
  */
-bool park_take(struct exchange *) MUST_CHECK;
+bool park_take(struct exchange *, enum outcome) MUST_CHECK;
 /* It ends or is answered; nothing when it is not there. */
 void park_leave(struct exchange *);
 /*

@@ -164,6 +164,9 @@ route_service(struct exchange *x)
 		rc = find_service(x->proxy->view, host, path, &vs);
 	if (rc != E_OK)
 		return rc;
+	if (vs == NULL && host.len > 0 &&
+	    !view_serves_host(x->proxy->view, host))
+		return E_UNREACH;
 	if (vs == NULL)
 		return E_NOENT;
 	x->vs = vs;

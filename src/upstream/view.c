@@ -115,6 +115,19 @@ view_route(const struct view *v, struct str host, struct str path)
 	return NULL;
 }
 
+bool
+view_serves_host(const struct view *v, struct str host)
+{
+	size_t i = find_exact(v, host);
+
+	if (i < v->n_exact && str_eq(v->rules[i].host, host))
+		return true;
+	for (i = v->n_exact; i < v->n_rules; i++)
+		if (host_fits(v->rules[i].host, host))
+			return true;
+	return false;
+}
+
 /* ---- publishing ---- */
 
 struct views *

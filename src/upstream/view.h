@@ -109,6 +109,8 @@ struct view {
  */
 const struct view_service *view_route(const struct view *, struct str host,
     struct str path);
+/* Is there a service for any path of that host? */
+bool view_serves_host(const struct view *, struct str host);
 /* Control: brings the rules of a new view into that order. */
 void view_sort_rules(struct view *);
 

@@ -297,14 +297,16 @@ def test_memory_limit(rig):
             if watch.load()["state"] == "full":
                 break
         wait_until(lambda: watch.load()["state"] == "full")
-        late = connect_all(s.address, 1, stack,
-                           b"GET /late HTTP/1.1\r\nHost: x\r\n\r\n")[0]
+        late = connect_all(s.address, 1, stack, b"")[0]
         late.settimeout(10)
         late_in = watch.load()["clients"]
         time.sleep(0.3)
         assert watch.load()["clients"] <= late_in
         for c in crowd:
             c.close()
+        # between the marks it would be refused
+        wait_until(lambda: watch.load()["state"] == "normal")
+        late.sendall(b"GET /late HTTP/1.1\r\nHost: x\r\n\r\n")
         assert late.recv(100).startswith(b"HTTP/1.1 200 ")
     watch.check_back()
     assert once(s.address).status == 200

@@ -65,7 +65,7 @@ HEADS = [
     (400, "Bad Request", "GET /../x HTTP/1.1\r\n" + WEB),
     (403, "Forbidden", "GET /admin HTTP/1.1\r\n" + WEB),
     (404, "Not Found", "GET /hidden HTTP/1.1\r\n" + WEB),
-    (404, "Not Found", "GET / HTTP/1.1\r\nHost: other.example\r\n"),
+    (421, "Misdirected Request", "GET / HTTP/1.1\r\nHost: other.example\r\n"),
     (405, "Method Not Allowed",
      "CONNECT web.example:443 HTTP/1.1\r\nHost: web.example:443\r\n"),
     (413, "Content Too Large",

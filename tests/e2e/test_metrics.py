@@ -137,7 +137,7 @@ def test_each_exchange_ends_once(rig):
     host = b"Host: good.example.org\r\n"
     close = b"Connection: close\r\n\r\n"
     assert b" 200 " in say(b"GET / HTTP/1.1\r\n" + host + close)
-    assert b" 404 " in say(b"GET / HTTP/1.1\r\nHost: other\r\n" + close)
+    assert b" 421 " in say(b"GET / HTTP/1.1\r\nHost: other\r\n" + close)
     assert b" 400 " in say(b"GET / HTTP/1.1\r\nBad Name: x\r\n\r\n")
     assert b" 505 " in say(b"GET / HTTP/3.0\r\n" + host + close)
     assert b" 405 " in say(b"CONNECT good.example.org:1 HTTP/1.1\r\n" + host +

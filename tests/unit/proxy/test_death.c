@@ -169,6 +169,45 @@ Test(death, the_last_try_is_made_though_nothing_is_better)
 	cr_expect_eq(rig_outcome(OUT_INSTANCE_RESET), 1);
 }
 
+/* One is found down, the other drops it once more, then is found down, too. */
+Test(death, dropped_again_it_goes_on_waiting)
+{
+	int c = drop_twice(), u;
+
+	rig_health(A, false);
+	rig_publish();
+	u = origin_accept(B);
+	(void)get_head(u);
+	reset(u);
+	while (rig.proxy->n_parked == 0)
+		rig_turn();
+	rig_health(B, false);
+	rig_health(C, true);
+	rig_share(0, CFG_SHARE_ALL);
+	rig_publish();
+	u = origin_accept(C);
+	(void)get_head(u);
+	answer(u, "200 OK", "ok");
+	cr_expect(has(get_head(c), " 200 "));
+}
+
+Test(death, dropped_again_it_does_not_wait_for_ever)
+{
+	int c = drop_twice(), u;
+
+	rig_health(A, false);
+	rig_publish();
+	u = origin_accept(B);
+	(void)get_head(u);
+	reset(u);
+	while (rig.proxy->n_parked == 0)
+		rig_turn();
+	rig_later(PARK_LIMIT_US + 1);
+	cr_expect(has(get_head(c), " 502 "));
+	cr_expect(origin_is_quiet(B));
+	cr_expect_eq(rig_outcome(OUT_INSTANCE_RESET), 1);
+}
+
 Test(death, the_client_of_a_parked_one_leaves)
 {
 	int c = park(GET_A);

@@ -403,6 +403,18 @@ Test(route, source_behind_a_trusted_proxy)
 
 /* ---- services ---- */
 
+static const struct {
+	const char *request, *status;
+} unserved[] = {
+	{ "GET /app HTTP/1.1\r\nHost: other\r\n\r\n", " 421 " },
+	{ "GET /app HTTP/1.1\r\nHost: x.site.example\r\n\r\n", " 421 " },
+	{ "GET http://other/app HTTP/1.1\r\nHost: site.example\r\n\r\n",
+	    " 421 " },
+	{ "GET /apple HTTP/1.1\r\nHost: site.example\r\n\r\n", " 404 " },
+	{ "GET /app/../x HTTP/1.1\r\nHost: site.example\r\n\r\n", " 404 " },
+	{ "GET /app HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", " 404 " },
+};
+
 Test(route, services_by_host_and_path)
 {
 	int c;
@@ -417,20 +429,16 @@ Test(route, services_by_host_and_path)
 	(void)get_head(c);
 	put(c, OK_ANSWER);
 	c = client_open();
-	for (int i = 0; i < 3; i++) {
-		static const char *const rows[] = {
-			"GET /app HTTP/1.1\r\nHost: other\r\n\r\n",
-			"GET /apple HTTP/1.1\r\nHost: site.example\r\n\r\n",
-			"GET /app/../x HTTP/1.1\r\nHost: site.example\r\n\r\n",
-		};
+	for (size_t i = 0; i < ARRAY_LEN(unserved); i++) {
 		const char *h;
 
-		put(c, rows[i]);
+		put(c, unserved[i].request);
 		h = get_head(c);
-		cr_expect(has(h, " 404 "), "%s", rows[i]);
+		cr_expect(has(h, unserved[i].status), "%s: %s",
+		    unserved[i].request, h);
 		get_n(c, strtoul(strstr(h, "Content-Length: ") + 16, NULL, 10));
 	}
-	cr_expect_eq(rig_unrouted(OUT_NO_SERVICE), 3);
+	cr_expect_eq(rig_unrouted(OUT_NO_SERVICE), ARRAY_LEN(unserved));
 }
 
 static const struct {
