@@ -215,8 +215,8 @@ may_wait(struct exchange *x, int code, const struct retry_case *rc,
 		return false;
 	if (why == OUT_CONNECT_FAILED)
 		return is_refused(code) && !rc->byte_sent;
-	return why == OUT_INSTANCE_RESET && rc->method_safe &&
-	    x->retries > 0 && retry_budget_spend(&x->proxy->budget);
+	return why == OUT_INSTANCE_RESET && rc->method_safe && x->retries > 0 &&
+	    retry_budget_spend(&x->proxy->budget);
 }
 
 static void
