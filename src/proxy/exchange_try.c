@@ -281,6 +281,10 @@ exchange_go_anew(struct exchange *x)
 	x->step = STEP_HEAD;
 	x->n_tried = 0;
 	x->last_waits = false;
+	if (x->parked_for == OUT_INSTANCE_RESET) {
+		stat_add(&x->scell->retries, 1);
+		x->retries++;
+	}
 	exchange_go_on(x);
 }
 

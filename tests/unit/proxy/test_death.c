@@ -189,6 +189,7 @@ Test(death, dropped_again_it_goes_on_waiting)
 	(void)get_head(u);
 	answer(u, "200 OK", "ok");
 	cr_expect(has(get_head(c), " 200 "));
+	cr_expect_eq(stat_get(&rig_cell()->retries), 3, "each try counts");
 }
 
 Test(death, dropped_again_it_does_not_wait_for_ever)
