@@ -11,6 +11,7 @@
 #include "proxy/overload.h"
 #include "proxy/park.h"
 #include "proxy/queue.h"
+#include "proxy/route.h"
 #include "proxy/worker.h"
 #include "session/digest.h"
 #include "session/token.h"
@@ -121,7 +122,10 @@ cut_pool(struct proxy *p, const struct view_pool *vp)
 	}
 }
 
-/* Who still knocks where the probes have found nobody goes elsewhere. */
+/*
+ * Who still knocks where the probes have found nobody goes elsewhere; where
+ * there is nobody else, the knock may yet be heard.
+ */
 static void
 leave_dead(struct proxy *p)
 {
@@ -129,7 +133,8 @@ leave_dead(struct proxy *p)
 
 	for (x = TAILQ_FIRST(&p->exchanges); x != NULL; x = next) {
 		next = TAILQ_NEXT(x, link);
-		if (x->step == STEP_CONNECT && x->inst->health == HEALTH_DOWN)
+		if (x->step == STEP_CONNECT && x->inst->health == HEALTH_DOWN &&
+		    route_has_any(x))
 			exchange_try_failed(x, E_UNREACH, OUT_CONNECT_FAILED);
 	}
 }

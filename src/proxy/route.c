@@ -486,6 +486,16 @@ route_has_other(const struct exchange *x)
 }
 
 bool
+route_has_any(const struct exchange *x)
+{
+	const struct view_service *vs = service_now(x);
+
+	return vs != NULL &&
+	    (pool_again(x, vs) != NULL ||
+	        pool_by_share(vs, x->pin.bucket) != NULL);
+}
+
+bool
 route_asks_other(const struct exchange *x, unsigned status)
 {
 	const struct view_service *vs = service_now(x);

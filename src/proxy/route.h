@@ -26,6 +26,8 @@ int route_service(struct exchange *) MUST_CHECK;
 int route_pick(struct exchange *) MUST_CHECK;
 /* Has the pool an instance that was neither tried nor is the present one? */
 bool route_has_other(const struct exchange *);
+/* Would a pick find any instance now, its own pool's or another's? */
+bool route_has_any(const struct exchange *);
 /* The same, and after that status it is to be asked. */
 bool route_asks_other(const struct exchange *, unsigned status);
 

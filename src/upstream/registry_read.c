@@ -84,15 +84,22 @@ registry_instance_at(struct registry *r UNUSED, const struct pool *p, size_t i)
 	return NULL;
 }
 
+/* Of those that are gone, too; prev NULL: the first. */
+static struct inst_entry *
+entry_after(const struct pool *p, const struct instance *prev)
+{
+	struct instance *i = (struct instance *)(uintptr_t)prev;
+
+	return i == NULL
+	    ? TAILQ_FIRST(&entry_of_pool(p)->instances)
+	    : TAILQ_NEXT(CONTAINER_OF(i, struct inst_entry, inst), link);
+}
+
 struct instance *
 registry_instance_next(struct registry *r UNUSED, const struct pool *p,
     const struct instance *prev)
 {
-	struct inst_entry *e = prev == NULL
-	    ? TAILQ_FIRST(&entry_of_pool(p)->instances)
-	    : TAILQ_NEXT(CONTAINER_OF((struct instance *)(uintptr_t)prev,
-	                     struct inst_entry, inst),
-	          link);
+	struct inst_entry *e = entry_after(p, prev);
 
 	while (e != NULL && e->inst.gone)
 		e = TAILQ_NEXT(e, link);
@@ -103,11 +110,7 @@ struct instance *
 registry_probed_next(struct registry *r UNUSED, const struct pool *p,
     const struct instance *prev)
 {
-	struct inst_entry *e = prev == NULL
-	    ? TAILQ_FIRST(&entry_of_pool(p)->instances)
-	    : TAILQ_NEXT(CONTAINER_OF((struct instance *)(uintptr_t)prev,
-	                     struct inst_entry, inst),
-	          link);
+	struct inst_entry *e = entry_after(p, prev);
 
 	while (e != NULL && e->inst.gone && !e->candidate)
 		e = TAILQ_NEXT(e, link);

@@ -169,8 +169,9 @@ Test(death, the_last_try_is_made_though_nothing_is_better)
 	cr_expect_eq(rig_outcome(OUT_INSTANCE_RESET), 1);
 }
 
-/* One is found down, the other drops it once more, then is found down, too. */
-Test(death, dropped_again_it_goes_on_waiting)
+/* The same; then one is found down, and the other drops it once more. */
+static int
+drop_again(void)
 {
 	int c = drop_twice(), u;
 
@@ -181,6 +182,13 @@ Test(death, dropped_again_it_goes_on_waiting)
 	reset(u);
 	while (rig.proxy->n_parked == 0)
 		rig_turn();
+	return c;
+}
+
+Test(death, dropped_again_it_goes_on_waiting)
+{
+	int c = drop_again(), u;
+
 	rig_health(B, false);
 	rig_health(C, true);
 	rig_share(0, CFG_SHARE_ALL);
@@ -194,15 +202,8 @@ Test(death, dropped_again_it_goes_on_waiting)
 
 Test(death, dropped_again_it_does_not_wait_for_ever)
 {
-	int c = drop_twice(), u;
+	int c = drop_again();
 
-	rig_health(A, false);
-	rig_publish();
-	u = origin_accept(B);
-	(void)get_head(u);
-	reset(u);
-	while (rig.proxy->n_parked == 0)
-		rig_turn();
 	rig_later(PARK_LIMIT_US + 1);
 	cr_expect(has(get_head(c), " 502 "));
 	cr_expect(origin_is_quiet(B));

@@ -138,6 +138,20 @@ Test(waits, for_a_connection)
 	unknock();
 }
 
+Test(waits, for_a_connection_when_there_is_nobody_else)
+{
+	int c = knock();
+
+	rig_health(A, false);
+	rig_publish();
+	rig_turns(3);
+	cr_expect(is_silent(c));
+	cr_assert_not_null(present());
+	cr_expect_eq(present()->step, STEP_CONNECT);
+	unknock();
+	reset(c);
+}
+
 Test(waits, for_no_connection_of_what_is_down)
 {
 	int c = knock(), u;
