@@ -149,45 +149,74 @@ is_under(const char *s, const char *prefix)
 	return strncmp(s, prefix, n) == 0 && (s[n] == '/' || s[n] == '\0');
 }
 
-/* One way: two bits for each level, more for the end. */
-#define WAYS (1u << (LEVELS * 2 + 4))
+/* The last steps, a bit each. */
+#define ENDS 16u
 
 static void
-read_as(char *s, unsigned way)
+finish(char *s, unsigned how)
 {
-	for (unsigned i = 0; i < LEVELS; i++, way >>= 2) {
-		if ((way & 1) != 0)
-			strip(s);
-		if ((way & 2) != 0)
-			decode(s);
-	}
-	if ((way & 1) != 0)
+	if ((how & 1) != 0)
 		turn_slashes(s);
-	if ((way & 2) != 0)
+	if ((how & 2) != 0)
 		strip(s);
-	if ((way & 4) != 0)
+	if ((how & 4) != 0)
 		cut(s, ";?#");
 	collapse(s);
-	if ((way & 8) != 0)
+	if ((how & 8) != 0)
 		resolve(s);
 }
 
 static void
-try_path(const char *path)
+must_not_be_denied(const char *path, const char *so_far)
 {
-	if (judge(str_of(path)) != GUARD_ALLOW)
-		return;
-	for (unsigned way = 0; way < WAYS; way++) {
+	for (unsigned how = 0; how < ENDS; how++) {
 		char s[PATH_MAX_LEN];
 
-		(void)str_copy(str_of(path), s, sizeof(s));
-		read_as(s, way);
+		(void)str_copy(str_of(so_far), s, sizeof(s));
+		finish(s, how);
 		if (!is_under(s, DENIED) || is_under(s, EXCEPT))
 			continue;
 		(void)fprintf(stderr, "%s is allowed and read as %s\n", path,
 		    s);
 		abort();
 	}
+}
+
+/*
+ * All the ways on from here: an instance may decode, may strip, may strip and
+ * then decode, level after level.  A step that changes nothing leads to where
+ * its neighbour has been.
+ */
+static void
+read_on(const char *path, const char *so_far, unsigned level)
+{
+	char stripped[PATH_MAX_LEN], s[PATH_MAX_LEN];
+
+	if (level == LEVELS) {
+		must_not_be_denied(path, so_far);
+		return;
+	}
+	read_on(path, so_far, level + 1);
+	(void)str_copy(str_of(so_far), s, sizeof(s));
+	decode(s);
+	if (strcmp(s, so_far) != 0)
+		read_on(path, s, level + 1);
+	(void)str_copy(str_of(so_far), stripped, sizeof(stripped));
+	strip(stripped);
+	if (strcmp(stripped, so_far) == 0)
+		return;
+	read_on(path, stripped, level + 1);
+	(void)str_copy(str_of(stripped), s, sizeof(s));
+	decode(s);
+	if (strcmp(s, stripped) != 0)
+		read_on(path, s, level + 1);
+}
+
+static void
+try_path(const char *path)
+{
+	if (judge(str_of(path)) == GUARD_ALLOW)
+		read_on(path, path, 0);
 }
 
 /* ---- what comes ---- */
