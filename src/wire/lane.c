@@ -57,6 +57,12 @@ lane_dial(struct lane *l, struct wire *w, const struct addr *to,
 	return rc;
 }
 
+void
+lane_greets(struct lane *l)
+{
+	l->greeting = true;
+}
+
 static void
 give_slabs(struct lane *l)
 {
@@ -459,7 +465,24 @@ on_dialled(struct lane *l)
 	if (rc == E_AGAIN)
 		return;
 	l->dialing = false;
-	l->user->connected(l, rc);
+	if (rc != E_OK || !l->greeting)
+		l->user->connected(l, rc);
+}
+
+/* True once messages may come. */
+static bool
+has_greeted(struct lane *l)
+{
+	int rc = l->user->greet(l);
+
+	if (l->closed || rc == E_AGAIN)
+		return false;
+	l->greeting = false;
+	if (l->reader.is_response)
+		l->user->connected(l, rc);
+	else if (rc != E_OK)
+		tell_broken(l, rc, BAD_NONE);
+	return rc == E_OK && !l->closed;
 }
 
 /* The message is read and lane_next() not called yet. */
@@ -478,6 +501,11 @@ on_conn(struct conn *c, unsigned what)
 		on_dialled(l);
 	if (l->closed || l->dialing)
 		return;
+	if (l->greeting) {
+		if (!has_greeted(l))
+			return;
+		what |= WATCH_READ; /* the last part may have brought more */
+	}
 	if (l->out != NULL && !c->no_room)
 		on_writable(l);
 	if (l->closed || !(what & (WATCH_READ | WATCH_CLOSED)))

@@ -47,6 +47,13 @@ struct wire {
  * the lane must stay until the turn's end (loop_defer).
  */
 struct lane_user {
+	/*
+	 * What goes before the first message, of lanes with lane_greets(): a
+	 * preface, a handshake.  Called whenever the connection may go on; acts
+	 * on .conn itself.  E_OK: done; E_AGAIN: not yet; else why not, which
+	 * connected() or broken() is told.
+	 */
+	int (*greet)(struct lane *);
 	/* Dialled lanes: E_OK or why not. */
 	void (*connected)(struct lane *, int code);
 	/* The first bytes of a message have come. */
@@ -88,6 +95,7 @@ struct lane {
 	uint8_t method;           /* reading a response: what was asked */
 	uint8_t out_framing;      /* of the message being sent */
 	bool dialing;
+	bool greeting; /* .user's greet() is not done */
 	bool in_pump;
 	bool paused;
 	bool begun;      /* begin() was told for this message */
@@ -112,6 +120,8 @@ int lane_accept(struct lane *, struct wire *, int fd, const struct lane_user *,
 /* Reads responses.  connected() follows from the loop, or at once E_*. */
 int lane_dial(struct lane *, struct wire *, const struct addr *,
     const struct lane_user *, const struct http_limits *) MUST_CHECK;
+/* Right after one of the two: greet() comes before any message. */
+void lane_greets(struct lane *);
 /* Gives slabs back and closes; idempotent. */
 void lane_close(struct lane *);
 /* The same with a RST, so that the peer sees the message was cut. */

@@ -111,7 +111,22 @@ on_broken(struct lane *l, int code, enum http_bad why)
 		lane_go_deaf(l);
 }
 
+/* Three bytes of a preface, taken when all are there; "no!" is refused. */
+static int
+on_greet(struct lane *l)
+{
+	char text[3];
+	ssize_t n = recv(l->conn.fd, text, sizeof(text), MSG_PEEK);
+
+	if (n < (ssize_t)sizeof(text))
+		return n == 0 ? E_EOF : E_AGAIN;
+	cr_assert_eq(recv(l->conn.fd, text, sizeof(text), 0), 3);
+	tell("greeted");
+	return memcmp(text, "no!", 3) == 0 ? E_PERM : E_OK;
+}
+
 static const struct lane_user user = {
+	.greet = on_greet,
 	.begin = on_begin,
 	.head = on_head,
 	.data = on_data,
@@ -224,6 +239,22 @@ Test(lane, tells_what_it_reads)
 		    told);
 		cr_expect_str_eq(body, rows[i].body, "%s", rows[i].why);
 	}
+}
+
+Test(lane, a_greeting_comes_before_messages)
+{
+	lane_greets(&lane);
+	put("hi");
+	cr_assert_str_eq(told, "");
+	put("!" GET_);
+	cr_assert_str_eq(told, "greeted begin head:GET end");
+}
+
+Test(lane, a_greeting_may_fail)
+{
+	lane_greets(&lane);
+	put("no!" GET_);
+	cr_assert_str_eq(told, "greeted broken:perm:-");
 }
 
 Test(lane, reads_the_next_when_asked)
