@@ -78,10 +78,33 @@ plain_shut(struct conn *c)
 		c->failed = true;
 }
 
-static const struct conn_ops plain_ops = {
+static void
+plain_close(struct conn *c, bool hard)
+{
+	struct linger now = { 1, 0 };
+
+	if (hard)
+		(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now,
+		    sizeof(now));
+	watch_del(&c->watch);
+	close(c->fd);
+}
+
+static bool
+plain_is_stale(struct conn *c)
+{
+	char byte;
+	ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	return n != -1 || (errno != EAGAIN && errno != EINTR);
+}
+
+const struct conn_ops conn_plain = {
 	.recv = plain_recv,
 	.sendv = plain_sendv,
 	.shut = plain_shut,
+	.close = plain_close,
+	.is_stale = plain_is_stale,
 };
 
 static void
@@ -103,7 +126,7 @@ conn_register(struct conn *c, struct loop *l, int fd, conn_fn *fn)
 {
 	int rc;
 
-	*c = (struct conn){ .ops = &plain_ops, .fn = fn, .loop = l, .fd = fd };
+	*c = (struct conn){ .ops = &conn_plain, .fn = fn, .loop = l, .fd = fd };
 	rc = watch_add(&c->watch, l, fd, on_conn);
 	if (rc != E_OK) {
 		close(fd);
@@ -167,35 +190,29 @@ conn_connected(struct conn *c)
 	return E_OK;
 }
 
-void
-conn_close(struct conn *c)
+static void
+close_with(struct conn *c, bool hard)
 {
 	if (c->fd == -1)
 		return;
-	watch_del(&c->watch);
-	close(c->fd);
+	c->ops->close(c, hard);
 	c->fd = -1;
+}
+
+void
+conn_close(struct conn *c)
+{
+	close_with(c, false);
 }
 
 void
 conn_reset(struct conn *c)
 {
-	struct linger hard = { 1, 0 };
-
-	if (c->fd == -1)
-		return;
-	(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
-	conn_close(c);
+	close_with(c, true);
 }
 
 bool
 conn_is_stale(struct conn *c)
 {
-	char byte;
-	ssize_t n;
-
-	if (c->failed || c->eof || c->fin_seen)
-		return true;
-	n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-	return n != -1 || (errno != EAGAIN && errno != EINTR);
+	return c->failed || c->eof || c->fin_seen || c->ops->is_stale(c);
 }

@@ -23,6 +23,10 @@ struct conn_ops {
 	ssize_t (*recv)(struct conn *, void *, size_t);
 	ssize_t (*sendv)(struct conn *, const struct iovec *, int n);
 	void (*shut)(struct conn *); /* no more bytes from us */
+	/* Gives back what it holds, the descriptor included; hard: the peer
+	 * must see that it was cut. */
+	void (*close)(struct conn *, bool hard);
+	bool (*is_stale)(struct conn *); /* as conn_is_stale() */
 };
 
 /*
@@ -86,5 +90,10 @@ conn_shut(struct conn *c)
  * look at the kernel (one recv with MSG_PEEK), for reuse of idle connections.
  */
 bool conn_is_stale(struct conn *);
+
+/* ---- for other kinds of ops, over a descriptor ---- */
+
+/* What plain connections do. */
+extern const struct conn_ops conn_plain;
 
 #endif
