@@ -346,6 +346,24 @@ check_services(struct problems *p, struct cfg *c, const struct where *top)
 
 /* ---- listeners ---- */
 
+/* Whoever is heard says who the client is: that must not be anybody. */
+static void
+check_proxy_protocol(struct problems *p, const struct cfg_listener *l,
+    const struct where *listener)
+{
+	struct where w = where_key(listener, "proxy_protocol");
+
+	if (l->proxy_protocol == CFG_PP_OFF)
+		return;
+	if (l->address.is_unix)
+		problem_error(p, &w,
+		    "a Unix socket has no peers that trusted_proxies could "
+		    "name");
+	else if (l->n_trusted_proxies == 0)
+		problem_error(p, &w,
+		    "trusted_proxies must name who may send a preface");
+}
+
 static void
 check_listener(struct problems *p, struct cfg_listener *l,
     const struct where *listener)
@@ -361,6 +379,7 @@ check_listener(struct problems *p, struct cfg_listener *l,
 	if (l->limits.target_bytes > l->limits.head_bytes)
 		problem_warn(p, &w,
 		    "this is more than the whole head may have");
+	check_proxy_protocol(p, l, listener);
 	in = where_key(listener, "trusted_proxies");
 	for (size_t i = 0; i < l->n_trusted_proxies; i++) {
 		w = where_item(&in, i);

@@ -46,15 +46,24 @@ struct cfg_clients {
 	unsigned burst;               /* at once: 20 */
 };
 
+/* Whether a PROXY preface comes first, from trusted_proxies. */
+enum cfg_proxy_protocol {
+	CFG_PP_OFF,
+	CFG_PP_OPTIONAL, /* where it begins like one */
+	CFG_PP_REQUIRED  /* and nobody else is served */
+};
+
 struct cfg_listener {
 	char *name;
 	struct cfg_addr address;
 	unsigned backlog;         /* default 1024; needs a restart */
 	unsigned max_connections; /* over all workers, 0: no bound */
-	uint64_t head_us;         /* a whole head, from its first byte: 10 s */
-	uint64_t idle_us;         /* between exchanges: 75 s */
-	uint64_t body_us;         /* without progress of a request body: 30 s */
-	uint64_t write_us;        /* client takes no byte of an answer: 30 s */
+	enum cfg_proxy_protocol proxy_protocol; /* default off */
+	uint64_t preface_us;                    /* a whole PROXY preface: 5 s */
+	uint64_t head_us;  /* a whole head, from its first byte: 10 s */
+	uint64_t idle_us;  /* between exchanges: 75 s */
+	uint64_t body_us;  /* without progress of a request body: 30 s */
+	uint64_t write_us; /* client takes no byte of an answer: 30 s */
 	struct cfg_limits limits;
 	struct cfg_clients clients;
 	char *health_path;      /* answered by us; NULL: none */

@@ -49,6 +49,12 @@ static const char *const balances[] = {
 	[CFG_BALANCE_HASH] = "hash",
 	NULL
 };
+static const char *const proxy_protocols[] = {
+	[CFG_PP_OFF] = "off",
+	[CFG_PP_OPTIONAL] = "optional",
+	[CFG_PP_REQUIRED] = "required",
+	NULL
+};
 static const char *const probe_types[] = {
 	[CFG_PROBE_HTTP] = "http",
 	[CFG_PROBE_TCP] = "tcp",
@@ -330,6 +336,8 @@ static const struct key service_keys[] = {
 
 #define STRUCT struct cfg_listener
 static const struct key listener_timeout_keys[] = {
+	{ "preface", K_DURATION, AT(preface_us), "5s", MS, H, 0,
+	    .help = "For a whole PROXY preface: from the beginning of the connection where one is required, else from its first byte." },
 	{ "head", K_DURATION, AT(head_us), "10s", MS, H, 0,
 	    .help = "For the whole head of a request, from its first byte." },
 	{ "idle", K_DURATION, AT(idle_us), "75s", MS, D, 0,
@@ -389,6 +397,9 @@ static const struct key listener_keys[] = {
 	{ "trusted_proxies", K_ITEMS, AT(trusted_proxies), NULL, 0, 256, 0,
 	    .help = "Networks of proxies in front of us, whose forwarding fields are believed.",
 	    .sub = &cidr_item, EACH(n_trusted_proxies, trusted_proxies) },
+	{ "proxy_protocol", K_ENUM, AT(proxy_protocol), "off", 0, 0, 0,
+	    .help = "Whether connections from trusted_proxies begin with a PROXY preface, version 1 or 2, that names the client: never; if they begin like one; or always, and then connections from elsewhere are refused.",
+	    .names = proxy_protocols },
 	END
 };
 #undef STRUCT

@@ -211,6 +211,19 @@ conn_reset(struct conn *c)
 	close_with(c, true);
 }
 
+ssize_t
+conn_peek(struct conn *c, void *p, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = recv(c->fd, p, len, MSG_PEEK | MSG_DONTWAIT);
+	while (n == -1 && errno == EINTR);
+	if (n != -1)
+		return n;
+	return errno == EAGAIN ? E_AGAIN : plain_failed(c);
+}
+
 bool
 conn_is_stale(struct conn *c)
 {

@@ -86,6 +86,12 @@ conn_shut(struct conn *c)
 }
 
 /*
+ * Looks at the first bytes that wait, of the plain stream, and leaves them
+ * there.  Results as of conn_recv().
+ */
+ssize_t conn_peek(struct conn *, void *, size_t) MUST_CHECK;
+
+/*
  * True when the peer has closed or sent something we did not ask for: a
  * look at the kernel (one recv with MSG_PEEK), for reuse of idle connections.
  */

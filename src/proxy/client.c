@@ -11,6 +11,7 @@
 #include "proxy/exchange.h"
 #include "proxy/gate.h"
 #include "proxy/overload.h"
+#include "proxy/preface.h"
 #include "proxy/worker.h"
 #include "upstream/view.h"
 
@@ -55,6 +56,7 @@ client_close(struct client *c)
 	p->n_accepted[c->listener]--;
 	if (c->place != 0)
 		callers_leave(p->env.callers, c->place);
+	preface_free(c);
 	loop_defer(p->env.loop, &c->freeing, client_free);
 	proxy_client_gone(p);
 }
@@ -65,6 +67,9 @@ wait_limit(const struct client *c, enum client_wait wait)
 	const struct cfg_listener *cfg = client_listener(c)->cfg;
 
 	switch (wait) {
+	case WAIT_PREFACE:
+		return c->stop_asked ? MIN(c->proxy->linger_us, cfg->preface_us)
+		                     : cfg->preface_us;
 	case WAIT_REQUEST:
 		return c->stop_asked ? MIN(c->proxy->linger_us, cfg->idle_us)
 		                     : cfg->idle_us;
@@ -139,9 +144,15 @@ on_deadline(struct deadline *d)
 	struct client *c = CONTAINER_OF(d, struct client, deadline);
 
 	switch ((enum client_wait)c->wait) {
+	case WAIT_PREFACE:
+		client_note_refusal(c, REFUSED_PREFACE_TIMEOUT, "");
+		client_close(c);
+		return;
 	case WAIT_REQUEST:
 		if (has_asked(c))
 			client_wait_for(c, WAIT_REQUEST);
+		else if (c->lane.greeting)
+			client_close(c); /* we have said nothing either */
 		else
 			client_linger(c);
 		return;
@@ -208,17 +219,77 @@ say_peer(struct client *c)
  * more than the connection.  A flood is one line of the log a second.
  */
 static void
-refuse(struct proxy *p, int fd, unsigned listener, enum conn_refusal why)
+note_refusal(struct proxy *p, unsigned listener, const struct addr *peer,
+    enum conn_refusal why, const char *detail)
 {
 	uint64_t now = loop_now_us(p->env.loop);
+	const struct view *v = p->view;
+	char host[ADDR_TEXT_MAX];
 
-	close(fd);
 	stat_add(&p->view->unrouted->cells[p->env.index].refused[why], 1);
 	if (p->refusal_told_us != 0 && now - p->refusal_told_us < US_PER_S)
 		return;
 	p->refusal_told_us = now;
-	log_warn("event=connection_refused listener=%s why=%s",
-	    p->view->listeners[listener].cfg->name, conn_refusal_name(why));
+	addr_host(peer, host);
+	log_warn("event=connection_refused listener=%s client=%s why=%s%s%s%s",
+	    v->listeners[MIN(listener, v->n_listeners - 1)].cfg->name, host,
+	    conn_refusal_name(why), *detail == '\0' ? "" : " detail=\"", detail,
+	    *detail == '\0' ? "" : "\"");
+}
+
+static void
+refuse(struct proxy *p, int fd, const struct addr *peer, unsigned listener,
+    enum conn_refusal why)
+{
+	close(fd);
+	note_refusal(p, listener, peer, why, "");
+}
+
+void
+client_note_refusal(struct client *c, enum conn_refusal why, const char *detail)
+{
+	note_refusal(c->proxy, c->listener, &c->peer, why, detail);
+}
+
+void
+client_set_peer(struct client *c, const struct addr *peer)
+{
+	c->peer = *peer;
+	c->trusted = is_trusted(client_listener(c), peer);
+	say_peer(c);
+}
+
+bool
+client_is_welcome(struct client *c)
+{
+	if (gate_connection(c->proxy, &c->peer, c->listener, c->trusted,
+	        &c->place))
+		return true;
+	client_note_refusal(c, REFUSED_ADDRESS, "");
+	return false;
+}
+
+/* ---- before the first request ---- */
+
+/* E_OK: the next one; E_AGAIN: not yet; else why the connection ends. */
+typedef int stage_fn(struct client *);
+
+/* In the order of the bytes. */
+static stage_fn *const stages[] = { preface_stage };
+
+static int
+on_greet(struct lane *l)
+{
+	struct client *c = client_of(l);
+
+	for (; c->stage < ARRAY_LEN(stages); c->stage++) {
+		int rc = stages[c->stage](c);
+
+		if (rc != E_OK)
+			return rc;
+	}
+	client_wait_for(c, WAIT_REQUEST);
+	return E_OK;
 }
 
 void
@@ -228,21 +299,26 @@ client_accept(struct proxy *p, int fd, const struct addr *peer,
 	const struct view_listener *l = &p->view->listeners[listener];
 	struct http_limits limits = limits_of(l->cfg);
 	bool trusted = is_trusted(l, peer);
+	bool hears = preface_is_heard(l, trusted);
 	struct client *c;
-	uint32_t place;
+	uint32_t place = 0;
 
 	if (is_over_limit(p, listener)) {
-		refuse(p, fd, listener, REFUSED_LISTENER);
+		refuse(p, fd, peer, listener, REFUSED_LISTENER);
 		return;
 	}
-	if (!gate_connection(p, peer, listener, trusted, &place)) {
-		refuse(p, fd, listener, REFUSED_ADDRESS);
+	if (preface_is_needed(l) && !hears) {
+		refuse(p, fd, peer, listener, REFUSED_PREFACE_SOURCE);
+		return;
+	}
+	if (!hears && !gate_connection(p, peer, listener, trusted, &place)) {
+		refuse(p, fd, peer, listener, REFUSED_ADDRESS);
 		return;
 	}
 	c = malloc(sizeof(*c));
 	if (c == NULL) {
 		callers_leave(p->env.callers, place);
-		refuse(p, fd, listener, REFUSED_MEMORY);
+		refuse(p, fd, peer, listener, REFUSED_MEMORY);
 		return;
 	}
 	if (lane_accept(&c->lane, &p->wire, fd, &client_user, &limits) !=
@@ -254,6 +330,7 @@ client_accept(struct proxy *p, int fd, const struct addr *peer,
 	c->place = place;
 	c->proxy = p;
 	c->exchange = NULL;
+	c->preface = NULL;
 	c->deadline = (struct deadline){ .fn = on_deadline };
 	c->freeing = (struct defer){ .queued = false };
 	c->peer = *peer;
@@ -261,12 +338,18 @@ client_accept(struct proxy *p, int fd, const struct addr *peer,
 	c->served = 0;
 	c->listener = (uint16_t)listener;
 	c->trusted = trusted;
+	c->stage = 0;
+	c->hears_preface = hears;
 	c->taken = c->stuck_since_us = 0;
 	c->stop_asked = p->stopping;
 	TAILQ_INSERT_TAIL(&p->clients, c, link);
 	p->n_clients++;
 	p->n_accepted[listener]++;
-	client_wait_for(c, WAIT_REQUEST);
+	if (hears)
+		lane_greets(&c->lane);
+	/* What may come is idle until it does. */
+	client_wait_for(c,
+	    hears && preface_is_needed(l) ? WAIT_PREFACE : WAIT_REQUEST);
 }
 
 void
@@ -302,8 +385,8 @@ void
 client_stop(struct client *c)
 {
 	c->stop_asked = true;
-	if (c->wait == WAIT_REQUEST)
-		client_wait_for(c, WAIT_REQUEST);
+	if (c->wait == WAIT_REQUEST || c->wait == WAIT_PREFACE)
+		client_wait_for(c, (enum client_wait)c->wait);
 }
 
 /* ---- what the lane tells ---- */
@@ -387,6 +470,7 @@ on_broken(struct lane *l, int code, enum http_bad why)
 }
 
 static const struct lane_user client_user = {
+	.greet = on_greet,
 	.begin = on_begin,
 	.head = on_head,
 	.data = on_data,

@@ -10,17 +10,21 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "base/attr.h"
 #include "net/addr.h"
 #include "net/loop.h"
+#include "upstream/model.h"
 #include "wire/lane.h"
 
 struct exchange;
+struct preface;
 struct proxy;
 struct view_listener;
 
 /* What a client connection waits for; each wait has its deadline. */
 enum client_wait {
 	WAIT_NONE,    /* the exchange has its own deadlines */
+	WAIT_PREFACE, /* a balancer's word on who the client is */
 	WAIT_REQUEST, /* idle between requests */
 	WAIT_HEAD,    /* the rest of a head */
 	WAIT_BODY,    /* progress of a request body */
@@ -33,6 +37,7 @@ struct client {
 	TAILQ_ENTRY(client) link;
 	struct proxy *proxy;       /* borrowed */
 	struct exchange *exchange; /* owned; NULL while idle */
+	struct preface *preface;   /* owned; NULL: nothing was said */
 	struct deadline deadline;
 	struct defer freeing;
 	struct addr peer;
@@ -44,6 +49,8 @@ struct client {
 	uint32_t place;          /* for callers_leave() */
 	uint16_t listener;       /* index */
 	uint8_t wait;            /* enum client_wait */
+	uint8_t stage;           /* of the greeting that is next */
+	bool hears_preface;      /* the first stage is due */
 	bool trusted;            /* among the listener's trusted_proxies */
 	bool stop_asked;         /* we stop: the next answer says so */
 };
@@ -61,6 +68,15 @@ void client_close(struct client *);
 void client_wait_for(struct client *, enum client_wait);
 /* The proxy begins to stop. */
 void client_stop(struct client *);
+/* ---- for the stages of a greeting ---- */
+/* Counts, and logs, that it is refused before its first request. */
+void client_note_refusal(struct client *, enum conn_refusal,
+    const char *detail);
+/* Whose connection it is, as a balancer says. */
+void client_set_peer(struct client *, const struct addr *);
+/* Is there room for one more of that peer?  If not, it is counted. */
+bool client_is_welcome(struct client *) MUST_CHECK;
+
 /* The listener's settings in the view of this turn. */
 const struct view_listener *client_listener(const struct client *);
 

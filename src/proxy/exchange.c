@@ -15,6 +15,7 @@
 #include "proxy/gate.h"
 #include "proxy/health.h"
 #include "proxy/overload.h"
+#include "proxy/preface.h"
 #include "proxy/route.h"
 #include "proxy/worker.h"
 #include "upstream/conncache.h"
@@ -165,9 +166,10 @@ keep_head(struct exchange *x, const struct http_head *h)
 	x->keep_client = h->keep_alive;
 	x->tunnel_asked = may_tunnel(h);
 	x->awaits_continue = h->expect_continue;
-	x->tls_client = x->client->trusted &&
-	    str_caseeq(http_head_value(h, FIELD_X_FORWARDED_PROTO),
-	        STR("https"));
+	x->tls_client = preface_says_tls(x->client) ||
+	    (x->client->trusted &&
+	        str_caseeq(http_head_value(h, FIELD_X_FORWARDED_PROTO),
+	            STR("https")));
 }
 
 static void

@@ -21,7 +21,7 @@ overload_bytes(const struct proxy *p)
 	return slab_lent_bytes(p->wire.slabs) +
 	    p->n_clients * sizeof(struct client) +
 	    p->n_exchanges * sizeof(struct exchange) + p->spilled_bytes +
-	    p->up.n_conns * sizeof(struct upconn);
+	    p->preface_bytes + p->up.n_conns * sizeof(struct upconn);
 }
 
 bool

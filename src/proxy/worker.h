@@ -42,6 +42,7 @@ struct proxy {
 	size_t n_exchanges;   /* in the three lists below */
 	size_t n_spare;       /* in the last two */
 	size_t spilled_bytes; /* of their arenas */
+	size_t preface_bytes; /* of what balancers said of clients */
 	struct exchange_list
 	    exchanges;               /* those that began and have not ended */
 	struct exchange_list ended;  /* in this turn: still looked at */

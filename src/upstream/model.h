@@ -136,7 +136,10 @@ enum { STATUS_1XX, STATUS_2XX, STATUS_3XX, STATUS_4XX, STATUS_5XX, STATUS_N };
 #define CONN_REFUSALS(X)                                                       \
 	X(LISTENER, "listener", "the listener has as many as it may")          \
 	X(ADDRESS, "address", "the client's address has as many as it may")    \
-	X(MEMORY, "memory", "memory is out")
+	X(MEMORY, "memory", "memory is out")                                   \
+	X(PREFACE_SOURCE, "preface_source", "a preface is required, and its address may not send one") \
+	X(PREFACE_BAD, "preface_bad", "its PROXY preface is malformed, cut or missing") \
+	X(PREFACE_TIMEOUT, "preface_timeout", "its PROXY preface took too long")
 /* clang-format on */
 #define X(id, name, help) REFUSED_##id,
 enum conn_refusal { CONN_REFUSALS(X) REFUSED_COUNT };

@@ -1,0 +1,138 @@
+#include "proxy/preface.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "config/config.h"
+#include "proxy/client.h"
+#include "proxy/worker.h"
+#include "upstream/view.h"
+
+bool
+preface_is_heard(const struct view_listener *l, bool trusted)
+{
+	return l->cfg->proxy_protocol != CFG_PP_OFF && trusted;
+}
+
+bool
+preface_is_needed(const struct view_listener *l)
+{
+	return l->cfg->proxy_protocol == CFG_PP_REQUIRED;
+}
+
+bool
+preface_says_tls(const struct client *c)
+{
+	return c->preface != NULL && c->preface->said.over_tls;
+}
+
+void
+preface_free(struct client *c)
+{
+	if (c->preface == NULL)
+		return;
+	c->proxy->preface_bytes -= c->preface->bytes;
+	free(c->preface);
+	c->preface = NULL;
+}
+
+/* A text of the preface, where its copy has it. */
+static void
+move(struct str *s, const struct pp_preface *from, const char *to)
+{
+	if (s->p != NULL)
+		s->p = to + (s->p - from->tlvs.p);
+}
+
+static int
+keep(struct client *c, const struct pp_preface *said)
+{
+	size_t bytes = sizeof(struct preface) + said->tlvs.len;
+	struct preface *p = malloc(bytes);
+
+	if (p == NULL) {
+		client_note_refusal(c, REFUSED_MEMORY, "");
+		return E_NOMEM;
+	}
+	p->said = *said;
+	p->bytes = bytes;
+	str_copy(str_of(c->peer_text), p->via, sizeof(p->via));
+	if (said->tlvs.len > 0)
+		memcpy(p->tlvs, said->tlvs.p, said->tlvs.len);
+	move(&p->said.alpn, said, p->tlvs);
+	move(&p->said.authority, said, p->tlvs);
+	move(&p->said.unique_id, said, p->tlvs);
+	move(&p->said.tls_version, said, p->tlvs);
+	move(&p->said.tlvs, said, p->tlvs);
+	c->preface = p;
+	c->proxy->preface_bytes += bytes;
+	return E_OK;
+}
+
+/* From now on the connection is the client's, whoever that is. */
+static int
+believe(struct client *c, const struct pp_preface *said)
+{
+	int rc;
+
+	if (said->local)
+		return E_OK;
+	if (said->has_addrs || said->tlvs.len > 0) {
+		rc = keep(c, said);
+		if (rc != E_OK)
+			return rc;
+	}
+	if (!said->has_addrs) {
+		c->trusted = false; /* it speaks for somebody */
+		return E_OK;
+	}
+	client_set_peer(c, &said->src);
+	return client_is_welcome(c) ? E_OK : E_STATE;
+}
+
+static int
+refuse(struct client *c, enum conn_refusal why, const char *detail)
+{
+	client_note_refusal(c, why, detail);
+	return E_SYNTAX;
+}
+
+/* There are bytes, but not all: will the rest come? */
+static int
+wait_for_rest(struct client *c)
+{
+	if (c->lane.conn.fin_seen)
+		return refuse(c, REFUSED_PREFACE_BAD, "it is cut short");
+	if (c->wait != WAIT_PREFACE)
+		client_wait_for(c, WAIT_PREFACE);
+	return E_AGAIN;
+}
+
+int
+preface_stage(struct client *c)
+{
+	struct conn *conn = &c->lane.conn;
+	char bytes[PP_MAX];
+	struct pp_preface said;
+	enum pp_fault fault;
+	ssize_t n, used;
+
+	if (!c->hears_preface)
+		return E_OK;
+	n = conn_peek(conn, bytes, sizeof(bytes));
+	if (n <= 0)
+		return n == 0 ? E_EOF : (int)n;
+	used = pp_read(str_from(bytes, (size_t)n), &said, &fault);
+	if (used == 0)
+		return wait_for_rest(c);
+	if (used < 0 && fault == PP_MISSING &&
+	    !preface_is_needed(client_listener(c)))
+		return E_OK;
+	if (used < 0)
+		return refuse(c, REFUSED_PREFACE_BAD, pp_fault_text(fault));
+	/* The texts of what was said point to these same bytes. */
+	if (conn_recv(conn, bytes, (size_t)used) != used)
+		return E_IO;
+	return believe(c, &said);
+}
