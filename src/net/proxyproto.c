@@ -10,6 +10,7 @@
 #define V2_IP4 12
 #define V2_IP6 36
 #define V2_PATH 108
+#define V2_UNIX 216
 #define TLV_HEAD 3
 #define TLS_HEAD 5 /* of PP2_TYPE_SSL: what the client did, the verdict */
 
@@ -326,7 +327,7 @@ read_addrs(struct str s, unsigned family, struct pp_preface *out)
 	static const size_t need[] = { [FAM_UNSPEC] = 0,
 		[FAM_TCP4] = V2_IP4,
 		[FAM_TCP6] = V2_IP6,
-		[FAM_UNIX] = 2 * V2_PATH };
+		[FAM_UNIX] = V2_UNIX };
 	const char *p = s.p;
 
 	if (s.len < need[family])
@@ -463,10 +464,10 @@ write_addrs(int family, const struct addr *src, const struct addr *dst, char *p)
 		memcpy(p + 34, &dst->in6.sin6_port, 2);
 		return V2_IP6;
 	case AF_UNIX:
-		memset(p, 0, 2 * (size_t)V2_PATH);
+		memset(p, 0, V2_UNIX);
 		str_copy(str_of(src->un.sun_path), p, V2_PATH);
 		str_copy(str_of(dst->un.sun_path), p + V2_PATH, V2_PATH);
-		return 2 * (size_t)V2_PATH;
+		return V2_UNIX;
 	default:
 		return 0;
 	}

@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+#include "proxy/preface.h"
 #include "proxy/worker.h"
 #include "session/digest.h"
 #include "upstream/view.h"
@@ -18,6 +19,7 @@
 #define KEPT_BYTES 262144 /* of a file that takes nothing */
 #define MOMENT_US (250 * US_PER_MS)
 #define TARGET_MAX 2048
+#define SAID_MAX 255
 
 static void
 on_flush(struct deadline *d)
@@ -130,6 +132,25 @@ safe_target(const struct exchange *x, char *out)
 	return str_from(out, n);
 }
 
+/* What a balancer said of the connection, each as far as a line has room. */
+static void
+write_preface(struct json_out *j, const struct preface *p)
+{
+	const struct {
+		const char *name;
+		struct str said;
+	} texts[] = { { "via_sni", p->said.authority },
+		{ "via_alpn", p->said.alpn },
+		{ "via_tls", p->said.tls_version },
+		{ "via_id", p->said.unique_id } };
+
+	json_kv_cstr(j, "via", p->via);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if (texts[i].said.len > 0)
+			json_kv_str(j, texts[i].name,
+			    str_sub(texts[i].said, 0, SAID_MAX));
+}
+
 static void
 write_json(struct buf *out, const struct exchange *x, const char *when,
     const char *peer, uint64_t now)
@@ -141,6 +162,8 @@ write_json(struct buf *out, const struct exchange *x, const char *when,
 	json_begin_object(&j);
 	json_kv_cstr(&j, "time", when);
 	json_kv_cstr(&j, "client", peer);
+	if (x->client->preface != NULL)
+		write_preface(&j, x->client->preface);
 	if (x->req.method_text.len > 0) {
 		json_kv_str(&j, "method", x->req.method_text);
 		json_kv_str(&j, "host", x->req.authority);

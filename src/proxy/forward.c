@@ -11,6 +11,7 @@
 #include "http/cookie.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+#include "proxy/preface.h"
 #include "proxy/worker.h"
 #include "session/pin.h"
 
@@ -105,7 +106,9 @@ set_forwarded(struct exchange *x, struct str peer, bool v6)
 		text_add(&t, host);
 		text_add(&t, STR("\""));
 	}
-	text_add(&t, STR(";proto=http"));
+	text_add(&t,
+	    preface_says_tls(x->client) ? STR(";proto=https")
+	                                : STR(";proto=http"));
 	if (x->client->trusted)
 		return append_value(x, FIELD_FORWARDED, text_str(&t));
 	http_head_drop(&x->req, FIELD_FORWARDED);
@@ -166,7 +169,7 @@ set_client_fields(struct exchange *x)
 	}
 	if (rc == E_OK)
 		rc = set_unless_trusted(x, FIELD_X_FORWARDED_PROTO,
-		    STR("http"));
+		    preface_says_tls(x->client) ? STR("https") : STR("http"));
 	if (rc == E_OK)
 		rc = set_unless_trusted(x, FIELD_X_FORWARDED_HOST,
 		    x->req.authority);

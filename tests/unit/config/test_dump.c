@@ -144,8 +144,12 @@ static void add_map(const struct key *, struct buf *);
 static void
 add_items(const struct key *k, struct buf *out)
 {
+	unsigned n = (unsigned)k->min + roll(3);
+
+	if (n == 0 && strcmp(k->name, "trusted_proxies") == 0)
+		n = 1;
 	buf_add_cstr(out, "[");
-	for (unsigned n = (unsigned)k->min + roll(3); n > 0; n--) {
+	for (; n > 0; n--) {
 		add_scalar(k->sub, out);
 		buf_add_cstr(out, n > 1 ? ", " : "");
 	}
@@ -185,6 +189,8 @@ is_wanted(const struct key *k)
 		return false;
 	if (strcmp(k->name, "allow") == 0)
 		return false; /* it or deny */
+	if (strcmp(k->name, "trusted_proxies") == 0)
+		return true; /* proxy_protocol asks for one */
 	if (strcmp(k->name, "html") == 0)
 		return true; /* one form at least */
 	if ((k->flags & KEY_REQUIRED) != 0 || k->kind == K_LIST ||
@@ -294,6 +300,7 @@ Test(dump, form)
 	                           "    backlog: 1024\n"
 	                           "    max_connections: 0\n"
 	                           "    timeouts:\n"
+	                           "      preface: 5s\n"
 	                           "      head: 10s\n"
 	                           "      idle: 1m15s\n"
 	                           "      body: 30s\n"
@@ -308,6 +315,7 @@ Test(dump, form)
 	                           "      requests_per_second: 0\n"
 	                           "      burst: 20\n"
 	                           "    trusted_proxies: [ \"10.0.0.0/8\" ]\n"
+	                           "    proxy_protocol: off\n"
 	                           "services:\n"
 	                           "  - name: sso\n"
 	                           "    match:\n"

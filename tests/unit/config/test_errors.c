@@ -372,6 +372,19 @@ static const struct {
 	    LISTENER("trusted_proxies: [ 10.0.0.0/8, 0.0.0.0/0 ]"),
 	    "f:3:34: warning: listeners[0].trusted_proxies[1]: every client is "
 	    "believed\n" },
+	{ "nobody may send a preface", LISTENER("proxy_protocol: required"),
+	    "f:3:19: listeners[0].proxy_protocol: trusted_proxies must name "
+	    "who may send a preface\n" },
+	{ "nor where it is optional",
+	    LISTENER("proxy_protocol: optional\n  trusted_proxies: []"),
+	    "f:3:19: listeners[0].proxy_protocol: trusted_proxies must name "
+	    "who may send a preface\n" },
+	{ "a preface on a Unix socket",
+	    "listeners:\n- { address: \"unix:/run/a\", trusted_proxies: "
+	    "10.0.0.1, "
+	    "proxy_protocol: optional }\n" SERVE,
+	    "f:2:79: listeners[0].proxy_protocol: a Unix socket has no peers "
+	    "that trusted_proxies could name\n" },
 	{ "two services of one name",
 	    LISTEN "services:\n- { name: s, match: a, " POOLS " }\n"
 	           "- { name: s, match: b, " POOLS " }\n",

@@ -129,6 +129,9 @@ static const struct {
 	    L "backlog: 1024 -> 64\n" },
 	{ "listeners[].max_connections", LISTENER, ", max_connections: 5",
 	    L "max_connections: 0 -> 5\n", "" },
+	{ "listeners[].timeouts.preface", LISTENER,
+	    ", timeouts: { preface: 1s }", L "timeouts.preface: 5s -> 1s\n",
+	    "" },
 	{ "listeners[].timeouts.head", LISTENER, ", timeouts: { head: 1s }",
 	    L "timeouts.head: 10s -> 1s\n", "" },
 	{ "listeners[].timeouts.idle", LISTENER, ", timeouts: { idle: 1s }",
@@ -160,6 +163,11 @@ static const struct {
 	    ", trusted_proxies: [ 10.0.0.0/8, fd00::/8, 192.0.2.1 ]",
 	    L "trusted_proxies: none -> [ \"10.0.0.0/8\", \"fd00::/8\", "
 	      "\"192.0.2.1\" ]\n",
+	    "" },
+	{ "listeners[].proxy_protocol", LISTENER,
+	    ", trusted_proxies: 192.0.2.1, proxy_protocol: required",
+	    L "trusted_proxies: none -> [ \"192.0.2.1\" ]\n" L
+	      "proxy_protocol: off -> required\n",
 	    "" },
 
 	{ "services", SERVICES,
