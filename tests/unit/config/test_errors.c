@@ -383,7 +383,7 @@ static const struct {
 	    "listeners:\n- { address: \"unix:/run/a\", trusted_proxies: "
 	    "10.0.0.1, "
 	    "proxy_protocol: optional }\n" SERVE,
-	    "f:2:79: listeners[0].proxy_protocol: a Unix socket has no peers "
+	    "f:2:72: listeners[0].proxy_protocol: a Unix socket has no peers "
 	    "that trusted_proxies could name\n" },
 	{ "two services of one name",
 	    LISTEN "services:\n- { name: s, match: a, " POOLS " }\n"
