@@ -206,6 +206,14 @@ check_emptiness(struct problems *p, const struct cfg_pool *pool,
 		    "some");
 }
 
+/* Another port is another server, which need not know of prefaces. */
+static void
+fill_probe(struct cfg_pool *pool)
+{
+	if (pool->probe.port == 0)
+		pool->probe.send_proxy = pool->send_proxy;
+}
+
 void
 check_pools(struct problems *p, struct cfg_service *s,
     const struct where *service)
@@ -227,6 +235,7 @@ check_pools(struct problems *p, struct cfg_service *s,
 		check_probe_times(p, &pool->probe, &probe);
 		check_probe_request(p, &pool->probe, &probe);
 		check_probe_of_unix(p, pool, &probe);
+		fill_probe(pool);
 		check_eject(p, pool, &eject);
 	}
 	names = TEXTS_OF(s->pools, s->n_pools, name);

@@ -71,6 +71,13 @@ struct cfg_listener {
 	size_t n_trusted_proxies;
 };
 
+/* The PROXY preface that instances are sent; its version. */
+enum cfg_send_proxy {
+	CFG_SEND_PROXY_OFF,
+	CFG_SEND_PROXY_V1,
+	CFG_SEND_PROXY_V2
+};
+
 enum cfg_probe_type { CFG_PROBE_HTTP, CFG_PROBE_TCP };
 
 struct cfg_field {
@@ -96,6 +103,8 @@ struct cfg_probe {
 	unsigned rise;             /* passes in a row to be up: 2 */
 	unsigned fall;             /* failures in a row to be down: 3 */
 	uint64_t hold_us;          /* a pool must stay ready so long: 10 s */
+	/* Its pool's, but off where another port is asked; no key. */
+	enum cfg_send_proxy send_proxy;
 };
 
 struct cfg_instance {
@@ -128,12 +137,13 @@ struct cfg_pool {
 	struct cfg_probe probe;
 	uint64_t idle_us;  /* idle upstream connection is kept so long: 4 s */
 	unsigned max_idle; /* idle connections per instance and worker: 256 */
-	enum cfg_balance balance; /* default least_requests */
-	unsigned max_requests;    /* in flight per instance, 0: no bound */
-	unsigned queue_max;       /* waiting per worker: 100 */
-	uint64_t queue_us;        /* at most so long: 5 s */
-	uint64_t slow_start_us;   /* from a tenth to all: 0, off */
-	bool eject_on;            /* default on */
+	enum cfg_send_proxy send_proxy; /* default off */
+	enum cfg_balance balance;       /* default least_requests */
+	unsigned max_requests;  /* in flight per instance, 0: no bound */
+	unsigned queue_max;     /* waiting per worker: 100 */
+	uint64_t queue_us;      /* at most so long: 5 s */
+	uint64_t slow_start_us; /* from a tenth to all: 0, off */
+	bool eject_on;          /* default on */
 	struct cfg_eject eject;
 };
 

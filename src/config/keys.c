@@ -49,6 +49,12 @@ static const char *const balances[] = {
 	[CFG_BALANCE_HASH] = "hash",
 	NULL
 };
+static const char *const send_proxies[] = {
+	[CFG_SEND_PROXY_OFF] = "off",
+	[CFG_SEND_PROXY_V1] = "v1",
+	[CFG_SEND_PROXY_V2] = "v2",
+	NULL
+};
 static const char *const proxy_protocols[] = {
 	[CFG_PP_OFF] = "off",
 	[CFG_PP_OPTIONAL] = "optional",
@@ -196,6 +202,9 @@ static const struct key pool_keys[] = {
 	{ "keepalive", K_MAP, 0, NULL, 0, 0, 0,
 	    .help = "Connections to instances that are kept for reuse.",
 	    .sub = keepalive_keys },
+	{ "send_proxy", K_ENUM, AT(send_proxy), "off", 0, 0, 0,
+	    .help = "Whether connections to its instances begin with a PROXY preface that names the client, and of which version. Such a connection is kept for that client's only.",
+	    .names = send_proxies },
 	{ "balance", K_ENUM, AT(balance), "least_requests", 0, 0, 0,
 	    .help = "Which instance takes an exchange: of two drawn the one with less to do; each in turn; or the one that the share key leads to.",
 	    .names = balances },

@@ -57,6 +57,7 @@ client_close(struct client *c)
 	if (c->place != 0)
 		callers_leave(p->env.callers, c->place);
 	preface_free(c);
+	upowner_close(&c->ups);
 	loop_defer(p->env.loop, &c->freeing, client_free);
 	proxy_client_gone(p);
 }
@@ -331,6 +332,7 @@ client_accept(struct proxy *p, int fd, const struct addr *peer,
 	c->proxy = p;
 	c->exchange = NULL;
 	c->preface = NULL;
+	c->ups = (struct upowner){ .idle = { NULL } };
 	c->deadline = (struct deadline){ .fn = on_deadline };
 	c->freeing = (struct defer){ .queued = false };
 	c->peer = *peer;

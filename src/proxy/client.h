@@ -13,7 +13,7 @@
 #include "base/attr.h"
 #include "net/addr.h"
 #include "net/loop.h"
-#include "upstream/model.h"
+#include "upstream/conncache.h"
 #include "wire/lane.h"
 
 struct exchange;
@@ -38,6 +38,7 @@ struct client {
 	struct proxy *proxy;       /* borrowed */
 	struct exchange *exchange; /* owned; NULL while idle */
 	struct preface *preface;   /* owned; NULL: nothing was said */
+	struct upowner ups; /* to instances that are told whose they are */
 	struct deadline deadline;
 	struct defer freeing;
 	struct addr peer;

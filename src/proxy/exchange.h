@@ -82,6 +82,7 @@ struct exchange {
 	uint64_t source_hash; /* of the client's address; 0: of its
 	                                 connection's */
 	unsigned up_max_idle;
+	enum cfg_send_proxy send_proxy;
 	uint32_t epoch;
 	bool via;
 	uint8_t scope; /* enum cfg_sticky_scope */

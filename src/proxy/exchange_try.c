@@ -37,6 +37,7 @@ void
 exchange_go(struct exchange *x)
 {
 	bool careful = !http_method_is_safe(x->req.method);
+	struct upowner *owner;
 	int rc = route_pick(x);
 
 	x->view_gen = x->proxy->view->generation;
@@ -57,9 +58,10 @@ exchange_go(struct exchange *x)
 	if (!x->req.has_authority)
 		x->req.authority = str_of(x->inst->addr_text);
 	x->answer_begun = x->sent_head = false;
+	owner = x->send_proxy != CFG_SEND_PROXY_OFF ? &x->client->ups : NULL;
 	/* One kept connection has failed us: the next try gets a fresh one. */
 	if (x->retries == 0)
-		x->up = upconn_take(&x->proxy->up, x->inst, careful);
+		x->up = upconn_take(&x->proxy->up, x->inst, owner, careful);
 	if (x->up != NULL) {
 		x->up->lane.user = &exchange_up_user;
 		x->up->user = x;
@@ -68,11 +70,15 @@ exchange_go(struct exchange *x)
 	}
 	x->step = STEP_CONNECT;
 	lane_pause(&x->client->lane);
-	rc = upconn_dial(&x->proxy->up, x->inst, &exchange_up_user, x, &x->up);
-	if (rc != E_OK)
+	rc = upconn_dial(&x->proxy->up, x->inst, owner, &exchange_up_user, x,
+	    &x->up);
+	if (rc != E_OK) {
 		exchange_try_failed(x, rc, OUT_CONNECT_FAILED);
-	else
-		exchange_up_waits(x, x->connect_us);
+		return;
+	}
+	if (owner != NULL)
+		lane_greets(&x->up->lane);
+	exchange_up_waits(x, x->connect_us);
 }
 
 void

@@ -9,6 +9,7 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/forward.h"
+#include "proxy/preface.h"
 #include "proxy/worker.h"
 #include "upstream/conncache.h"
 
@@ -39,6 +40,15 @@ exchange_send(struct exchange *x)
 		return;
 	}
 	x->sent_head = true;
+}
+
+/* In the order of the bytes. */
+static int
+on_greet(struct lane *l)
+{
+	const struct exchange *x = exchange_of(l);
+
+	return preface_send(x->client, x->send_proxy, x->up);
 }
 
 static void
@@ -386,6 +396,7 @@ exchange_up_deadline(struct deadline *d)
 }
 
 const struct lane_user exchange_up_user = {
+	.greet = on_greet,
 	.connected = on_connected,
 	.begin = on_begin,
 	.head = on_head,

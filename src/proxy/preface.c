@@ -1,12 +1,15 @@
 #include "proxy/preface.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/err.h"
 #include "config/config.h"
 #include "proxy/client.h"
 #include "proxy/worker.h"
+#include "upstream/conncache.h"
 #include "upstream/view.h"
 
 bool
@@ -135,4 +138,48 @@ preface_stage(struct client *c)
 	if (conn_recv(conn, bytes, (size_t)used) != used)
 		return E_IO;
 	return believe(c, &said);
+}
+
+/* ---- to instances ---- */
+
+static bool
+is_ip(const struct addr *a)
+{
+	return a->sa.sa_family == AF_INET || a->sa.sa_family == AF_INET6;
+}
+
+/* What we saw ourselves: who came, and where to. */
+static void
+say_seen(const struct client *c, struct pp_preface *p)
+{
+	p->src = c->peer;
+	p->dst.len = sizeof(p->dst.un);
+	p->has_addrs = is_ip(&p->src) &&
+	    getsockname(c->lane.conn.fd, &p->dst.sa, &p->dst.len) == 0;
+}
+
+int
+preface_send(const struct client *c, enum cfg_send_proxy version,
+    struct upconn *u)
+{
+	struct pp_preface p = { .has_addrs = false };
+	char bytes[PP_MAX];
+	struct iovec rest;
+	ssize_t n;
+	size_t len;
+
+	if (version == CFG_SEND_PROXY_OFF)
+		return E_OK;
+	if (c->preface != NULL)
+		p = c->preface->said;
+	else
+		say_seen(c, &p);
+	len = pp_write(version == CFG_SEND_PROXY_V1 ? 1 : 2, &p, bytes);
+	assert(len > 0); /* what came in goes out */
+	rest = (struct iovec){ bytes + u->greeted, len - u->greeted };
+	n = conn_sendv(&u->lane.conn, &rest, 1);
+	if (n < 0)
+		return (int)n;
+	u->greeted = (uint16_t)(u->greeted + n);
+	return u->greeted == len ? E_OK : E_AGAIN;
 }

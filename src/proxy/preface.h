@@ -17,11 +17,12 @@
 #include <stddef.h>
 
 #include "base/attr.h"
-#include "base/str.h"
+#include "config/config.h"
 #include "net/addr.h"
 #include "net/proxyproto.h"
 
 struct client;
+struct upconn;
 struct view_listener;
 
 struct preface {
@@ -42,6 +43,13 @@ bool preface_is_needed(const struct view_listener *);
  */
 int preface_stage(struct client *) MUST_CHECK;
 void preface_free(struct client *);
+/*
+ * Says to an instance whose connection it is, on a connection that has said
+ * nothing yet: the client's address and what a preface said of it.  E_OK,
+ * E_AGAIN: not all of it yet; else why it cannot.
+ */
+int preface_send(const struct client *, enum cfg_send_proxy,
+    struct upconn *) MUST_CHECK;
 /* Does the balancer say that the client used TLS? */
 bool preface_says_tls(const struct client *);
 

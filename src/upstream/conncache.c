@@ -17,12 +17,13 @@ TAILQ_HEAD(upconn_list, upconn);
 /* There is one while there are connections: they keep the instance. */
 struct conncache {
 	LIST_ENTRY(conncache) link;
-	struct upworker *worker; /* borrowed */
-	struct instance *inst;   /* borrowed */
-	struct inst_cell *cell;  /* the worker's */
-	struct upconn_list idle; /* most recently used first */
-	unsigned n_idle;
-	unsigned n_conns; /* idle and lent */
+	struct upworker *worker;  /* borrowed */
+	struct instance *inst;    /* borrowed */
+	struct inst_cell *cell;   /* the worker's */
+	struct upconn_list idle;  /* anybody's; most recently used first */
+	struct upconn_list owned; /* idle, too, each for its owner */
+	unsigned n_idle;          /* of both */
+	unsigned n_conns;         /* idle and lent */
 };
 
 /* ---- how long an instance lets connections be idle ---- */
@@ -66,10 +67,37 @@ now_of(const struct upconn *u)
 }
 
 static void
+put_idle(struct upconn *u)
+{
+	struct conncache *c = u->cache;
+
+	c->n_idle++;
+	if (u->owner == NULL) {
+		TAILQ_INSERT_HEAD(&c->idle, u, link);
+		return;
+	}
+	TAILQ_INSERT_HEAD(&c->owned, u, link);
+	LIST_INSERT_HEAD(&u->owner->idle, u, owner_link);
+}
+
+static void
+take_idle(struct upconn *u)
+{
+	struct conncache *c = u->cache;
+
+	c->n_idle--;
+	if (u->owner == NULL) {
+		TAILQ_REMOVE(&c->idle, u, link);
+		return;
+	}
+	TAILQ_REMOVE(&c->owned, u, link);
+	LIST_REMOVE(u, owner_link);
+}
+
+static void
 drop_idle(struct upconn *u)
 {
-	TAILQ_REMOVE(&u->cache->idle, u, link);
-	u->cache->n_idle--;
+	take_idle(u);
 	upconn_close(&u);
 }
 
@@ -148,6 +176,7 @@ cache_of(struct upworker *w, struct instance *inst)
 	c->inst = inst;
 	c->cell = cell;
 	TAILQ_INIT(&c->idle);
+	TAILQ_INIT(&c->owned);
 	LIST_INSERT_HEAD(&w->caches, c, link);
 	cell->cache = c;
 	return c;
@@ -182,7 +211,8 @@ static void
 drop_all_idle(struct conncache *c)
 {
 	for (unsigned n = c->n_idle; n > 0; n--)
-		drop_idle(TAILQ_FIRST(&c->idle));
+		drop_idle(TAILQ_EMPTY(&c->idle) ? TAILQ_FIRST(&c->owned)
+		                                : TAILQ_FIRST(&c->idle));
 }
 
 void
@@ -217,15 +247,31 @@ upconn_lend(struct upconn *u)
 	u->sent_before = u->lane.sent;
 }
 
+static struct upconn *
+first_idle(const struct inst_cell *cell, const struct instance *inst,
+    const struct upowner *owner)
+{
+	struct upconn *u;
+
+	if (cell->cache == NULL)
+		return NULL;
+	if (owner == NULL)
+		return TAILQ_FIRST(&cell->cache->idle);
+	LIST_FOREACH (u, &owner->idle, owner_link)
+		if (u->inst == inst)
+			return u;
+	return NULL;
+}
+
 struct upconn *
-upconn_take(struct upworker *w, struct instance *inst, bool careful)
+upconn_take(struct upworker *w, struct instance *inst, struct upowner *owner,
+    bool careful)
 {
 	struct inst_cell *cell = &inst->cells[w->index];
 	uint64_t now = loop_now_us(w->wire->loop);
 	struct upconn *u;
 
-	while (cell->cache != NULL &&
-	    (u = TAILQ_FIRST(&cell->cache->idle)) != NULL) {
+	while ((u = first_idle(cell, inst, owner)) != NULL) {
 		uint64_t idle_us = now - u->idle_since_us;
 		bool look = careful || idle_us > MOMENT_US;
 
@@ -240,8 +286,7 @@ upconn_take(struct upworker *w, struct instance *inst, bool careful)
 			stat_add(&cell->passed_over, 1);
 			return NULL; /* the others have been idle longer */
 		}
-		TAILQ_REMOVE(&cell->cache->idle, u, link);
-		cell->cache->n_idle--;
+		take_idle(u);
 		stat_add(&cell->conns_reused, 1);
 		u->was_idle_us = idle_us;
 		upconn_lend(u);
@@ -251,7 +296,7 @@ upconn_take(struct upworker *w, struct instance *inst, bool careful)
 }
 
 int
-upconn_dial(struct upworker *w, struct instance *inst,
+upconn_dial(struct upworker *w, struct instance *inst, struct upowner *owner,
     const struct lane_user *user, void *arg, struct upconn **out)
 {
 	struct conncache *c = cache_of(w, inst);
@@ -270,6 +315,7 @@ upconn_dial(struct upworker *w, struct instance *inst,
 	u->inst = inst;
 	u->cell = c->cell;
 	u->cache = c;
+	u->owner = owner;
 	u->user = arg;
 	u->said_idle_ms = u->said_uses = UINT32_MAX;
 	upconn_lend(u);
@@ -320,10 +366,18 @@ upconn_close(struct upconn **up)
 	lane_close(&u->lane);
 	c->n_conns--;
 	c->worker->n_conns--;
+	u->freeing = (struct defer){ .queued = false };
 	loop_defer(c->worker->wire->loop, &u->freeing, upconn_free);
 	cache_forget_empty(c);
 	/* last: from here on the instance may be freed */
 	stat_sub(&u->cell->conns, 1);
+}
+
+void
+upowner_close(struct upowner *o)
+{
+	while (!LIST_EMPTY(&o->idle))
+		drop_idle(LIST_FIRST(&o->idle));
 }
 
 void
@@ -370,8 +424,7 @@ upconn_keep(struct upconn **up, uint64_t idle_us, unsigned max_idle)
 	u->lane.user = &idle_user;
 	u->idle_since_us = now;
 	u->deadline.fn = on_idle_limit;
-	TAILQ_INSERT_HEAD(&c->idle, u, link);
-	c->n_idle++;
+	put_idle(u);
 	deadline_set(loop, &u->deadline, now + bounded_us(u, idle_us));
 	lane_next(&u->lane);
 }

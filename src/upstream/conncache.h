@@ -32,6 +32,14 @@
 
 struct upconn;
 
+/*
+ * Who has connections of its own, because they have said in a PROXY preface
+ * for whom they are: nobody else may have them.  Zeroed is empty.
+ */
+struct upowner {
+	LIST_HEAD(, upconn) idle; /* most recently used first */
+};
+
 /* What the caches of one worker share; embedded in the worker. */
 struct upworker {
 	struct wire *wire;             /* borrowed */
@@ -46,16 +54,23 @@ struct upconn {
 	struct instance *inst;  /* borrowed: inst->conns counts us */
 	struct inst_cell *cell; /* ours */
 	struct conncache *cache;
+	struct upowner *owner;    /* borrowed; NULL: anybody may have it */
 	TAILQ_ENTRY(upconn) link; /* while idle */
 	struct deadline deadline; /* idle limit, or what the user sets */
-	struct defer freeing;
+	union {
+		LIST_ENTRY(upconn) owner_link; /* while idle, of an owner's */
+		struct defer freeing;          /* once closed */
+	};
 	void *user; /* the exchange; NULL while idle */
-	uint64_t idle_since_us;
-	uint64_t was_idle_us; /* when it was lent; 0: it was fresh */
+	union {
+		uint64_t idle_since_us; /* while idle */
+		uint64_t was_idle_us;   /* when it was lent; 0: it was fresh */
+	};
 	uint64_t sent_before; /* lane.sent when lent */
 	uint32_t uses;
 	uint32_t said_uses;    /* the instance's bounds, as it said last; */
 	uint32_t said_idle_ms; /* ... UINT32_MAX: none */
+	uint16_t greeted;      /* bytes of a preface that have left */
 	bool closed;
 };
 
@@ -66,14 +81,16 @@ void upworker_close(struct upworker *);
 /*
  * An idle connection to inst, now the caller's, who is counted in its cell
  * already; NULL: none is fit.  Its deadline is armed: set it anew.
- * careful: the request may not be sent twice.
+ * careful: the request may not be sent twice.  owner: one of its own; NULL:
+ * one that is nobody's.
  */
 struct upconn *upconn_take(struct upworker *, struct instance *,
-    bool careful) MUST_CHECK;
+    struct upowner *owner, bool careful) MUST_CHECK;
 /*
- * A new connection; user->connected() follows.  E_* when it cannot even begin.
+ * A new connection, the owner's if there is one; user->connected() follows.
+ * E_* when it cannot even begin.
  */
-int upconn_dial(struct upworker *, struct instance *,
+int upconn_dial(struct upworker *, struct instance *, struct upowner *owner,
     const struct lane_user *user, void *arg, struct upconn **out) MUST_CHECK;
 /* Takes note of the bounds in the head of an answer, if there are any. */
 void upconn_hear(struct upconn *, const struct http_head *);
@@ -83,6 +100,8 @@ void upconn_hear(struct upconn *, const struct http_head *);
  * kept, when it was used as often as it may be, or its instance is leaving.
  */
 void upconn_keep(struct upconn **, uint64_t idle_us, unsigned max_idle);
+/* The owner goes, and with it its idle connections. */
+void upowner_close(struct upowner *);
 /* Closes; frees after this turn. */
 void upconn_close(struct upconn **);
 /* Has the connection been used before by another exchange? */

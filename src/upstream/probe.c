@@ -13,6 +13,7 @@
 #include "base/slab.h"
 #include "base/thread.h"
 #include "net/loop.h"
+#include "net/proxyproto.h"
 #include "upstream/probe_judge.h"
 #include "wire/lane.h"
 
@@ -268,6 +269,21 @@ write_request(const struct probe *p, struct buf *out)
 	buf_add_cstr(out, "\r\n");
 }
 
+/* A check speaks for nobody; the few bytes fit into any fresh socket. */
+static int
+on_greet(struct lane *l)
+{
+	struct probe *p = probe_of(l);
+	struct pp_preface nobody = { .local = true };
+	char bytes[PP_MAX];
+	struct iovec all = { .iov_base = bytes };
+
+	all.iov_len = pp_write(p->cfg.send_proxy == CFG_SEND_PROXY_V1 ? 1 : 2,
+	    &nobody, bytes);
+	return conn_sendv(&l->conn, &all, 1) == (ssize_t)all.iov_len ? E_OK
+	                                                             : E_IO;
+}
+
 static void
 on_connected(struct lane *l, int code)
 {
@@ -367,6 +383,7 @@ on_broken(struct lane *l, int code, enum http_bad why UNUSED)
 }
 
 static const struct lane_user probe_user = {
+	.greet = on_greet,
 	.connected = on_connected,
 	.begin = on_begin,
 	.head = on_head,
@@ -398,6 +415,8 @@ ask(void *arg)
 	begin_part(p);
 	rc = lane_dial(&p->lane, &p->wire, &to, &probe_user, &limits);
 	p->lane.method = METHOD_GET;
+	if (rc == E_OK && p->cfg.send_proxy != CFG_SEND_PROXY_OFF)
+		lane_greets(&p->lane);
 	if (rc != E_OK)
 		finish(p, why_of(rc));
 }

@@ -304,6 +304,8 @@ static const struct {
 	    P "queue.max: 100 -> 0\n", "" },
 	{ "services[].pools[].queue.timeout", POOL, ", queue: { timeout: 1s }",
 	    P "queue.timeout: 5s -> 1s\n", "" },
+	{ "services[].pools[].send_proxy", POOL, ", send_proxy: v2",
+	    P "send_proxy: off -> v2\n", "" },
 	{ "services[].pools[].slow_start", POOL, ", slow_start: 30s",
 	    P "slow_start: 0 -> 30s\n", "" },
 	{ "services[].pools[].eject.failures", POOL, ", eject: { failures: 3 }",

@@ -1,6 +1,7 @@
 /* A balancer's word on who the client is, seen from both ends. */
 #include <criterion/criterion.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "proxy/client.h"
@@ -360,4 +361,142 @@ Test(preface, bounds_are_of_the_client)
 		rig_turn();
 	c[0] = client_ask(V1("192.0.2.1") GET_A);
 	cr_expect(has(get_head(c[0]), " 429 "), "its place is free again");
+}
+
+/* ---- to instances ---- */
+
+Test(preface, is_said_to_instances)
+{
+	static const struct rig_lines lines = {
+		.pool = "        send_proxy: v1"
+	};
+	int c, d, u, v;
+	const char *h;
+
+	rig_up(&lines);
+	c = client_ask(GET_A);
+	u = origin_accept(A);
+	h = get_head(u);
+	cr_expect(has(h, "PROXY TCP4 127.0.0.1 127.0.0.1 "), "%s", h);
+	cr_expect(has(h, "\r\nGET /a HTTP/1.1\r\n"), "%s", h);
+	put(u, OK_ANSWER);
+	(void)get_head(c);
+	get(c, "ok");
+	/* The client's next request goes there, without another one. */
+	put(c, GET_B);
+	h = get_head(u);
+	cr_expect(has(h, "GET /b HTTP/1.1\r\n"), "%s", h);
+	cr_expect_not(has(h, "PROXY"));
+	put(u, OK_ANSWER);
+	(void)get_head(c);
+	get(c, "ok");
+	/* Another one's does not. */
+	d = client_ask(GET_A);
+	v = origin_accept(A);
+	h = get_head(v);
+	cr_expect(has(h, "PROXY TCP4 127.0.0.1 127.0.0.1 "), "%s", h);
+	put(v, OK_ANSWER);
+	(void)get_head(d);
+	get(d, "ok");
+	cr_expect_eq(rig_icell(A)->conns, 2);
+	/* Nor is it kept for longer than its client. */
+	done(c);
+	get_eof(u);
+	cr_expect(is_silent(v));
+	cr_expect_eq(rig_icell(A)->conns, 1);
+}
+
+Test(preface, goes_on_as_it_came)
+{
+	static const char came[] = SIG "\x21\x11\0\44" IP4
+	                               "\2\0\2id\3\0\4\x39\x23\x87\x4a"
+	                               "\xea\0\7\1vpc-12";
+	static const struct rig_lines lines = {
+		.listener = TRUST "    proxy_protocol: required",
+		.pool = "        send_proxy: v2",
+	};
+	struct pp_preface p;
+	enum pp_fault fault;
+	char bytes[sizeof(came)], out[PP_MAX];
+	int c, u;
+
+	/* The checksum is the writer's. */
+	memcpy(bytes, came, sizeof(came));
+	p = (struct pp_preface){ .has_addrs = true,
+		.tlvs = str_from(bytes + 28, sizeof(came) - 1 - 28) };
+	p.src.in = (struct sockaddr_in){ .sin_family = AF_INET };
+	memcpy(&p.src.in.sin_addr, came + 16, 4);
+	memcpy(&p.src.in.sin_port, came + 24, 2);
+	p.dst.in = (struct sockaddr_in){ .sin_family = AF_INET };
+	memcpy(&p.dst.in.sin_addr, came + 20, 4);
+	memcpy(&p.dst.in.sin_port, came + 26, 2);
+	cr_assert_eq(pp_write(2, &p, out), sizeof(came) - 1);
+	cr_assert_gt(pp_read(str_from(out, sizeof(came) - 1), &p, &fault), 0);
+	rig_up(&lines);
+	c = client_open();
+	put_n(c, out, sizeof(came) - 1);
+	put(c, GET_A);
+	u = origin_accept(A);
+	for (size_t i = 0; i < sizeof(came) - 1; i++) {
+		char byte;
+
+		while (recv(u, &byte, 1, MSG_DONTWAIT) != 1)
+			rig_turn();
+		cr_assert_eq(byte, out[i], "byte %zu", i);
+	}
+	cr_expect(has(get_head(u), "GET /a "));
+	put(u, OK_ANSWER);
+	cr_expect(has(get_head(c), " 200 "));
+}
+
+/* Each try is on a connection that says it anew. */
+Test(preface, is_said_again_by_a_retry)
+{
+	static const struct rig_lines lines = {
+		.pool = "        send_proxy: v1"
+	};
+	int c, u;
+	const char *h;
+
+	rig_up(&lines);
+	rig_health(B, true);
+	rig_publish();
+	c = client_ask(GET_A);
+	for (int tried = 0; tried < 2; tried++) {
+		u = origin_is_quiet(A) ? origin_accept(B) : origin_accept(A);
+		h = get_head(u);
+		cr_expect(has(h, "PROXY TCP4 127.0.0.1 127.0.0.1 "), "%s", h);
+		if (tried == 0)
+			done(u);
+	}
+	put(u, OK_ANSWER);
+	cr_expect(has(get_head(c), " 200 "));
+}
+
+Test(preface, of_a_client_we_saw_ourselves_in_version_2)
+{
+	static const struct rig_lines lines = {
+		.pool = "        send_proxy: v2"
+	};
+	char bytes[28];
+	struct pp_preface p;
+	enum pp_fault fault;
+	char host[ADDR_TEXT_MAX];
+	int c, u;
+
+	rig_up(&lines);
+	c = client_ask(POST_5 "12345");
+	u = origin_accept(A);
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		while (recv(u, &bytes[i], 1, MSG_DONTWAIT) != 1)
+			rig_turn();
+	cr_assert_eq(pp_read(str_from(bytes, sizeof(bytes)), &p, &fault),
+	    (ssize_t)sizeof(bytes));
+	addr_host(&p.src, host);
+	cr_expect_str_eq(host, "127.0.0.1");
+	cr_expect_eq(addr_port(&p.dst), rig.port);
+	cr_expect(has(get_head(u), "POST /p "));
+	get(u, "12345");
+	put(u, OK_ANSWER);
+	cr_expect(has(get_head(c), " 200 "));
 }

@@ -24,6 +24,7 @@
 
 struct user {
 	struct upconn *up;
+	struct upowner *owner;
 	int connected; /* 1: not told yet */
 	bool answered;
 };
@@ -166,8 +167,9 @@ has_fin(void *arg)
 static void
 dial(struct cellar *c, struct user *u)
 {
-	*u = (struct user){ .connected = 1 };
-	cr_assert_eq(upconn_dial(&c->w, c->inst, &asker, u, &u->up), E_OK);
+	*u = (struct user){ .owner = u->owner, .connected = 1 };
+	cr_assert_eq(upconn_dial(&c->w, c->inst, u->owner, &asker, u, &u->up),
+	    E_OK);
 	rig_run_until(c->loop, is_connected, u);
 	cr_assert_eq(u->connected, E_OK);
 }
@@ -190,7 +192,7 @@ ask(struct cellar *c, struct user *u)
 static bool
 take(struct cellar *c, struct user *u, bool careful)
 {
-	u->up = upconn_take(&c->w, c->inst, careful);
+	u->up = upconn_take(&c->w, c->inst, u->owner, careful);
 	return u->up != NULL;
 }
 
@@ -321,6 +323,66 @@ Test(conncache, idle_ends_at_its_limit, .timeout = 10)
 	/* the first was kept a moment before */
 	cr_expect_geq(clock_mono_us() - from, 60 * US_PER_MS);
 	cr_expect_null(c.cell->cache);
+	tear_down(&c);
+}
+
+/* ---- owners ---- */
+
+Test(conncache, what_is_owned_is_nobody_elses, .timeout = 10)
+{
+	struct cellar c;
+	struct upowner a = { .idle = { NULL } }, b = { .idle = { NULL } };
+	struct user *u = c.users;
+	struct upconn *up[3];
+
+	set_up(&c);
+	u[0].owner = u[1].owner = &a;
+	for (int i = 0; i < 3; i++) {
+		dial(&c, &u[i]);
+		up[i] = u[i].up;
+	}
+	for (int i = 0; i < 3; i++) {
+		ask(&c, &u[i]);
+		keep(&u[i]);
+	}
+	cr_expect(take(&c, &u[2], true), "that one is anybody's");
+	cr_expect_eq(u[2].up, up[2]);
+	cr_expect_not(take(&c, &u[3], false), "the others are not");
+	u[3].owner = &b;
+	cr_expect_not(take(&c, &u[3], false), "not even another owner's");
+	for (int i = 1; i >= 0; i--) {
+		cr_expect(take(&c, &u[i], true));
+		cr_expect_eq(u[i].up, up[i], "most recently used first");
+	}
+	keep(&u[0]);
+	keep(&u[1]);
+	upowner_close(&b);
+	expect_counts(&c, 3, 3, 3, "b had none");
+	upowner_close(&a);
+	expect_counts(&c, 1, 3, 3, "a's went with it");
+	cr_expect(LIST_EMPTY(&a.idle));
+	upconn_close(&u[2].up);
+	tear_down(&c);
+}
+
+/* All that is idle counts as kept, and goes when the cache is closed. */
+Test(conncache, what_is_owned_is_idle_like_the_rest, .timeout = 10)
+{
+	struct cellar c;
+	struct upowner a = { .idle = { NULL } };
+
+	set_up(&c);
+	c.users[0].owner = &a;
+	dial(&c, &c.users[0]);
+	dial(&c, &c.users[1]);
+	ask(&c, &c.users[0]);
+	ask(&c, &c.users[1]);
+	upconn_keep(&c.users[0].up, IDLE_US, 1);
+	upconn_keep(&c.users[1].up, IDLE_US, 1);
+	expect_counts(&c, 1, 2, 0, "one may be kept");
+	upworker_close(&c.w);
+	expect_counts(&c, 0, 2, 0, "closed");
+	cr_expect(LIST_EMPTY(&a.idle));
 	tear_down(&c);
 }
 
@@ -761,7 +823,8 @@ Test(conncache, says_why_it_cannot_dial, .timeout = 10)
 
 	set_up(&c);
 	c.inst->addr = rig_addr("255.255.255.255:80");
-	cr_expect_eq(upconn_dial(&c.w, c.inst, &asker, NULL, &up), E_UNREACH);
+	cr_expect_eq(upconn_dial(&c.w, c.inst, NULL, &asker, NULL, &up),
+	    E_UNREACH);
 	cr_expect_null(up);
 	expect_counts(&c, 0, 0, 0, "nothing came about");
 	cr_expect_null(c.cell->cache);
