@@ -1,6 +1,8 @@
 """nginx - a real instance: one process of nginx with its own prefix.
 
     /get      answers at once; the id of the query comes back in X-Echo
+    /who      who the client is, by preface and by field; number of the
+              connection
     /post     reads the whole body first
     /slow/N   answers after N tenths of a second (1, 5, 10, 30)
     /big      a static file of 256 KiB
@@ -22,7 +24,7 @@ error_log {dir}/error.log {level};
 events {{ worker_connections 8192; }}
 http {{
   log_format e2e '$msec $request_method $status $uri id=$arg_id '
-                 'cookie="$http_cookie"';
+                 'cookie="$http_cookie" preface=$proxy_protocol_addr';
   access_log {dir}/access.log e2e;
   client_body_temp_path {dir}/tmp; proxy_temp_path {dir}/tmp;
   fastcgi_temp_path {dir}/tmp; uwsgi_temp_path {dir}/tmp;
@@ -32,12 +34,15 @@ http {{
   keepalive_requests {requests};
   rewrite_log {rewrite_log};
   server {{
-    listen {address} backlog=4096;
+    listen {address} backlog=4096{listen};
     add_header X-Version "{version}" always;
     add_header X-Instance "{name}" always;
     add_header X-Echo "$arg_id" always;
     default_type text/plain;
     location = /get {{ return 200 "{version} {name} $arg_id\\n"; }}
+    location = /who {{
+      return 200 "$proxy_protocol_addr $http_x_forwarded_for $connection\n";
+    }}
     location = /post {{
       rewrite ^/post$ /post break;
       echo_read_request_body;
@@ -61,7 +66,7 @@ http {{
 
 class Nginx:
     def __init__(self, rig, version, name, keepalive="75s", requests=1000,
-                 arrivals=False):
+                 arrivals=False, proxy_protocol=False):
         self.rig, self.version, self.name = rig, version, name
         self.port = rig.port()
         self.address = self.port.address
@@ -73,6 +78,7 @@ class Nginx:
             f.write(CONFIG.format(
                 dir=self.dir, address=self.address, version=version,
                 name=name, keepalive=keepalive, requests=requests,
+                listen=" proxy_protocol" if proxy_protocol else "",
                 level="notice" if arrivals else "warn",
                 rewrite_log="on" if arrivals else "off"))
         self.child = None

@@ -8,22 +8,24 @@ class Site:
     """V1 serves; V2 stands ready beside it."""
 
     def __init__(self, rig, arrivals=False, sticky=None, segued=None, name="",
-                 **more):
+                 send_proxy="off", **more):
         """name: tells several sites of one test apart."""
         self.rig = rig
         self.v1, self.v2 = (
-            [rig.nginx(v, n + name, arrivals=arrivals) for n in names]
+            [rig.nginx(v, n + name, arrivals=arrivals,
+                       proxy_protocol=send_proxy != "off") for n in names]
             for v, names in (("v1", ("a1", "a2")), ("v2", ("b1", "b2"))))
         self.instances = self.v1 + self.v2
         self.segued = rig.segued(service(
-            pool("v1", self.v1, share="100%"), pool("v2", self.v2),
+            pool("v1", self.v1, share="100%", send_proxy=send_proxy),
+            pool("v2", self.v2, send_proxy=send_proxy),
             sticky=sticky or {}, **more), name="segued" + name,
             **(segued or {}))
         self.admin = self.segued.admin
         self.load = None
 
-    def start_load(self, answers=500, **options):
-        self.load = self.rig.load(self.segued, **{
+    def start_load(self, answers=500, where=None, **options):
+        self.load = self.rig.load(where or self.segued, **{
             "clients": 200, "think": "25ms", "session": 12, **options})
         self.wait_answers(answers)
 
