@@ -155,6 +155,16 @@ may_tunnel(const struct http_head *h)
 	return true;
 }
 
+/* A trusted proxy's word, nearer to the client, comes before a balancer's. */
+static bool
+used_tls(const struct exchange *x, const struct http_head *h)
+{
+	if (x->client->trusted && HTTP_HAS(h, X_FORWARDED_PROTO))
+		return str_caseeq(http_head_value(h, FIELD_X_FORWARDED_PROTO),
+		    STR("https"));
+	return preface_says_tls(x->client);
+}
+
 static void
 keep_head(struct exchange *x, const struct http_head *h)
 {
@@ -166,10 +176,7 @@ keep_head(struct exchange *x, const struct http_head *h)
 	x->keep_client = h->keep_alive;
 	x->tunnel_asked = may_tunnel(h);
 	x->awaits_continue = h->expect_continue;
-	x->tls_client = preface_says_tls(x->client) ||
-	    (x->client->trusted &&
-	        str_caseeq(http_head_value(h, FIELD_X_FORWARDED_PROTO),
-	            STR("https")));
+	x->tls_client = used_tls(x, h);
 }
 
 static void

@@ -1,5 +1,6 @@
 /* A balancer's word on who the client is, seen from both ends. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -153,6 +154,65 @@ Test(preface, tls_before_us)
 	              "\"via_id\":\""),
 	    "%s", rig_log());
 	cr_expect_eq(strchr(rig_log(), '\n')[1], '\0', "one line");
+}
+
+/* A proxy before the balancer knows better how the client asked. */
+Test(preface, tls_between_proxies_is_not_the_clients)
+{
+	static const char bytes[] = SIG "\x21\x11\0\24"
+	                                "\12\0\0\7\300\0\2\x63\x04\xd2\1\273"
+	                                "\x20\0\5\1\0\0\0\0"
+	                                "GET / HTTP/1.1\r\nHost: x\r\n"
+	                                "X-Forwarded-Proto: http\r\n\r\n";
+	int c, u;
+	const char *h;
+
+	rig_up(&required);
+	c = client_open();
+	put_n(c, bytes, sizeof(bytes) - 1);
+	u = origin_accept(A);
+	h = get_head(u);
+	cr_expect(has(h, "\r\nX-Forwarded-Proto: http\r\n"), "%s", h);
+	put(u, OK_ANSWER);
+	h = get_head(c);
+	cr_expect(has(h, "Set-Cookie: segue="), "%s", h);
+}
+
+/* Where the address leads, the named one does. */
+Test(preface, places_by_the_named_address)
+{
+	static const struct rig_lines lines = {
+		.listener = TRUST "    proxy_protocol: required",
+		.service = "    sticky: { scope: none }",
+		.pool = "        balance: hash",
+	};
+	unsigned at[2] = { 0, 0 };
+
+	rig_up(&lines);
+	rig_health(B, true);
+	rig_publish();
+	for (int i = 0; i < 24; i++) {
+		static char ask[256];
+		static int before = -1;
+		int c, o, u;
+
+		(void)snprintf(ask, sizeof(ask),
+		    "PROXY TCP4 192.0.2.%d 192.0.2.99 %d 2\r\n" GET_A, i / 2,
+		    1 + i);
+		c = client_ask(ask);
+		o = origin_is_quiet(A) ? B : A;
+		u = origin_accept(o);
+		(void)get_head(u);
+		put(u, OK_ANSWER);
+		cr_expect(has(get_head(c), " 200 "));
+		done(u);
+		done(c);
+		at[o]++;
+		if (i % 2 == 1)
+			cr_expect_eq(o, before, "%d: twice", i);
+		before = o;
+	}
+	cr_expect(at[A] > 0 && at[B] > 0, "%u and %u", at[A], at[B]);
 }
 
 Test(preface, memory_is_counted)
