@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/edits.h"
 #include "config/twins.h"
 #include "config/valid.h"
 
@@ -329,6 +330,7 @@ check_services(struct problems *p, struct cfg *c, const struct where *top)
 		fill_share_key(s);
 		check_settings(p, s, &w);
 		check_access(p, s, &w);
+		check_edits(p, s, &w);
 		check_pages(p, s->pages, s->n_pages, &w);
 		check_pools(p, s, &w);
 		instances += count_instances(s);

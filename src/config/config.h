@@ -20,6 +20,7 @@
 #define CFG_POOLS_MAX 8        /* pools of one service */
 #define CFG_INSTANCES_MAX 4096 /* instances of all services */
 #define CFG_WORKERS_MAX 64
+#define CFG_EDITS_MAX 32          /* rules of a service, each way */
 #define CFG_MEMORY_AUTO 0u        /* memory_limit: of the machine */
 #define CFG_MEMORY_OFF UINT64_MAX /* memory_limit: none */
 #define CFG_SHARE_ALL 10000u      /* 100 % in hundredths of a per cent */
@@ -171,6 +172,22 @@ struct cfg_rule {
 	bool hide; /* 404 rather than 403 */
 };
 
+/* Which strangers' fields go no further; see proxy/strip.h. */
+enum cfg_profile { CFG_PROFILE_PLAIN, CFG_PROFILE_IDENTITY };
+/* How instances are told who asks. */
+enum cfg_forwarded {
+	CFG_FORWARDED_BOTH,
+	CFG_FORWARDED_X,       /* X-Forwarded-* */
+	CFG_FORWARDED_RFC7239, /* Forwarded */
+	CFG_FORWARDED_NONE
+};
+
+/* One of set, add and remove is a name; see config/edits.h. */
+struct cfg_edit {
+	char *set, *add, *remove;
+	char *value; /* of set and add */
+};
+
 /* The forms of our own answers. */
 enum cfg_form { CFG_FORM_TEXT, CFG_FORM_JSON, CFG_FORM_HTML, CFG_FORM_COUNT };
 
@@ -206,6 +223,13 @@ struct cfg_service {
 	uint64_t drain_flows_us;        /* grace of kept pins: 30 m */
 	uint64_t drain_streams_us;      /* default 300 s */
 	bool via;                       /* Via on requests: on */
+	enum cfg_profile profile;       /* default plain */
+	enum cfg_forwarded forwarded;   /* default both */
+	char *prefix;                   /* X-Forwarded-Prefix, or NULL */
+	struct cfg_edit *request_edits; /* in this order */
+	size_t n_request_edits;
+	struct cfg_edit *response_edits;
+	size_t n_response_edits;
 	struct cfg_rule *rules;
 	size_t n_rules;
 	struct cfg_page *pages; /* before those of the whole daemon */

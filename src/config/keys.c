@@ -43,6 +43,18 @@ static const char *const drain_modes[] = {
 	[CFG_DRAIN_EVICT] = "evict",
 	NULL
 };
+static const char *const profiles[] = {
+	[CFG_PROFILE_PLAIN] = "plain",
+	[CFG_PROFILE_IDENTITY] = "identity",
+	NULL
+};
+static const char *const forwardeds[] = {
+	[CFG_FORWARDED_BOTH] = "both",
+	[CFG_FORWARDED_X] = "x",
+	[CFG_FORWARDED_RFC7239] = "rfc7239",
+	[CFG_FORWARDED_NONE] = "none",
+	NULL
+};
 static const char *const balances[] = {
 	[CFG_BALANCE_LEAST] = "least_requests",
 	[CFG_BALANCE_ROUND] = "round_robin",
@@ -252,7 +264,38 @@ static const struct key rule_keys[] = {
 };
 #undef STRUCT
 
+#define STRUCT struct cfg_edit
+static const struct key edit_keys[] = {
+	{ "set", K_TOKEN, AT(set), NULL, 0, 0, 0,
+	    .help = "Name of a field that has this value alone." },
+	{ "add", K_TOKEN, AT(add), NULL, 0, 0, 0,
+	    .help = "Name of a field that is added to those of its name." },
+	{ "remove", K_TOKEN, AT(remove), NULL, 0, 0, 0,
+	    .help = "Name of a field that goes no further; with \"*\" at its end, of all that begin so." },
+	{ "value", K_VALUE, AT(value), NULL, 0, 8192, 0,
+	    .help = "Value of what is set or added; variables stand in braces." },
+	END
+};
+#undef STRUCT
+
 #define STRUCT struct cfg_service
+static const struct key headers_keys[] = {
+	{ "profile", K_ENUM, AT(profile), "plain", 0, 0, 0,
+	    .help = "Which fields of strangers go no further: those that say who asks, or also those of tracing and rewriting.",
+	    .names = profiles },
+	{ "forwarded", K_ENUM, AT(forwarded), "both", 0, 0, 0,
+	    .help = "What tells instances who asks: X-Forwarded-*, Forwarded (rfc7239), both or none.",
+	    .names = forwardeds },
+	{ "prefix", K_PREFIX, AT(prefix), NULL, 0, 1024, 0,
+	    .help = "Value of X-Forwarded-Prefix; by default none is sent." },
+	{ "request", K_LIST, AT(request_edits), NULL, 0, CFG_EDITS_MAX, 0,
+	    .help = "Rules for the fields of requests, in this order.",
+	    .sub = edit_keys, EACH(n_request_edits, request_edits) },
+	{ "response", K_LIST, AT(response_edits), NULL, 0, CFG_EDITS_MAX, 0,
+	    .help = "The same for answers.",
+	    .sub = edit_keys, EACH(n_response_edits, response_edits) },
+	END
+};
 static const struct key sticky_keys[] = {
 	{ "scope", K_ENUM, AT(sticky_scope), "pool", 0, 0, 0,
 	    .help = "What a session stays on.",
@@ -328,6 +371,9 @@ static const struct key service_keys[] = {
 	    .sub = drain_keys },
 	{ "via", K_BOOL, AT(via), "on", 0, 0, 0,
 	    .help = "Whether requests to instances carry a Via field." },
+	{ "headers", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "What becomes of fields: a profile, or a map.",
+	    .sub = headers_keys, .scalar = "profile" },
 	{ "rules", K_LIST, AT(rules), NULL, 0, 256, 0,
 	    .help = "What may be asked for; the first rule that fits decides, and what none fits is allowed.",
 	    .sub = rule_keys, EACH(n_rules, rules) },

@@ -354,6 +354,10 @@ read_inner(struct problems *p, const struct key *k, void *base,
 
 	if ((k->flags & KEY_OFF) != 0 && read_switch(k, base, w)) {
 		in.node = NULL;
+	} else if (k->scalar != NULL && where_is_given(w) &&
+	    w->node->type == YNODE_SCALAR) {
+		read_scalar_element(p, k, key_at(k, base), w);
+		return;
 	} else if (where_is_given(w) && w->node->type != YNODE_MAP) {
 		char text[PROBLEM_TEXT_MAX];
 

@@ -38,6 +38,8 @@
 	    "bytes")                                                           \
 	X(SHARE_KEY, char *, "source", "source, request, header:NAME or "      \
 	    "cookie:NAME")                                                     \
+	X(VALUE, char *, "text", "the value of a field: no control "           \
+	    "characters, no spaces at its ends")                               \
 	X(BOOL, bool, "switch", "on or off")                                   \
 	X(UINT, unsigned, "number", "a whole number")                          \
 	X(PORT, uint16_t, "port", "a port")                                    \
@@ -90,7 +92,7 @@ struct key {
 	const char *const *names; /* ENUM: by value, NULL-terminated */
 	size_t aux;               /* of a count; "was given" of SHARE */
 	size_t size;              /* LIST, ITEMS, FIELDS: of one element */
-	const char *scalar;       /* LIST: key a bare scalar stands for */
+	const char *scalar;       /* LIST, MAP: key a bare scalar stands for */
 	const char *label;        /* LIST: key that tells elements apart */
 };
 

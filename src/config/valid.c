@@ -92,6 +92,12 @@ valid_field(struct str s)
 }
 
 bool
+valid_value(struct str s)
+{
+	return valid_field(s) && str_trim(s).len == s.len;
+}
+
+bool
 valid_cookie(struct str s)
 {
 	return s.len <= CFG_NAME_MAX && valid_token(s);

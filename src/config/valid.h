@@ -27,6 +27,7 @@ bool valid_answer(struct str);    /* "503", "4xx", "5xx" */
 bool valid_cidr(struct str);      /* as net/addr's cidr_parse() has it */
 bool valid_token(struct str);     /* RFC 9110 5.6.2 */
 bool valid_field(struct str);     /* RFC 9110 5.5: no controls but HTAB */
+bool valid_value(struct str);     /* the same, no spaces at its ends */
 
 /* The parts of a share key; name (inside s) is what follows the colon. */
 bool share_key_split(struct str s, enum cfg_share_key *,

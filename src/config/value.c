@@ -197,6 +197,7 @@ static const struct kind kinds[KEY_KIND_COUNT] = {
 	[K_TOKEN] = { .valid = valid_cookie },
 	[K_ANSWER] = { .valid = valid_answer },
 	[K_SHARE_KEY] = { .valid = valid_share_key },
+	[K_VALUE] = { .valid = valid_value },
 	[K_CIDR] = { .valid = valid_cidr },
 	[K_BOOL] = { parse_bool, show_bool, sizeof(bool), NULL, false },
 	[K_UINT] = { str_u64, show_uint, sizeof(unsigned), NULL, false },

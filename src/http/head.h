@@ -17,7 +17,7 @@
 #include "base/str.h"
 
 #define HTTP_FIELDS_MAX 128 /* hard bound; the configured one is lower */
-#define HTTP_EXTRA_MAX 24   /* room for fields the proxy adds */
+#define HTTP_EXTRA_MAX 48   /* room for fields the proxy adds */
 
 /* Methods we treat by name; all others are METHOD_OTHER and kept as text. */
 #define HTTP_METHODS(X)                                                        \

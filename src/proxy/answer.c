@@ -7,8 +7,10 @@
 #include "config/pages.h"
 #include "http/h1_write.h"
 #include "proxy/client.h"
+#include "proxy/edit.h"
 #include "proxy/exchange.h"
 #include "proxy/forward.h"
+#include "proxy/route.h"
 #include "proxy/worker.h"
 #include "upstream/view.h"
 
@@ -161,12 +163,12 @@ static const struct str *
 page_in(const struct exchange *x, unsigned status, enum cfg_form form)
 {
 	const struct view *v = x->proxy->view;
+	const struct view_service *vs = route_service_now(x);
 	const struct str *page = NULL;
 
-	for (size_t i = 0; i < v->n_services && page == NULL; i++)
-		if (v->services[i].service == x->service)
-			page = page_find(v->services[i].cfg->pages,
-			    v->services[i].cfg->n_pages, status, form);
+	if (vs != NULL)
+		page = page_find(vs->cfg->pages, vs->cfg->n_pages, status,
+		    form);
 	return page != NULL
 	    ? page
 	    : page_find(v->cfg->pages, v->cfg->n_pages, status, form);
@@ -218,6 +220,49 @@ write_body(struct exchange *x, unsigned status, enum cfg_form *form,
 	return write_ours(page_of(status), *form, ours);
 }
 
+/* ---- what the service adds ---- */
+
+/* What an answer of ours says itself, whatever the rules say. */
+static bool
+is_ours(const struct http_field *f)
+{
+	static const struct str names[] = { STR("Cache-Control"),
+		STR("Allow") };
+
+	switch ((enum http_field_id)f->id) {
+	case FIELD_DATE:
+	case FIELD_CONTENT_TYPE:
+	case FIELD_RETRY_AFTER:
+		return true;
+	default:
+		break;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (str_caseeq(str_from(f->name, f->name_len), names[i]))
+			return true;
+	return false;
+}
+
+/* Lines of the service's rules; none when there is no memory for them. */
+static void
+write_edits(struct exchange *x, unsigned status, struct buf *out)
+{
+	struct http_head h = { .status = (uint16_t)status };
+
+	if (edit_own_answer(x, &h) != E_OK)
+		return;
+	for (unsigned i = 0; i < h.n; i++) {
+		const struct http_field *f = &h.f[i];
+
+		if ((f->flags & HF_DROP) || is_ours(f))
+			continue;
+		buf_add_str(out, str_from(f->name, f->name_len));
+		buf_add_cstr(out, ": ");
+		buf_add_str(out, str_from(f->value, f->value_len));
+		buf_add_cstr(out, "\r\n");
+	}
+}
+
 /* ---- all of it ---- */
 
 static const char *
@@ -230,11 +275,16 @@ write_retry(const struct exchange *x, const struct page *pg, char out[16])
 }
 
 static int
-send_parts(struct exchange *x, struct str head, struct str body)
+send_parts(struct exchange *x, struct str head, const struct buf *edits,
+    struct str body)
 {
 	struct lane *l = &x->client->lane;
 	int rc = lane_send_copy(l, head);
 
+	if (rc == E_OK && edits->len > 0 && !edits->failed)
+		rc = lane_send_copy(l, buf_str(edits));
+	if (rc == E_OK)
+		rc = lane_send_copy(l, STR("\r\n"));
 	if (rc != E_OK || x->req.method == METHOD_HEAD)
 		return rc;
 	x->bytes_out = body.len;
@@ -246,7 +296,7 @@ int
 answer_send(struct exchange *x, unsigned status)
 {
 	const struct page *pg = page_of(status);
-	struct buf room = BUF_INIT;
+	struct buf room = BUF_INIT, edits = BUF_INIT;
 	char head[HEAD_MAX], ours[OURS_MAX], seconds[16];
 	enum cfg_form form;
 	struct str body;
@@ -259,7 +309,7 @@ answer_send(struct exchange *x, unsigned status)
 	body = write_body(x, status, &form, &room, ours);
 	n = snprintf(head, sizeof(head),
 	    "HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Type: %s\r\n"
-	    "Content-Length: %zu\r\nCache-Control: no-store\r\n%s%s%s%s%s\r\n",
+	    "Content-Length: %zu\r\nCache-Control: no-store\r\n%s%s%s%s%s",
 	    status, http_reason(status), proxy_date(x->proxy).p,
 	    form_types[form], body.len, retry != NULL ? "Retry-After: " : "",
 	    retry != NULL ? retry : "", retry != NULL ? "\r\n" : "",
@@ -269,7 +319,10 @@ answer_send(struct exchange *x, unsigned status)
 	    close                   ? "Connection: close\r\n"
 	        : x->req.minor == 0 ? "Connection: keep-alive\r\n"
 	                            : "");
-	rc = send_parts(x, str_from(head, (size_t)n), body);
+	if (x->edits_answer)
+		write_edits(x, status, &edits);
+	rc = send_parts(x, str_from(head, (size_t)n), &edits, body);
 	buf_free(&room);
+	buf_free(&edits);
 	return rc;
 }

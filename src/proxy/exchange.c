@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "proxy/answer.h"
 #include "proxy/client.h"
+#include "proxy/edit.h"
 #include "proxy/forward.h"
 #include "proxy/gate.h"
 #include "proxy/health.h"
@@ -324,12 +325,13 @@ exchange_body(struct exchange *x, struct str bytes)
 }
 
 void
-exchange_trailers(struct exchange *x, const struct http_head *h)
+exchange_trailers(struct exchange *x, struct http_head *h)
 {
 	if (x->up == NULL || x->in_tunnel)
 		return;
 	x->body_taken = true;
 	x->req_trailed = true;
+	edit_request_trailers(x, h);
 	if (lane_send_end(&x->up->lane, h) != E_OK)
 		exchange_abort(x, 503, OUT_INTERNAL);
 }

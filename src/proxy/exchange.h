@@ -85,7 +85,12 @@ struct exchange {
 	enum cfg_send_proxy send_proxy;
 	uint32_t epoch;
 	bool via;
-	uint8_t scope; /* enum cfg_sticky_scope */
+	uint8_t scope;          /* enum cfg_sticky_scope */
+	uint8_t profile;        /* enum cfg_profile */
+	bool edits_request;     /* there are rules for fields */
+	bool edits_answer;      /* ... of the answer */
+	uint16_t service_at;    /* where the view had the service, a hint */
+	struct str told_client; /* for such rules; .p NULL: not read yet */
 
 	/* all instances are full */
 	struct queue *queue; /* where we wait; NULL: nowhere */
@@ -158,7 +163,7 @@ const char *exchange_step_name(enum exchange_step);
 struct exchange *exchange_begin(struct client *) MUST_CHECK;
 void exchange_head(struct exchange *, const struct http_head *);
 bool exchange_body(struct exchange *, struct str);
-void exchange_trailers(struct exchange *, const struct http_head *);
+void exchange_trailers(struct exchange *, struct http_head *);
 void exchange_request_end(struct exchange *);
 bool exchange_flush_up(struct exchange *); /* batch of the client lane */
 void exchange_client_drained(struct exchange *);

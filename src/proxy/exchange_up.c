@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "http/h1_write.h"
 #include "proxy/client.h"
+#include "proxy/edit.h"
 #include "proxy/exchange.h"
 #include "proxy/forward.h"
 #include "proxy/preface.h"
@@ -234,6 +235,7 @@ on_trailers(struct lane *l, struct http_head *h)
 	if (x == NULL)
 		return;
 	x->answer_trailed = true;
+	edit_answer_trailers(x, h);
 	if (lane_send_end(&x->client->lane, h) != E_OK)
 		exchange_abort(x, 503, OUT_INTERNAL);
 }

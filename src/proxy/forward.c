@@ -10,10 +10,13 @@
 #include "config/config.h"
 #include "http/cookie.h"
 #include "proxy/client.h"
+#include "proxy/edit.h"
 #include "proxy/exchange.h"
 #include "proxy/preface.h"
+#include "proxy/strip.h"
 #include "proxy/worker.h"
 #include "session/pin.h"
+#include "upstream/view.h"
 
 #define HOPS_MAX 8 /* segues in a row: more is a circle */
 
@@ -140,25 +143,22 @@ set_unless_trusted(struct exchange *x, enum http_field_id id, struct str value)
 	return value.len == 0 ? E_OK : add(&x->req, id, value);
 }
 
-/* X-Forwarded-Prefix and its kin: a stranger's word on who asked and how. */
-static void
-drop_foreign(struct http_head *h)
+/* A trusted proxy's stands here too; strangers' is gone already. */
+static int
+set_prefix(struct exchange *x)
 {
-	for (unsigned i = 0; i < h->n; i++) {
-		struct http_field *f = &h->f[i];
+	struct str name = STR("X-Forwarded-Prefix");
+	struct str value = str_of(x->vs->cfg->prefix);
 
-		if (f->id == FIELD_OTHER && (f->name[0] | 0x20) == 'x' &&
-		    str_casestarts(str_from(f->name, f->name_len),
-		        STR("X-Forwarded-")))
-			f->flags |= HF_DROP;
-	}
+	if (value.len == 0 ||
+	    (x->client->trusted && http_head_value_of(&x->req, name).p != NULL))
+		return E_OK;
+	return http_head_add(&x->req, FIELD_OTHER, name, value);
 }
 
 static int
-set_client_fields(struct exchange *x)
+set_x_forwarded(struct exchange *x, struct str peer)
 {
-	struct str peer = str_of(x->client->peer_text); /* outlives us */
-	bool v6 = str_find(peer, ':') >= 0;
 	int rc;
 
 	if (x->client->trusted) {
@@ -176,7 +176,38 @@ set_client_fields(struct exchange *x)
 	if (rc == E_OK)
 		rc = set_unless_trusted(x, FIELD_X_FORWARDED_PORT,
 		    asked_port(x));
-	return rc == E_OK ? set_forwarded(x, peer, v6) : rc;
+	return rc == E_OK ? set_prefix(x) : rc;
+}
+
+/* Where another style is asked for, nobody's word comes in this one. */
+static void
+drop_x_forwarded(struct http_head *h)
+{
+	http_head_drop(h, FIELD_X_FORWARDED_FOR);
+	http_head_drop(h, FIELD_X_FORWARDED_PROTO);
+	http_head_drop(h, FIELD_X_FORWARDED_HOST);
+	http_head_drop(h, FIELD_X_FORWARDED_PORT);
+	drop_named(h, STR("X-Forwarded-Prefix"));
+}
+
+static int
+set_client_fields(struct exchange *x)
+{
+	enum cfg_forwarded style = x->vs->cfg->forwarded;
+	struct str peer = str_of(x->client->peer_text); /* outlives us */
+	bool v6 = str_find(peer, ':') >= 0;
+	int rc = E_OK;
+
+	if (style == CFG_FORWARDED_BOTH || style == CFG_FORWARDED_RFC7239)
+		rc = set_forwarded(x, peer, v6);
+	else
+		http_head_drop(&x->req, FIELD_FORWARDED);
+	if (rc == E_OK &&
+	    (style == CFG_FORWARDED_BOTH || style == CFG_FORWARDED_X))
+		rc = set_x_forwarded(x, peer);
+	else
+		drop_x_forwarded(&x->req);
+	return rc;
 }
 
 static void
@@ -302,12 +333,14 @@ count_down(struct exchange *x)
 int
 forward_request(struct exchange *x)
 {
-	int rc;
+	int rc = E_OK;
 
 	http_head_drop_hop_by_hop(&x->req);
-	if (!x->client->trusted)
-		drop_foreign(&x->req);
-	rc = hide_cookie(x);
+	if (x->edits_request || x->edits_answer)
+		rc = edit_note_client(x);
+	strip_request(&x->req, x->vs->cfg->profile, x->client->trusted);
+	if (rc == E_OK)
+		rc = hide_cookie(x);
 	if (rc == E_OK)
 		rc = set_client_fields(x);
 	if (rc == E_OK)
@@ -316,6 +349,8 @@ forward_request(struct exchange *x)
 		rc = count_down(x);
 	if (rc == E_OK)
 		rc = add_via(x);
+	if (rc == E_OK && x->edits_request)
+		rc = edit_request(x);
 	return rc;
 }
 
@@ -379,5 +414,7 @@ forward_answer(struct exchange *x, struct http_head *h)
 	drop_foreign_pins(x, h);
 	if (!HTTP_HAS(h, DATE))
 		rc = add(h, FIELD_DATE, proxy_date(x->proxy));
+	if (rc == E_OK && x->edits_answer)
+		rc = edit_answer(x, h);
 	return rc == E_OK ? add_pin(x, h) : rc;
 }

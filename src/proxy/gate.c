@@ -83,9 +83,8 @@ forwarded_for(const struct exchange *x, struct addr *out)
 	return known;
 }
 
-/* NULL when it is not known; else x's peer, or *room. */
-static const struct addr *
-source_of(const struct exchange *x, struct addr *room)
+const struct addr *
+gate_source(const struct exchange *x, struct addr *room)
 {
 	if (!x->client->trusted || !HTTP_HAS(&x->req, X_FORWARDED_FOR))
 		return &x->client->peer;
@@ -119,7 +118,7 @@ gate_is_too_fast(struct exchange *x)
 
 	if (cfg->requests_per_second == 0 || callers == NULL)
 		return false;
-	from = source_of(x, &room);
+	from = gate_source(x, &room);
 	if (from == NULL)
 		from = &c->peer; /* all that say nonsense count as one */
 	wait_us = callers_ask(callers, callers_key(callers, from, c->listener),
@@ -145,7 +144,7 @@ gate_refuses(struct exchange *x, enum outcome *why)
 		path = STR("/");
 	*why = OUT_DENIED;
 	switch (guard_judge(vs->guards, vs->n_guards, path, x->req.method_text,
-	    source_of(x, &room), &which)) {
+	    gate_source(x, &room), &which)) {
 	case GUARD_ALLOW:
 		return 0;
 	case GUARD_UNCLEAR:

@@ -28,8 +28,13 @@ bool gate_connection(struct proxy *, const struct addr *peer, unsigned listener,
     bool trusted, uint32_t *place) MUST_CHECK;
 
 /*
+ * The client of a request as it came: the peer, or whom a trusted proxy speaks
+ * for (then it is in *room).  NULL when that one does not say.
+ */
+const struct addr *gate_source(const struct exchange *, struct addr *room);
+
+/*
  * Does its client ask too often?  Then x->retry_s says when to come again.
- * The client is the peer, or whom a trusted proxy speaks for.
  */
 bool gate_is_too_fast(struct exchange *x) MUST_CHECK;
 

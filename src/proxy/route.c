@@ -94,6 +94,10 @@ take_settings(struct exchange *x, const struct view_service *vs)
 	x->tunnel_us = cfg->tunnel_us;
 	x->body_max = cfg->body_bytes;
 	x->via = cfg->via;
+	x->service_at = (uint16_t)(vs - x->proxy->view->services);
+	x->profile = (uint8_t)cfg->profile;
+	x->edits_request = vs->request_edits.n > 0;
+	x->edits_answer = vs->response_edits.n > 0;
 	x->scope = (uint8_t)cfg->sticky_scope;
 	name_cookie(x, cfg->sticky_cookie);
 	x->retry_by_status = cfg->n_retry_statuses > 0;
@@ -342,11 +346,14 @@ pool_again(const struct exchange *x, const struct view_service *vs)
 	return NULL;
 }
 
-static const struct view_service *
-service_now(const struct exchange *x)
+const struct view_service *
+route_service_now(const struct exchange *x)
 {
 	const struct view *v = x->proxy->view;
 
+	if (x->service_at < v->n_services &&
+	    v->services[x->service_at].service == x->service)
+		return &v->services[x->service_at];
 	for (size_t i = 0; i < v->n_services; i++)
 		if (v->services[i].service == x->service)
 			return &v->services[i];
@@ -449,7 +456,7 @@ route_pick(struct exchange *x)
 	int rc;
 
 	if (vs == NULL)
-		vs = service_now(x);
+		vs = route_service_now(x);
 	x->vs = NULL; /* the view is not ours beyond this turn */
 	if (vs == NULL)
 		return E_NOENT;
@@ -475,7 +482,7 @@ route_pick(struct exchange *x)
 bool
 route_has_other(const struct exchange *x)
 {
-	const struct view_service *vs = service_now(x);
+	const struct view_service *vs = route_service_now(x);
 	const struct view_pool *vp = vs == NULL ? NULL : pool_again(x, vs);
 	struct instance *tried[EXCHANGE_TRIES_MAX + 1];
 
@@ -489,7 +496,7 @@ route_has_other(const struct exchange *x)
 bool
 route_has_any(const struct exchange *x)
 {
-	const struct view_service *vs = service_now(x);
+	const struct view_service *vs = route_service_now(x);
 
 	return vs != NULL &&
 	    (pool_again(x, vs) != NULL ||
@@ -499,7 +506,7 @@ route_has_any(const struct exchange *x)
 bool
 route_asks_other(const struct exchange *x, unsigned status)
 {
-	const struct view_service *vs = service_now(x);
+	const struct view_service *vs = route_service_now(x);
 
 	for (size_t i = 0; vs != NULL && i < vs->cfg->n_retry_statuses; i++)
 		if (vs->cfg->retry_statuses[i] == status)

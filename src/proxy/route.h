@@ -11,6 +11,7 @@
 #include "base/attr.h"
 
 struct exchange;
+struct view_service;
 
 /*
  * Finds the service and takes over its settings; false when there is none.
@@ -24,6 +25,8 @@ int route_service(struct exchange *) MUST_CHECK;
  * x->full is the pool.
  */
 int route_pick(struct exchange *) MUST_CHECK;
+/* Its service in the view of this turn; NULL when that has it no more. */
+const struct view_service *route_service_now(const struct exchange *);
 /* Has the pool an instance that was neither tried nor is the present one? */
 bool route_has_other(const struct exchange *);
 /* Would a pick find any instance now, its own pool's or another's? */

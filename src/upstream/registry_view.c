@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/hash.h"
 #include "base/thread.h"
 #include "upstream/registry_int.h"
@@ -181,13 +182,23 @@ fill_guards(struct view_service *vs, const struct cfg_service *cfg)
 }
 
 static bool
+fill_edits(struct view_service *vs, const struct cfg_service *cfg)
+{
+	return edits_make(cfg->request_edits, cfg->n_request_edits,
+	           &vs->request_edits) == E_OK &&
+	    edits_make(cfg->response_edits, cfg->n_response_edits,
+	        &vs->response_edits) == E_OK;
+}
+
+static bool
 fill_service(struct registry *r, struct view_service *vs,
     const struct cfg_service *cfg, const struct service_plan *plan)
 {
 	vs->cfg = cfg;
 	vs->service = registry_service(r, cfg->name);
 	vs->epoch = plan == NULL ? 0 : plan->epoch;
-	if (vs->service == NULL || !fill_guards(vs, cfg))
+	if (vs->service == NULL || !fill_guards(vs, cfg) ||
+	    !fill_edits(vs, cfg))
 		return false;
 	for (size_t i = 0; i < cfg->n_pools; i++) {
 		struct view_pool *vp = &vs->pools[i];

@@ -172,6 +172,8 @@ free_service(struct view_service *vs)
 	for (size_t i = 0; i < vs->n_guards; i++)
 		free(vs->guards[i].from);
 	free(vs->guards);
+	edits_free(&vs->request_edits);
+	edits_free(&vs->response_edits);
 }
 
 void

@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "config/config.h"
 #include "net/addr.h"
+#include "upstream/edits.h"
 #include "upstream/model.h"
 
 struct keyring;
@@ -70,6 +71,7 @@ struct view_service {
 	size_t n_pools;
 	struct view_guard *guards; /* owned; NULL: none */
 	size_t n_guards;
+	struct edits request_edits, response_edits; /* owned */
 	uint32_t epoch;
 	uint64_t cookie_name_hash;
 };

@@ -12,6 +12,15 @@
 #define PROBE(text) POOL("probe: { " text " }")
 #define LISTENER(text) "listeners:\n- address: \":1\"\n  " text "\n" SERVE
 
+#define RULE(text) SERVICE(POOLS "\n  headers: { request: [ { " text " } ] }")
+#define A100                                                                   \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define A1000 A100 A100 A100 A100 A100 A100 A100 A100 A100 A100
+#define LONG                                                                   \
+	"{ add: X-A, value: " A1000 A1000 A1000 A1000 A1000 A1000 A1000 A1000  \
+	" }"
+
 static const struct {
 	const char *why, *in, *said;
 } rows[] = {
@@ -192,6 +201,91 @@ static const struct {
 	    "f:5:20: services[0].rules[0].deny: /a;b is not a path that begins "
 	    "with \"/\", as it is after normalisation: no \"%\", \"?\", \"#\", "
 	    "\";\", \"//\", \"/./\" or \"/../\"\n" },
+	{ "no profile", SERVICE(POOLS "\n  headers: identty"),
+	    "f:5:12: services[0].headers.profile: identty is not one of plain, "
+	    "identity; did you mean identity?\n" },
+	{ "neither a profile nor a map", SERVICE(POOLS "\n  headers: [ a ]"),
+	    "f:5:12: services[0].headers: a list is not a map\n" },
+	{ "no style", SERVICE(POOLS "\n  headers: { forwarded: X }"),
+	    "f:5:25: services[0].headers.forwarded: X is not one of both, x, "
+	    "rfc7239, none; did you mean x?\n" },
+	{ "a rule that does nothing", RULE("value: a"),
+	    "f:5:25: services[0].headers.request[0]: one of set, add and "
+	    "remove is expected, with a name\n" },
+	{ "a rule that does two things",
+	    RULE("set: X-A, remove: X-B, value: a"),
+	    "f:5:25: services[0].headers.request[0]: one of set, add and "
+	    "remove is expected, with a name\n" },
+	{ "no value to set", RULE("set: X-A"),
+	    "f:5:25: services[0].headers.request[0].value: is missing; a text "
+	    "is expected\n" },
+	{ "a value to remove", RULE("remove: X-A, value: a"),
+	    "f:5:47: services[0].headers.request[0].value: remove has no "
+	    "value\n" },
+	{ "no name of a field", RULE("set: X A, value: a"),
+	    "f:5:32: services[0].headers.request[0].set: X A is not a name "
+	    "that HTTP allows, of at most 63 bytes\n" },
+	{ "a colon in a name", RULE("set: \"X-A:\", value: a"),
+	    "f:5:32: services[0].headers.request[0].set: X-A: is not a name "
+	    "that HTTP allows, of at most 63 bytes\n" },
+	{ "a value with a line of its own",
+	    RULE("set: X-A, value: \"a\\r\\nX-B: b\""),
+	    "f:5:44: services[0].headers.request[0].value: a??X-B: b is not "
+	    "the value of a field: no control characters, no spaces at its "
+	    "ends\n" },
+	{ "a value that ends in a space", RULE("set: X-A, value: \"a \""),
+	    "f:5:44: services[0].headers.request[0].value: a  is not the value "
+	    "of a field: no control characters, no spaces at its ends\n" },
+	{ "a value with NUL", RULE("set: X-A, value: \"a\\0\""),
+	    "f:5:44: this text holds a NUL\n" },
+	{ "no such variable", RULE("set: X-A, value: \"a {hostt} {x.y}\""),
+	    "f:5:44: services[0].headers.request[0].value: there is no "
+	    "variable {hostt}; did you mean host?\n"
+	    "f:5:44: services[0].headers.request[0].value: there is no "
+	    "variable {x.y}\n" },
+	{ "a pool is chosen later", RULE("set: X-A, value: \"{pool}\""),
+	    "f:5:44: services[0].headers.request[0].value: {pool} is not known "
+	    "yet when a request is changed\n" },
+	{ "all of several set", RULE("set: X-*, value: a"),
+	    "f:5:32: services[0].headers.request[0].set: X-*: only remove may "
+	    "name several fields\n" },
+	{ "all fields", RULE("remove: \"*\""),
+	    "f:5:35: services[0].headers.request[0].remove: *: a \"*\" stands "
+	    "at the end of the beginning of a name\n" },
+	{ "a * inside", RULE("remove: X-*-Y"),
+	    "f:5:35: services[0].headers.request[0].remove: X-*-Y: a \"*\" "
+	    "stands at the end of the beginning of a name\n" },
+	{ "framing", RULE("set: content_length, value: 5"),
+	    "f:5:32: services[0].headers.request[0].set: no rule may name "
+	    "Content-Length: it says where the message ends\n" },
+	{ "a connection's", RULE("remove: connection"),
+	    "f:5:35: services[0].headers.request[0].remove: no rule may name "
+	    "Connection: it belongs to one connection\n" },
+	{ "the host", RULE("set: HOST, value: a"),
+	    "f:5:32: services[0].headers.request[0].set: no rule may name "
+	    "Host: instances are told the host as the client asked\n" },
+	{ "Via", RULE("remove: Via"),
+	    "f:5:35: services[0].headers.request[0].remove: no rule may name "
+	    "Via: it ends circles; \"via: off\" leaves it out\n" },
+	{ "framing of an answer",
+	    SERVICE(POOLS "\n  headers: { response: { set: Transfer-Encoding, "
+	                  "value: gzip } }"),
+	    "f:5:24: services[0].headers.response: a map is not a list; each "
+	    "element begins with \"- \"\n" },
+	{ "framing of an answer, in a list",
+	    SERVICE(POOLS "\n  headers: { response: [ { set: "
+	                  "Transfer-Encoding, value: gzip } ] }"),
+	    "f:5:33: services[0].headers.response[0].set: no rule may name "
+	    "Transfer-Encoding: it says where the message ends\n" },
+	{ "values that no head can hold",
+	    SERVICE(POOLS "\n  headers: { request: [ " LONG ", " LONG ", " LONG
+	                  " ] }"),
+	    "f:5:23: services[0].headers.request: the values come to 24000 "
+	    "bytes; at most 16384 are possible\n" },
+	{ "a prefix that is none", SERVICE(POOLS "\n  headers: { prefix: a }"),
+	    "f:5:22: services[0].headers.prefix: a is not a path that begins "
+	    "with \"/\", as it is after normalisation: no \"%\", \"?\", "
+	    "\"#\", \";\", \"//\", \"/./\" or \"/../\"\n" },
 	{ "a percentage", SERVICE(POOLS "\n  retry: { budget: lots }"),
 	    "f:5:20: services[0].retry.budget: lots is not a whole percentage "
 	    "such as 20%\n" },
@@ -464,6 +558,10 @@ static const struct {
 	    SERVICE("rules: [ { deny: / }, { allow: /a } ]\n  " POOLS),
 	    "f:4:25: warning: services[0].rules[1]: a rule before it decides "
 	    "everything\n" },
+	{ "a prefix that is not sent",
+	    SERVICE("headers: { forwarded: rfc7239, prefix: /a }\n  " POOLS),
+	    "f:4:42: warning: services[0].headers.prefix: this means nothing "
+	    "where no X-Forwarded-* is sent\n" },
 	{ "nothing to hide",
 	    SERVICE("rules: [ { allow: /a, hide: on } ]\n  " POOLS),
 	    "f:4:31: warning: services[0].rules[0].hide: this means nothing "

@@ -244,6 +244,57 @@ static const struct {
 	{ "services[].rules[].hide", SERVICE,
 	    ", rules: [ { deny: /a, hide: on } ]",
 	    S "rules: none -> [ { deny: /a, hide: on } ]\n", "" },
+	{ "services[].headers.profile", SERVICE, ", headers: identity",
+	    S "headers.profile: plain -> identity\n", "" },
+	{ "services[].headers.profile", SERVICE,
+	    ", headers: { profile: identity }",
+	    S "headers.profile: plain -> identity\n", "" },
+	{ "services[].headers.forwarded", SERVICE,
+	    ", headers: { forwarded: x }", S "headers.forwarded: both -> x\n",
+	    "" },
+	{ "services[].headers.forwarded", SERVICE,
+	    ", headers: { forwarded: rfc7239 }",
+	    S "headers.forwarded: both -> rfc7239\n", "" },
+	{ "services[].headers.forwarded", SERVICE,
+	    ", headers: { forwarded: none }",
+	    S "headers.forwarded: both -> none\n", "" },
+	{ "services[].headers.prefix", SERVICE, ", headers: { prefix: /auth }",
+	    S "headers.prefix: none -> /auth\n", "" },
+	{ "services[].headers.request", SERVICE,
+	    ", headers: { request: [ { remove: X-A* } ] }",
+	    S "headers.request: none -> [ { remove: \"X-A*\" } ]\n", "" },
+	{ "services[].headers.request[].set", SERVICE,
+	    ", headers: { request: [ { set: X-A, value: \"{host} {} {\" } ] }",
+	    S "headers.request: none -> [ { set: X-A, value: \"{host} {} {\" "
+	      "} ]\n",
+	    "" },
+	{ "services[].headers.request[].add", SERVICE,
+	    ", headers: { request: [ { add: X-A, value: \"\" } ] }",
+	    S "headers.request: none -> [ { add: X-A, value: \"\" } ]\n", "" },
+	{ "services[].headers.request[].remove", SERVICE,
+	    ", headers: { request: [ { remove: X_A } ] }",
+	    S "headers.request: none -> [ { remove: X_A } ]\n", "" },
+	{ "services[].headers.request[].value", SERVICE,
+	    ", headers: { request: [ { set: X-A, value: b } ] }",
+	    S "headers.request: none -> [ { set: X-A, value: b } ]\n", "" },
+	{ "services[].headers.response", SERVICE,
+	    ", headers: { response: [ { remove: Server } ] }",
+	    S "headers.response: none -> [ { remove: Server } ]\n", "" },
+	{ "services[].headers.response[].set", SERVICE,
+	    ", headers: { response: [ { set: X-Pool, value: \"{pool}\" } ] }",
+	    S "headers.response: none -> [ { set: X-Pool, value: \"{pool}\" } "
+	      "]\n",
+	    "" },
+	{ "services[].headers.response[].add", SERVICE,
+	    ", headers: { response: [ { add: Via, value: a } ] }",
+	    S "headers.response: none -> [ { add: Via, value: a } ]\n", "" },
+	{ "services[].headers.response[].remove", SERVICE,
+	    ", headers: { response: [ { remove: X-* } ] }",
+	    S "headers.response: none -> [ { remove: \"X-*\" } ]\n", "" },
+	{ "services[].headers.response[].value", SERVICE,
+	    ", headers: { response: [ { add: X-A, value: \"a: b\" } ] }",
+	    S "headers.response: none -> [ { add: X-A, value: \"a: b\" } ]\n",
+	    "" },
 	{ "services[].pages", SERVICE, ", pages: [ { status: 404, json: j } ]",
 	    S "pages[404]: none -> present\n", "" },
 	{ "services[].pages[].status", SERVICE,
@@ -479,7 +530,7 @@ Test(keys, each_has_a_row_above)
 
 		n++;
 		if (!str_eq(kind, STR("map")) ||
-		    str_ends(path, STR(".headers")))
+		    str_ends(path, STR("probe.headers")))
 			cr_expect(has_row(path), STR_FMT, STR_ARG(path));
 	}
 	cr_expect_gt(n, 90);
@@ -589,7 +640,7 @@ walk(const struct key *keys, unsigned *n)
 			cr_expect_gt(k->size, 0, "%s", k->name);
 			cr_expect_gt(k->max, 0, "%s has a bound", k->name);
 		}
-		if (k->kind == K_LIST && k->scalar != NULL)
+		if (k->scalar != NULL)
 			cr_expect_not_null(key_find(k->sub, k->scalar));
 		if (k->kind == K_LIST && k->label != NULL)
 			cr_expect_not_null(key_find(k->sub, k->label));
