@@ -11,6 +11,7 @@
 #include "http/cookie.h"
 #include "proxy/client.h"
 #include "proxy/edit.h"
+#include "proxy/elements.h"
 #include "proxy/exchange.h"
 #include "proxy/preface.h"
 #include "proxy/strip.h"
@@ -92,6 +93,20 @@ drop_named(struct http_head *h, struct str name)
 
 /* ---- who asks ---- */
 
+/* A trusted proxy that speaks X-Forwarded-* alone, and ours behind it. */
+static int
+translate(struct exchange *x, struct str ours)
+{
+	struct text t;
+
+	if (!text_begin(x, &t, elements_room(&x->req) + 2 + ours.len))
+		return E_NOMEM;
+	t.len = elements_write(&x->req, t.p);
+	text_add(&t, t.len > 0 ? STR(", ") : STR(""));
+	text_add(&t, ours);
+	return add(&x->req, FIELD_FORWARDED, text_str(&t));
+}
+
 static int
 set_forwarded(struct exchange *x, struct str peer, bool v6)
 {
@@ -112,8 +127,10 @@ set_forwarded(struct exchange *x, struct str peer, bool v6)
 	text_add(&t,
 	    preface_says_tls(x->client) ? STR(";proto=https")
 	                                : STR(";proto=http"));
-	if (x->client->trusted)
+	if (x->client->trusted && HTTP_HAS(&x->req, FORWARDED))
 		return append_value(x, FIELD_FORWARDED, text_str(&t));
+	if (x->client->trusted && HTTP_HAS(&x->req, X_FORWARDED_FOR))
+		return translate(x, text_str(&t));
 	http_head_drop(&x->req, FIELD_FORWARDED);
 	return add(&x->req, FIELD_FORWARDED, text_str(&t));
 }
