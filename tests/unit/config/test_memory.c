@@ -56,6 +56,8 @@ static const char full[] =
     "  share_key: header:X\n"
     "  rules: [ { deny: /a, from: [ 10.0.0.0/8 ], methods: [ GET ] } ]\n"
     "  pages: [ { status: 5xx, html: a, json: b } ]\n"
+    "  headers: { prefix: /a, request: [ { set: X-A, value: \"{host}\" }, "
+    "{ remove: X-B* } ], response: [ { add: X-C, value: d } ] }\n"
     "  pools:\n"
     "  - name: v1\n"
     "    share: 90%\n"

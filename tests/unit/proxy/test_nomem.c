@@ -16,6 +16,8 @@
 
 #define PATIENCE_S 10
 #define PEERS 64
+#define A20 "aaaaaaaaaaaaaaaaaaaa"
+#define A200 A20 A20 A20 A20 A20 A20 A20 A20 A20 A20
 #define ROUNDS_MAX 2000 /* no more allocations than that in a script */
 
 /* ---- instances that play their part by themselves ---- */
@@ -234,13 +236,20 @@ settle(void)
 	}
 }
 
+/* Values that the arena of an exchange cannot hold. */
+static const char headers[] =
+    "    headers:\n"
+    "      request: [ { add: X-A, value: \"{host}" A200 A200 A200 "\" }, "
+    "{ add: X-A, value: \"{client}" A200 A200 A200 "\" } ]\n"
+    "      response: [ { set: X-A, value: \"{pool}" A200 A200 A200 "\" } ]";
+
 static void
 begin(void)
 {
 	for (size_t i = 0; i < PEERS; i++)
 		peers[i].fd = -1;
 	cuts = 0;
-	rig_up(NULL);
+	rig_up(&(struct rig_lines){ .service = headers });
 	rig_health(B, true);
 	rig_publish();
 }
