@@ -136,7 +136,8 @@ follow(struct exchange *x, const struct edits *es, struct http_head *h)
 		if (rc == E_OK && e->verb == EDIT_SET)
 			drop_all(h, e);
 		if (rc == E_OK)
-			rc = http_head_add(h, e->id, e->name, value);
+			rc = http_head_add(h, (enum http_field_id)e->id,
+			    e->name, value);
 		if (rc != E_OK)
 			return rc;
 	}

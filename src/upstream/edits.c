@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "config/config.h"
+#include "http/head.h"
 
 static bool
 is_fixed(struct str value)
@@ -45,7 +46,7 @@ make_edit(const struct cfg_edit *cfg, struct edit *e)
 	e->name = str_of(cfg->set != NULL ? cfg->set
 	        : cfg->add != NULL        ? cfg->add
 	                                  : cfg->remove);
-	e->id = http_field_of(e->name);
+	e->id = (uint8_t)http_field_of(e->name);
 	e->fixed = value;
 	return is_fixed(value) ? E_OK : make_parts(e, value);
 }

@@ -8,11 +8,11 @@
 #define UPSTREAM_EDITS_H
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "base/str.h"
 #include "config/edits.h"
-#include "http/head.h"
 
 struct cfg_edit;
 
@@ -25,7 +25,7 @@ struct edit_part {
 
 struct edit {
 	enum edit_verb verb;
-	enum http_field_id id;   /* FIELD_OTHER: by its name */
+	uint8_t id;              /* enum http_field_id; FIELD_OTHER: by name */
 	struct str name;         /* "X-*": all that begin so, of remove */
 	struct edit_part *parts; /* owned; NULL: .fixed is the value */
 	size_t n_parts;

@@ -197,8 +197,7 @@ fill_service(struct registry *r, struct view_service *vs,
 	vs->cfg = cfg;
 	vs->service = registry_service(r, cfg->name);
 	vs->epoch = plan == NULL ? 0 : plan->epoch;
-	if (vs->service == NULL || !fill_guards(vs, cfg) ||
-	    !fill_edits(vs, cfg))
+	if (vs->service == NULL || !fill_guards(vs, cfg))
 		return false;
 	for (size_t i = 0; i < cfg->n_pools; i++) {
 		struct view_pool *vp = &vs->pools[i];
@@ -220,7 +219,7 @@ fill_service(struct registry *r, struct view_service *vs,
 		vp->serves = pp->serves;
 	}
 	lay_out_shares(vs, plan);
-	return true;
+	return fill_edits(vs, cfg);
 }
 
 /* ---- rules ---- */
