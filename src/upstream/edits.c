@@ -27,7 +27,7 @@ make_parts(struct edit *e, struct str value)
 
 	while (edit_next(&rest, &part.var, &part.text))
 		n++;
-	e->parts = calloc(n, sizeof(*e->parts));
+	e->parts = calloc(n + 1, sizeof(*e->parts));
 	if (e->parts == NULL)
 		return E_NOMEM;
 	while (edit_next(&value, &part.var, &part.text))

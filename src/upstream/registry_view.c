@@ -182,15 +182,6 @@ fill_guards(struct view_service *vs, const struct cfg_service *cfg)
 }
 
 static bool
-fill_edits(struct view_service *vs, const struct cfg_service *cfg)
-{
-	return edits_make(cfg->request_edits, cfg->n_request_edits,
-	           &vs->request_edits) == E_OK &&
-	    edits_make(cfg->response_edits, cfg->n_response_edits,
-	        &vs->response_edits) == E_OK;
-}
-
-static bool
 fill_service(struct registry *r, struct view_service *vs,
     const struct cfg_service *cfg, const struct service_plan *plan)
 {
@@ -219,10 +210,25 @@ fill_service(struct registry *r, struct view_service *vs,
 		vp->serves = pp->serves;
 	}
 	lay_out_shares(vs, plan);
-	return fill_edits(vs, cfg);
+	return true;
 }
 
 /* ---- rules ---- */
+
+static bool
+fill_edits(struct view *v)
+{
+	for (size_t s = 0; s < v->n_services; s++) {
+		struct view_service *vs = &v->services[s];
+
+		if (edits_make(vs->cfg->request_edits, vs->cfg->n_request_edits,
+		        &vs->request_edits) != E_OK ||
+		    edits_make(vs->cfg->response_edits,
+		        vs->cfg->n_response_edits, &vs->response_edits) != E_OK)
+			return false;
+	}
+	return true;
+}
 
 static bool
 fill_rules(struct view *v)
@@ -291,7 +297,7 @@ registry_view(struct registry *r, struct cfg *cfg, struct keyring *ring,
 		        plan_of_service(plans, n, cfg->services[i].name)))
 			goto fail;
 	}
-	if (!fill_rules(v))
+	if (!fill_rules(v) || !fill_edits(v))
 		goto fail;
 	return v;
 fail:
