@@ -145,7 +145,9 @@ WHY = [
       "a form feed in a value", "ESC in a value", "DEL in a value"]),
     ("nginx by default drops fields whose names hold more than letters, "
      "digits and hyphens; they are tokens (RFC 9110 5.1), so HAProxy and "
-     "we pass them, and never read an underscore as a hyphen.",
+     "we pass them, and never read an underscore as a hyphen. Where an "
+     "instance would, and be misled, we drop them: Content_Length, and what "
+     "tells of a client.",
      ["a name of every kind of byte", "an underscore is no hyphen"]),
     ("What a stranger says of who asks goes on in both, in fields the "
      "configuration does not name (RFC 7239 8.1 warns of it); we drop or "
