@@ -343,7 +343,9 @@ static const struct key drain_keys[] = {
 	{ "flows", K_DURATION, AT(drain_flows_us), "30m", 0, 30 * D, 0,
 	    .help = "The grace: in mode keep, pins are honoured for so long at most." },
 	{ "streams", K_DURATION, AT(drain_streams_us), "300s", 0, 30 * D, 0,
-	    .help = "Upgraded connections may go on for so long after the drain began." },
+	    .help = "Upgraded connections (streams) may go on for so long after the drain began." },
+	{ "spread", K_DURATION, AT(drain_spread_us), "5s", 0, H, 0,
+	    .help = "WebSockets whose time is over are closed at moments spread over so long, so that not all clients come back at once." },
 	END
 };
 static const struct key service_keys[] = {

@@ -11,6 +11,7 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/preface.h"
+#include "proxy/websocket.h"
 #include "proxy/worker.h"
 #include "session/digest.h"
 #include "upstream/view.h"
@@ -183,6 +184,10 @@ write_json(struct buf *out, const struct exchange *x, const char *when,
 	if (x->inst != NULL || x->failed_at != NULL)
 		json_kv_cstr(&j, "instance",
 		    x->inst != NULL ? x->inst->name : x->failed_at);
+	if (x->ws != NULL && websocket_code(x->ws) != 0) {
+		json_kv_u64(&j, "close_code", websocket_code(x->ws));
+		json_kv_cstr(&j, "closed_by", websocket_closer(x->ws));
+	}
 	json_kv_u64(&j, "retries", x->retries);
 	json_kv_u64(&j, "bytes_in", x->bytes_in);
 	json_kv_u64(&j, "bytes_out", x->bytes_out);

@@ -18,6 +18,7 @@
 #include "proxy/overload.h"
 #include "proxy/preface.h"
 #include "proxy/route.h"
+#include "proxy/websocket.h"
 #include "proxy/worker.h"
 #include "upstream/conncache.h"
 #include "upstream/load.h"
@@ -82,6 +83,7 @@ exchange_retire(struct exchange *x)
 {
 	struct proxy *p = x->proxy;
 
+	websocket_free(x);
 	while (x->spill != NULL) {
 		struct spill *s = x->spill;
 
@@ -491,7 +493,7 @@ exchange_client_broken(struct exchange *x, int code, enum http_bad why)
 		return;
 	}
 	if (x->in_tunnel)
-		exchange_end(x, OUT_TUNNELLED);
+		exchange_end(x, tunnel_outcome(x));
 	else
 		exchange_end(x,
 		    code == E_NOMEM ? OUT_INTERNAL : OUT_CLIENT_LEFT);
@@ -574,6 +576,8 @@ exchange_end(struct exchange *x, enum outcome why)
 	x->client->exchange = NULL;
 	exchange_account_instance(x);
 	account_fault(x, why);
+	if (x->in_tunnel)
+		tunnel_account(x);
 	accesslog_write(&x->proxy->log, x);
 	exchange_release(x, keep);
 	if (!routed)

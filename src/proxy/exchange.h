@@ -28,6 +28,7 @@ struct proxy;
 struct queue;
 struct upconn;
 struct view_service;
+struct websocket;
 
 #define EXCHANGE_MAGIC 0x5e60eec5u
 #define EXCHANGE_TRIES_MAX 8
@@ -73,6 +74,7 @@ struct exchange {
 	struct instance *inst; /* held by our place in its cell */
 	struct inst_cell *icell;
 	struct upconn *up;             /* owned from pick to end */
+	struct websocket *ws;          /* owned; NULL: no known frames */
 	const struct view_service *vs; /* of this turn's view; else NULL */
 
 	/* what the view said when we routed */
@@ -214,7 +216,13 @@ void exchange_account_instance(struct exchange *);
 void exchange_trim_spare(struct proxy *, size_t keep);
 
 /* ---- tunnel.c ---- */
+/* The stream's time is over; within_us is for those that close orderly. */
+enum stream_why { STREAM_DRAIN, STREAM_STOP };
 void tunnel_begin(struct exchange *);
+/* What it ends in when either side leaves, or its connection breaks. */
+enum outcome tunnel_outcome(const struct exchange *);
+void tunnel_account(const struct exchange *); /* of its outcome */
+void tunnel_end(struct exchange *, enum stream_why, uint64_t within_us);
 bool tunnel_from_client(struct exchange *, struct str);
 bool tunnel_from_instance(struct exchange *, struct str);
 void tunnel_eof(struct exchange *, bool from_client);

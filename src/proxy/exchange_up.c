@@ -11,6 +11,7 @@
 #include "proxy/exchange.h"
 #include "proxy/forward.h"
 #include "proxy/preface.h"
+#include "proxy/websocket.h"
 #include "proxy/worker.h"
 #include "upstream/conncache.h"
 
@@ -138,6 +139,8 @@ on_interim(struct exchange *x, struct http_head *h)
 static void
 on_switching(struct exchange *x, struct http_head *h)
 {
+	bool is_websocket = websocket_is(h); /* before the field is dropped */
+
 	if (!x->tunnel_asked) {
 		malformed(x, BAD_STATUS);
 		return;
@@ -150,6 +153,8 @@ on_switching(struct exchange *x, struct http_head *h)
 	}
 	x->status = 101;
 	x->answer_sent = true;
+	if (is_websocket)
+		websocket_begin(x);
 	tunnel_begin(x);
 }
 
@@ -296,6 +301,10 @@ on_batch(struct lane *l)
 void
 exchange_up_broken(struct exchange *x, int code)
 {
+	if (x->ws != NULL && websocket_is_closing(x)) {
+		websocket_up_broken(x);
+		return;
+	}
 	if (x->in_tunnel) {
 		struct client *c = x->client;
 

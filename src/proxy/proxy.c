@@ -101,24 +101,69 @@ adopt_keys(struct proxy *p)
 	p->digester = digester_new(ring);
 }
 
-static bool
-must_cut(const struct exchange *x, const struct view_pool *vp)
+/* Ends x if a clock of its pool's drain has run out for it. */
+static void
+cut_one(struct exchange *x, const struct view_service *vs,
+    const struct view_pool *vp)
 {
 	if (x->pool != vp->pool || x->inst == NULL)
-		return false;
-	return (vp->cut & (x->in_tunnel ? CUT_STREAMS : CUT_REQUESTS)) != 0;
+		return;
+	if (x->in_tunnel && (vp->cut & CUT_STREAMS) != 0)
+		tunnel_end(x, STREAM_DRAIN, vs->cfg->drain_spread_us);
+	else if (!x->in_tunnel && (vp->cut & CUT_REQUESTS) != 0)
+		exchange_cut(x, OUT_DRAIN_CUT);
 }
 
 /* Ends what a drain's clocks have run out for. */
 static void
-cut_pool(struct proxy *p, const struct view_pool *vp)
+cut_pool(struct proxy *p, const struct view_service *vs,
+    const struct view_pool *vp)
 {
 	struct exchange *x, *next;
 
 	for (x = TAILQ_FIRST(&p->exchanges); x != NULL; x = next) {
 		next = TAILQ_NEXT(x, link);
-		if (must_cut(x, vp))
-			exchange_cut(x, OUT_DRAIN_CUT);
+		cut_one(x, vs, vp);
+	}
+}
+
+static const struct view_service *
+view_service_of(const struct exchange *x)
+{
+	const struct view *v = x->proxy->view;
+
+	for (size_t s = 0; s < v->n_services; s++)
+		if (v->services[s].service == x->service)
+			return &v->services[s];
+	return NULL;
+}
+
+/* Not all clients shall come back at once, but they do come back in time. */
+static void
+stop_stream(struct exchange *x)
+{
+	const struct view_service *vs = view_service_of(x);
+	uint64_t now = loop_now_us(x->proxy->env.loop);
+	uint64_t end = x->proxy->stop_deadline.due_us;
+	uint64_t within_us = vs == NULL ? 0 : vs->cfg->drain_spread_us;
+
+	tunnel_end(x, STREAM_STOP,
+	    MIN(within_us, end > now ? (end - now) / 4 : 0));
+}
+
+void
+proxy_stream_begins(struct exchange *x)
+{
+	const struct view_service *vs = view_service_of(x);
+
+	if (x->proxy->stopping) {
+		stop_stream(x);
+		return;
+	}
+	for (size_t i = 0; vs != NULL && i < vs->n_pools; i++) {
+		cut_one(x, vs, &vs->pools[i]);
+		if (x->step == STEP_ENDED)
+			return;
 	}
 }
 
@@ -155,7 +200,8 @@ adopt(struct proxy *p)
 	for (size_t s = 0; s < v->n_services; s++)
 		for (size_t i = 0; i < v->services[s].n_pools; i++)
 			if (v->services[s].pools[i].cut != 0)
-				cut_pool(p, &v->services[s].pools[i]);
+				cut_pool(p, &v->services[s],
+				    &v->services[s].pools[i]);
 	leave_dead(p);
 	queue_look_all(p);
 	p->env.edge(p->env.arg, PROXY_ADOPTED, NULL);
@@ -250,6 +296,18 @@ on_stop_deadline(struct deadline *d)
 	cut_all(CONTAINER_OF(d, struct proxy, stop_deadline));
 }
 
+static void
+stop_streams(struct proxy *p)
+{
+	struct exchange *x, *next;
+
+	for (x = TAILQ_FIRST(&p->exchanges); x != NULL; x = next) {
+		next = TAILQ_NEXT(x, link);
+		if (x->in_tunnel)
+			stop_stream(x);
+	}
+}
+
 void
 proxy_stop(struct proxy *p, uint64_t linger_us, uint64_t deadline_us)
 {
@@ -268,6 +326,7 @@ proxy_stop(struct proxy *p, uint64_t linger_us, uint64_t deadline_us)
 		next = TAILQ_NEXT(c, link);
 		client_stop(c);
 	}
+	stop_streams(p);
 	proxy_client_gone(p);
 }
 

@@ -9,6 +9,7 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/queue.h"
+#include "proxy/websocket.h"
 #include "proxy/worker.h"
 #include "upstream/conncache.h"
 
@@ -80,13 +81,54 @@ tunnel_begin(struct exchange *x)
 	/* Bytes that came behind the request belong to the tunnel. */
 	lane_pause(&c->lane);
 	lane_resume(&c->lane);
+	if (x->step != STEP_ENDED)
+		proxy_stream_begins(x);
+}
+
+enum outcome
+tunnel_outcome(const struct exchange *x)
+{
+	return x->ws == NULL ? OUT_TUNNELLED : websocket_outcome(x->ws);
+}
+
+void
+tunnel_account(const struct exchange *x)
+{
+	enum stream_end how = STREAM_ENDED;
+
+	switch ((enum outcome)x->outcome) {
+	case OUT_DRAIN_CLOSED:
+	case OUT_STOP_CLOSED:
+		how = STREAM_CLOSED;
+		break;
+	case OUT_DRAIN_CUT:
+	case OUT_STOP_CUT:
+		how = STREAM_CUT;
+		break;
+	default:
+		break;
+	}
+	stat_add(&x->pcell->streams_ended[how], 1);
+}
+
+void
+tunnel_end(struct exchange *x, enum stream_why why, uint64_t within_us)
+{
+	if (x->ws != NULL)
+		websocket_close(x, why, within_us);
+	else if (why == STREAM_DRAIN)
+		exchange_cut(x, OUT_DRAIN_CUT);
 }
 
 bool
 tunnel_from_client(struct exchange *x, struct str bytes)
 {
-	x->bytes_in += bytes.len;
 	exchange_up_progress(x);
+	if (x->ws != NULL) {
+		websocket_data(x, bytes, true);
+		return false;
+	}
+	x->bytes_in += bytes.len;
 	if (lane_send_data(&x->up->lane, bytes) != E_OK)
 		exchange_cut(x, OUT_INTERNAL);
 	return false;
@@ -95,8 +137,12 @@ tunnel_from_client(struct exchange *x, struct str bytes)
 bool
 tunnel_from_instance(struct exchange *x, struct str bytes)
 {
-	x->bytes_out += bytes.len;
 	exchange_up_progress(x);
+	if (x->ws != NULL) {
+		websocket_data(x, bytes, false);
+		return false;
+	}
+	x->bytes_out += bytes.len;
 	if (lane_send_data(&x->client->lane, bytes) != E_OK)
 		exchange_cut(x, OUT_INTERNAL);
 	return false;
@@ -137,7 +183,10 @@ tunnel_eof(struct exchange *x, bool from_client)
 	else
 		x->up_eof = true;
 	exchange_up_progress(x); /* the other half has less time now */
-	pass_eof(x);
+	if (x->ws != NULL && websocket_is_closing(x))
+		websocket_heard(x);
+	else
+		pass_eof(x);
 }
 
 void
@@ -147,10 +196,10 @@ tunnel_drained(struct exchange *x, bool to_client)
 
 	exchange_up_progress(x);
 	exchange_wait_client(x);
-	if (x->client_eof || x->up_eof) {
+	if (x->ws != NULL && websocket_is_closing(x))
+		websocket_heard(x);
+	else if (x->client_eof || x->up_eof)
 		pass_eof(x);
-		if (x->step == STEP_ENDED)
-			return;
-	}
-	lane_resume(source);
+	if (x->step != STEP_ENDED)
+		lane_resume(source);
 }

@@ -79,6 +79,8 @@ uint64_t proxy_wall_us(struct proxy *);
 uint64_t proxy_pin_s(struct proxy *);
 /* The Date field's value for now; valid until the next call. */
 struct str proxy_date(struct proxy *);
+/* A tunnel begins where they end already: the pool's clock, or a stop. */
+void proxy_stream_begins(struct exchange *);
 /* A client is gone: tells the control thread when it was the last. */
 void proxy_client_gone(struct proxy *);
 

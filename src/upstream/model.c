@@ -27,6 +27,9 @@ static const struct {
 	const char *name, *help;
 } cause_rows[] = { POOL_CAUSES(X) };
 #undef X
+#define X(id, name, help) [STREAM_##id] = (name),
+static const char *const stream_end_names[] = { STREAM_ENDS(X) };
+#undef X
 #define X(id, name, help) [REFUSED_##id] = (name),
 static const char *const refusal_names[] = { CONN_REFUSALS(X) };
 #undef X
@@ -98,6 +101,12 @@ const char *
 outcome_help(enum outcome o)
 {
 	return outcome_rows[o].help;
+}
+
+const char *
+stream_end_name(enum stream_end e)
+{
+	return stream_end_names[e];
 }
 
 const char *

@@ -97,6 +97,8 @@ int pool_state_of(const char *name);
 	X(TUNNEL_TIMEOUT, deadline, "tunnel_timeout", "a tunnel without a byte") \
 	X(DRAIN_CUT, deadline, "drain_cut", "cut at a deadline of a drain")    \
 	X(STOP_CUT, deadline, "stop_cut", "cut at the deadline of our stop")   \
+	X(DRAIN_CLOSED, deadline, "drain_closed", "a WebSocket closed (1001) at a deadline of a drain") \
+	X(STOP_CLOSED, deadline, "stop_closed", "a WebSocket closed (1001) as we stop") \
 	X(CONNECT_FAILED, fault, "connect_failed", "every try to connect failed") \
 	X(INSTANCE_RESET, fault, "instance_reset", "the instance closed before its answer") \
 	X(INSTANCE_CUT, fault, "instance_cut", "the instance closed within its answer") \
@@ -126,6 +128,17 @@ const char *outcome_help(enum outcome);
 #define X(id, name, help) CAUSE_##id,
 enum pool_cause { POOL_CAUSES(X) CAUSE_COUNT };
 #undef X
+/* clang-format off */
+/* How streams end. */
+#define STREAM_ENDS(X)                                                         \
+	X(ENDED, "ended", "by themselves, or for want of life")                \
+	X(CLOSED, "closed", "by us, with a Close frame (1001)")                \
+	X(CUT, "cut", "by us, at a deadline")
+/* clang-format on */
+#define X(id, name, help) STREAM_##id,
+enum stream_end { STREAM_ENDS(X) STREAM_END_COUNT };
+#undef X
+const char *stream_end_name(enum stream_end);
 const char *pool_cause_name(enum pool_cause);
 const char *pool_cause_help(enum pool_cause);
 
@@ -166,6 +179,7 @@ struct pool_cell {
 	stat_u64 sessions_new;            /* sessions begun here */
 	stat_u64 queued;                  /* exchanges that wait now */
 	stat_u64 queued_ever;             /* that had to wait */
+	stat_u64 streams_ended[STREAM_END_COUNT];
 	stat_u64 status[STATUS_N];        /* final answers by class */
 	struct hist latency;              /* head read to last byte, us */
 	struct census seen[CENSUS_SLOTS]; /* sessions seen, by time slot */

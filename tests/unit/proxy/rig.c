@@ -488,6 +488,16 @@ put(int fd, const char *bytes)
 	put_n(fd, bytes, strlen(bytes));
 }
 
+size_t
+put_some(int fd, const char *bytes, size_t n)
+{
+	ssize_t sent = send(fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	cr_assert(sent > 0 || errno == EAGAIN, "send: %s", strerror(errno));
+	rig_turns(3);
+	return sent > 0 ? (size_t)sent : 0;
+}
+
 /* Bytes, 0 at FIN, -1 with errno. */
 static ssize_t
 take(int fd, char *p, size_t n, const char *what)
@@ -547,6 +557,17 @@ get(int fd, const char *bytes)
 	}
 	cr_assert_eq(memcmp(got, bytes, len), 0, "wanted \"%s\", got \"%.*s\"",
 	    bytes, (int)n, got);
+}
+
+void
+get_bytes(int fd, void *out, size_t n)
+{
+	for (size_t had = 0; had < n;) {
+		ssize_t got = take(fd, (char *)out + had, n - had, "bytes");
+
+		cr_assert_gt(got, 0, "%zu bytes are missing", n - had);
+		had += (size_t)got;
+	}
 }
 
 void

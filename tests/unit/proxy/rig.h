@@ -91,10 +91,13 @@ bool origin_is_quiet(int origin);
 void origin_close(int origin); /* further connects are refused */
 void put(int fd, const char *bytes);
 void put_n(int fd, const char *bytes, size_t n);
+/* As many of them as go out within some turns. */
+size_t put_some(int fd, const char *bytes, size_t n);
 /* One head, its empty line included; a static buffer, four in turn. */
 const char *get_head(int fd);
 /* Exactly these bytes come next. */
 void get(int fd, const char *bytes);
+void get_bytes(int fd, void *out, size_t n);
 /* Reads and drops n bytes. */
 void get_n(int fd, size_t n);
 /* Nothing has come. */

@@ -2,7 +2,11 @@
 #include <criterion/criterion.h>
 
 #include "base/clock.h"
+#include "proxy/exchange.h"
+#include "proxy/websocket.h"
+#include "proxy/worker.h"
 #include "rig.h"
+#include "upstream/view.h"
 
 static void
 up(void)
@@ -212,4 +216,371 @@ Test(tunnel, tells_that_a_leaving_pool_is_empty)
 	half_close(u);
 	get_eof(c);
 	cr_expect_eq(rig.edges[PROXY_EMPTY], 1);
+}
+
+/* ---- WebSockets are closed with a word ---- */
+
+/* Frames: the instance's, and the client's, under a mask of zeros. */
+#define I_HI "\x81\x02hi"
+#define C_HI "\x81\x82\0\0\0\0hi"
+#define C_HI_LEN (sizeof(C_HI) - 1)
+#define I_1000 "\x88\x02\x03\xe8"
+#define I_1001 "\x88\x02\x03\xe9"
+#define C_1001 "\x88\x82\0\0\0\0\x03\xe9"
+#define C_1001_LEN (sizeof(C_1001) - 1)
+/* Ours to the client, whole. */
+#define OURS "\x88\x08\x03\xe9moving"
+
+static void
+drain(void)
+{
+	rig.plan.pools[0].cut = CUT_STREAMS;
+	rig_inst(A)->pool->drains = true;
+	rig_publish();
+}
+
+/* The clock goes on, and what falls due of a closing is done. */
+static void
+later(unsigned s)
+{
+	struct exchange *x = TAILQ_FIRST(&rig.proxy->exchanges);
+
+	rig_later(s * US_PER_S);
+	while (x->step != STEP_ENDED && x->ws->clock.armed &&
+	    x->ws->clock.due_us <= rig.mono_us)
+		rig_turn();
+}
+
+/* The streams' clock has run out, and everybody's turn has come. */
+static void
+drain_all(void)
+{
+	drain();
+	later(6);
+}
+
+/* Ours to the instance, under a mask that nobody could guess. */
+static void
+get_our_close(int u)
+{
+	static const char body[] = "\x03\xe9moving";
+	unsigned char f[14];
+
+	get_bytes(u, f, sizeof(f));
+	cr_assert_eq(f[0], 0x88);
+	cr_assert_eq(f[1], 0x80 | 8);
+	for (size_t i = 0; i < 8; i++)
+		cr_assert_eq((char)(f[6 + i] ^ f[2 + (i & 3)]), body[i]);
+}
+
+static void
+say_closed(int c)
+{
+	put_n(c, C_1001, C_1001_LEN);
+	get_eof(c);
+	done(c);
+}
+
+Test(tunnel, a_silent_websocket_is_closed_in_its_turn)
+{
+	int u, c = open_tunnel(&u);
+
+	drain_all();
+	get_our_close(u);
+	cr_expect(is_silent(c), "the instance answers first");
+	put(u, I_1001);
+	get(c, OURS);
+	cr_expect_eq(rig_outcome(OUT_DRAIN_CLOSED), 0, "the client answers");
+	say_closed(c);
+	get_eof(u);
+	cr_expect_eq(rig_outcome(OUT_DRAIN_CLOSED), 1);
+	cr_expect_eq(
+	    stat_get(&rig_inst(A)->pool->cells[0].streams_ended[STREAM_CLOSED]),
+	    1);
+	cr_expect(has(rig_log(), "\"close_code\":1001,\"closed_by\":\"segue\""),
+	    "%s", rig_log());
+}
+
+Test(tunnel, a_websocket_closes_within_the_spread)
+{
+	int u, c = open_tunnel(&u);
+	struct exchange *x = TAILQ_FIRST(&rig.proxy->exchanges);
+	uint64_t due;
+
+	(void)c;
+	drain();
+	due = x->ws->clock.due_us - rig.mono_us;
+	cr_expect_leq(due, 5 * US_PER_S);
+	rig_publish(); /* a further view draws no further lot */
+	cr_expect_eq(x->ws->clock.due_us - rig.mono_us, due);
+}
+
+/* What the instance got is answered; what came later it never saw. */
+Test(tunnel, a_message_in_the_middle_is_delivered_first)
+{
+	int u, c = open_tunnel(&u);
+
+	put_n(c, C_HI, C_HI_LEN - 1);
+	get_n(u, C_HI_LEN - 1);
+	drain_all();
+	cr_expect(is_silent(u));
+	put_n(c, "i" C_HI, 1 + C_HI_LEN); /* one more comes with its end */
+	get(u, "i");
+	get_our_close(u);
+	put(u, I_HI I_HI "\x01\x02hi"); /* answers, the last in fragments */
+	get(c, I_HI I_HI "\x01\x02hi");
+	put_n(c, C_HI, C_HI_LEN);
+	cr_expect(is_silent(u), "nothing behind our Close");
+	put_n(u, "\x80\0", 2);
+	get_n(c, 2);
+	put(u, "\x88\x02\x03");
+	get(c, OURS); /* in place of its own, whatever it says */
+	put(u, "\xe8" I_HI);
+	say_closed(c);
+	get_eof(u);
+	cr_expect_eq(rig_outcome(OUT_DRAIN_CLOSED), 1);
+}
+
+/* Slow, but within bounds: a frame's border will do, then it is cut. */
+Test(tunnel, a_client_that_does_not_end_its_message)
+{
+	int u, c = open_tunnel(&u);
+
+	put_n(c, "\x01\x82\0\0\0\0hi", 8); /* begun in fragments */
+	get_n(u, 8);
+	drain_all();
+	cr_expect(is_silent(u));
+	later(5);
+	get_our_close(u);
+	put(u, I_1001);
+	get(c, OURS);
+	say_closed(c);
+	c = open_tunnel(&u);
+	put_n(c, C_HI, C_HI_LEN - 1);
+	get_n(u, C_HI_LEN - 1);
+	drain_all();
+	cr_expect(is_silent(u));
+	later(5);
+	cr_expect(is_silent(u));
+	later(5);
+	get_reset(c);
+	get_eof(u);
+	cr_expect_eq(rig_outcome(OUT_DRAIN_CLOSED), 1);
+	cr_expect_eq(rig_outcome(OUT_DRAIN_CUT), 1);
+}
+
+Test(tunnel, an_instance_that_does_not_close)
+{
+	int u, c = open_tunnel(&u);
+
+	drain_all();
+	get_our_close(u);
+	put(u, "\x01\x02hi"); /* a message without an end */
+	get(c, "\x01\x02hi");
+	later(4);
+	cr_expect(is_silent(c));
+	later(2);
+	get(c, OURS);
+	put(u, I_HI); /* too late */
+	say_closed(c);
+	get_eof(u);
+	c = open_tunnel(&u);
+	drain_all();
+	get_our_close(u);
+	put(u, "\x81\x02h"); /* a frame without an end */
+	get(c, "\x81\x02h");
+	for (int i = 0; i < 3; i++) {
+		cr_expect(is_silent(c));
+		later(5);
+	}
+	get_reset(c);
+	cr_expect_eq(rig_outcome(OUT_DRAIN_CLOSED), 1);
+	cr_expect_eq(rig_outcome(OUT_DRAIN_CUT), 1);
+}
+
+Test(tunnel, an_instance_that_ends_without_a_close)
+{
+	int u, c = open_tunnel(&u);
+
+	drain_all();
+	get_our_close(u);
+	half_close(u);
+	get(c, OURS);
+	say_closed(c);
+	get_eof(u);
+	c = open_tunnel(&u);
+	drain_all();
+	get_our_close(u);
+	reset(u);
+	get(c, OURS);
+	say_closed(c);
+	c = open_tunnel(&u);
+	put_n(c, C_HI, C_HI_LEN - 1); /* it dies under a message */
+	get_n(u, C_HI_LEN - 1);
+	drain_all();
+	rig_turns(3);
+	reset(u);
+	get(c, OURS);
+	say_closed(c);
+	c = open_tunnel(&u);
+	drain_all();
+	get_our_close(u);
+	put(u, "\x81\x02h");
+	get(c, "\x81\x02h");
+	half_close(u); /* within a frame: no Close can follow */
+	get_reset(c);
+	cr_expect_eq(rig_outcome(OUT_DRAIN_CLOSED), 3);
+	cr_expect_eq(rig_outcome(OUT_DRAIN_CUT), 1);
+}
+
+Test(tunnel, a_client_that_does_not_close)
+{
+	int u, c = open_tunnel(&u);
+
+	drain_all();
+	get_our_close(u);
+	put(u, I_1001);
+	get(c, OURS);
+	later(3);
+	get_eof(c);
+	done(c);
+	c = open_tunnel(&u); /* nor waits for anything */
+	drain_all();
+	get_our_close(u);
+	put(u, I_1001);
+	get(c, OURS);
+	reset(c);
+	get_eof(u);
+	cr_expect_eq(rig_outcome(OUT_DRAIN_CLOSED), 2);
+}
+
+Test(tunnel, half_closed_ones_are_closed_too)
+{
+	int u, c = open_tunnel(&u);
+
+	half_close(c);
+	get_eof(u);
+	drain_all();
+	put(u, I_HI I_1000);
+	get(c, I_HI OURS);
+	get_eof(c);
+	get_eof(u);
+	c = open_tunnel(&u);
+	half_close(u);
+	get_eof(c);
+	drain_all();
+	get_our_close(u);
+	put_n(c, C_1001, C_1001_LEN);
+	get_eof(u);
+	cr_expect_eq(rig_outcome(OUT_DRAIN_CLOSED), 2);
+}
+
+/* They close by themselves: nobody puts in a word. */
+Test(tunnel, its_own_close_goes_on)
+{
+	int u, c = open_tunnel(&u);
+
+	put_n(c, "\x88\x82\0\0\0\0\x03\xe8", 8);
+	get_n(u, 8);
+	drain_all();
+	rig_turns(3);
+	put(u, I_HI I_1000);
+	get(c, I_HI I_1000);
+	done(u);
+	get_eof(c);
+	done(c);
+	while (rig_outcome(OUT_TUNNELLED) == 0)
+		rig_turn();
+	cr_expect(has(rig_log(),
+	    "\"close_code\":1000,\"closed_by\":\"client\""));
+}
+
+Test(tunnel, undrained_in_time_it_stays)
+{
+	int u, c = open_tunnel(&u);
+
+	drain();
+	rig.plan.pools[0].cut = 0;
+	rig_inst(A)->pool->drains = false;
+	rig_publish();
+	later(20);
+	put_n(c, C_HI, C_HI_LEN);
+	get_n(u, C_HI_LEN);
+	put(u, I_HI);
+	get(c, I_HI);
+}
+
+Test(tunnel, other_upgrades_are_cut)
+{
+	int c = client_ask("GET / HTTP/1.1\r\nHost: x\r\n"
+	                   "Connection: upgrade\r\nUpgrade: chat\r\n\r\n");
+	int u = origin_accept(A);
+
+	(void)get_head(u);
+	put(u,
+	    "HTTP/1.1 101 Switching\r\nConnection: upgrade\r\n"
+	    "Upgrade: chat\r\n\r\n");
+	(void)get_head(c);
+	drain();
+	get_reset(c);
+	get_eof(u);
+	cr_expect_eq(rig_outcome(OUT_DRAIN_CUT), 1);
+	cr_expect_eq(
+	    stat_get(&rig_inst(A)->pool->cells[0].streams_ended[STREAM_CUT]),
+	    1);
+}
+
+/* Its request was on its way when the clock ran out. */
+Test(tunnel, one_that_begins_late_is_closed_too)
+{
+	int c = client_ask(UPGRADE), u = origin_accept(A);
+
+	(void)get_head(u);
+	drain();
+	put(u, SWITCHING);
+	(void)get_head(c);
+	later(6);
+	get_our_close(u);
+	put(u, I_1001);
+	get(c, OURS);
+	say_closed(c);
+}
+
+/* All that was received is delivered before it, however slowly it is read. */
+Test(tunnel, back_pressure_comes_first)
+{
+	static char frame[4 + 60000] = "\x82\x7e\xea\x60";
+	int u, c = open_tunnel(&u);
+	size_t sent = 0, at = 0, n;
+
+	while (sent < (64u << 20) &&
+	    (n = put_some(u, frame + at, sizeof(frame) - at)) > 0) {
+		sent += n;
+		at = (at + n) % sizeof(frame);
+	}
+	cr_assert_lt(sent, 64u << 20, "the client's side must be full");
+	drain_all();
+	get_our_close(u);
+	get_n(c, sent);
+	put_n(u, frame + at, sizeof(frame) - at);
+	put(u, I_1001);
+	get_n(c, sizeof(frame) - at);
+	get(c, OURS);
+	say_closed(c);
+	cr_expect_eq(rig_outcome(OUT_DRAIN_CLOSED), 1);
+}
+
+Test(tunnel, a_stop_closes_websockets)
+{
+	int u, c = open_tunnel(&u);
+
+	proxy_stop(rig.proxy, 3 * US_PER_S, 60 * US_PER_S);
+	later(6);
+	get_n(u, 2 + 4 + 2 + 8);
+	put(u, I_1001);
+	get(c, "\x88\x0a\x03\xe9stopping");
+	say_closed(c);
+	while (rig.edges[PROXY_STOPPED] == 0)
+		rig_turn();
+	cr_expect_eq(rig_outcome(OUT_STOP_CLOSED), 1);
 }
