@@ -64,6 +64,8 @@
  *      pools: [{name, state, since, share, share_bp, ready, unready, holds,
  *        in_flight, streams, sessions, sessions_new, queued, instances_n,
  *        eligible,
+ *        streams_ended: {ended, closed, cut},  since the start: by themselves,
+ *                                            with a Close frame, without
  *        causes: {NAME: n}, status: {"2xx": n, ...},
  *        latency: {p50_us, p90_us, p99_us, n},
  *        drain: {mode, began, requests_us, flows_us, streams_us, closed} |

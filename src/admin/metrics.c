@@ -382,6 +382,14 @@ put_pool_streams(struct look *l)
 }
 
 static void
+put_streams_ended(struct look *l)
+{
+	for (size_t i = 0; i < STREAM_END_COUNT; i++)
+		put_with(l, stream_end_name((enum stream_end)i),
+		    l->p->facts->streams_ended[i]);
+}
+
+static void
 put_sessions(struct look *l)
 {
 	put(l, l->p->facts->sessions);
@@ -550,6 +558,8 @@ static const struct metric metrics[] = {
 		"Exchanges at its instances, streams not counted." },
 	{ "segue_pool_streams", G, OF_POOL, NULL, put_pool_streams, 0,
 		"Upgraded connections at its instances." },
+	{ "segue_pool_streams_ended_total", C, OF_POOL, "how", put_streams_ended, 0,
+		"Upgraded connections ended: by themselves, closed with 1001, or cut." },
 	{ "segue_pool_sessions", G, OF_POOL, NULL, put_sessions, 0,
 		"Distinct sessions seen within the sticky idle time, estimated." },
 	{ "segue_pool_sessions_new_total", C, OF_POOL, NULL, put_sum, P(sessions_new),

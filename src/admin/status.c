@@ -207,6 +207,12 @@ put_facts(struct json_out *j, const struct ro_facts_pool *f)
 	json_kv_cstr(j, "unready", f->unready);
 	json_kv_u64(j, "in_flight", f->inflight);
 	json_kv_u64(j, "streams", f->streams);
+	json_key(j, "streams_ended");
+	json_begin_object(j);
+	for (size_t i = 0; i < STREAM_END_COUNT; i++)
+		json_kv_u64(j, stream_end_name((enum stream_end)i),
+		    f->streams_ended[i]);
+	json_end_object(j);
 	json_kv_u64(j, "sessions", f->sessions);
 	json_kv_u64(j, "instances_n", f->instances);
 	json_kv_u64(j, "eligible", f->eligible);

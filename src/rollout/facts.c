@@ -111,6 +111,10 @@ gather_pool(struct registry *r, const struct cfg_service *svc,
 	f->view_current = now->view_current;
 	f->inflight = registry_pool_inflight(r, p);
 	f->streams = registry_pool_streams(r, p);
+	for (unsigned w = 0; w < p->n_workers; w++)
+		for (size_t i = 0; i < STREAM_END_COUNT; i++)
+			f->streams_ended[i] += stat_get(
+			    &p->cells[w].streams_ended[i]);
 	f->sessions = pool_live_sessions(p, clock_mono_us(),
 	    svc->sticky_idle_us);
 	f->sessions_unknown = now->started_us != 0 &&

@@ -24,6 +24,9 @@ struct waiter {
 	drive_progress_fn *progress; /* NULL: not asked for */
 	uint64_t told_us;
 	uint64_t told_look; /* the look in which it was told */
+	/* of the pools it waits for, since it waits, and those before */
+	uint64_t streams[STREAM_END_COUNT], streams_before[STREAM_END_COUNT];
+	bool streams_noted;
 	void *arg;
 };
 
@@ -265,19 +268,50 @@ add_pools(struct buf *b, const struct ro_service *s, enum pool_state state,
 		buf_printf(b, " %s", n == 1 ? one : many);
 }
 
+/* How the streams ended that were waited for; nothing if there were none. */
+static void
+add_streams(struct buf *b, const struct waiter *w)
+{
+	buf_printf(b,
+	    "; of the streams there %llu ended by themselves, %llu were closed "
+	    "and "
+	    "%llu cut",
+	    (unsigned long long)w->streams[STREAM_ENDED],
+	    (unsigned long long)w->streams[STREAM_CLOSED],
+	    (unsigned long long)w->streams[STREAM_CUT]);
+}
+
+static bool
+had_streams(const struct waiter *w)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < STREAM_END_COUNT; i++)
+		n += w->streams[i];
+	return n > 0;
+}
+
 /* Of a switch with a drain: whoever asked may not know which pools served. */
 static void
 describe_end(const struct waiter *w, struct ro_state *state, struct buf *b)
 {
 	const struct ro_service *s = ro_service_find(state, w->cmd.service);
 
-	if (w->cmd.verb != RO_SWITCH || !w->cmd.drain || s == NULL ||
+	if (s == NULL)
+		return;
+	if (w->cmd.verb == RO_DRAIN && had_streams(w)) {
+		buf_printf(b, "%s is drained and may be stopped", w->cmd.pool);
+		add_streams(b, w);
+	}
+	if (w->cmd.verb != RO_SWITCH || !w->cmd.drain ||
 	    s->pending.pool[0] != '\0')
 		return;
 	buf_printf(b, "%s serves all new sessions", w->cmd.pool);
 	add_pools(b, s, POOL_DRAINING, "drains", "drain");
 	add_pools(b, s, POOL_DRAINED, "is drained and may be stopped",
 	    "are drained and may be stopped");
+	if (had_streams(w))
+		add_streams(b, w);
 }
 
 static void
@@ -385,12 +419,49 @@ next_untold(struct waiters *ws, uint64_t now)
 	return NULL;
 }
 
+/* Is it one of the pools whose drain is waited for? */
+static bool
+waits_for(const struct waiter *w, const struct ro_pool *p)
+{
+	bool named = strcmp(p->name, w->cmd.pool) == 0;
+
+	return w->cmd.verb == RO_DRAIN ? named : !named;
+}
+
+/* Streams that ended since the drain began. */
+static void
+note_streams(struct waiter *w, const struct waiters_news *news)
+{
+	const struct ro_service *s = ro_service_find(news->state,
+	    w->cmd.service);
+	uint64_t sum[STREAM_END_COUNT] = { 0 };
+	size_t at;
+
+	if (s == NULL)
+		return;
+	at = (size_t)(s - news->state->services);
+	for (size_t p = 0; p < s->n_pools; p++)
+		for (size_t i = 0; i < STREAM_END_COUNT; i++)
+			sum[i] += waits_for(w, &s->pools[p])
+			    ? ro_facts_of(drive_facts(news->drive), at, p)
+			          ->streams_ended[i]
+			    : 0;
+	if (!w->streams_noted)
+		memcpy(w->streams_before, sum, sizeof(sum));
+	w->streams_noted = true;
+	for (size_t i = 0; i < STREAM_END_COUNT; i++)
+		w->streams[i] = sum[i] - w->streams_before[i];
+}
+
 void
 waiters_look(struct waiters *ws, const struct waiters_news *news)
 {
 	uint64_t now = clock_mono_us();
 	struct waiter *w;
 
+	TAILQ_FOREACH (w, &ws->list, link)
+		if (w->begun && w->wait)
+			note_streams(w, news);
 	while (news->adopted && answer_one(ws, news->state))
 		;
 	ws->looks++;

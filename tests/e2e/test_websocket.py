@@ -1,11 +1,15 @@
 """Upgraded connections are tunnels: raw both ways, counted as streams, with
-their own clock in a drain."""
+their own clock in a drain.  WebSockets among them are closed with 1001, and
+no message is lost: the clients and instances of those tests are npm's ws."""
+import json
+import signal
+import subprocess
 import threading
 import time
 
 import pytest
 
-from rig import wait_until
+from rig import node, wait_until
 from rig.segued import pool, service
 from rig.wire import Client
 
@@ -153,3 +157,152 @@ def test_silent_tunnel_ends(rig):
         assert_ends(c)
     wait_until(lambda: s.admin.status()["services"][0]["outcomes"]
                .get("tunnel_timeout") == 1)
+
+
+# ---- real ones ----
+
+CLIENTS = 500
+
+
+def outcomes(s):
+    return s.admin.status()["services"][0]["outcomes"]
+
+
+@pytest.fixture
+def ws(rig):
+    rig.v1 = node.NodeInstance(rig, "ws_server.js", "v1")
+    rig.v2 = node.NodeInstance(rig, "ws_server.js", "v2")
+    return rig.segued(service(
+        pool("v1", [rig.v1], share="100%"), pool("v2", [rig.v2]),
+        drain={"mode": "evict", "streams": "4s", "spread": "2s"}))
+
+
+def url(s):
+    return f"ws://{s.address}/ws"
+
+
+def of_report(instance):
+    with Client(instance.address) as c:
+        return json.loads(c.get("/report").body)
+
+
+def assert_each_once(final, *instances):
+    """Every message reached one instance, once."""
+    reports = [of_report(i)["received"] for i in instances]
+    for i, n in enumerate(final["next"]):
+        got = sorted(m for r in reports for m in r.get(f"c{i}", []))
+        assert got == list(range(n)), f"c{i}: {n} messages, {got}"
+
+
+def assert_holds(s):
+    a = s.admin.status()["accounting"]
+    assert a["holds"] is True, a
+
+
+def test_no_message_is_lost_in_switch_drain_and_reload(rig, ws):
+    """500 clients; each is closed once, after the deadline, with 1001."""
+    load = node.Talk(rig, "ws_clients.js", url(ws), CLIENTS, 250)
+    wait_until(lambda: ws.admin.pool("v1")["streams"] == CLIENTS, 30)
+    ws.config["log"]["level"] = "debug"
+    ws.write_config()
+    ws.do("reload")
+    ws.do("switch", "v2")
+    before = load.ask("report")
+    assert before["open"] == CLIENTS and before["closes"] == []
+    began = time.time()
+    drain = subprocess.Popen(
+        [rig.program("src/segue/segue"), "--socket", ws.socket, "drain", "v1",
+         "--wait"], stdout=subprocess.PIPE, text=True)
+    ws.config["services"][0]["via"] = False
+    ws.write_config()
+    ws.do("reload")
+    said = drain.communicate(timeout=60)[0]
+    assert f"{CLIENTS} were closed and 0 cut" in said
+    assert ws.admin.pool("v1")["state"] == "drained"
+    assert ws.admin.pool("v1")["streams_ended"] == {
+        "ended": 0, "closed": CLIENTS, "cut": 0}
+    assert outcomes(ws)["drain_closed"] == CLIENTS
+    wait_until(lambda: ws.admin.pool("v2")["streams"] == CLIENTS, 30)
+    load.tell("stop")
+    final = load.hear()
+    assert final["errors"] == [] and final["done"] == CLIENTS
+    by_drain = [c for c in final["closes"] if c["code"] != 1000]
+    assert len(by_drain) == CLIENTS
+    assert {(c["code"], c["reason"], c["server"]) for c in by_drain} == {
+        (1001, "moving", "v1")}
+    after = [c["at_ms"] / 1000 - began for c in by_drain]
+    assert min(after) >= 4, "nobody before the deadline"
+    assert max(after) - min(after) > 0.5, "not all at once"
+    assert final["answered"] == sum(final["next"])
+    assert_each_once(final, rig.v1, rig.v2)
+    assert "v1" in final["on"] and "v2" in final["on"]
+    # what came in the last moment was said again to v2, and only there
+    assert final["sent"] - final["answered"] < 4 * CLIENTS
+    assert_holds(ws)
+    metrics = ws.admin.raw("GET", "/metrics")[2]
+    assert ('segue_pool_streams_ended_total{service="web",pool="v1",'
+            f'how="closed"}} {CLIENTS}') in metrics
+
+
+@pytest.mark.parametrize("thing", [
+    "deflate", "fragments", "whole", "ping", "subprotocol"])
+def test_passes_unharmed(ws, thing):
+    node.run("ws_try.js", url(ws), thing)
+    wait_until(lambda: outcomes(ws).get("tunnelled") == 1)
+
+
+@pytest.mark.parametrize("thing, code, by", [
+    ("client_closes", 3001, "client"),
+    ("instance_closes", 4002, "instance")])
+def test_close_codes_pass_and_are_logged(rig, ws, thing, code, by):
+    node.run("ws_try.js", url(ws), thing)
+    row = ws.wait_access(1)[-1]
+    assert (row["close_code"], row["closed_by"]) == (code, by)
+    assert row["outcome"] == "tunnelled" and row["bytes_in"] > 0
+    assert [c[0] for c in of_report(rig.v1)["closes"]] == [code]
+
+
+def stay(rig, s):
+    """A client that only stays, and tells how it was closed."""
+    child = rig.spawn(node.script("ws_try.js", url(s), "stays"), "stay.log",
+                      stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "open\n"
+    return child
+
+
+def test_drain_tells_both_sides(rig, ws):
+    child = stay(rig, ws)
+    ws.do("switch", "v2")
+    ws.do("drain", "v1", "--streams", "0s", "--wait")
+    assert child.stdout.readline() == "1001 moving\n"
+    assert of_report(rig.v1)["closes"] == [[1001, "moving"]]
+    row = ws.wait_access(1)[-1]
+    assert (row["outcome"], row["close_code"], row["closed_by"]) == (
+        "drain_closed", 1001, "segue")
+
+
+def test_stop_closes_websockets(rig, ws):
+    """At once, not at the deadline of the stop, which is 8 s."""
+    child = stay(rig, ws)
+    began = time.monotonic()
+    ws.stop(signal.SIGTERM)
+    assert time.monotonic() - began < 7
+    assert child.stdout.readline() == "1001 stopping\n"
+    assert ws.access()[-1]["outcome"] == "stop_closed"
+
+
+def test_instance_killed(rig, ws):
+    """The client sees it at once, as without us."""
+    child = stay(rig, ws)
+    rig.v1.kill()
+    assert child.stdout.readline().startswith("1006")
+    wait_until(lambda: outcomes(ws).get("tunnelled") == 1)
+
+
+def test_frozen_instance_is_not_waited_for(rig, ws):
+    child = stay(rig, ws)
+    rig.v1.child.send_signal(signal.SIGSTOP)
+    ws.do("switch", "v2")
+    ws.do("drain", "v1", "--streams", "0s", "--wait")
+    assert child.stdout.readline() == "1001 moving\n"
+    rig.v1.child.send_signal(signal.SIGCONT)

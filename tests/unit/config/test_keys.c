@@ -326,6 +326,8 @@ static const struct {
 	    S "drain.flows: 30m -> 5s\n", "" },
 	{ "services[].drain.streams", SERVICE, ", drain: { streams: 5s }",
 	    S "drain.streams: 5m -> 5s\n", "" },
+	{ "services[].drain.spread", SERVICE, ", drain: { spread: 1m }",
+	    S "drain.spread: 5s -> 1m\n", "" },
 	{ "services[].via", SERVICE, ", via: FALSE", S "via: on -> off\n", "" },
 	{ "services[].via", SERVICE, ", via: yes", "", "" },
 	{ "services[].pools", POOLS, ", { name: v2, instances: b:1 }",

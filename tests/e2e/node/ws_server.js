@@ -1,0 +1,69 @@
+"use strict";
+/*
+ * An instance that speaks WebSocket: node ws_server.js HOST PORT NAME
+ *
+ *   GET /health   200
+ *   GET /report   what came, as JSON: messages "CLIENT N ..." by client,
+ *                 and with what code each connection ended
+ *   upgrade       echoes each message; large ones in fragments
+ *
+ * Messages that are told to do something instead: "close CODE",
+ * "terminate", "ping" (answers "pong" when its ping was).
+ */
+const http = require("http");
+const { WebSocketServer } = require("ws");
+
+const [host, port, name] = process.argv.slice(2);
+const FRAGMENT = 64 * 1024;
+const received = {};
+const closes = [];
+
+function note(text) {
+	const [client, n] = text.split(" ", 2);
+
+	if (!/^c[0-9]+$/.test(client))
+		return;
+	(received[client] = received[client] || []).push(Number(n));
+}
+
+function send_in_fragments(ws, data, binary) {
+	for (let at = 0; at < data.length; at += FRAGMENT)
+		ws.send(data.subarray(at, at + FRAGMENT), {
+			binary, fin: at + FRAGMENT >= data.length,
+		});
+}
+
+function on_message(ws, data, binary) {
+	const text = binary || data.length > 200000 ? "" : data.toString();
+
+	note(text);
+	if (text.startsWith("close "))
+		ws.close(Number(text.slice(6)), "as told");
+	else if (text === "terminate")
+		ws.terminate();
+	else if (text === "ping")
+		ws.once("pong", () => ws.send("pong")).ping("there?");
+	else if (data.length > 4 * FRAGMENT)
+		send_in_fragments(ws, data, binary);
+	else
+		ws.send(binary ? data : `${name} ${text}`, { binary });
+}
+
+const server = http.createServer((request, response) => {
+	response.setHeader("X-Version", name);
+	if (request.url === "/report")
+		response.end(JSON.stringify({ received, closes }));
+	else
+		response.end("UP\n");
+});
+const wss = new WebSocketServer({
+	server, perMessageDeflate: { threshold: 0 }, maxPayload: 64 << 20,
+});
+
+wss.on("connection", (ws) => {
+	ws.on("message", (data, binary) => on_message(ws, data, binary));
+	ws.on("close", (code, reason) =>
+		closes.push([code, reason.toString()]));
+	ws.on("error", () => {});
+});
+server.listen(Number(port), host);

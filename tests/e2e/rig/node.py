@@ -1,0 +1,103 @@
+"""node - clients and instances in Node, with packages of npm.
+
+What is needed stands in tests/e2e/node/package.json and its lock file, which
+names no registry: npm's own setting does.  "npm ci" runs once per checkout
+and again when the lock file has changed.  Who lacks node, npm or the registry
+is told so; nothing is skipped.
+"""
+import fcntl
+import functools
+import json
+import os
+import shutil
+import subprocess
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+DIR = os.path.realpath(f"{HERE}/../node")
+
+
+def install():
+    """npm ci, unless what is there is of this lock file."""
+    with open(f"{DIR}/package-lock.json", encoding="ascii") as f:
+        wanted = f.read()
+    stamp = f"{DIR}/node_modules/.segue-lock.json"
+    try:
+        with open(stamp, encoding="ascii") as f:
+            if f.read() == wanted:
+                return
+    except FileNotFoundError:
+        pass
+    done = subprocess.run(
+        ["npm", "ci", "--ignore-scripts"], cwd=DIR, timeout=300, check=False,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, \
+        f"npm ci failed in tests/e2e/node; is its registry reachable?\n" \
+        f"{done.stdout}"
+    with open(stamp, "w", encoding="ascii") as f:
+        f.write(wanted)
+
+
+@functools.cache
+def node():
+    """The program, once its packages are installed."""
+    path = shutil.which("node") or shutil.which("nodejs")
+    assert path is not None and shutil.which("npm") is not None, \
+        "node and npm are missing: ./bootstrap check installs them"
+    with open(f"{DIR}/package.json", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several pytests may begin at once
+        install()
+    return path
+
+
+def script(name, *words):
+    """The words that run a program of tests/e2e/node."""
+    return [node(), f"{DIR}/{name}", *(str(w) for w in words)]
+
+
+def run(name, *words, seconds=60):
+    """To its end, which must be good; its output."""
+    done = subprocess.run(
+        script(name, *words), stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=seconds, check=False)
+    assert done.returncode == 0, f"{name} {words}: {done.stderr}"
+    return done.stdout
+
+
+class NodeInstance:
+    """An instance in Node: a program that takes HOST PORT NAME."""
+
+    def __init__(self, rig, program, version, name=None):
+        self.version, self.name = version, name or version
+        self.port = rig.port()
+        self.address = self.port.address
+        self.child = rig.spawn(
+            script(program, self.port.host, self.port.number, self.name),
+            f"{self.name}-out.log")
+        rig.wait_listening(self.port, self.child)
+
+    def kill(self):
+        self.child.kill()
+        self.child.wait()
+
+
+class Talk:
+    """A program that is asked by lines and answers by lines of JSON."""
+
+    def __init__(self, rig, program, *words):
+        self.child = rig.spawn(script(program, *words), f"{program}.log",
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               text=True)
+
+    def tell(self, line):
+        self.child.stdin.write(line + "\n")
+        self.child.stdin.flush()
+
+    def hear(self):
+        line = self.child.stdout.readline()
+        assert line, "it ended without a word; see its log"
+        return json.loads(line)
+
+    def ask(self, line):
+        self.tell(line)
+        return self.hear()
