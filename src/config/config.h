@@ -222,7 +222,7 @@ struct cfg_service {
 	uint64_t drain_requests_us;     /* default 60 s */
 	uint64_t drain_flows_us;        /* grace of kept pins: 30 m */
 	uint64_t drain_streams_us;      /* default 300 s */
-	uint64_t drain_spread_us;       /* closes WebSockets over so long: 5 s */
+	uint64_t drain_spread_us;       /* of closing WebSockets: 5 s */
 	bool via;                       /* Via on requests: on */
 	enum cfg_profile profile;       /* default plain */
 	enum cfg_forwarded forwarded;   /* default both */

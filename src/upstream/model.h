@@ -175,10 +175,10 @@ struct service_cell {
 #define CENSUS_SLOTS 6
 
 struct pool_cell {
-	stat_u64 cause[CAUSE_COUNT];      /* exchanges routed here, by cause */
-	stat_u64 sessions_new;            /* sessions begun here */
-	stat_u64 queued;                  /* exchanges that wait now */
-	stat_u64 queued_ever;             /* that had to wait */
+	stat_u64 cause[CAUSE_COUNT]; /* exchanges routed here, by cause */
+	stat_u64 sessions_new;       /* sessions begun here */
+	stat_u64 queued;             /* exchanges that wait now */
+	stat_u64 queued_ever;        /* that had to wait */
 	stat_u64 streams_ended[STREAM_END_COUNT];
 	stat_u64 status[STATUS_N];        /* final answers by class */
 	struct hist latency;              /* head read to last byte, us */
