@@ -348,6 +348,15 @@ check_services(struct problems *p, struct cfg *c, const struct where *top)
 
 /* ---- listeners ---- */
 
+static bool
+trusts_unix(const struct cfg_listener *l)
+{
+	for (size_t i = 0; i < l->n_trusted_proxies; i++)
+		if (strcmp(l->trusted_proxies[i], "unix") == 0)
+			return true;
+	return false;
+}
+
 /* Whoever is heard says who the client is: that must not be anybody. */
 static void
 check_proxy_protocol(struct problems *p, const struct cfg_listener *l,
@@ -357,10 +366,10 @@ check_proxy_protocol(struct problems *p, const struct cfg_listener *l,
 
 	if (l->proxy_protocol == CFG_PP_OFF)
 		return;
-	if (l->address.is_unix)
+	if (l->address.is_unix && !trusts_unix(l))
 		problem_error(p, &w,
-		    "a Unix socket has no peers that trusted_proxies could "
-		    "name");
+		    "trusted_proxies must have unix, for peers on this "
+		    "socket");
 	else if (l->n_trusted_proxies == 0)
 		problem_error(p, &w,
 		    "trusted_proxies must name who may send a preface");

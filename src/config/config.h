@@ -68,7 +68,7 @@ struct cfg_listener {
 	struct cfg_limits limits;
 	struct cfg_clients clients;
 	char *health_path;      /* answered by us; NULL: none */
-	char **trusted_proxies; /* CIDR texts */
+	char **trusted_proxies; /* CIDR texts, or unix */
 	size_t n_trusted_proxies;
 };
 

@@ -452,7 +452,7 @@ static const struct key listener_keys[] = {
 	    .help = "For a balancer in front of us.",
 	    .sub = listener_health_keys },
 	{ "trusted_proxies", K_ITEMS, AT(trusted_proxies), NULL, 0, 256, 0,
-	    .help = "Networks of proxies in front of us, whose forwarding fields are believed.",
+	    .help = "Networks of proxies in front of us, whose forwarding fields are believed; unix is whoever may open the listener's Unix socket.",
 	    .sub = &cidr_item, EACH(n_trusted_proxies, trusted_proxies) },
 	{ "proxy_protocol", K_ENUM, AT(proxy_protocol), "off", 0, 0, 0,
 	    .help = "Whether connections from trusted_proxies begin with a PROXY preface, version 1 or 2, that names the client: never; if they begin like one; or always, and then connections from elsewhere are refused.",

@@ -57,7 +57,8 @@
 	X(ENUM, int, "word", "one of the words")                               \
 	X(ADDR, struct cfg_addr, "address", "an address such as "              \
 	    "127.0.0.1:8080, [::1]:8080 or unix:/path")                        \
-	X(CIDR, char *, "network", "a network such as 10.0.0.0/8 or fd00::/8") \
+	X(CIDR, char *, "network", "a network such as 10.0.0.0/8, "       \
+	    "fd00::/8, or unix") \
 	X(ITEMS, void *, "list", "a list")                                     \
 	X(FIELDS, struct cfg_field *, "map", "a map of field names and values")\
 	X(MAP, void, "map", "a map")                                           \

@@ -232,6 +232,8 @@ valid_cidr(struct str s)
 	struct str bits = s, host = str_split(&bits, '/');
 	uint64_t n, max;
 
+	if (str_eq(s, STR("unix")))
+		return true;
 	if (is_ip(AF_INET, host))
 		max = 32;
 	else if (is_ip(AF_INET6, host))

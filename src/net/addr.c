@@ -265,6 +265,10 @@ cidr_parse(struct str s, struct cidr *out)
 	uint64_t bits;
 
 	memset(out, 0, sizeof(*out));
+	if (str_eq(s, STR("unix"))) {
+		out->family = AF_UNIX;
+		return true;
+	}
 	if (host.len >= sizeof(text))
 		return false;
 	str_copy(host, text, sizeof(text));
@@ -294,8 +298,10 @@ cidr_has(const struct cidr *c, const struct addr *a)
 	uint8_t family, mask;
 	size_t whole = c->bits / 8, len = host_bytes(a, &bytes, &family);
 
-	if (len == 0 || family != c->family)
+	if (family != c->family)
 		return false;
+	if (len == 0)
+		return family == AF_UNIX;
 	if (memcmp(bytes, c->bytes, whole) != 0)
 		return false;
 	if (c->bits % 8 == 0)

@@ -58,14 +58,17 @@ bool addr_eq(const struct addr *, const struct addr *);
 /* Hash of the host part alone: the key of shares by source. */
 uint64_t addr_host_hash(const struct addr *);
 
-/* "10.0.0.0/8", "::1"; "::ffff:10.0.0.0/104" is the first of these. */
+/*
+ * "10.0.0.0/8", "::1"; "::ffff:10.0.0.0/104" is the first of these; "unix":
+ * peers on a Unix socket.
+ */
 struct cidr {
 	uint8_t bytes[16];
 	uint8_t bits;
-	uint8_t family; /* AF_INET or AF_INET6 */
+	uint8_t family; /* AF_INET, AF_INET6 or AF_UNIX */
 };
 bool cidr_parse(struct str, struct cidr *out) MUST_CHECK;
-/* An IPv4 address mapped into IPv6 counts as IPv4; Unix peers are in none. */
+/* An IPv4 address mapped into IPv6 counts as IPv4. */
 bool cidr_has(const struct cidr *, const struct addr *);
 
 #endif

@@ -256,7 +256,9 @@ void
 client_set_peer(struct client *c, const struct addr *peer)
 {
 	c->peer = *peer;
-	c->trusted = is_trusted(client_listener(c), peer);
+	/* "unix" are those on our socket, not on the balancer's. */
+	c->trusted = peer->sa.sa_family != AF_UNIX &&
+	    is_trusted(client_listener(c), peer);
 	say_peer(c);
 }
 

@@ -111,6 +111,22 @@ def test_tls_ends_at_haproxy(rig):
         line
 
 
+def test_behind_haproxy_on_a_unix_socket(rig):
+    a = rig.nginx("v1", "a", proxy_protocol=True)
+    path = f"{rig.dir}/front.sock"
+    s = segued(rig, [pool("v1", [a], send_proxy="v1")], {
+        "address": f"unix:{path}", "proxy_protocol": "required",
+        "trusted_proxies": ["unix"]})
+    h = Haproxy(rig, f"unix@{path}", "send-proxy-v2")
+    wait_until(lambda: once(h.address, "/who", source=USER).status == 200)
+    who = once(h.address, "/who", source=USER,
+               fields="X-Forwarded-For: 10.0.0.1\r\n").body.decode().split()
+    assert who[:2] == [USER, USER]
+    line = s.wait_access(2)[-1]
+    assert (line["client"], line["via"]) == (USER, "unix"), line
+    assert refused(s) == {}
+
+
 def test_strangers(rig):
     a = rig.nginx("v1", "a")
     s = segued(rig, [pool("v1", [a])], front())

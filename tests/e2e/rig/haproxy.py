@@ -13,12 +13,12 @@ frontend front
   bind {address} {bind}
   default_backend back
 backend back
-  server segue {to} {words} source {source} check inter 200ms
+  server segue {to} {words} {source} check inter 200ms
 """
 
 
 class Haproxy:
-    """source: the address it comes from."""
+    """source: the address it comes from; to may be a unix@ path."""
 
     def __init__(self, rig, to, words, source="127.0.0.9", bind="",
                  name="haproxy"):
@@ -27,7 +27,8 @@ class Haproxy:
         path = f"{rig.dir}/{name}.cfg"
         with open(path, "w", encoding="ascii") as f:
             f.write(CONFIG.format(address=self.address, to=to, words=words,
-                                  source=source, bind=bind))
+                                  bind=bind, source=f"source {source}" if
+                                  not to.startswith("unix@") else ""))
         self.child = rig.spawn(["haproxy", "-db", "-f", path],
                                f"{name}-out.log")
         rig.wait_listening(self.port, self.child)

@@ -140,7 +140,7 @@ static const struct {
 	{ "a list of the wrong things",
 	    LISTENER("trusted_proxies: [ 10.0.0.0/8, { a: b } ]"),
 	    "f:3:34: listeners[0].trusted_proxies[1]: a map is not a network "
-	    "such as 10.0.0.0/8 or fd00::/8\n" },
+	    "such as 10.0.0.0/8, fd00::/8, or unix\n" },
 	{ "a map where a list of scalars is meant",
 	    LISTENER("trusted_proxies: { a: b }"),
 	    "f:3:20: listeners[0].trusted_proxies: a map is not a list\n" },
@@ -364,10 +364,10 @@ static const struct {
 	{ "a network with too many bits",
 	    LISTENER("trusted_proxies: 10.0.0.0/33"),
 	    "f:3:20: listeners[0].trusted_proxies[0]: 10.0.0.0/33 is not a "
-	    "network such as 10.0.0.0/8 or fd00::/8\n" },
+	    "network such as 10.0.0.0/8, fd00::/8, or unix\n" },
 	{ "a network by name", LISTENER("trusted_proxies: [ lb.example.org ]"),
 	    "f:3:22: listeners[0].trusted_proxies[0]: lb.example.org is not a "
-	    "network such as 10.0.0.0/8 or fd00::/8\n" },
+	    "network such as 10.0.0.0/8, fd00::/8, or unix\n" },
 	{ "a host with a port", SERVICE("match: a.example.org:8443\n  " POOLS),
 	    "f:4:10: services[0].match[0].host: a.example.org:8443 is not a "
 	    "host without port, \"*.DOMAIN\" or \"*\"\n" },
@@ -477,8 +477,8 @@ static const struct {
 	    "listeners:\n- { address: \"unix:/run/a\", trusted_proxies: "
 	    "10.0.0.1, "
 	    "proxy_protocol: optional }\n" SERVE,
-	    "f:2:72: listeners[0].proxy_protocol: a Unix socket has no peers "
-	    "that trusted_proxies could name\n" },
+	    "f:2:72: listeners[0].proxy_protocol: trusted_proxies must have "
+	    "unix, for peers on this socket\n" },
 	{ "two services of one name",
 	    LISTEN "services:\n- { name: s, match: a, " POOLS " }\n"
 	           "- { name: s, match: b, " POOLS " }\n",

@@ -160,7 +160,9 @@ static const struct {
 	    "[::ffff:10.9.9.9]:1", true },
 	{ "a mapped block, beyond", "::ffff:10.0.0.0/104", "11.0.0.0:1", false },
 	{ "all that is mapped", "::ffff:0:0/96", "192.0.2.1:1", true },
-	{ "unix peers are nowhere", "0.0.0.0/0", "unix:/x", false },
+	{ "unix peers are in no network", "0.0.0.0/0", "unix:/x", false },
+	{ "unix peers", "unix", "unix:/x", true },
+	{ "others are not unix", "unix", "10.0.0.1:1", false },
 };
 /* clang-format on */
 
@@ -181,7 +183,7 @@ Test(cidr, has)
 static const char *const no_blocks[] = {
 	"", "/", "/8", "10.0.0.0/", "10.0.0.0/33", "::/129", "10.0.0/8",
 	"10.0.0.0/8/8", "10.0.0.0/-1", "10.0.0.0/+8", "10.0.0.0/8 ", "a/8",
-	"10.0.0.256", "10.0.0.0/4294967304", "[::1]", "::1%lo",
+	"10.0.0.256", "unix/0", "Unix", "unix:", "10.0.0.0/4294967304", "[::1]", "::1%lo",
 	"2001:0db8:0000:0000:0000:0000:0000:0001:0000:0000:0000:0000:0000:0000/1",
 };
 /* clang-format on */

@@ -119,6 +119,9 @@ world_turn(void)
 
 /* ---- clients that take what comes ---- */
 
+/* Lines of a listener behind a balancer; NULL: none is between. */
+static const char *behind;
+
 static int
 dial(void)
 {
@@ -129,6 +132,8 @@ dial(void)
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	cr_assert_neq(fd, -1);
 	cr_assert_eq(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	if (behind != NULL)
+		say(fd, "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n");
 	return fd;
 }
 
@@ -249,7 +254,7 @@ begin(void)
 	for (size_t i = 0; i < PEERS; i++)
 		peers[i].fd = -1;
 	cuts = 0;
-	rig_up(&(struct rig_lines){ .service = headers });
+	rig_up(&(struct rig_lines){ .listener = behind, .service = headers });
 	rig_health(B, true);
 	rig_publish();
 }
@@ -297,6 +302,20 @@ Test(nomem, the_script_is_all_served, .timeout = 30)
 	cr_expect_eq(stat_get(&rig_cell()->retries), 1);
 	cr_expect(cookie[0] != '\0');
 	finish();
+}
+
+Test(nomem, any_allocation_fails_behind_a_balancer, .timeout = 120)
+{
+	unsigned n = 1;
+
+	nomem_libevent();
+	behind = "    trusted_proxies: [ 127.0.0.1 ]\n"
+	         "    proxy_protocol: required";
+	while (round_of(n, 1) > 0) {
+		n++;
+		cr_assert_lt(n, ROUNDS_MAX);
+	}
+	cr_expect_gt(n, 10, "only %u allocations", n);
 }
 
 Test(nomem, any_allocation_fails, .timeout = 120)

@@ -111,6 +111,27 @@ Test(preface, fields_of_the_client_are_not_the_balancers)
 	cr_expect(has(h, "\r\nX-Forwarded-For: 127.0.0.1\r\n"), "%s", h);
 }
 
+/* Whoever came to the balancer by a Unix socket did not come by ours. */
+Test(preface, unix_of_a_balancer_is_not_ours)
+{
+	static const struct rig_lines lines = {
+		.listener = "    trusted_proxies: [ 127.0.0.1, unix ]\n"
+		            "    proxy_protocol: required",
+	};
+	static const char ask[] = "GET / HTTP/1.1\r\nHost: x\r\n"
+	                          "X-Forwarded-For: 10.0.0.1\r\n\r\n";
+	static char bytes[16 + 216] = SIG "\x21\x31\0\330";
+	int c;
+	const char *h;
+
+	rig_up(&lines);
+	c = client_open();
+	put_n(c, bytes, sizeof(bytes));
+	put(c, ask);
+	h = asked(c);
+	cr_expect(has(h, "\r\nX-Forwarded-For: unix\r\n"), "%s", h);
+}
+
 Test(preface, byte_by_byte)
 {
 	static const char bytes[] = SIG "\x21\x11\0\21" IP4 "\2\0\2id" GET_A;
