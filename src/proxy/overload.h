@@ -6,7 +6,7 @@
  * Memory in use =   slabs lent, 16 KiB or 72 KiB each
  *                 + clients * sizeof(struct client)
  *                 + exchanges, spare ones too, * sizeof(struct exchange)
- *                 + their spilled arenas
+ *                 + their spilled arenas, and what follows their frames
  *                 + connections to instances * sizeof(struct upconn)
  *
  * Thread: worker.

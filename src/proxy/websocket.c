@@ -12,6 +12,7 @@
 #include "upstream/conncache.h"
 
 #define S(n) ((n)*US_PER_S)
+#define SLOW_US S(30) /* for what is queued, as long as it moves */
 
 /* How far our closing is. */
 enum phase {
@@ -246,14 +247,40 @@ look(struct exchange *x)
 	}
 }
 
+/* Is something queued for a side, which takes of it, if slowly? */
+static bool
+still_takes(struct exchange *x)
+{
+	const struct lane *lanes[] = { &x->up->lane, &x->client->lane };
+	uint64_t before = x->ws->taken, taken = 0;
+	bool queued = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(lanes); i++) {
+		uint64_t n = lane_taken(lanes[i]);
+
+		queued |= lane_pending(lanes[i]) || n != lanes[i]->sent;
+		taken += n;
+	}
+	x->ws->taken = taken;
+	return queued && taken != before;
+}
+
+/* The time of the phase begins. */
+static void
+set_clock(struct exchange *x)
+{
+	struct loop *loop = x->proxy->env.loop;
+
+	deadline_set(loop, &x->ws->clock,
+	    loop_now_us(loop) + phases[x->ws->phase].limit_us);
+}
+
 static void
 go(struct exchange *x, enum phase to)
 {
-	struct websocket *ws = x->ws;
-	struct loop *loop = x->proxy->env.loop;
-
-	ws->phase = (uint8_t)to;
-	deadline_set(loop, &ws->clock, loop_now_us(loop) + phases[to].limit_us);
+	x->ws->phase = (uint8_t)to;
+	(void)still_takes(x); /* from now on */
+	set_clock(x);
 	look(x);
 }
 
@@ -268,6 +295,13 @@ on_clock(struct deadline *d)
 	if (ws->phase == TURN && ws->why == STREAM_DRAIN &&
 	    !atomic_load_explicit(&x->pool->drains, memory_order_relaxed)) {
 		ws->phase = OPEN; /* the pool serves again */
+		return;
+	}
+	if (ws->phase == TURN) {
+		ws->until_us = loop_now_us(x->proxy->env.loop) + SLOW_US;
+	} else if (loop_now_us(x->proxy->env.loop) < ws->until_us &&
+	    still_takes(x)) {
+		set_clock(x);
 		return;
 	}
 	/* A client that has our Close and does not say its own has its FIN. */

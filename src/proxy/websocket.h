@@ -8,7 +8,8 @@
  * of which the client gets ours; then the client's Close is waited for.  So
  * each message that reached the instance has its answer delivered, and a
  * message without one before the Close never reached the instance: it may be
- * sent again.  Each step is bounded; who does not keep to it is cut.
+ * sent again.  Each step is bounded, with more time while a side still takes
+ * what is queued for it; who does not keep to it is cut.
  *
  * A tunnel of which we do not know the borders, as it is malformed or is no
  * WebSocket, is cut as ever.
@@ -35,6 +36,8 @@ struct websocket {
 	struct ws_track from_client, from_instance;
 	struct deadline clock;     /* of the step of our closing */
 	struct exchange *exchange; /* borrowed: owns us */
+	uint64_t taken;            /* bytes both sides took when last looked */
+	uint64_t until_us;         /* who is slow to take them has so long */
 	uint8_t phase;             /* enum phase of websocket.c */
 	uint8_t why;               /* enum stream_why, once it is closed */
 	uint8_t closer;            /* enum ws_closer */

@@ -41,7 +41,7 @@ struct proxy {
 	size_t n_clients;
 	size_t n_exchanges;   /* in the three lists below */
 	size_t n_spare;       /* in the last two */
-	size_t spilled_bytes; /* of their arenas */
+	size_t spilled_bytes; /* of their arenas; their struct websocket */
 	size_t preface_bytes; /* of what balancers said of clients */
 	struct exchange_list
 	    exchanges;               /* those that began and have not ended */

@@ -246,7 +246,7 @@ later(unsigned s)
 	struct exchange *x = TAILQ_FIRST(&rig.proxy->exchanges);
 
 	rig_later(s * US_PER_S);
-	while (x->step != STEP_ENDED && x->ws->clock.armed &&
+	while (x != NULL && x->step != STEP_ENDED && x->ws->clock.armed &&
 	    x->ws->clock.due_us <= rig.mono_us)
 		rig_turn();
 }
@@ -546,10 +546,12 @@ Test(tunnel, one_that_begins_late_is_closed_too)
 	say_closed(c);
 }
 
-/* All that was received is delivered before it, however slowly it is read. */
+/* All that was received is delivered before it, however slowly it is read:
+ * longer than any step may take, but for the bytes that move. */
 Test(tunnel, back_pressure_comes_first)
 {
 	static char frame[4 + 60000] = "\x82\x7e\xea\x60";
+	enum { PARTS = 9 };
 	int u, c = open_tunnel(&u);
 	size_t sent = 0, at = 0, n;
 
@@ -561,13 +563,33 @@ Test(tunnel, back_pressure_comes_first)
 	cr_assert_lt(sent, 64u << 20, "the client's side must be full");
 	drain_all();
 	get_our_close(u);
-	get_n(c, sent);
+	for (int i = 0; i < PARTS; i++) {
+		get_n(c, sent / PARTS);
+		later(3);
+	}
+	get_n(c, sent % PARTS);
 	put_n(u, frame + at, sizeof(frame) - at);
 	put(u, I_1001);
 	get_n(c, sizeof(frame) - at);
 	get(c, OURS);
 	say_closed(c);
 	cr_expect_eq(rig_outcome(OUT_DRAIN_CLOSED), 1);
+}
+
+/* Who takes nothing has no more time than others. */
+Test(tunnel, a_client_that_reads_nothing_is_cut)
+{
+	static char frame[4 + 60000] = "\x82\x7e\xea\x60";
+	int u, c = open_tunnel(&u);
+	size_t at = 0, n;
+
+	while ((n = put_some(u, frame + at, sizeof(frame) - at)) > 0)
+		at = (at + n) % sizeof(frame);
+	drain_all();
+	for (int i = 0; i < 5; i++)
+		later(4);
+	cr_expect_eq(rig_outcome(OUT_DRAIN_CUT), 1);
+	(void)c;
 }
 
 Test(tunnel, a_stop_closes_websockets)

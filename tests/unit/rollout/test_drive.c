@@ -403,6 +403,8 @@ Test(drive, a_drain_is_waited_for_to_its_last_exchange)
 	i1 = rig_instance(&r, 1);
 	stat_add(&i1->cells[0].inflight, 1);
 	stat_add(&i1->cells[1].streams, 2);
+	/* before the drain: none of its business */
+	stat_add(&i1->pool->cells[1].streams_ended[STREAM_CUT], 7);
 	c.drain = true;
 	rig_give(&r, &c, true, 0, &a);
 	rig_turns(&r, 8);
@@ -416,6 +418,8 @@ Test(drive, a_drain_is_waited_for_to_its_last_exchange)
 	    a.holds);
 	cr_expect(i1->pool->leaving, "workers tell each end");
 	cr_expect(i1->pool->drains);
+	stat_add(&i1->pool->cells[0].streams_ended[STREAM_ENDED], 1);
+	stat_add(&i1->pool->cells[1].streams_ended[STREAM_CLOSED], 1);
 	stat_sub(&i1->cells[1].streams, 2);
 	drive_poke(r.drive);
 	rig_turns(&r, 8);
@@ -429,7 +433,9 @@ Test(drive, a_drain_is_waited_for_to_its_last_exchange)
 	cr_expect_lt(clock_mono_us() - ended_us, 500000u);
 	cr_expect_eq(a.result.refusal, RO_NO_NONE);
 	cr_expect_str_eq(a.sentence,
-	    "v2 serves all new sessions; v1 is drained and may be stopped");
+	    "v2 serves all new sessions; v1 is drained and may be stopped; "
+	    "of the streams there 1 ended by themselves, 1 were closed and 0 "
+	    "cut");
 	cr_expect_eq(rig_pool(&r, "v1")->state, POOL_DRAINED);
 	cr_expect_eq(a.on_disk, drive_state(r.drive)->generation);
 	cr_expect_not(i1->pool->leaving);
