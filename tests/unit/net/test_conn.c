@@ -275,6 +275,37 @@ Test(conn, is_stale_by_a_look_at_the_kernel, .timeout = 10)
 	}
 }
 
+Test(conn, peek_leaves_what_it_sees, .timeout = 10)
+{
+	struct loop *l = rig_loop();
+	struct talk t;
+	int peer = set_up(&t, l);
+	char bytes[8];
+
+	cr_expect_eq(conn_peek(&t.conn, bytes, sizeof(bytes)), E_AGAIN);
+	cr_assert_eq(send(peer, "abcd", 4, 0), 4);
+	rig_run_until(l, has_event, &t);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(conn_peek(&t.conn, bytes, sizeof(bytes)), 4);
+		cr_expect_eq(memcmp(bytes, "abcd", 4), 0);
+		cr_expect(t.conn.maybe_input, "they are still there");
+	}
+	cr_expect_eq(conn_peek(&t.conn, bytes, 2), 2,
+	    "as far as there is room");
+	/* Some are taken; the rest is known to be there. */
+	cr_assert_eq(conn_recv(&t.conn, bytes, 3), 3);
+	cr_expect(t.conn.maybe_input);
+	cr_assert_eq(conn_peek(&t.conn, bytes, sizeof(bytes)), 1);
+	cr_expect_eq(bytes[0], 'd');
+	cr_assert_eq(conn_recv(&t.conn, bytes, sizeof(bytes)), 1);
+	close(peer);
+	rig_run_until(l, has_fin, &t);
+	cr_expect_eq(conn_peek(&t.conn, bytes, sizeof(bytes)), 0);
+	cr_expect_not(t.conn.failed);
+	conn_close(&t.conn);
+	loop_free(&l);
+}
+
 Test(conn, a_fin_seen_by_the_loop_is_remembered, .timeout = 10)
 {
 	struct loop *l = rig_loop();

@@ -447,6 +447,36 @@ Test(probe, a_fault_of_ours_says_nothing, .timeout = 10)
 	tear_down(&t);
 }
 
+/* A check is nobody's; another port is another server. */
+Test(probe, of_instances_that_are_sent_prefaces, .timeout = 10)
+{
+	static const struct origin_script say = { .parts = { OK LEN(0) } };
+	char elsewhere[64];
+	char address[ADDR_TEXT_MAX];
+	struct trial t;
+	struct addr at;
+
+	set_up(&t, &say, "path: /p }\n    send_proxy: v1 #");
+	rig_run_until(t.loop, was_probed, &t);
+	cr_expect_eq(strncmp(t.origin.seen,
+	                 "PROXY UNKNOWN\r\nGET /p HTTP/1.1\r\n", 32),
+	    0, "%s", t.origin.seen);
+	cr_expect_eq(t.inst->health, HEALTH_UP);
+	tear_down(&t);
+
+	begin(&t);
+	origin_open(&t.origin, t.loop, &say);
+	(void)snprintf(elsewhere, sizeof(elsewhere),
+	    "port: %u }\n    send_proxy: v1 #", addr_port(&t.origin.at));
+	at = addr_with_port(&t.origin.at, 1);
+	addr_text(&at, address);
+	watch_instance(&t, address, elsewhere);
+	rig_run_until(t.loop, was_probed, &t);
+	cr_expect_eq(strncmp(t.origin.seen, "GET / ", 6), 0, "%s",
+	    t.origin.seen);
+	tear_down(&t);
+}
+
 Test(probe, every_reason_has_a_test)
 {
 	bool has[HEALTH_REASON_COUNT] = {
