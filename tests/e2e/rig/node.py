@@ -17,36 +17,48 @@ DIR = os.path.realpath(f"{HERE}/../node")
 
 
 def install():
-    """npm ci, unless what is there is of this lock file."""
+    """npm ci, unless what is there is of this lock file; why it failed."""
     with open(f"{DIR}/package-lock.json", encoding="ascii") as f:
         wanted = f.read()
     stamp = f"{DIR}/node_modules/.segue-lock.json"
     try:
         with open(stamp, encoding="ascii") as f:
             if f.read() == wanted:
-                return
+                return None
     except FileNotFoundError:
         pass
-    done = subprocess.run(
-        ["npm", "ci", "--ignore-scripts"], cwd=DIR, timeout=300, check=False,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True)
-    assert done.returncode == 0, \
-        f"npm ci failed in tests/e2e/node; is its registry reachable?\n" \
-        f"{done.stdout}"
+    words = ["npm", "ci", "--ignore-scripts"]
+    try:
+        done = subprocess.run(
+            words, cwd=DIR, timeout=300, check=False, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT)
+    except subprocess.TimeoutExpired:
+        return "npm ci in tests/e2e/node does not end; is its registry there?"
+    if done.returncode != 0:
+        return "npm ci failed in tests/e2e/node; is its registry there?\n" + \
+            done.stdout
     with open(stamp, "w", encoding="ascii") as f:
         f.write(wanted)
+    return None
 
 
 @functools.cache
-def node():
-    """The program, once its packages are installed."""
+def found():
+    """(the program, None), or (None, why not): once, whoever asks."""
     path = shutil.which("node") or shutil.which("nodejs")
-    assert path is not None and shutil.which("npm") is not None, \
-        "node and npm are missing: ./bootstrap check installs them"
+    if path is None or shutil.which("npm") is None:
+        return None, "node or npm is missing: ./bootstrap check installs them"
     with open(f"{DIR}/package.json", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several pytests may begin at once
-        install()
+        why = install()
+    return (path, None) if why is None else (None, why)
+
+
+def node():
+    """The program, with its packages installed."""
+    path, why = found()
+    assert path is not None, why
     return path
 
 
