@@ -135,10 +135,12 @@ put_close(struct exchange *x, struct lane *to, bool masked)
 {
 	struct websocket *ws = x->ws;
 	char frame[WS_CLOSE_MAX];
-	uint32_t key = (uint32_t)random_quick();
-	size_t n = ws_write_close(WS_GOING_AWAY, str_of(whys[ws->why].reason),
-	    masked ? (const uint8_t *)&key : NULL, frame);
+	uint8_t key[4];
+	size_t n;
 
+	random_bytes(key, sizeof(key)); /* RFC 6455 5.3: unpredictable */
+	n = ws_write_close(WS_GOING_AWAY, str_of(whys[ws->why].reason),
+	    masked ? key : NULL, frame);
 	if (ws->closer == WS_NOBODY)
 		ws->closer = WS_SEGUE;
 	if (lane_send_copy(to, str_from(frame, n)) != E_OK)
