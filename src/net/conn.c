@@ -112,12 +112,7 @@ on_conn(struct watch *w, unsigned what)
 {
 	struct conn *c = CONTAINER_OF(w, struct conn, watch);
 
-	if (what & (WATCH_READ | WATCH_CLOSED))
-		c->maybe_input = true;
-	if (what & WATCH_CLOSED)
-		c->fin_seen = true;
-	if (what & WATCH_WRITE)
-		c->no_room = false;
+	conn_note(c, what);
 	c->fn(c, what);
 }
 
@@ -126,7 +121,7 @@ conn_register(struct conn *c, struct loop *l, int fd, conn_fn *fn)
 {
 	int rc;
 
-	*c = (struct conn){ .ops = &conn_plain, .fn = fn, .loop = l, .fd = fd };
+	*c = (struct conn){ .ops = &conn_plain, .fn = fn, .fd = fd };
 	rc = watch_add(&c->watch, l, fd, on_conn);
 	if (rc != E_OK) {
 		close(fd);

@@ -1,6 +1,6 @@
 /*
- * conn - a byte stream with peer: plain TCP now, TLS behind the same calls
- * later.  Registered once with its loop, edge-triggered.
+ * conn - a byte stream with peer: plain, or TLS (tls/stream) behind the same
+ * calls.  Registered once with its loop, edge-triggered.
  *
  * Thread: the loop's.
  */
@@ -39,7 +39,6 @@ struct conn {
 	struct watch watch;
 	const struct conn_ops *ops;
 	conn_fn *fn;
-	struct loop *loop;
 	int fd;
 	bool connecting;  /* connect(2) is under way */
 	bool maybe_input; /* bytes or EOF may wait in the kernel */
@@ -48,7 +47,9 @@ struct conn {
 	bool no_room;     /* the last send was short: wait for WATCH_WRITE */
 	bool fin_seen;    /* a FIN waits in the kernel, maybe behind bytes */
 	bool eof;         /* the peer sent FIN and all before it was read */
+	bool torn;        /* it did, without TLS's word that this is all */
 	bool failed;      /* reset or error */
+	void *over;       /* owned, through .ops: TLS; NULL: plain */
 };
 
 /* Takes fd over (closed on error too). */
@@ -101,5 +102,17 @@ bool conn_is_stale(struct conn *);
 
 /* What plain connections do. */
 extern const struct conn_ops conn_plain;
+
+/* For who has taken .watch.fn: keeps what the kernel says, calls nobody. */
+static inline void
+conn_note(struct conn *c, unsigned what)
+{
+	if (what & (WATCH_READ | WATCH_CLOSED))
+		c->maybe_input = true;
+	if (what & WATCH_CLOSED)
+		c->fin_seen = true;
+	if (what & WATCH_WRITE)
+		c->no_room = false;
+}
 
 #endif

@@ -341,13 +341,21 @@ step(struct lane *l)
 	return STEP_ON;
 }
 
+/* Over TLS a FIN alone does not end a body: anybody on the way can send one. */
+static bool
+may_end_body(struct lane *l)
+{
+	if (l->conn.torn && l->reader.phase == H1_BODY)
+		return false;
+	return l->reader.phase != H1_HEAD && h1_read_eof(&l->reader);
+}
+
 /* The peer's FIN, everything before it read. */
 static void
 at_eof(struct lane *l)
 {
 	bool whole = l->raw || l->deaf ||
-	    (!l->begun && l->reader.phase == H1_HEAD) ||
-	    (l->reader.phase != H1_HEAD && h1_read_eof(&l->reader));
+	    (!l->begun && l->reader.phase == H1_HEAD) || may_end_body(l);
 
 	if (l->eof_told)
 		return;
