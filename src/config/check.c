@@ -376,6 +376,17 @@ check_proxy_protocol(struct problems *p, const struct cfg_listener *l,
 }
 
 static void
+check_tls(struct problems *p, const struct cfg_tls *t,
+    const struct where *listener)
+{
+	struct where in = where_key(listener, "tls");
+	struct where w = where_key(&in, "certificates");
+
+	if (t->on && !where_is_given(&w))
+		problem_error(p, &w, "is missing; a list is expected");
+}
+
+static void
 check_listener(struct problems *p, struct cfg_listener *l,
     const struct where *listener)
 {
@@ -391,6 +402,7 @@ check_listener(struct problems *p, struct cfg_listener *l,
 		problem_warn(p, &w,
 		    "this is more than the whole head may have");
 	check_proxy_protocol(p, l, listener);
+	check_tls(p, &l->tls, listener);
 	in = where_key(listener, "trusted_proxies");
 	for (size_t i = 0; i < l->n_trusted_proxies; i++) {
 		w = where_item(&in, i);

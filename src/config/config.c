@@ -9,6 +9,7 @@
 #include "config/problem.h"
 #include "config/read.h"
 #include "config/schema.h"
+#include "config/tlsfiles.h"
 #include "config/yaml.h"
 
 /* ---- life ---- */
@@ -25,7 +26,10 @@ cfg_problems_free(struct cfg_problems *p)
 static void
 cfg_free(struct cfg *c)
 {
+	if (c->unmake != NULL)
+		c->unmake(c);
 	pages_free(c);
+	tlsfiles_wipe(c);
 	schema_free(cfg_schema, c);
 	free(c);
 }

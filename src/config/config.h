@@ -54,6 +54,36 @@ enum cfg_proxy_protocol {
 	CFG_PP_REQUIRED  /* and nobody else is served */
 };
 
+/* A file that the master reads, since the network process may not. */
+struct cfg_file {
+	char *path;      /* NULL: none */
+	struct str text; /* owned; .p NULL but between reading and use */
+	uint64_t hash;   /* of its content, to see that it changed */
+	uint64_t stamp;  /* size, time and place of what was read */
+};
+
+struct cfg_certificate {
+	struct cfg_file certificate; /* PEM: its own first, then the chain */
+	struct cfg_file key;         /* no path: in the same file */
+};
+
+enum cfg_tls_version { CFG_TLS_1_2, CFG_TLS_1_3 };
+enum cfg_alpn { CFG_ALPN_HTTP_1_1 };
+
+struct tls_server; /* tls/server.h */
+
+struct cfg_tls {
+	bool on; /* default off */
+	struct cfg_certificate *certificates;
+	size_t n_certificates;
+	enum cfg_tls_version min_version; /* default 1.2 */
+	char *ciphers, *ciphersuites, *groups;
+	int *alpn; /* enum cfg_alpn, the one we like most first */
+	size_t n_alpn;
+	bool watch;                /* take changed files over: on */
+	struct tls_server *server; /* made of it by tls/make; NULL: not yet */
+};
+
 struct cfg_listener {
 	char *name;
 	struct cfg_addr address;
@@ -61,6 +91,7 @@ struct cfg_listener {
 	unsigned max_connections; /* over all workers, 0: no bound */
 	enum cfg_proxy_protocol proxy_protocol; /* default off */
 	uint64_t preface_us;                    /* a whole PROXY preface: 5 s */
+	uint64_t handshake_us;                  /* of TLS: 10 s */
 	uint64_t head_us;  /* a whole head, from its first byte: 10 s */
 	uint64_t idle_us;  /* between exchanges: 75 s */
 	uint64_t body_us;  /* without progress of a request body: 30 s */
@@ -70,6 +101,7 @@ struct cfg_listener {
 	char *health_path;      /* answered by us; NULL: none */
 	char **trusted_proxies; /* CIDR texts, or unix */
 	size_t n_trusted_proxies;
+	struct cfg_tls tls;
 };
 
 /* The PROXY preface that instances are sent; its version. */
@@ -277,6 +309,8 @@ struct cfg {
 	size_t n_listeners;
 	struct cfg_service *services;
 	size_t n_services;
+	/* Frees what others made of it (tls/make); NULL: nothing. */
+	void (*unmake)(struct cfg *);
 };
 
 /* One line for people: "segue.yaml:14:12: listeners[0].backlog: ...". */

@@ -93,7 +93,7 @@ add_default(const struct key *k, struct buf *out)
 	else if ((k->flags & KEY_OF_OWNER) != 0)
 		buf_add_cstr(out, "the address");
 	else if ((k->flags & KEY_OFF) != 0)
-		buf_add_cstr(out, "on");
+		buf_add_cstr(out, (k->flags & KEY_GIVEN) != 0 ? "off" : "on");
 	else if (k->kind != K_MAP)
 		buf_add_cstr(out, "none");
 }

@@ -73,6 +73,15 @@ static const char *const proxy_protocols[] = {
 	[CFG_PP_REQUIRED] = "required",
 	NULL
 };
+static const char *const tls_versions[] = {
+	[CFG_TLS_1_2] = "1.2",
+	[CFG_TLS_1_3] = "1.3",
+	NULL
+};
+static const char *const alpns[] = {
+	[CFG_ALPN_HTTP_1_1] = "http/1.1",
+	NULL
+};
 static const char *const probe_types[] = {
 	[CFG_PROBE_HTTP] = "http",
 	[CFG_PROBE_TCP] = "tcp",
@@ -86,6 +95,7 @@ static const struct key cidr_item = { "", K_CIDR, 0, NULL, 0, 0, 0, .help = NULL
 static const struct key bad_status_item = { "", K_STATUS, 0, NULL, 400, 599, 0, .help = NULL };
 static const struct key status_item = { "", K_STATUS, 0, NULL, 100, 599, 0, .help = NULL };
 
+static const struct key alpn_item = { "", K_ENUM, 0, NULL, 0, 0, 0, .help = NULL, .names = alpns };
 static const struct key method_item = { "", K_TOKEN, 0, NULL, 0, 0, 0, .help = NULL };
 
 /* ---- pages ---- */
@@ -391,10 +401,22 @@ static const struct key service_keys[] = {
 
 /* ---- listeners ---- */
 
+#define STRUCT struct cfg_certificate
+static const struct key certificate_keys[] = {
+	{ "certificate", K_FILE, AT(certificate.path), NULL, 0, 4095, KEY_REQUIRED,
+	    .help = "PEM file with the certificate, then those it was signed with." },
+	{ "key", K_FILE, AT(key.path), NULL, 0, 4095, 0,
+	    .help = "PEM file with its private key; by default it is in the same file." },
+	END
+};
+#undef STRUCT
+
 #define STRUCT struct cfg_listener
 static const struct key listener_timeout_keys[] = {
 	{ "preface", K_DURATION, AT(preface_us), "5s", MS, H, 0,
 	    .help = "For a whole PROXY preface: from the beginning of the connection where one is required, else from its first byte." },
+	{ "handshake", K_DURATION, AT(handshake_us), "10s", MS, H, 0,
+	    .help = "For the whole handshake of TLS, from the connection on." },
 	{ "head", K_DURATION, AT(head_us), "10s", MS, H, 0,
 	    .help = "For the whole head of a request, from its first byte." },
 	{ "idle", K_DURATION, AT(idle_us), "75s", MS, D, 0,
@@ -430,6 +452,26 @@ static const struct key listener_health_keys[] = {
 	    .help = "Path that is answered by the daemon and never forwarded: 200 while it serves, 503 when it stops or no service can serve; by default none." },
 	END
 };
+static const struct key listener_tls_keys[] = {
+	{ "certificates", K_LIST, AT(tls.certificates), NULL, 1, 256, 0,
+	    .help = "Certificates: a client gets the one for the name it asks for, else the first; RSA and ECDSA may stand side by side.",
+	    .sub = certificate_keys, EACH(tls.n_certificates, tls.certificates) },
+	{ "min_version", K_ENUM, AT(tls.min_version), "1.2", 0, 0, 0,
+	    .help = "Oldest version of TLS that is spoken.",
+	    .names = tls_versions },
+	{ "ciphers", K_WORD, AT(tls.ciphers), "ECDHE+AESGCM:ECDHE+CHACHA20", 0, 4095, 0,
+	    .help = "Ciphers of TLS 1.2, in the words of OpenSSL; see ciphers(1)." },
+	{ "ciphersuites", K_WORD, AT(tls.ciphersuites), "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256", 0, 4095, 0,
+	    .help = "Ciphers of TLS 1.3." },
+	{ "groups", K_WORD, AT(tls.groups), "X25519:P-256:P-384", 0, 4095, 0,
+	    .help = "Groups for the exchange of keys." },
+	{ "alpn", K_ITEMS, AT(tls.alpn), "http/1.1", 1, 8, 0,
+	    .help = "Protocols that are offered to clients, the one we like most first.",
+	    .sub = &alpn_item, EACH(tls.n_alpn, tls.alpn) },
+	{ "watch", K_BOOL, AT(tls.watch), "on", 0, 0, 0,
+	    .help = "Whether changes of these files are seen and taken over without a reload." },
+	END
+};
 static const struct key listener_keys[] = {
 	{ "name", K_LABEL, AT(name), NULL, 0, 0, KEY_OF_OWNER,
 	    .help = "Name in logs and metrics." },
@@ -457,6 +499,9 @@ static const struct key listener_keys[] = {
 	{ "proxy_protocol", K_ENUM, AT(proxy_protocol), "off", 0, 0, 0,
 	    .help = "Whether connections from trusted_proxies begin with a PROXY preface, version 1 or 2, that names the client: never; if they begin like one; or always, and then connections from elsewhere are refused.",
 	    .names = proxy_protocols },
+	{ "tls", K_MAP, 0, NULL, 0, 0, KEY_OFF | KEY_GIVEN,
+	    .help = "TLS on this listener; by default it is plain.",
+	    .sub = listener_tls_keys, .aux = AT(tls.on) },
 	END
 };
 #undef STRUCT

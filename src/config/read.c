@@ -335,13 +335,13 @@ read_list(struct problems *p, const struct key *k, void *base,
 	}
 }
 
-/* "on", a map and nothing at all mean on; "off" and the like mean off. */
+/* "on" and a map mean on, "off" and the like mean off, nothing at all on. */
 static bool
 read_switch(const struct key *k, void *base, const struct where *w)
 {
 	bool *on = key_flag(k, base);
 
-	*on = true;
+	*on = where_is_given(w) || (k->flags & KEY_GIVEN) == 0;
 	return w->node != NULL && w->node->type == YNODE_SCALAR &&
 	    value_read_bool(str_of(w->node->text), on);
 }
@@ -364,6 +364,8 @@ read_inner(struct problems *p, const struct key *k, void *base,
 		problem_error(p, w, "%s is not a map%s", text_of(w->node, text),
 		    (k->flags & KEY_OFF) != 0 ? " or off" : "");
 		in.node = NULL;
+		if ((k->flags & KEY_GIVEN) != 0)
+			*key_flag(k, base) = false;
 	}
 	read_map(p, k->sub, key_at(k, base), &in);
 }

@@ -71,9 +71,10 @@ enum key_kind { KEY_KINDS(X) KEY_KIND_COUNT };
 
 enum {
 	KEY_REQUIRED = 1,
-	KEY_RESTART = 2, /* a running daemon cannot take a new value over */
-	KEY_OFF = 4,     /* a map that may be "off": .aux is the bool */
-	KEY_OF_OWNER = 8 /* default: the text of the address beside it */
+	KEY_RESTART = 2,  /* a running daemon cannot take a new value over */
+	KEY_OFF = 4,      /* a map that may be "off": .aux is the bool */
+	KEY_OF_OWNER = 8, /* default: the text of the address beside it */
+	KEY_GIVEN = 16    /* with KEY_OFF: on only where it is written */
 };
 
 struct key {

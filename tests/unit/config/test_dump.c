@@ -268,7 +268,8 @@ count_changes(const struct buf *b)
 		struct str line = str_split(&rest, '\n');
 
 		n += !str_starts(line, STR("access_log")) &&
-		    memmem(line.p, line.len, "].eject", 7) == NULL;
+		    memmem(line.p, line.len, "].eject", 7) == NULL &&
+		    memmem(line.p, line.len, "].tls", 5) == NULL;
 	}
 	return n;
 }
@@ -316,6 +317,7 @@ Test(dump, form)
 	                           "    max_connections: 0\n"
 	                           "    timeouts:\n"
 	                           "      preface: 5s\n"
+	                           "      handshake: 10s\n"
 	                           "      head: 10s\n"
 	                           "      idle: 1m15s\n"
 	                           "      body: 30s\n"
@@ -331,6 +333,7 @@ Test(dump, form)
 	                           "      burst: 20\n"
 	                           "    trusted_proxies: [ \"10.0.0.0/8\" ]\n"
 	                           "    proxy_protocol: off\n"
+	                           "    tls: off\n"
 	                           "services:\n"
 	                           "  - name: sso\n"
 	                           "    match:\n"

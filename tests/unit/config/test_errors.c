@@ -479,6 +479,22 @@ static const struct {
 	    "proxy_protocol: optional }\n" SERVE,
 	    "f:2:72: listeners[0].proxy_protocol: trusted_proxies must have "
 	    "unix, for peers on this socket\n" },
+	{ "TLS without a certificate", LISTENER("tls: on"),
+	    "f:3:8: listeners[0].tls.certificates: is missing; a list is "
+	    "expected\n" },
+	{ "an empty list of them", LISTENER("tls: { certificates: [] }"),
+	    "f:3:24: listeners[0].tls.certificates: 0 elements are too few; "
+	    "at least 1 is expected\n" },
+	{ "a key without its certificate",
+	    LISTENER("tls: { certificates: [ { key: /a } ] }"),
+	    "f:3:26: listeners[0].tls.certificates[0].certificate: is missing; "
+	    "the path of a file is expected\n" },
+	{ "a protocol that is not spoken",
+	    LISTENER("tls: { certificates: [ { certificate: /a } ], "
+	             "alpn: [ h9 ] }"),
+	    "f:3:57: listeners[0].tls.alpn[0]: h9 is not one of http/1.1\n" },
+	{ "TLS that is neither on nor off", LISTENER("tls: maybe"),
+	    "f:3:8: listeners[0].tls: maybe is not a map or off\n" },
 	{ "two services of one name",
 	    LISTEN "services:\n- { name: s, match: a, " POOLS " }\n"
 	           "- { name: s, match: b, " POOLS " }\n",

@@ -47,6 +47,11 @@ static const char *const usual[PARTS] = {
 #define L "listeners[web]."
 #define S "services[s]."
 #define P "services[s].pools[v1]."
+#define TLS(more)                                                              \
+	", tls: { certificates: [ { certificate: /c.pem } ], " more " }"
+#define TLS_ON                                                                 \
+	L "tls: off -> on\n" L                                                 \
+	  "tls.certificates: none -> [ { certificate: /c.pem } ]\n"
 #define I "services[s].pools[v1].instances[i]."
 
 static const struct {
@@ -132,6 +137,9 @@ static const struct {
 	{ "listeners[].timeouts.preface", LISTENER,
 	    ", timeouts: { preface: 1s }", L "timeouts.preface: 5s -> 1s\n",
 	    "" },
+	{ "listeners[].timeouts.handshake", LISTENER,
+	    ", timeouts: { handshake: 1s }",
+	    L "timeouts.handshake: 10s -> 1s\n", "" },
 	{ "listeners[].timeouts.head", LISTENER, ", timeouts: { head: 1s }",
 	    L "timeouts.head: 10s -> 1s\n", "" },
 	{ "listeners[].timeouts.idle", LISTENER, ", timeouts: { idle: 1s }",
@@ -169,6 +177,38 @@ static const struct {
 	    L "trusted_proxies: none -> [ \"192.0.2.1\" ]\n" L
 	      "proxy_protocol: off -> required\n",
 	    "" },
+	{ "listeners[].tls", LISTENER, ", tls: off", "", "" },
+	{ "listeners[].tls", LISTENER, ", tls:", "", "" },
+	{ "listeners[].tls.certificates", LISTENER, TLS("watch: on"), TLS_ON,
+	    "" },
+	{ "listeners[].tls.certificates[].certificate", LISTENER,
+	    ", tls: { certificates: [ { certificate: /b }, { certificate: /a } "
+	    "] }",
+	    L "tls: off -> on\n" L "tls.certificates: none -> "
+	      "[ { certificate: /b }, { certificate: /a } ]\n",
+	    "" },
+	{ "listeners[].tls.certificates[].key", LISTENER,
+	    ", tls: { certificates: [ { certificate: /b, key: c.key } ] }",
+	    L "tls: off -> on\n" L "tls.certificates: none -> "
+	      "[ { certificate: /b, key: c.key } ]\n",
+	    "" },
+	{ "listeners[].tls.min_version", LISTENER, TLS("min_version: 1.3"),
+	    TLS_ON L "tls.min_version: 1.2 -> 1.3\n", "" },
+	{ "listeners[].tls.ciphers", LISTENER, TLS("ciphers: ECDHE+AES"),
+	    TLS_ON L "tls.ciphers: \"ECDHE+AESGCM:ECDHE+CHACHA20\" -> "
+	             "\"ECDHE+AES\"\n",
+	    "" },
+	{ "listeners[].tls.ciphersuites", LISTENER, TLS("ciphersuites: A"),
+	    TLS_ON L "tls.ciphersuites: \"TLS_AES_128_GCM_SHA256:"
+	             "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256\" -> "
+	             "A\n",
+	    "" },
+	{ "listeners[].tls.groups", LISTENER, TLS("groups: P-521"),
+	    TLS_ON L "tls.groups: \"X25519:P-256:P-384\" -> P-521\n", "" },
+	{ "listeners[].tls.alpn", LISTENER, TLS("alpn: [ http/1.1, http/1.1 ]"),
+	    TLS_ON L "tls.alpn: [ http/1.1 ] -> [ http/1.1, http/1.1 ]\n", "" },
+	{ "listeners[].tls.watch", LISTENER, TLS("watch: off"),
+	    TLS_ON L "tls.watch: on -> off\n", "" },
 
 	{ "services", SERVICES,
 	    ", { name: t, match: t, pools: [ { name: v1, instances: b:1 } ] }",
