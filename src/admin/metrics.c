@@ -334,6 +334,41 @@ put_refused(struct look *l)
 		    SUM(s, refused[r]));
 }
 
+/* ---- handshakes of clients ---- */
+
+/* A field of all workers; at is its place in a cell. */
+static uint64_t
+sum_load(const struct look *l, size_t at)
+{
+	const struct load *load = registry_load(l->registry);
+	uint64_t sum = 0;
+
+	for (unsigned w = 0; w < load->n_workers; w++) {
+		const char *cell = (const char *)&load->cells[w];
+
+		sum += stat_get((const stat_u64 *)(const void *)(cell + at));
+	}
+	return sum;
+}
+
+static void
+put_by_version(struct look *l)
+{
+	for (size_t v = 0; v < TLS_VERSION_COUNT; v++)
+		put_with(l, tls_version_name((enum tls_version)v),
+		    sum_load(l, l->m->at + v * sizeof(stat_u64)));
+}
+
+static void
+put_shakes_failed(struct look *l)
+{
+	for (size_t f = 0; f < TLS_FAULT_COUNT; f++)
+		put_with(l, tls_fault_name((enum tls_fault)f),
+		    sum_load(l,
+		        offsetof(struct load_cell, tls_failed) +
+		            f * sizeof(stat_u64)));
+}
+
 /* ---- pools ---- */
 
 static void
@@ -522,6 +557,12 @@ static const struct metric metrics[] = {
 		"Events told since this process began." },
 	{ "segue_connections_refused_total", C, OF_PROCESS, "reason", put_refused, 0,
 		"Client connections closed before they were read, by reason." },
+	{ "segue_tls_handshakes_total", C, OF_PROCESS, "version", put_by_version, L(tls_shaken),
+		"Handshakes of clients that came to their end, by version." },
+	{ "segue_tls_resumed_total", C, OF_PROCESS, "version", put_by_version, L(tls_resumed),
+		"Those of segue_tls_handshakes_total that went on with an earlier session." },
+	{ "segue_tls_handshakes_failed_total", C, OF_PROCESS, "reason", put_shakes_failed, 0,
+		"Handshakes of clients that failed, by reason." },
 
 	{ "segue_accepted_total", C, OF_SERVICE, NULL, put_accepted, 0,
 		"Exchanges accepted: the sum of segue_ended_total and segue_in_flight. Service - has those that reached none." },

@@ -14,6 +14,7 @@
 #include "proxy/websocket.h"
 #include "proxy/worker.h"
 #include "session/digest.h"
+#include "tls/stream.h"
 #include "upstream/view.h"
 
 #define FULL_BYTES 32768
@@ -153,6 +154,17 @@ write_preface(struct json_out *j, const struct preface *p)
 }
 
 static void
+write_tls(struct json_out *j, const struct conn *c)
+{
+	if (!tls_is_on(c))
+		return;
+	json_kv_cstr(j, "tls", tls_version_name(tls_version_of(c)));
+	json_kv_cstr(j, "cipher", tls_cipher(c));
+	if (tls_sni(c).len > 0)
+		json_kv_str(j, "sni", tls_sni(c));
+}
+
+static void
 write_json(struct buf *out, const struct exchange *x, const char *when,
     const char *peer, uint64_t now)
 {
@@ -165,6 +177,7 @@ write_json(struct buf *out, const struct exchange *x, const char *when,
 	json_kv_cstr(&j, "client", peer);
 	if (x->client->preface != NULL)
 		write_preface(&j, x->client->preface);
+	write_tls(&j, &x->client->lane.conn);
 	if (x->req.method_text.len > 0) {
 		json_kv_str(&j, "method", x->req.method_text);
 		json_kv_str(&j, "host", x->req.authority);

@@ -13,6 +13,8 @@
 #include "proxy/overload.h"
 #include "proxy/preface.h"
 #include "proxy/worker.h"
+#include "tls/stream.h"
+#include "upstream/load.h"
 #include "upstream/view.h"
 
 #define LINGER_US (2 * US_PER_S)
@@ -71,6 +73,8 @@ wait_limit(const struct client *c, enum client_wait wait)
 	case WAIT_PREFACE:
 		return c->stop_asked ? MIN(c->proxy->linger_us, cfg->preface_us)
 		                     : cfg->preface_us;
+	case WAIT_HANDSHAKE:
+		return cfg->handshake_us;
 	case WAIT_REQUEST:
 		return c->stop_asked ? MIN(c->proxy->linger_us, cfg->idle_us)
 		                     : cfg->idle_us;
@@ -112,6 +116,21 @@ client_linger(struct client *c)
 	lane_go_deaf(&c->lane);
 }
 
+/* A flood is one line of the log a second. */
+static void
+shake_failed(struct client *c, enum tls_fault why)
+{
+	struct proxy *p = c->proxy;
+	uint64_t now = loop_now_us(p->env.loop);
+
+	stat_add(&p->view->load->cells[p->env.index].tls_failed[why], 1);
+	if (p->shake_told_us != 0 && now - p->shake_told_us < US_PER_S)
+		return;
+	p->shake_told_us = now;
+	log_info("event=tls_failed listener=%s client=%s why=%s",
+	    client_listener(c)->cfg->name, c->peer_text, tls_fault_name(why));
+}
+
 /* A request that waits in the kernel is about to be read. */
 static bool
 has_asked(struct client *c)
@@ -147,6 +166,10 @@ on_deadline(struct deadline *d)
 	switch ((enum client_wait)c->wait) {
 	case WAIT_PREFACE:
 		client_note_refusal(c, REFUSED_PREFACE_TIMEOUT, "");
+		client_close(c);
+		return;
+	case WAIT_HANDSHAKE:
+		shake_failed(c, TLS_FAULT_TIMEOUT);
 		client_close(c);
 		return;
 	case WAIT_REQUEST:
@@ -277,8 +300,47 @@ client_is_welcome(struct client *c)
 /* E_OK: the next one; E_AGAIN: not yet; else why the connection ends. */
 typedef int stage_fn(struct client *);
 
+static void
+count_shake(struct client *c)
+{
+	struct proxy *p = c->proxy;
+	struct load_cell *cell = &p->view->load->cells[p->env.index];
+	const struct conn *conn = &c->lane.conn;
+	enum tls_version v = tls_version_of(conn);
+
+	stat_add(&cell->tls_shaken[v], 1);
+	stat_add(&cell->tls_resumed[v], tls_is_resumed(conn));
+}
+
+/* The first call lays TLS over the connection. */
+static int
+handshake_stage(struct client *c)
+{
+	struct tls_server *server = client_listener(c)->cfg->tls.server;
+	struct conn *conn = &c->lane.conn;
+	int rc;
+
+	if (!tls_is_on(conn) && server == NULL)
+		return E_OK;
+	if (!tls_is_on(conn)) {
+		rc = tls_accept(conn, server);
+		if (rc != E_OK) {
+			client_note_refusal(c, REFUSED_MEMORY, "");
+			return rc;
+		}
+		if (c->wait != WAIT_HANDSHAKE)
+			client_wait_for(c, WAIT_HANDSHAKE);
+	}
+	rc = tls_shake(conn);
+	if (rc == E_OK)
+		count_shake(c);
+	else if (rc != E_AGAIN)
+		shake_failed(c, tls_fault_of(conn));
+	return rc;
+}
+
 /* In the order of the bytes. */
-static stage_fn *const stages[] = { preface_stage };
+static stage_fn *const stages[] = { preface_stage, handshake_stage };
 
 static int
 on_greet(struct lane *l)
@@ -293,6 +355,17 @@ on_greet(struct lane *l)
 	}
 	client_wait_for(c, WAIT_REQUEST);
 	return E_OK;
+}
+
+/* For what a connection waits that has not said a word yet. */
+static enum client_wait
+first_wait(const struct view_listener *l, bool hears)
+{
+	if (hears && preface_is_needed(l))
+		return WAIT_PREFACE;
+	if (!hears && l->cfg->tls.server != NULL)
+		return WAIT_HANDSHAKE;
+	return WAIT_REQUEST;
 }
 
 void
@@ -349,11 +422,10 @@ client_accept(struct proxy *p, int fd, const struct addr *peer,
 	TAILQ_INSERT_TAIL(&p->clients, c, link);
 	p->n_clients++;
 	p->n_accepted[listener]++;
-	if (hears)
+	if (hears || l->cfg->tls.server != NULL)
 		lane_greets(&c->lane);
 	/* What may come is idle until it does. */
-	client_wait_for(c,
-	    hears && preface_is_needed(l) ? WAIT_PREFACE : WAIT_REQUEST);
+	client_wait_for(c, first_wait(l, hears));
 }
 
 void

@@ -23,13 +23,14 @@ struct view_listener;
 
 /* What a client connection waits for; each wait has its deadline. */
 enum client_wait {
-	WAIT_NONE,    /* the exchange has its own deadlines */
-	WAIT_PREFACE, /* a balancer's word on who the client is */
-	WAIT_REQUEST, /* idle between requests */
-	WAIT_HEAD,    /* the rest of a head */
-	WAIT_BODY,    /* progress of a request body */
-	WAIT_WRITE,   /* the client takes bytes of the answer */
-	WAIT_LINGER   /* its FIN, after our last byte */
+	WAIT_NONE,      /* the exchange has its own deadlines */
+	WAIT_PREFACE,   /* a balancer's word on who the client is */
+	WAIT_HANDSHAKE, /* of TLS */
+	WAIT_REQUEST,   /* idle between requests */
+	WAIT_HEAD,      /* the rest of a head */
+	WAIT_BODY,      /* progress of a request body */
+	WAIT_WRITE,     /* the client takes bytes of the answer */
+	WAIT_LINGER     /* its FIN, after our last byte */
 };
 
 struct client {

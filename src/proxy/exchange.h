@@ -139,7 +139,8 @@ struct exchange {
 	bool in_tunnel;
 	bool client_eof, up_eof;   /* in a tunnel: no more bytes from it */
 	bool client_shut, up_shut; /* in a tunnel: no more bytes to it */
-	bool tls_client;           /* a trusted proxy says it used TLS */
+	bool tls_client;           /* it used TLS, or its trusted proxy says
+	                              so */
 	bool pinned;               /* .pin was read from a valid cookie */
 	bool routed;               /* counted in the cell of a service */
 	bool named;                /* its X-Request-ID is the one that counts */

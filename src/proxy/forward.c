@@ -17,6 +17,7 @@
 #include "proxy/strip.h"
 #include "proxy/worker.h"
 #include "session/pin.h"
+#include "tls/stream.h"
 #include "upstream/view.h"
 
 #define HOPS_MAX 8 /* segues in a row: more is a circle */
@@ -107,6 +108,13 @@ translate(struct exchange *x, struct str ours)
 	return add(&x->req, FIELD_FORWARDED, text_str(&t));
 }
 
+/* Over TLS with us, or with the balancer that passes its bytes on. */
+static bool
+own_tls(const struct exchange *x)
+{
+	return preface_says_tls(x->client) || tls_is_on(&x->client->lane.conn);
+}
+
 static int
 set_forwarded(struct exchange *x, struct str peer, bool v6)
 {
@@ -124,9 +132,7 @@ set_forwarded(struct exchange *x, struct str peer, bool v6)
 		text_add(&t, host);
 		text_add(&t, STR("\""));
 	}
-	text_add(&t,
-	    preface_says_tls(x->client) ? STR(";proto=https")
-	                                : STR(";proto=http"));
+	text_add(&t, own_tls(x) ? STR(";proto=https") : STR(";proto=http"));
 	if (x->client->trusted && HTTP_HAS(&x->req, FORWARDED))
 		return append_value(x, FIELD_FORWARDED, text_str(&t));
 	if (x->client->trusted && HTTP_HAS(&x->req, X_FORWARDED_FOR))
@@ -186,7 +192,7 @@ set_x_forwarded(struct exchange *x, struct str peer)
 	}
 	if (rc == E_OK)
 		rc = set_unless_trusted(x, FIELD_X_FORWARDED_PROTO,
-		    preface_says_tls(x->client) ? STR("https") : STR("http"));
+		    x->tls_client ? STR("https") : STR("http"));
 	if (rc == E_OK)
 		rc = set_unless_trusted(x, FIELD_X_FORWARDED_HOST,
 		    x->req.authority);

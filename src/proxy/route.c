@@ -11,6 +11,7 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
+#include "tls/stream.h"
 #include "upstream/balance.h"
 #include "upstream/view.h"
 
@@ -149,6 +150,18 @@ find_service(const struct view *v, struct str host, struct str path,
 	    : E_SYNTAX;
 }
 
+/*
+ * Connections that a client shares among names go where the certificate says,
+ * not to whom TLS would have told a stranger.  A balancer we trust may name us
+ * in the handshake as it likes.
+ */
+static bool
+fits_handshake(const struct exchange *x, struct str host)
+{
+	return host.len == 0 || x->client->trusted ||
+	    tls_serves(&x->client->lane.conn, host);
+}
+
 int
 route_service(struct exchange *x)
 {
@@ -159,6 +172,8 @@ route_service(struct exchange *x)
 
 	if (rc != E_OK)
 		return rc;
+	if (!fits_handshake(x, host))
+		return E_UNREACH;
 	target_split(x->req.target, &path, &query);
 	if (str_eq(path, STR("*")))
 		path = STR("/"); /* OPTIONS of the server as a whole */

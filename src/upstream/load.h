@@ -15,6 +15,8 @@
 
 #include "base/attr.h"
 #include "base/stat.h"
+#include "tls/fault.h"
+#include "tls/stream.h"
 
 /* One row a state: identifier, name, what happens in it. */
 /* clang-format off */
@@ -36,6 +38,10 @@ struct load_cell {
 	stat_u64 state;   /* enum load_state it is in */
 	stat_u64 shed;    /* exchanges refused for memory */
 	stat_u64 fulls;   /* times it went LOAD_FULL */
+	/* handshakes of clients */
+	stat_u64 tls_shaken[TLS_VERSION_COUNT];
+	stat_u64 tls_resumed[TLS_VERSION_COUNT]; /* of these */
+	stat_u64 tls_failed[TLS_FAULT_COUNT];
 } CACHE_ALIGNED;
 
 struct load {
