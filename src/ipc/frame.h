@@ -19,6 +19,10 @@
 	                                     reload that follows */            \
 	X(PAGES, "pages")                 /* master: fd holds the content of the \
 	                                     pages of ... */                   \
+	X(CERTS, "certs")                 /* master: ... of the certificates and \
+	                                     keys of TLS of ... */             \
+	X(RENEW, "renew")                 /* master: as RELOAD, of what runs and \
+	                                     new certificates: nobody asked */ \
 	X(RELOAD, "reload")               /* master: fd holds the new file's   \
 	                                     text, or text says why it cannot */ \
 	X(LOG_FILE, "log_file")           /* master: fd is the log, opened anew */ \

@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "config/config.h"
+#include "config/tlsfiles.h"
 #include "ipc/frame.h"
 #include "session/keyring.h"
 #include "supervisor/backoff.h"
@@ -294,6 +295,8 @@ wait_ms(const struct master *m)
 
 	if (m->lame_us != 0 && (due == 0 || m->lame_us < due))
 		due = m->lame_us;
+	if (m->look_us != 0 && (due == 0 || m->look_us < due))
+		due = m->look_us;
 	if (due == 0)
 		return -1;
 	return due <= now ? 0 : (int)((due - now) / US_PER_MS) + 1;
@@ -302,6 +305,7 @@ wait_ms(const struct master *m)
 static void
 run(struct master *m)
 {
+	master_look(m, clock_mono_us());
 	while (!m->stopping || m->child != 0) {
 		struct pollfd p[2] = { { .fd = m->signals, .events = POLLIN },
 			{ .fd = m->link, .events = POLLIN } };
@@ -314,6 +318,7 @@ run(struct master *m)
 		if (p[0].revents != 0)
 			on_signal(m);
 		now = clock_mono_us();
+		master_look(m, now);
 		if (m->lame_us != 0 && now >= m->lame_us)
 			stop(m, false);
 		if (m->restart_us != 0 && now >= m->restart_us)
@@ -450,6 +455,7 @@ master_run(const struct source *source, struct cfg *cfg)
 	m->source = source;
 	m->cfg = cfg;
 	m->started = cfg_ref(cfg);
+	tlsfiles_wipe(cfg); /* what was made of them stays */
 	m->link = m->signals = -1;
 	m->doors.admin_fd = m->doors.http_fd = -1;
 	m->doors.access_fd = m->doors.state_lock = -1;

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/attr.h"
+#include "base/str.h"
 #include "ipc/frame.h"
 #include "supervisor/backoff.h"
 #include "supervisor/doors.h"
@@ -39,8 +41,11 @@ struct master {
 	uint64_t restart_us; /* monotonic: start one then; 0: no need */
 	uint64_t kill_us;    /* monotonic: patience ends; 0: no stop */
 	uint64_t lame_us;    /* monotonic: stop then; 0: no lame duck */
-	char before[64];     /* how the last one ended */
-	unsigned crashes;    /* before it was ever ready */
+	uint64_t look_us;    /* monotonic: look at certificates then; 0: none */
+	uint64_t certs_seen; /* their stamp when last looked at */
+	uint64_t certs_tried; /* the one that was last passed on */
+	char before[64];      /* how the last one ended */
+	unsigned crashes;     /* before it was ever ready */
 	bool ever_ready;
 	bool stopping;
 	int status; /* of the exit */
@@ -57,5 +62,16 @@ void master_reload(struct master *);
 void master_take_next(struct master *);
 void master_forget_next(struct master *);
 void master_reopen_logs(struct master *);
+/* Content of a file for the network process; kind says which. */
+int master_pass_text(struct master *, enum frame_kind,
+    struct str text) MUST_CHECK;
+/* Those of next_cfg. */
+int master_pass_pages(struct master *) MUST_CHECK;
+/* The certificates of next_cfg, if there are any; wipes them here. */
+int master_pass_certs(struct master *) MUST_CHECK;
+
+/* ---- master_renew.c ---- */
+/* Is it time to look whether certificates changed on disk?  Then does. */
+void master_look(struct master *, uint64_t now_us);
 
 #endif

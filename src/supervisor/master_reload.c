@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "config/pages.h"
+#include "config/tlsfiles.h"
 #include "ipc/frame.h"
 #include "session/keyring.h"
 #include "supervisor/doors.h"
@@ -68,8 +69,8 @@ pass_keys(struct master *m, char *why, size_t cap)
 	return rc;
 }
 
-static int
-pass_text(struct master *m, enum frame_kind kind, struct str text)
+int
+master_pass_text(struct master *m, enum frame_kind kind, struct str text)
 {
 	int fd = memfd_create(frame_kind_name(kind), MFD_CLOEXEC), rc = E_OK;
 
@@ -84,15 +85,36 @@ pass_text(struct master *m, enum frame_kind kind, struct str text)
 	return rc;
 }
 
-static int
-pass_pages(struct master *m)
+int
+master_pass_pages(struct master *m)
 {
 	struct buf text = BUF_INIT;
 	int rc;
 
 	pages_pack(m->next_cfg, &text);
-	rc = text.failed ? E_NOMEM : pass_text(m, FRAME_PAGES, buf_str(&text));
+	rc = text.failed ? E_NOMEM
+	                 : master_pass_text(m, FRAME_PAGES, buf_str(&text));
 	buf_free(&text);
+	return rc;
+}
+
+int
+master_pass_certs(struct master *m)
+{
+	int fd, rc;
+
+	if (!tlsfiles_any(m->next_cfg))
+		return E_OK;
+	fd = memfd_create(frame_kind_name(FRAME_CERTS), MFD_CLOEXEC);
+	if (fd == -1)
+		return err_sys();
+	rc = tlsfiles_pack(m->next_cfg, fd);
+	if (rc == E_OK && lseek(fd, 0, SEEK_SET) == -1)
+		rc = err_sys();
+	if (rc == E_OK)
+		master_tell(m, FRAME_CERTS, "", fd);
+	close(fd);
+	tlsfiles_wipe(m->next_cfg);
 	return rc;
 }
 
@@ -117,13 +139,15 @@ prepare_reload(struct master *m, struct buf *said)
 			buf_printf(said, "%s\n",
 			    why[0] == '\0' ? err_text(rc) : why);
 		else
-			rc = pass_pages(m);
+			rc = master_pass_pages(m);
+		if (rc == E_OK)
+			rc = master_pass_certs(m);
 	} else if (rc == E_SYNTAX) {
 		buf_reset(said); /* it finds and says the same */
 		rc = E_OK;
 	}
 	if (rc == E_OK)
-		rc = pass_text(m, FRAME_RELOAD, buf_str(&text));
+		rc = master_pass_text(m, FRAME_RELOAD, buf_str(&text));
 	buf_free(&text);
 	return rc;
 }

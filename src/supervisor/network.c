@@ -121,8 +121,15 @@ on_frame(struct network *n, struct frame *f)
 		if (f->fd != -1)
 			network_take_pages(n, f->fd);
 		break;
+	case FRAME_CERTS:
+		network_take_certs(n, f->fd);
+		f->fd = -1;
+		break;
 	case FRAME_RELOAD:
 		network_reload(n, f->fd, f->text);
+		break;
+	case FRAME_RENEW:
+		network_renew(n, f->fd, f->text);
 		break;
 	case FRAME_LOG_FILE:
 		if (f->fd != -1)

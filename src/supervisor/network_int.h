@@ -42,6 +42,7 @@ struct network {
 	uint64_t ring_since;      /* the first view generation with .ring */
 	struct keyring *new_ring; /* one ref: for the reload that follows */
 	struct buf new_pages;     /* for the same */
+	int new_certs;            /* for the same; -1: none */
 	STAILQ_HEAD(, reload) reloads; /* owned; the first is under way */
 	size_t n_reloads;
 	admin_reload_fn *reload_done; /* for the next one; NULL: nobody waits */
@@ -62,8 +63,11 @@ void network_reload_end(struct network *);
 /* From the master, in this order: for the configuration that follows. */
 void network_take_keys(struct network *, int fd);
 void network_take_pages(struct network *, int fd);
+void network_take_certs(struct network *, int fd); /* fd is ours then */
 /* The configuration; fd -1: there is none, and text says why. */
 void network_reload(struct network *, int fd, const char *text);
+/* The same, of which no operator has to hear. */
+void network_renew(struct network *, int fd, const char *text);
 /* admin_env.reload: an operator asks.  arg is the network. */
 void network_ask_reload(admin_reload_fn *done, void *done_arg, void *arg);
 /* There is no operator any more who could hear how they end. */

@@ -6,18 +6,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "admin/admin.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "config/pages.h"
+#include "config/tlsfiles.h"
 #include "ipc/frame.h"
 #include "rollout/drive.h"
 #include "session/keyring.h"
 #include "supervisor/network.h"
 #include "supervisor/network_int.h"
 #include "supervisor/source.h"
+#include "tls/make.h"
 #include "upstream/view.h"
 
 /* They come as the master sends them, and are done one after the other. */
@@ -186,6 +189,7 @@ compare(struct network *n, struct reload *r)
 		return rc;
 	cfg_diff(drive_cfg(n->drive), r->cfg, &r->changed, &r->why);
 	pages_diff(drive_cfg(n->drive), r->cfg, &r->changed);
+	tlsfiles_diff(drive_cfg(n->drive), r->cfg, &r->changed);
 	buf_reset(&r->why);
 	cfg_diff(n->env->started, r->cfg, &r->why, &r->restart);
 	return E_OK;
@@ -212,7 +216,7 @@ next_reload(struct network *n)
 
 /* Who asked for it; it is his own even if others wait before it. */
 static struct reload *
-reload_new(struct network *n)
+reload_new(struct network *n, bool asked)
 {
 	struct reload *r = calloc(1, sizeof(*r));
 
@@ -221,10 +225,26 @@ reload_new(struct network *n)
 	r->network = n;
 	r->keys = n->new_ring;
 	n->new_ring = NULL;
+	if (!asked)
+		return r;
 	r->done = n->reload_done;
 	r->arg = n->reload_arg;
 	n->reload_done = NULL;
 	return r;
+}
+
+/* The master has made the same of them: it only fails when memory is out. */
+static int
+make_tls(struct network *n, struct reload *r)
+{
+	int rc = E_OK;
+
+	if (n->new_certs != -1)
+		rc = tlsfiles_unpack(r->cfg, n->new_certs);
+	if (rc == E_OK)
+		rc = tls_make(r->cfg, n->env->origin, &r->said);
+	tlsfiles_wipe(r->cfg);
+	return rc;
 }
 
 static int
@@ -249,13 +269,15 @@ read_reload(struct network *n, struct reload *r, int fd, const char *text)
 	if (rc == E_OK)
 		rc = pages_unpack(r->cfg, buf_str(&n->new_pages));
 	buf_free(&n->new_pages);
+	if (rc == E_OK)
+		rc = make_tls(n, r);
 	return rc;
 }
 
-void
-network_reload(struct network *n, int fd, const char *text)
+static void
+reload(struct network *n, int fd, const char *text, bool asked)
 {
-	struct reload *r = reload_new(n);
+	struct reload *r = reload_new(n, asked);
 	int rc;
 
 	if (r == NULL) {
@@ -264,6 +286,7 @@ network_reload(struct network *n, int fd, const char *text)
 		return;
 	}
 	rc = read_reload(n, r, fd, text);
+	network_take_certs(n, -1);
 	if (rc != E_OK) {
 		tell_reload(n, r, rc);
 		reload_free(r);
@@ -272,6 +295,26 @@ network_reload(struct network *n, int fd, const char *text)
 	STAILQ_INSERT_TAIL(&n->reloads, r, link);
 	if (n->n_reloads++ == 0)
 		next_reload(n);
+}
+
+void
+network_reload(struct network *n, int fd, const char *text)
+{
+	reload(n, fd, text, true);
+}
+
+void
+network_renew(struct network *n, int fd, const char *text)
+{
+	reload(n, fd, text, false);
+}
+
+void
+network_take_certs(struct network *n, int fd)
+{
+	if (n->new_certs != -1)
+		close(n->new_certs);
+	n->new_certs = fd;
 }
 
 void
@@ -333,6 +376,7 @@ void
 network_reload_init(struct network *n)
 {
 	STAILQ_INIT(&n->reloads);
+	n->new_certs = -1;
 	n->ring = keyring_ref(n->env->keyring);
 }
 
@@ -353,4 +397,5 @@ network_reload_end(struct network *n)
 	keyring_unref(&n->old_ring);
 	keyring_unref(&n->new_ring);
 	buf_free(&n->new_pages);
+	network_take_certs(n, -1);
 }

@@ -10,7 +10,9 @@
 #include "base/place.h"
 #include "base/str.h"
 #include "config/pages.h"
+#include "config/tlsfiles.h"
 #include "supervisor/complain.h"
+#include "tls/make.h"
 
 static void
 say(struct cfg_problems *p, struct buf *said)
@@ -68,6 +70,14 @@ read_file(const char *path, struct buf *text)
 }
 
 int
+source_make_tls(struct cfg *c, const char *origin, struct buf *said)
+{
+	int rc = tlsfiles_load(c, origin, said);
+
+	return rc == E_OK ? tls_make(c, origin, said) : rc;
+}
+
+int
 source_read(const struct source *s, struct buf *text, struct buf *said,
     struct cfg **out)
 {
@@ -85,6 +95,8 @@ source_read(const struct source *s, struct buf *text, struct buf *said,
 	rc = source_parse(buf_str(text), s->path, said, out);
 	if (rc == E_OK)
 		rc = pages_load(*out, s->path, said);
+	if (rc == E_OK)
+		rc = source_make_tls(*out, s->path, said);
 	if (rc != E_OK)
 		cfg_unref(out);
 	return rc;

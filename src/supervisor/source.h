@@ -29,14 +29,20 @@ struct source {
 };
 
 /*
- * Appends the YAML text, parses it and reads the pages it names.
+ * Appends the YAML text, parses it and reads the pages and certificates it
+ * names; the content of the latter is to be wiped (config/tlsfiles.h).
  *
  * said     gets a line for each warning and error, with its newline
  * returns  E_OK with one reference in *out, else *out is NULL: E_SYNTAX for
- *          wrong content, or why the file or a page cannot be read
+ *          wrong content, E_DAMAGED for certificates that cannot be used, or
+ *          why the file or one it names cannot be read
  */
 int source_read(const struct source *, struct buf *text, struct buf *said,
     struct cfg **out) MUST_CHECK;
+
+/* The certificates alone, of a configuration nobody else has yet. */
+int source_make_tls(struct cfg *, const char *origin,
+    struct buf *said) MUST_CHECK;
 
 /*
  * Makes the user's own places for a start without a file; says what fails.
