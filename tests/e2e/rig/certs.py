@@ -1,0 +1,101 @@
+"""certs - certificates of a test's own authority, made by openssl(1), and a
+client that checks them."""
+import os
+import socket
+import ssl
+import subprocess
+
+from rig.wire import Client, Reader
+
+KEYS = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+        "rsa": ["rsa:2048"]}
+
+
+def openssl(*words):
+    subprocess.run(["openssl", *words], check=True, capture_output=True,
+                   stdin=subprocess.DEVNULL)
+
+
+class Cert:
+    """The paths of a certificate (with its chain) and its key."""
+
+    def __init__(self, cert, key):
+        self.cert, self.key = cert, key
+
+    def row(self):
+        """As a row of tls.certificates."""
+        return {"certificate": self.cert, "key": self.key}
+
+
+class Authority:
+    def __init__(self, rig, name="ca"):
+        self.dir = f"{rig.dir}/{name}"
+        os.makedirs(self.dir, exist_ok=True)
+        os.chmod(self.dir, 0o755)
+        self.cert, self.key = f"{self.dir}/ca.pem", f"{self.dir}/ca.key"
+        self.made = 0
+        openssl("req", "-x509", "-newkey", *KEYS["ec"], "-nodes", "-days", "9",
+                "-keyout", self.key, "-out", self.cert, "-subj", f"/CN={name}",
+                "-addext", "basicConstraints=critical,CA:TRUE",
+                "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+
+    def leaf(self, *names, key="ec", days=5, path=None, usage="serverAuth"):
+        """For these names, the first is the subject's; days -1: expired.
+        path: where it goes, over what is there, both files at once."""
+        self.made += 1
+        new = f"{self.dir}/{self.made}-{names[0].replace('*', 'star')}"
+        path = path or new
+        with open(f"{new}.ext", "w", encoding="ascii") as f:
+            f.write("subjectAltName=" + ",".join(
+                (f"IP:{n}" if n[0].isdigit() else f"DNS:{n}")
+                for n in names) + f"\nextendedKeyUsage={usage}\n")
+        openssl("req", "-new", "-newkey", *KEYS[key], "-nodes", "-keyout",
+                f"{new}.newkey", "-out", f"{new}.csr", "-subj",
+                f"/CN={names[0]}")
+        openssl("x509", "-req", "-in", f"{new}.csr", "-CA", self.cert,
+                "-CAkey", self.key, "-CAcreateserial", "-days", str(days),
+                "-extfile", f"{new}.ext", "-out", f"{new}.newpem")
+        os.chmod(f"{new}.newkey", 0o600)
+        os.rename(f"{new}.newpem", f"{path}.pem")
+        os.rename(f"{new}.newkey", f"{path}.key")
+        return Cert(f"{path}.pem", f"{path}.key")
+
+    def trusting(self, **more):
+        """A client's context that trusts this authority alone."""
+        context = ssl.create_default_context(cafile=self.cert)
+        for name, value in more.items():
+            setattr(context, name, value)
+        return context
+
+
+class TlsClient(Client):
+    """One connection over TLS; host goes to SNI and Host, and is verified."""
+
+    def __init__(self, address, context, host="localhost", sni=None,
+                 session=None, **kw):
+        super().__init__(address, **kw)
+        self.address = host
+        try:
+            self.sock = context.wrap_socket(
+                self.sock, server_hostname=sni or host, session=session,
+                suppress_ragged_eofs=False)
+        except BaseException:
+            self.sock.close()
+            raise
+        self.reader = Reader(self.sock)
+
+    def peer_names(self):
+        return [n for kind, n in
+                self.sock.getpeercert().get("subjectAltName", ())
+                if kind == "DNS"]
+
+
+def tls_once(address, context, target="/get", **kw):
+    """One request on a connection of its own; the answer."""
+    with TlsClient(address, context, **kw) as c:
+        return c.get(target)
+
+
+def raw(address, timeout=10):
+    host, port = address.rsplit(":", 1)
+    return socket.create_connection((host, int(port)), timeout)
