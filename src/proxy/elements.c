@@ -85,10 +85,11 @@ put_how(struct text *t, const struct http_head *h)
 size_t
 elements_write(const struct http_head *h, char *out)
 {
-	struct text t = { .p = out };
+	struct text t = { .len = 0 };
 	struct str item;
 	unsigned n = 0;
 
+	t.p = out;
 	for (unsigned i = 0; i < h->n; i++) {
 		struct str rest = str_from(h->f[i].value, h->f[i].value_len);
 

@@ -44,7 +44,8 @@ static const struct row in_b[] = {
 }, in_x[] = {
 	{ NAME("x-forwarded-*"), R_TWIN },
 	{ NAME("x-real-ip"), R_TWIN },
-	{ NAME("x-ssl-client-*"), 0 },
+	{ NAME("x-ssl"), 0 },
+	{ NAME("x-ssl-*"), 0 },
 	{ NAME("x-client-cert*"), 0 },
 	{ NAME("x-request-id"), R_TWIN },
 	{ NAME("x-original-*"), R_IDENTITY | R_TWIN },

@@ -10,7 +10,7 @@
  *	profile     from strangers
  *	plain       Forwarded, X-Forwarded-*, X-Real-IP; certificates as
  *	            Client-Cert, Client-Cert-Chain (RFC 9440), SSL-Client-*,
- *	            X-SSL-Client-*, X-Client-Cert*, Cert-Chain*
+ *	            X-SSL, X-SSL-*, X-Client-Cert*, Cert-Chain*
  *	identity    these and X-Original-*; of tracing Traceparent, Tracestate,
  *	            Baggage, B3, X-B3-*, Uber-Trace-Id, X-OT-Span-Context
  *

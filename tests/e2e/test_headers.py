@@ -19,8 +19,8 @@ WHO = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Proto",
        "X-Forwarded-Server", "X-Forwarded-Client-Cert", "X-Real-IP",
        "Client-Cert", "Client-Cert-Chain", "SSL-Client-Cert",
        "SSL-Client-Verify", "SSL-Client-Subject-DN", "X-SSL-Client-Cert",
-       "X-SSL-Client-CN", "X-SSL-Client-Verify", "X-Client-Cert",
-       "Cert-Chain-0"]
+       "X-SSL-Client-CN", "X-SSL-Client-Verify", "X-SSL", "X-SSL-Issuer",
+       "X-Client-Cert", "Cert-Chain-0"]
 # And in the profile identity.
 MORE = ["X-Original-URL", "X-Original-For", "Traceparent", "Tracestate",
         "Baggage", "B3", "X-B3-TraceId", "X-B3-Sampled", "Uber-Trace-Id",

@@ -33,7 +33,7 @@
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
 static const char *const plain[] = { "x-forwarded-*", "x-real-ip",
-	"client-cert", "client-cert-chain", "ssl-client-*", "x-ssl-client-*",
+	"client-cert", "client-cert-chain", "ssl-client-*", "x-ssl", "x-ssl-*",
 	"x-client-cert*", "cert-chain*", NULL };
 static const char *const identity[] = { "x-original-*", "traceparent",
 	"tracestate", "baggage", "b3", "x-b3-*", "uber-trace-id",
