@@ -80,6 +80,8 @@ struct cfg_tls {
 	char *ciphers, *ciphersuites, *groups;
 	int *alpn; /* enum cfg_alpn, the one we like most first */
 	size_t n_alpn;
+	bool tickets_on;           /* default on */
+	struct cfg_file tickets;   /* keys; no path: one of our own */
 	bool watch;                /* take changed files over: on */
 	struct tls_server *server; /* made of it by tls/make; NULL: not yet */
 };

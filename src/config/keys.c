@@ -452,6 +452,11 @@ static const struct key listener_health_keys[] = {
 	    .help = "Path that is answered by the daemon and never forwarded: 200 while it serves, 503 when it stops or no service can serve; by default none." },
 	END
 };
+static const struct key ticket_keys[] = {
+	{ "file", K_FILE, AT(tls.tickets.path), NULL, 0, 4095, 0,
+	    .help = "File with their keys, 80 random bytes each: the first one seals, all open. Proxies that share it resume each other's sessions; by default a key is made at the start." },
+	END
+};
 static const struct key listener_tls_keys[] = {
 	{ "certificates", K_LIST, AT(tls.certificates), NULL, 1, 256, 0,
 	    .help = "Certificates: a client gets the one for the name it asks for, else the first; RSA and ECDSA may stand side by side.",
@@ -468,6 +473,9 @@ static const struct key listener_tls_keys[] = {
 	{ "alpn", K_ITEMS, AT(tls.alpn), "http/1.1", 1, 8, 0,
 	    .help = "Protocols that are offered to clients, the one we like most first.",
 	    .sub = &alpn_item, EACH(tls.n_alpn, tls.alpn) },
+	{ "tickets", K_MAP, 0, NULL, 0, 0, KEY_OFF,
+	    .help = "Tickets by which clients resume sessions; \"tickets: off\" gives none.",
+	    .sub = ticket_keys, .aux = AT(tls.tickets_on) },
 	{ "watch", K_BOOL, AT(tls.watch), "on", 0, 0, 0,
 	    .help = "Whether changes of these files are seen and taken over without a reload." },
 	END

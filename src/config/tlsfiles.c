@@ -17,15 +17,15 @@
 typedef int file_fn(struct cfg_file *, const char *where, void *arg);
 
 static int
-call(struct cfg_file *f, const char *owner, size_t i, const char *key,
-    file_fn *fn, void *arg)
+call(struct cfg_file *f, const char *owner, const char *key, file_fn *fn,
+    void *arg)
 {
 	struct buf where = BUF_INIT;
 	int rc = E_NOMEM;
 
 	if (f->path == NULL)
 		return E_OK;
-	buf_printf(&where, "%s.certificates[%zu].%s", owner, i, key);
+	buf_printf(&where, "%s.%s", owner, key);
 	if (!where.failed)
 		rc = fn(f, where.p, arg);
 	buf_free(&where);
@@ -38,16 +38,24 @@ each_of_listener(struct cfg_listener *l, file_fn *fn, void *arg)
 	struct buf owner = BUF_INIT;
 	int rc = E_OK;
 
-	buf_printf(&owner, "listeners[%s].tls", l->name);
-	if (owner.failed)
-		rc = E_NOMEM;
 	for (size_t i = 0; i < l->tls.n_certificates && rc == E_OK; i++) {
 		struct cfg_certificate *c = &l->tls.certificates[i];
 
-		rc = call(&c->certificate, owner.p, i, "certificate", fn, arg);
+		buf_reset(&owner);
+		buf_printf(&owner, "listeners[%s].tls.certificates[%zu]",
+		    l->name, i);
+		rc = owner.failed
+		    ? E_NOMEM
+		    : call(&c->certificate, owner.p, "certificate", fn, arg);
 		if (rc == E_OK)
-			rc = call(&c->key, owner.p, i, "key", fn, arg);
+			rc = call(&c->key, owner.p, "key", fn, arg);
 	}
+	buf_reset(&owner);
+	buf_printf(&owner, "listeners[%s].tls.tickets", l->name);
+	if (owner.failed)
+		rc = E_NOMEM;
+	if (rc == E_OK && l->tls.tickets_on)
+		rc = call(&l->tls.tickets, owner.p, "file", fn, arg);
 	buf_free(&owner);
 	return rc;
 }
@@ -93,6 +101,7 @@ tlsfiles_wipe(struct cfg *c)
 			wipe(&t->certificates[j].certificate.text);
 			wipe(&t->certificates[j].key.text);
 		}
+		wipe(&t->tickets.text);
 	}
 }
 

@@ -11,6 +11,7 @@
 #include "tls/cert.h"
 #include "tls/fault.h"
 #include "tls/stream_int.h"
+#include "tls/tickets.h"
 
 /* Certificates that are offered together: at most one of a kind of key. */
 struct set {
@@ -19,7 +20,8 @@ struct set {
 	struct tls_names names; /* of all of them */
 	size_t *certs;          /* owned; indexes */
 	size_t n_certs;
-	struct shelf *shelf; /* of the first set: owned */
+	struct shelf *shelf;    /* of the first set: owned */
+	const struct shelf *of; /* borrowed: who has the set has the first */
 };
 
 /* All sets of one server.  Lives as long as the context of the first. */
@@ -27,6 +29,7 @@ struct shelf {
 	struct tls_names names; /* .of: which set */
 	struct set **sets;      /* owned, but the first */
 	size_t n_sets;
+	struct tls_tickets tickets;
 	unsigned char alpn[64]; /* as it is on the wire, ours first */
 	unsigned alpn_len;
 };
@@ -47,6 +50,7 @@ shelf_free(struct shelf *s)
 		SSL_CTX_free(s->sets[i]->ctx);
 	free(s->sets);
 	tls_names_free(&s->names);
+	explicit_bzero(&s->tickets, sizeof(s->tickets));
 	free(s);
 }
 
@@ -130,6 +134,15 @@ on_alpn(SSL *ssl UNUSED, const unsigned char **out, unsigned char *out_len,
 		return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301 3.2 */
 	*out = chosen;
 	return SSL_TLSEXT_ERR_OK;
+}
+
+static int
+on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
+    EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seals)
+{
+	const struct set *s = set_of(SSL_get_SSL_CTX(ssl));
+
+	return tls_tickets_use(&s->of->tickets, name, iv, cipher, mac, seals);
 }
 
 SSL *
@@ -271,6 +284,7 @@ fill_set(struct maker *m, struct set *s, const size_t *certs, size_t n)
 {
 	int rc = use_settings(m, s->ctx);
 
+	s->of = m->shelf;
 	SSL_CTX_set_alpn_select_cb(s->ctx, on_alpn, m->shelf);
 	for (size_t i = 0; i < n && rc == E_OK; i++) {
 		const struct tls_names *names = &m->certs[certs[i]].names;
@@ -375,6 +389,31 @@ first_certs(const struct maker *m, size_t *out)
 	return 1;
 }
 
+static int
+use_tickets(struct maker *m, SSL_CTX *ctx)
+{
+	const struct cfg_tls *cfg = m->cfg;
+	bool good;
+
+	if (!cfg->tickets_on) {
+		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+		return SSL_CTX_set_num_tickets(ctx, 0) == 1 ? E_OK : E_NOMEM;
+	}
+	if (cfg->tickets.path == NULL)
+		good = tls_tickets_own(&m->shelf->tickets);
+	else
+		good = tls_tickets_read(&m->shelf->tickets, cfg->tickets.text);
+	if (!good) {
+		say(m, "tickets.file",
+		    cfg->tickets.path == NULL ? "none" : cfg->tickets.path,
+		    "1 to 16 keys of 80 bytes are expected");
+		return E_DAMAGED;
+	}
+	return SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket) == 1
+	    ? E_OK
+	    : E_NOMEM;
+}
+
 /* The first set is there: its context is what *out refers to. */
 static int
 fill_shelf(struct maker *m, struct set *first)
@@ -392,7 +431,9 @@ fill_shelf(struct maker *m, struct set *first)
 	list_alpn(m->cfg, m->shelf);
 	SSL_CTX_set_tlsext_servername_callback(first->ctx, on_name);
 	SSL_CTX_set_tlsext_servername_arg(first->ctx, m->shelf);
-	rc = fill_set(m, first, scratch, first_certs(m, scratch));
+	rc = use_tickets(m, first->ctx);
+	if (rc == E_OK)
+		rc = fill_set(m, first, scratch, first_certs(m, scratch));
 	if (rc == E_OK)
 		rc = add_names(m, scratch);
 out:

@@ -219,3 +219,84 @@ def test_no_handshake_fails_while_they_change(rig, s, ca):
     assert not failed, failed[:5]
     assert min(done) > 30, done
     assert names(s, ca) == ["localhost", "n29.org"]
+
+
+# ---- tickets ----
+
+def new_key(path, old=b""):
+    with open(path + ".new", "wb") as f:
+        f.write(os.urandom(80) + old)
+    os.chmod(path + ".new", 0o600)
+    os.rename(path + ".new", path)
+
+
+def resumes(s, ca, version, session=None, host="localhost"):
+    """Whether that session is resumed, and the one that came of it."""
+    v = getattr(ssl.TLSVersion, version)
+    if session is None:
+        resumes.context = ca.trusting(minimum_version=v, maximum_version=v)
+    with TlsClient(s.address, resumes.context, host=host,
+                   session=session) as c:
+        assert c.get().status == 200  # tickets come before the answer
+        return c.sock.session_reused, c.sock.session
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_tickets(rig, s, ca, version):
+    """A reload keeps our own key; a file goes over restarts, between proxies
+    and over a change of keys."""
+    _, kept = resumes(s, ca, version)
+    ca.leaf("localhost", "new.org", path=f"{ca.dir}/web")
+    assert reload(s)[0] == 0
+    assert resumes(s, ca, version, kept)[0]
+    s.stop()
+    s.start()
+    assert not resumes(s, ca, version, kept)[0], "its own key is gone"
+    path = f"{ca.dir}/tickets"
+    new_key(path)
+    s.tls["tickets"] = {"file": path}
+    assert reload(s)[0] == 0
+    _, kept = resumes(s, ca, version)
+    assert resumes(s, ca, version, kept)[0]
+    s.stop()
+    s.start()
+    assert resumes(s, ca, version, kept)[0], "after a restart"
+    other = rig.segued(service(pool("v1", [rig.a], share="100%")),
+                       name="other", start=False)
+    other.config["listeners"][0]["tls"] = s.tls
+    other.write_config()
+    other.start()
+    assert resumes(other, ca, version, kept)[0], "at another proxy"
+    with open(path, "rb") as f:
+        old = f.read()
+    new_key(path, old)
+    code, r = reload(s)
+    assert code == 0 and r["changed"] == [
+        "listeners[web].tls.tickets.file: new content"], r
+    again, kept = resumes(s, ca, version, kept)
+    assert again, "the old key opens"
+    new_key(path)
+    assert reload(s)[0] == 0
+    assert not resumes(s, ca, version, kept)[0], "both are gone"
+    text = s.admin.raw("GET", "/metrics")[2]
+    label = version.replace("_", ".")
+    assert f'segue_tls_resumed_total{{version="{label}"}} 2' in text
+
+
+def test_tickets_off(s, ca):
+    s.tls["tickets"] = "off"
+    assert reload(s)[0] == 0
+    _, kept = resumes(s, ca, "TLSv1_2")
+    assert not kept.has_ticket
+    assert not resumes(s, ca, "TLSv1_2", kept)[0]
+
+
+def test_ticket_file_of_a_wrong_size(s, ca):
+    path = f"{ca.dir}/tickets"
+    with open(path, "wb") as f:
+        f.write(b"x" * 79)
+    s.tls["tickets"] = {"file": path}
+    s.write_config()
+    r = s.segue("reload")
+    assert r.code == 1 and "1 to 16 keys of 80 bytes" in r.err + r.out
+    assert names(s, ca) == ["localhost", "old.org"]

@@ -207,6 +207,11 @@ static const struct {
 	    TLS_ON L "tls.groups: \"X25519:P-256:P-384\" -> P-521\n", "" },
 	{ "listeners[].tls.alpn", LISTENER, TLS("alpn: [ http/1.1, http/1.1 ]"),
 	    TLS_ON L "tls.alpn: [ http/1.1 ] -> [ http/1.1, http/1.1 ]\n", "" },
+	{ "listeners[].tls.tickets", LISTENER, TLS("tickets: off"),
+	    TLS_ON L "tls.tickets: on -> off\n", "" },
+	{ "listeners[].tls.tickets.file", LISTENER,
+	    TLS("tickets: { file: /t }"),
+	    TLS_ON L "tls.tickets.file: none -> /t\n", "" },
 	{ "listeners[].tls.watch", LISTENER, TLS("watch: off"),
 	    TLS_ON L "tls.watch: on -> off\n", "" },
 

@@ -105,5 +105,6 @@ paper_cfg(struct cfg_certificate *rows, const struct paper *papers, size_t n)
 		.ciphersuites = suites,
 		.groups = groups,
 		.alpn = alpn,
-		.n_alpn = 1 };
+		.n_alpn = 1,
+		.tickets_on = true };
 }

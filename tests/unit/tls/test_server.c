@@ -60,6 +60,8 @@ make(void)
 	return s;
 }
 
+static SSL_SESSION *kept; /* to resume; NULL: none */
+
 struct meeting {
 	SSL *client, *server;
 	bool well;
@@ -90,6 +92,8 @@ meet(struct meeting *m, struct tls_server *s, const char *sni,
 		cr_assert_eq(SSL_set_cipher_list(m->client, ciphers), 1);
 		SSL_set_max_proto_version(m->client, TLS1_2_VERSION);
 	}
+	if (kept != NULL)
+		cr_assert_eq(SSL_set_session(m->client, kept), 1);
 	if (alpn != NULL)
 		cr_assert_eq(SSL_set_alpn_protos(m->client,
 		                 (const unsigned char *)alpn,
@@ -114,6 +118,8 @@ meet(struct meeting *m, struct tls_server *s, const char *sni,
 static void
 part(struct meeting *m)
 {
+	/* Else OpenSSL holds the session for spoilt. */
+	SSL_set_shutdown(m->client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(m->client);
 	SSL_free(m->server);
 }
@@ -261,6 +267,98 @@ Test(server, that_cannot_be_made)
 	cfg = paper_cfg(certs, papers, PAPERS);
 	cfg.groups = no_cipher;
 	refused("f: tls.groups: NO-SUCH: ");
+}
+
+/* ---- tickets ---- */
+
+static int
+keep_session(SSL *ssl UNUSED, SSL_SESSION *session)
+{
+	SSL_SESSION_free(kept);
+	kept = session;
+	return 1;
+}
+
+/* Is what the first one gave good for the second one? */
+static bool
+resumes(struct tls_server *first, struct tls_server *second, int version)
+{
+	struct meeting m;
+	bool resumed;
+	char c;
+
+	SSL_CTX_set_session_cache_mode(client_ctx, SSL_SESS_CACHE_CLIENT);
+	SSL_CTX_sess_set_new_cb(client_ctx, keep_session);
+	SSL_CTX_set_max_proto_version(client_ctx, version);
+	SSL_SESSION_free(kept);
+	kept = NULL;
+	for (int i = 0; i < 2; i++) {
+		meet(&m, i == 0 ? first : second, "y.a.org", NULL, NULL);
+		cr_assert(m.well);
+		/* Tickets of TLS 1.3 come behind the handshake. */
+		cr_assert_lt(SSL_read(m.client, &c, 1), 1);
+		resumed = SSL_session_reused(m.server) == 1;
+		part(&m);
+		if (i == 0 && kept == NULL)
+			return false;
+	}
+	return resumed;
+}
+
+static struct tls_server *
+with_keys(const char *keys, size_t len)
+{
+	static char path[] = "/t";
+
+	cfg.tickets.path = keys == NULL ? NULL : path;
+	cfg.tickets.text = str_from(keys, len);
+	return make();
+}
+
+Test(server, tickets)
+{
+	static const int vs[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+	char keys[3 * 80];
+	struct tls_server *s[5];
+
+	for (size_t i = 0; i < sizeof(keys); i++)
+		keys[i] = (char)(i * 7 + i / 80);
+	s[0] = with_keys(NULL, 0);
+	s[1] = with_keys(NULL, 0);
+	s[2] = with_keys(keys, 80);       /* A */
+	s[3] = with_keys(keys + 80, 160); /* B C */
+	s[4] = with_keys(keys, 160);      /* A B */
+	for (size_t v = 0; v < ARRAY_LEN(vs); v++) {
+		cr_expect(resumes(s[0], s[1], vs[v]), "after a reload");
+		cr_expect(resumes(s[2], s[4], vs[v]), "first and first");
+		cr_expect(resumes(s[3], s[4], vs[v]), "the older opens");
+		cr_expect(!resumes(s[2], s[3], vs[v]), "no key in common");
+		cr_expect(!resumes(s[0], s[2], vs[v]), "our own is not there");
+	}
+	for (int i = 0; i < 5; i++)
+		tls_server_free(&s[i]);
+	cfg.tickets_on = false;
+	s[0] = make();
+	for (size_t v = 0; v < ARRAY_LEN(vs); v++) {
+		SSL_SESSION_free(kept);
+		kept = NULL;
+		cr_expect(!resumes(s[0], s[0], vs[v]), "they are off");
+	}
+	tls_server_free(&s[0]);
+	SSL_SESSION_free(kept);
+	kept = NULL;
+}
+
+Test(server, ticket_files)
+{
+	static const size_t lens[] = { 0, 1, 48, 79, 81, 17 * 80 };
+	static char path[] = "/t", keys[17 * 80];
+
+	cfg.tickets.path = path;
+	for (size_t i = 0; i < ARRAY_LEN(lens); i++) {
+		cfg.tickets.text = str_from(keys, lens[i]);
+		refused("f: tls.tickets.file: /t: 1 to 16 keys of 80 bytes");
+	}
 }
 
 /* ---- when memory is out ---- */
