@@ -334,6 +334,16 @@ put_refused(struct look *l)
 		    SUM(s, refused[r]));
 }
 
+static void
+put_h2_ended(struct look *l)
+{
+	const struct service *s = registry_unrouted(l->registry);
+
+	for (int f = 0; f < H2_FLOOD_COUNT; f++)
+		put_with(l, h2_flood_name((enum h2_flood)f),
+		    SUM(s, h2_ended[f]));
+}
+
 /* ---- handshakes of clients ---- */
 
 /* A field of all workers; at is its place in a cell. */
@@ -557,6 +567,8 @@ static const struct metric metrics[] = {
 		"Events told since this process began." },
 	{ "segue_connections_refused_total", C, OF_PROCESS, "reason", put_refused, 0,
 		"Client connections closed before they were read, by reason." },
+	{ "segue_http2_ended_total", C, OF_PROCESS, "reason", put_h2_ended, 0,
+		"HTTP/2 connections ended for what their client did: against the rules, or too much of what does no work." },
 	{ "segue_tls_handshakes_total", C, OF_PROCESS, "version", put_by_version, L(tls_shaken),
 		"Handshakes of clients that came to their end, by version." },
 	{ "segue_tls_resumed_total", C, OF_PROCESS, "version", put_by_version, L(tls_resumed),

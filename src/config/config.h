@@ -100,6 +100,8 @@ struct cfg_listener {
 	uint64_t write_us; /* client takes no byte of an answer: 30 s */
 	struct cfg_limits limits;
 	struct cfg_clients clients;
+	bool h2_on;             /* default on */
+	unsigned h2_streams;    /* of a connection at a time: 100 */
 	char *health_path;      /* answered by us; NULL: none */
 	char **trusted_proxies; /* CIDR texts, or unix */
 	size_t n_trusted_proxies;

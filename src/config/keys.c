@@ -436,6 +436,8 @@ static const struct key listener_limit_keys[] = {
 	    .help = "Longest target." },
 	{ "fields", K_UINT, AT(limits.fields), "100", 1, 128, 0,
 	    .help = "Most fields." },
+	{ "streams", K_UINT, AT(h2_streams), "100", 1, 10000, 0,
+	    .help = "Requests under way on one HTTP/2 connection." },
 	END
 };
 static const struct key listener_client_keys[] = {
@@ -498,6 +500,8 @@ static const struct key listener_keys[] = {
 	{ "clients", K_MAP, 0, NULL, 0, 0, 0,
 	    .help = "Bounds of what one client address may do, over all workers.",
 	    .sub = listener_client_keys },
+	{ "http2", K_BOOL, AT(h2_on), "on", 0, 0, 0,
+	    .help = "HTTP/2 with clients that begin with its preface." },
 	{ "health", K_MAP, 0, NULL, 0, 0, 0,
 	    .help = "For a balancer in front of us.",
 	    .sub = listener_health_keys },

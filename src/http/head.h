@@ -112,6 +112,7 @@ struct http_head {
 	uint16_t status;        /* response: 100..599; 0 for a request */
 	uint8_t method;         /* enum http_method */
 	uint8_t minor;          /* the sender's HTTP/1.minor: 0, 1; 1 for h2 */
+	bool h2;                /* it came by HTTP/2: for logs and Via */
 	uint8_t framing;        /* enum http_framing */
 	bool keep_alive;        /* the sender lets this connection go on */
 	bool expect_continue;   /* request: Expect: 100-continue, minor 1 */

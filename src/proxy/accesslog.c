@@ -257,8 +257,10 @@ write_combined(struct buf *out, const struct exchange *x, const char *when,
 		escaped(out, x->req.method_text);
 		buf_add_char(out, ' ');
 		escaped(out, safe_target(x, target));
-		buf_add_cstr(out, " HTTP/1.");
-		buf_add_u64(out, x->req.minor);
+		buf_add_cstr(out,
+		    x->req.h2               ? " HTTP/2.0"
+		        : x->req.minor == 0 ? " HTTP/1.0"
+		                            : " HTTP/1.1");
 	} else {
 		buf_add_char(out, '-');
 	}

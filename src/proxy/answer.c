@@ -1,6 +1,8 @@
 #include "proxy/answer.h"
 
+#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -14,7 +16,6 @@
 #include "proxy/worker.h"
 #include "upstream/view.h"
 
-#define HEAD_MAX 512
 #define OURS_MAX 512
 
 /* One row a status: a sentence for people, and whether to come again. */
@@ -243,24 +244,17 @@ is_ours(const struct http_field *f)
 	return false;
 }
 
-/* Lines of the service's rules; none when there is no memory for them. */
+/* What the service's rules set; nothing when there is no memory for it. */
 static void
-write_edits(struct exchange *x, unsigned status, struct buf *out)
+take_edits(struct exchange *x, struct http_head *h)
 {
-	struct http_head h = { .status = (uint16_t)status };
-
-	if (edit_own_answer(x, &h) != E_OK)
-		return;
-	for (unsigned i = 0; i < h.n; i++) {
-		const struct http_field *f = &h.f[i];
-
-		if ((f->flags & HF_DROP) || is_ours(f))
-			continue;
-		buf_add_str(out, str_from(f->name, f->name_len));
-		buf_add_cstr(out, ": ");
-		buf_add_str(out, str_from(f->value, f->value_len));
-		buf_add_cstr(out, "\r\n");
+	if (edit_own_answer(x, h) != E_OK) {
+		h->n = 0;
+		h->have = 0;
 	}
+	for (unsigned i = 0; i < h->n; i++)
+		if (is_ours(&h->f[i]))
+			h->f[i].flags |= HF_DROP;
 }
 
 /* ---- all of it ---- */
@@ -274,55 +268,70 @@ write_retry(const struct exchange *x, const struct page *pg, char out[16])
 	return out;
 }
 
+/* Fields of an answer, in a head of its own. */
 static int
-send_parts(struct exchange *x, struct str head, const struct buf *edits,
-    struct str body)
+fill_head(struct exchange *x, struct http_head *h, struct str type,
+    struct str length)
 {
-	struct lane *l = &x->client->lane;
-	int rc = lane_send_copy(l, head);
+	struct str allow = STR("GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH, "
+	                       "TRACE");
+	int rc = http_head_add(h, FIELD_DATE, STR("Date"),
+	    proxy_date(x->proxy));
 
-	if (rc == E_OK && edits->len > 0 && !edits->failed)
-		rc = lane_send_copy(l, buf_str(edits));
 	if (rc == E_OK)
-		rc = lane_send_copy(l, STR("\r\n"));
-	if (rc != E_OK || x->req.method == METHOD_HEAD)
-		return rc;
-	x->bytes_out = body.len;
-	return lane_send_copy(l, body);
+		rc = http_head_add(h, FIELD_CONTENT_TYPE, STR("Content-Type"),
+		    type);
+	if (rc == E_OK)
+		rc = http_head_add(h, FIELD_CONTENT_LENGTH,
+		    STR("Content-Length"), length);
+	if (rc == E_OK)
+		rc = http_head_add(h, FIELD_OTHER, STR("Cache-Control"),
+		    STR("no-store"));
+	if (rc == E_OK && h->status == 405)
+		rc = http_head_add(h, FIELD_OTHER, STR("Allow"), allow);
+	return rc;
 }
 
-/* The answer's head, small enough not to need struct http_head. */
 int
 answer_send(struct exchange *x, unsigned status)
 {
 	const struct page *pg = page_of(status);
-	struct buf room = BUF_INIT, edits = BUF_INIT;
-	char head[HEAD_MAX], ours[OURS_MAX], seconds[16];
+	struct lane *l = &x->client->lane;
+	struct buf room = BUF_INIT;
+	struct http_head h;
+	char ours[OURS_MAX], seconds[16], length[24];
 	enum cfg_form form;
 	struct str body;
 	const char *retry = write_retry(x, pg, seconds);
-	bool close = !x->keep_client || x->client->stop_asked;
-	int n, rc;
+	unsigned flags = x->req.minor == 0 ? H1W_KEEP_ALIVE : 0;
+	bool bare;
+	int rc;
 
-	if (close)
+	if (!x->keep_client || x->client->stop_asked) {
 		x->keep_client = false;
+		flags = H1W_CLOSE;
+	}
 	body = write_body(x, status, &form, &room, ours);
-	n = snprintf(head, sizeof(head),
-	    "HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Type: %s\r\n"
-	    "Content-Length: %zu\r\nCache-Control: no-store\r\n%s%s%s%s%s",
-	    status, http_reason(status), proxy_date(x->proxy).p,
-	    form_types[form], body.len, retry != NULL ? "Retry-After: " : "",
-	    retry != NULL ? retry : "", retry != NULL ? "\r\n" : "",
-	    status == 405 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, "
-	                    "PATCH, TRACE\r\n"
-	                  : "",
-	    close                   ? "Connection: close\r\n"
-	        : x->req.minor == 0 ? "Connection: keep-alive\r\n"
-	                            : "");
+	bare = x->req.method == METHOD_HEAD || body.len == 0;
+	(void)snprintf(length, sizeof(length), "%zu", body.len);
+	memset(&h, 0, offsetof(struct http_head, f));
+	h.status = (uint16_t)status;
+	h.reason = str_of(http_reason(status));
 	if (x->edits_answer)
-		write_edits(x, status, &edits);
-	rc = send_parts(x, str_from(head, (size_t)n), &edits, body);
+		take_edits(x, &h);
+	rc = fill_head(x, &h, str_of(form_types[form]), str_of(length));
+	if (rc == E_OK && retry != NULL)
+		rc = http_head_add(&h, FIELD_RETRY_AFTER, STR("Retry-After"),
+		    str_of(retry));
+	if (rc == E_OK)
+		rc = lane_send_head(l, &h, bare ? FRAMING_NONE : FRAMING_LENGTH,
+		    flags);
+	if (rc == E_OK && !bare) {
+		x->bytes_out = body.len;
+		rc = lane_send_copy(l, body);
+	}
+	if (rc == E_OK && !bare)
+		rc = lane_send_end(l, NULL);
 	buf_free(&room);
-	buf_free(&edits);
 	return rc;
 }

@@ -16,12 +16,11 @@
 #include "tls/stream.h"
 #include "upstream/load.h"
 #include "upstream/view.h"
+#include "wire/trunk.h"
 
 #define LINGER_US (2 * US_PER_S)
 #define SHED_HEAD_US US_PER_S /* a head that will be refused in any case */
 #define WRITE_LOOKS 4 /* a slow reader is looked at so often in write_us */
-
-static const struct lane_user client_user;
 
 static struct client *
 client_of(struct lane *l)
@@ -51,8 +50,14 @@ client_close(struct client *c)
 
 	if (c->lane.closed && c->freeing.queued)
 		return;
+	trunk_free(&c->trunk);
 	lane_close(&c->lane);
 	deadline_clear(p->env.loop, &c->deadline);
+	loop_defer(p->env.loop, &c->freeing, client_free);
+	if (c->parent != NULL) {
+		p->n_streams--;
+		return;
+	}
 	TAILQ_REMOVE(&p->clients, c, link);
 	p->n_clients--;
 	p->n_accepted[c->listener]--;
@@ -60,7 +65,6 @@ client_close(struct client *c)
 		callers_leave(p->env.callers, c->place);
 	preface_free(c);
 	upowner_close(&c->ups);
-	loop_defer(p->env.loop, &c->freeing, client_free);
 	proxy_client_gone(p);
 }
 
@@ -108,7 +112,7 @@ client_wait_for(struct client *c, enum client_wait wait)
 
 /* Our last byte is out: says so and waits for the client's last one, since a
  * close(2) with unread bytes would reset and could destroy our answer. */
-static void
+void
 client_linger(struct client *c)
 {
 	conn_shut(&c->lane.conn);
@@ -173,7 +177,9 @@ on_deadline(struct deadline *d)
 		client_close(c);
 		return;
 	case WAIT_REQUEST:
-		if (has_asked(c))
+		if (c->trunk != NULL)
+			client_trunk_idle(c);
+		else if (has_asked(c))
 			client_wait_for(c, WAIT_REQUEST);
 		else if (c->lane.greeting)
 			client_close(c); /* we have said nothing either */
@@ -184,7 +190,10 @@ on_deadline(struct deadline *d)
 		client_close(c);
 		return;
 	case WAIT_HEAD:
-		exchange_timed_out(c->exchange, OUT_HEAD_TIMEOUT);
+		if (c->exchange == NULL)
+			lane_no_preface(&c->lane);
+		if (c->exchange != NULL)
+			exchange_timed_out(c->exchange, OUT_HEAD_TIMEOUT);
 		return;
 	case WAIT_BODY:
 		exchange_timed_out(c->exchange, OUT_BODY_TIMEOUT);
@@ -216,6 +225,12 @@ limits_of(const struct cfg_listener *l)
 		.target_bytes = (uint32_t)l->limits.target_bytes,
 		.fields = (uint16_t)l->limits.fields,
 	};
+}
+
+struct http_limits
+client_limits(const struct client *c)
+{
+	return limits_of(client_listener(c)->cfg);
 }
 
 /* Over all workers; each keeps to its part, at least one. */
@@ -408,6 +423,8 @@ client_accept(struct proxy *p, int fd, const struct addr *peer,
 	c->exchange = NULL;
 	c->preface = NULL;
 	c->ups = (struct upowner){ .idle = { NULL } };
+	c->trunk = NULL;
+	c->parent = NULL;
 	c->deadline = (struct deadline){ .fn = on_deadline };
 	c->freeing = (struct defer){ .queued = false };
 	c->peer = *peer;
@@ -433,7 +450,7 @@ client_exchange_done(struct client *c, bool keep_alive)
 {
 	c->exchange = NULL;
 	c->served++;
-	if (c->lane.closed) {
+	if (c->lane.closed || c->parent != NULL) {
 		client_close(c);
 		return;
 	}
@@ -461,6 +478,8 @@ void
 client_stop(struct client *c)
 {
 	c->stop_asked = true;
+	if (c->trunk != NULL)
+		trunk_stop(c->trunk);
 	if (c->wait == WAIT_REQUEST || c->wait == WAIT_PREFACE)
 		client_wait_for(c, (enum client_wait)c->wait);
 }
@@ -545,8 +564,9 @@ on_broken(struct lane *l, int code, enum http_bad why)
 		client_close(c);
 }
 
-static const struct lane_user client_user = {
+const struct lane_user client_user = {
 	.greet = on_greet,
+	.preface = client_preface,
 	.begin = on_begin,
 	.head = on_head,
 	.data = on_data,

@@ -1,6 +1,7 @@
 /*
  * client - a downstream connection: its waits, its exchanges one after the
- * other, its end.
+ * other, its end.  Of an HTTP/2 connection each stream is a client as well,
+ * with one exchange; the connection itself then has none (client_h2.c).
  *
  * Thread: worker.
  */
@@ -19,6 +20,7 @@
 struct exchange;
 struct preface;
 struct proxy;
+struct trunk;
 struct view_listener;
 
 /* What a client connection waits for; each wait has its deadline. */
@@ -39,7 +41,9 @@ struct client {
 	struct proxy *proxy;       /* borrowed */
 	struct exchange *exchange; /* owned; NULL while idle */
 	struct preface *preface;   /* owned; NULL: nothing was said */
-	struct upowner ups; /* to instances that are told whose they are */
+	struct upowner ups;    /* to instances that are told whose they are */
+	struct trunk *trunk;   /* owned: HTTP/2; else NULL */
+	struct client *parent; /* of a stream; else NULL */
 	struct deadline deadline;
 	struct defer freeing;
 	struct addr peer;
@@ -56,6 +60,13 @@ struct client {
 	bool trusted;            /* among the listener's trusted_proxies */
 	bool stop_asked;         /* we stop: the next answer says so */
 };
+
+/* The connection itself, of a stream as of any other. */
+static inline struct client *
+client_connection(struct client *c)
+{
+	return c->parent != NULL ? c->parent : c;
+}
 
 /* Takes fd over. */
 void client_accept(struct proxy *, int fd, const struct addr *peer,
@@ -79,6 +90,14 @@ void client_set_peer(struct client *, const struct addr *);
 /* Is there room for one more of that peer?  If not, it is counted. */
 bool client_is_welcome(struct client *) MUST_CHECK;
 
+/* Closes in order, with time for the client to read what was sent last. */
+void client_linger(struct client *);
+/* The lane tells of HTTP/2's preface (struct lane_user). */
+void client_preface(struct lane *, bool whole);
+/* HTTP/2: the deadline of a connection without streams has passed. */
+void client_trunk_idle(struct client *);
+extern const struct lane_user client_user;
+struct http_limits client_limits(const struct client *);
 /* The listener's settings in the view of this turn. */
 const struct view_listener *client_listener(const struct client *);
 

@@ -58,7 +58,9 @@ exchange_go(struct exchange *x)
 	if (!x->req.has_authority)
 		x->req.authority = str_of(x->inst->addr_text);
 	x->answer_begun = x->sent_head = false;
-	owner = x->send_proxy != CFG_SEND_PROXY_OFF ? &x->client->ups : NULL;
+	owner = x->send_proxy != CFG_SEND_PROXY_OFF
+	    ? &client_connection(x->client)->ups
+	    : NULL;
 	/* One kept connection has failed us: the next try gets a fresh one. */
 	if (x->retries == 0)
 		x->up = upconn_take(&x->proxy->up, x->inst, owner, careful);

@@ -305,7 +305,8 @@ count_hops(const struct http_head *h)
 
 		if (h->f[i].id == FIELD_VIA)
 			while (str_list_next(&rest, &item))
-				hops += str_eq(item, STR("1.1 segue"));
+				hops += str_eq(item, STR("1.1 segue")) ||
+				    str_eq(item, STR("2.0 segue"));
 	}
 	return hops;
 }
@@ -317,15 +318,17 @@ count_hops(const struct http_head *h)
 static int
 add_via(struct exchange *x)
 {
+	struct str ours = x->req.h2 ? STR("2.0 segue")
+	    : x->req.minor == 0     ? STR("1.0 segue")
+	                            : STR("1.1 segue");
+
 	if (!x->via)
 		return E_OK;
 	if (HTTP_HAS(&x->req, VIA) && count_hops(&x->req) >= HOPS_MAX)
 		return E_RANGE;
 	if (HTTP_HAS(&x->req, VIA))
-		return append_value(x, FIELD_VIA,
-		    x->req.minor == 0 ? STR("1.0 segue") : STR("1.1 segue"));
-	return add(&x->req, FIELD_VIA,
-	    x->req.minor == 0 ? STR("1.0 segue") : STR("1.1 segue"));
+		return append_value(x, FIELD_VIA, ours);
+	return add(&x->req, FIELD_VIA, ours);
 }
 
 /*

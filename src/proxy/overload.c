@@ -19,7 +19,7 @@ uint64_t
 overload_bytes(const struct proxy *p)
 {
 	return slab_lent_bytes(p->wire.slabs) +
-	    p->n_clients * sizeof(struct client) +
+	    (p->n_clients + p->n_streams) * sizeof(struct client) +
 	    p->n_exchanges * sizeof(struct exchange) + p->spilled_bytes +
 	    p->preface_bytes + p->up.n_conns * sizeof(struct upconn);
 }

@@ -4,7 +4,7 @@
  * has begun is never touched.
  *
  * Memory in use =   slabs lent, 16 KiB or 72 KiB each
- *                 + clients * sizeof(struct client)
+ *                 + clients and their streams * sizeof(struct client)
  *                 + exchanges, spare ones too, * sizeof(struct exchange)
  *                 + their spilled arenas, and what follows their frames
  *                 + connections to instances * sizeof(struct upconn)

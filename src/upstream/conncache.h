@@ -54,8 +54,11 @@ struct upconn {
 	struct instance *inst;  /* borrowed: inst->conns counts us */
 	struct inst_cell *cell; /* ours */
 	struct conncache *cache;
-	struct upowner *owner;    /* borrowed; NULL: anybody may have it */
-	TAILQ_ENTRY(upconn) link; /* while idle */
+	struct upowner *owner; /* borrowed; NULL: anybody may have it */
+	union {
+		TAILQ_ENTRY(upconn) link; /* while idle */
+		uint64_t sent_before;     /* lane.sent when lent */
+	};
 	struct deadline deadline; /* idle limit, or what the user sets */
 	union {
 		LIST_ENTRY(upconn) owner_link; /* while idle, of an owner's */
@@ -66,7 +69,6 @@ struct upconn {
 		uint64_t idle_since_us; /* while idle */
 		uint64_t was_idle_us;   /* when it was lent; 0: it was fresh */
 	};
-	uint64_t sent_before; /* lane.sent when lent */
 	uint32_t uses;
 	uint32_t said_uses;    /* the instance's bounds, as it said last; */
 	uint32_t said_idle_ms; /* ... UINT32_MAX: none */

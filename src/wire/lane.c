@@ -9,7 +9,10 @@
 
 #include "base/err.h"
 #include "base/slab.h"
+#include "http/h2.h"
 #include "net/addr.h"
+#include "wire/lane_int.h"
+#include "wire/stream.h"
 
 #define BULK_BYTES 15000   /* more at once hardly goes into a small slab */
 #define BODY_ROOM_MIN 4096 /* less room than that behind a head: new slab */
@@ -17,7 +20,6 @@
 #define TURN_STEPS 512
 #define TURN_READS 16
 
-static void on_conn(struct conn *, unsigned what);
 static void on_more(struct later *);
 
 static void
@@ -38,10 +40,23 @@ lane_accept(struct lane *l, struct wire *w, int fd,
 	int rc;
 
 	lane_setup(l, w, user, limits, false);
-	rc = conn_init(&l->conn, w->loop, fd, on_conn);
+	rc = conn_init(&l->conn, w->loop, fd, lane_on_conn);
 	if (rc != E_OK)
 		l->closed = true;
+	l->fresh = user->preface != NULL;
 	return rc;
+}
+
+void
+lane_of_stream(struct lane *l, struct wire *w, struct stream *s,
+    const struct lane_user *user, const struct http_limits *limits)
+{
+	lane_setup(l, w, user, limits, false);
+	l->conn = (struct conn){ .ops = &stream_ops,
+		.fn = lane_on_conn,
+		.loop = w->loop,
+		.fd = STREAM_FD };
+	l->stream = s;
 }
 
 int
@@ -51,7 +66,7 @@ lane_dial(struct lane *l, struct wire *w, const struct addr *to,
 	int rc;
 
 	lane_setup(l, w, user, limits, true);
-	rc = conn_dial(&l->conn, w->loop, to, on_conn);
+	rc = conn_dial(&l->conn, w->loop, to, lane_on_conn);
 	l->dialing = rc == E_OK;
 	l->closed = rc != E_OK;
 	return rc;
@@ -118,8 +133,8 @@ tell_broken(struct lane *l, int code, enum http_bad why)
 	l->user->broken(l, code, why);
 }
 
-static struct str
-unread(const struct lane *l)
+struct str
+lane_unread(const struct lane *l)
 {
 	if (l->in == NULL)
 		return (struct str){ NULL, 0 };
@@ -154,7 +169,7 @@ static int
 swap_slab(struct lane *l, enum slab_size size)
 {
 	struct slab *fresh = slab_take(l->wire->slabs, size);
-	struct str rest = unread(l);
+	struct str rest = lane_unread(l);
 
 	if (fresh == NULL)
 		return E_NOMEM;
@@ -173,7 +188,7 @@ swap_slab(struct lane *l, enum slab_size size)
 static int
 make_room(struct lane *l)
 {
-	struct str rest = unread(l);
+	struct str rest = lane_unread(l);
 	size_t room;
 
 	if (l->in == NULL)
@@ -241,21 +256,87 @@ flush_lent(struct lane *l)
 
 enum step { STEP_MORE, STEP_ON, STEP_STOP };
 
+/* HTTP/2 begins with a request that HTTP/1 cannot have (RFC 9113 3.4). */
+static enum step
+read_preface(struct lane *l)
+{
+	struct str in = lane_unread(l);
+	size_t len = sizeof(H2_PREFACE) - 1;
+	bool whole = in.len >= len;
+
+	assert(in.p != NULL);
+	if (memcmp(in.p, H2_PREFACE, MIN(in.len, len)) != 0) {
+		l->fresh = false;
+		return STEP_ON;
+	}
+	l->user->preface(l, whole);
+	if (!whole)
+		return STEP_MORE;
+	l->fresh = false;
+	return STEP_ON;
+}
+
+static bool
+begin(struct lane *l)
+{
+	if (l->begun)
+		return true;
+	l->begun = true;
+	l->user->begin(l);
+	return !l->closed;
+}
+
+/*
+ * A stream's head comes in a slab of its own, bodies are read in behind it:
+ * so it lies where one of HTTP/1 would.
+ */
+static enum step
+take_head(struct lane *l)
+{
+	struct slab *s = stream_next_head(l->stream);
+	struct h2_block *b;
+
+	if (s == NULL) {
+		l->conn.maybe_input = l->stream->reset;
+		return STEP_MORE;
+	}
+	b = h2_block_of(s);
+	l->in = s;
+	l->in_base = l->in_off = l->in_len = h2_block_size(b);
+	if (!begin(l))
+		return STEP_STOP;
+	if (b->bad != BAD_NONE) {
+		tell_broken(l, E_SYNTAX, (enum http_bad)b->bad);
+		return STEP_STOP;
+	}
+	l->reader.framing = FRAMING_CLOSE; /* nothing but the end ends it */
+	l->reader.phase = l->stream->ended && l->stream->in == NULL &&
+	        l->stream->trailers == NULL
+	    ? H1_DONE
+	    : H1_BODY;
+	if (b->head.status / 100 == 1)
+		l->reader.phase = H1_DONE;
+	l->conn.maybe_input = true;
+	l->end_due = l->lent = true;
+	l->user->head(l, &b->head);
+	return STEP_ON;
+}
+
 static enum step
 read_head(struct lane *l)
 {
-	struct str in = unread(l);
+	struct str in = lane_unread(l);
 	struct http_head *h = &l->wire->scratch;
 	ssize_t used;
 
+	if (l->stream != NULL)
+		return take_head(l);
 	if (in.len == 0)
 		return STEP_MORE;
-	if (!l->begun) {
-		l->begun = true;
-		l->user->begin(l);
-		if (l->closed)
-			return STEP_STOP;
-	}
+	if (l->fresh)
+		return read_preface(l);
+	if (!begin(l))
+		return STEP_STOP;
 	used = h1_read_head(&l->reader, in, &l->limits,
 	    (enum http_method)l->method, h);
 	if (used == 0)
@@ -274,7 +355,7 @@ read_head(struct lane *l)
 static enum step
 read_body(struct lane *l)
 {
-	struct str in = unread(l), data;
+	struct str in = lane_unread(l), data;
 	size_t used = 0;
 	enum h1_body_event ev;
 
@@ -307,7 +388,7 @@ read_body(struct lane *l)
 static enum step
 read_raw(struct lane *l)
 {
-	struct str in = unread(l);
+	struct str in = lane_unread(l);
 
 	if (in.len == 0)
 		return STEP_MORE;
@@ -350,6 +431,24 @@ may_end_body(struct lane *l)
 	return l->reader.phase != H1_HEAD && h1_read_eof(&l->reader);
 }
 
+/* Trailers that came with the end of a stream; false: closed by its user. */
+static bool
+end_of_stream(struct lane *l)
+{
+	struct h2_block *b;
+
+	if (l->stream == NULL || l->stream->trailers == NULL)
+		return true;
+	b = h2_block_of(l->stream->trailers);
+	if (b->bad != BAD_NONE) {
+		tell_broken(l, E_SYNTAX, (enum http_bad)b->bad);
+		return false;
+	}
+	l->lent = true;
+	l->user->trailers(l, &b->head);
+	return !l->closed && !l->told;
+}
+
 /* The peer's FIN, everything before it read. */
 static void
 at_eof(struct lane *l)
@@ -361,10 +460,14 @@ at_eof(struct lane *l)
 		return;
 	if (whole && l->end_due && !l->raw && !l->deaf) {
 		l->end_due = false;
+		if (!end_of_stream(l))
+			return;
 		l->user->end(l); /* a body that ends with the connection */
 		if (l->closed || l->told)
 			return;
 	}
+	if (whole && l->stream != NULL && !l->raw && !l->deaf)
+		return; /* it was the message's end, not the client's */
 	if (whole)
 		tell_eof(l);
 	else
@@ -388,6 +491,10 @@ read_on(struct lane *l)
 {
 	if (!flush_lent(l) || l->again)
 		return false;
+	if (l->conn.eof && l->fresh && lane_has_unread(l)) {
+		l->fresh = false; /* no preface, and no more to come */
+		return true;
+	}
 	if (l->conn.eof) {
 		at_eof(l);
 		return false;
@@ -404,7 +511,7 @@ pump_turn(struct lane *l)
 	for (unsigned i = 0; i < TURN_STEPS && reads < TURN_READS; i++) {
 		enum step s;
 
-		if (l->closed || l->paused)
+		if (l->closed || l->paused || l->taken)
 			return true;
 		l->again = false;
 		s = step(l);
@@ -442,6 +549,11 @@ look_for_reset(struct lane *l)
 
 	if (l->reader.is_response && !l->eof_told)
 		return;
+	if (l->stream != NULL) {
+		if (l->stream->reset)
+			tell_broken(l, E_RESET, BAD_NONE);
+		return;
+	}
 	if (getsockopt(l->conn.fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
 		error = EIO;
 	if (error == 0)
@@ -500,8 +612,8 @@ is_between(const struct lane *l)
 	return l->reader.phase == H1_DONE && !l->raw && !l->deaf;
 }
 
-static void
-on_conn(struct conn *c, unsigned what)
+void
+lane_on_conn(struct conn *c, unsigned what)
 {
 	struct lane *l = CONTAINER_OF(c, struct lane, conn);
 
@@ -556,6 +668,13 @@ lane_next(struct lane *l)
 	settle(l);
 	if (l->in != NULL || l->conn.maybe_input || l->conn.eof)
 		pump(l);
+}
+
+void
+lane_no_preface(struct lane *l)
+{
+	l->fresh = false;
+	pump(l);
 }
 
 void

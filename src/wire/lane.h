@@ -34,6 +34,8 @@ struct lane;
 struct loop;
 struct slab;
 struct slab_store;
+struct stream;
+struct trunk;
 
 /* What the lanes of one thread share. */
 struct wire {
@@ -56,6 +58,12 @@ struct lane_user {
 	int (*greet)(struct lane *);
 	/* Dialled lanes: E_OK or why not. */
 	void (*connected)(struct lane *, int code);
+	/*
+	 * Accepted lanes, may be NULL: the first bytes are those of HTTP/2's
+	 * preface; once they are whole a trunk may take the connection, else
+	 * they are read as HTTP/1.
+	 */
+	void (*preface)(struct lane *, bool whole);
 	/* The first bytes of a message have come. */
 	void (*begin)(struct lane *);
 	/* h is the wire's scratch: copy what must outlive the call.  The bytes
@@ -82,8 +90,12 @@ struct lane {
 	struct conn conn;
 	struct wire *wire;            /* borrowed */
 	const struct lane_user *user; /* static */
-	struct later more;            /* the turn was over, not the bytes */
-	struct http_limits limits;    /* of what is read */
+	union {
+		struct stream *stream; /* what it runs over; NULL: HTTP/1 */
+		struct trunk *trunk;   /* with .taken */
+	};
+	struct later more;         /* the turn was over, not the bytes */
+	struct http_limits limits; /* of what is read */
 	struct h1_reader reader;
 	struct h1_reader at_body; /* the reader behind the held head */
 	struct slab *in;          /* owned; NULL while nothing is unread */
@@ -94,20 +106,24 @@ struct lane {
 	uint32_t in_off, in_len;  /* unread bytes are [in_off, in_len) */
 	uint8_t method;           /* reading a response: what was asked */
 	uint8_t out_framing;      /* of the message being sent */
-	bool dialing;
-	bool greeting; /* .user's greet() is not done */
+	/* once in the life of a connection */
+	bool dialing : 1;
+	bool greeting : 1; /* .user's greet() is not done */
+	bool fresh : 1;    /* HTTP/2 may come, nothing else has */
+	bool taken : 1;    /* .trunk has .conn */
+	bool told : 1;     /* broken() was told */
+	bool eof_told : 1; /* eof() was told */
+	bool mute : 1;     /* sending failed: what is written is dropped */
+	bool deaf : 1;     /* bytes are read and thrown away */
+	/* all the time */
 	bool in_pump;
 	bool paused;
 	bool begun;      /* begin() was told for this message */
 	bool end_due;    /* end() is still to be told */
 	bool lent;       /* events since the last batch() */
 	bool raw;        /* tunnel: bytes are data */
-	bool deaf;       /* bytes are read and thrown away */
 	bool bulk;       /* a read filled the slab: take large ones */
 	bool had_bulk;   /* at some time of this message */
-	bool told;       /* broken() was told */
-	bool eof_told;   /* eof() was told */
-	bool mute;       /* sending failed: what is written is dropped */
 	bool again;      /* a callback moved the reader: look once more */
 	bool whole;      /* all since the head still lies in .held */
 	bool chunk_open; /* a chunk's tail is still to be sent */
@@ -124,7 +140,7 @@ int lane_dial(struct lane *, struct wire *, const struct addr *,
 void lane_greets(struct lane *);
 /* Gives slabs back and closes; idempotent. */
 void lane_close(struct lane *);
-/* The same with a RST, so that the peer sees the message was cut. */
+/* The same with a reset, so that the peer sees the message was cut. */
 void lane_reset(struct lane *);
 
 /* ---- reading ---- */
@@ -147,6 +163,8 @@ void lane_resume(struct lane *);
 void lane_go_raw(struct lane *);
 /* From now on bytes are thrown away (lingering close). */
 void lane_go_deaf(struct lane *);
+/* What looks like a preface is waited for no longer: it is read as HTTP/1. */
+void lane_no_preface(struct lane *);
 /* Reader between messages with nothing unread: fit for reuse or idle. */
 bool lane_is_idle(const struct lane *);
 /* Bytes wait unread in our own slab. */

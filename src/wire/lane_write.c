@@ -10,6 +10,7 @@
 #include "http/h1_write.h"
 #include "wire/lane.h"
 #include "wire/queue.h"
+#include "wire/stream.h"
 
 #define COPY_BYTES 2048
 #define KEEP_ROOM 1024 /* own bytes of what may follow it */
@@ -90,6 +91,11 @@ lane_send_head(struct lane *l, const struct http_head *h,
 	l->chunk_open = false;
 	if (l->mute)
 		return E_OK;
+	if (l->stream != NULL) {
+		if (framing != FRAMING_NONE)
+			l->out_framing = FRAMING_CLOSE; /* frames, not chunks */
+		return stream_send_head(l->stream, h, framing != FRAMING_NONE);
+	}
 	rc = need_queue(l, SLAB_SMALL);
 	if (rc != E_OK)
 		return rc;
@@ -165,6 +171,8 @@ lane_send_end(struct lane *l, const struct http_head *trailers)
 	ssize_t n;
 	int rc;
 
+	if (l->stream != NULL)
+		return stream_send_end(l->stream, trailers);
 	if (l->out_framing != FRAMING_CHUNKED || l->raw || l->mute)
 		return E_OK;
 	if (l->chunk_open) {
@@ -202,6 +210,8 @@ lane_flush(struct lane *l)
 
 	if (l->closed)
 		return E_RESET;
+	if (l->out == NULL && l->stream != NULL)
+		stream_finish(l->stream);
 	if (l->out == NULL || l->conn.no_room || l->conn.connecting)
 		return E_OK;
 	q = queue_of(l->out);
@@ -226,6 +236,8 @@ lane_taken(const struct lane *l)
 {
 	int waiting = 0;
 
+	if (l->stream != NULL) /* the trunk's bytes are not ours to tell */
+		return l->sent;
 	if (ioctl(l->conn.fd, SIOCOUTQ, &waiting) == -1)
 		return l->sent;
 	return l->sent - (uint64_t)waiting;

@@ -1,0 +1,106 @@
+/*
+ * trunk - an HTTP/2 connection: the lanes that run over it, the bytes they
+ * share.
+ *
+ * It takes the connection of a lane over, which then carries no messages of
+ * its own; each stream gets a lane, whose user cannot tell it from one of
+ * HTTP/1.  A stream that nobody reads holds back its peer by its window, not
+ * the others; what cannot be sent at once waits in one slab, and when that is
+ * full in the lanes.
+ *
+ * What is to be sent goes out at the end of a turn, in as few calls as can be.
+ *
+ * Thread: the loop's.
+ */
+#ifndef WIRE_TRUNK_H
+#define WIRE_TRUNK_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "http/h2.h"
+#include "net/loop.h"
+#include "wire/lane.h"
+#include "wire/stream.h"
+
+struct trunk;
+
+struct trunk_user {
+	/* The peer opened a stream: lane_on_stream() it within this call, or
+	 * it is refused. */
+	void (*stream)(struct trunk *, struct stream *);
+	/* No lane is left on it. */
+	void (*idle)(struct trunk *);
+	/* It is over, E_EOF, E_RESET, E_SYNTAX, E_NOMEM: its lanes were told.
+	 * Told once; trunk_free() may follow. */
+	void (*broken)(struct trunk *, int code);
+};
+
+struct trunk {
+	struct lane *lane; /* borrowed: whose connection it is */
+	struct wire *wire; /* borrowed */
+	const struct trunk_user *user;
+	void *arg;
+	struct h2 *h2;    /* owned */
+	struct slab *out; /* owned; NULL while nothing is queued */
+	uint32_t out_off, out_len;
+	struct str rest; /* of the codec's last bytes: no room in .out */
+	struct stream_list streams;
+	struct ready_list ready;
+	size_t n_lanes;
+	size_t n_fresh; /* streams that have no lane yet */
+	uint64_t sent;  /* bytes the kernel took */
+	struct defer defer;
+	struct later more;
+	int code;       /* of broken(), once it is known */
+	bool bulk;      /* the last read filled its slab */
+	bool receiving; /* inside the codec: it must not be asked to send */
+	bool telling;
+	bool warned; /* trunk_stop() */
+	bool told;   /* broken() was called */
+	bool freed;
+	bool short_of_room; /* somebody is stuck since .out was full */
+};
+
+/*
+ * Takes over l's connection, with the bytes it has read and not used.  Until
+ * trunk_free() the lane tells its user nothing more.
+ */
+int trunk_new(struct trunk **, struct lane *l, bool server,
+    const struct h2_settings *, const struct trunk_user *,
+    void *arg) MUST_CHECK;
+/* Its lanes must be closed.  Frees after this turn; the connection is the
+ * lane's again. */
+void trunk_free(struct trunk **);
+/* Asks the peer for no new streams, in two steps (RFC 9113 6.8). */
+void trunk_stop(struct trunk *);
+/* Ends it when what is queued is sent: broken() follows. */
+void trunk_close(struct trunk *);
+/* H2_FLOOD_COUNT: its end was not due to a flood. */
+static inline enum h2_flood
+trunk_flooded(const struct trunk *t)
+{
+	return h2_flooded(t->h2);
+}
+/* A field section has begun and its rest has not come. */
+static inline bool
+trunk_in_head(const struct trunk *t)
+{
+	return h2_in_block(t->h2);
+}
+
+/* A stream of the peer's becomes a lane of ours. */
+void lane_on_stream(struct lane *, struct stream *, const struct lane_user *,
+    const struct http_limits *);
+
+/*
+ * For stream.c: something is to be sent; now, or at the turn's end.  Now, it
+ * may not all find room: false, and who has bytes left will be told of it.
+ */
+bool trunk_push(struct trunk *);
+void trunk_push_later(struct trunk *);
+void trunk_tell(struct stream *, bool read, bool write);
+void trunk_let_go(struct stream *);
+
+#endif

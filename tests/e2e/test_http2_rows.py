@@ -1,0 +1,97 @@
+"""HTTP/2 frame by frame: what the RFCs say of it comes true, and what is
+against them never reaches an instance.
+
+Each row is sent whole and byte by byte; where the connection lives on, a ping
+and a request behind it are answered.
+"""
+import threading
+import time
+
+import pytest
+
+from http2_rows import ROWS
+from http2_rows.row import ANY
+from rig import wait_until
+from rig.h2wire import H2
+from rig.segued import pool, service
+
+
+class Seen:
+    """What an instance was asked; the last request of a connection, too."""
+
+    def __init__(self):
+        self.requests, self.lock = [], threading.Lock()
+
+    def __call__(self, conn):
+        while (r := conn.request()) is not None:
+            with self.lock:
+                self.requests.append(r)
+            if r.target == "/slow":
+                time.sleep(0.2)
+            conn.answer(b"well", fields="X-Seen: yes\r\n")
+
+
+@pytest.fixture(scope="module")
+def site():
+    from rig import Rig
+    rig, seen = Rig(), Seen()
+    try:
+        a = rig.scripted("v1", "a", seen)
+        s = rig.segued(service(pool("v1", [a], probe={
+            "interval": "30s", "fast_interval": "30ms"}), match=[
+                "web.example"], sticky={"scope": "none"}), start=False)
+        s.config["listeners"][0]["limits"] = {
+            "target": 500, "field": "12KiB", "head": "14KiB"}
+        s.write_config()
+        s.start()
+        yield seen, s
+    except BaseException:
+        rig.end(check=False)
+        raise
+    rig.end(check=True)
+    rig.forget()
+
+
+def send(c, row, bytewise):
+    if not bytewise:
+        c.send(row.send)
+        return
+    for i in range(len(row.send)):
+        c.send(row.send[i:i + 1])
+
+
+def check(c, row):
+    if row.codes:
+        assert c.end() in row.codes, c.frames
+        return
+    if row.status is not None:
+        assert c.answer(row.stream) == row.status, c.frames
+    elif row.resets:
+        assert c.until(lambda: row.stream in c.resets), c.frames
+        assert c.resets[row.stream] in row.resets, c.frames
+    assert c.ping(), c.frames
+    assert c.get(1001, "/after") == 200, c.frames
+
+
+# Of what is long, whole is enough.
+CASES = [pytest.param(row, bytewise, id=f"{row.ref}: {row.why}" +
+                      (", by bytes" if bytewise else ""))
+         for row in ROWS for bytewise in (False, True)
+         if not bytewise or len(row.send) <= 4000]
+
+
+@pytest.mark.parametrize("row, bytewise", CASES)
+def test_row(site, row, bytewise):
+    seen, s = site
+    seen.requests.clear()
+    with H2(s.address) as c:
+        send(c, row, bytewise)
+        check(c, row)
+
+    def got():
+        return [r for r in seen.requests if r.target != "/after"]
+
+    if row.seen == ANY:
+        return
+    wait_until(lambda: len(got()) >= row.seen, what="the instance's part")
+    assert len(got()) == row.seen, got()
