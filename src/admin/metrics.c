@@ -9,6 +9,7 @@
 #include "admin/process.h"
 #include "admin/sums.h"
 #include "base/clock.h"
+#include "http/h2.h"
 #include "rollout/drive.h"
 #include "session/pin.h"
 #include "upstream/load.h"

@@ -402,6 +402,7 @@ check_listener(struct problems *p, struct cfg_listener *l,
 		problem_warn(p, &w,
 		    "this is more than the whole head may have");
 	check_proxy_protocol(p, l, listener);
+	l->tls.h2_on = l->h2_on;
 	check_tls(p, &l->tls, listener);
 	in = where_key(listener, "trusted_proxies");
 	for (size_t i = 0; i < l->n_trusted_proxies; i++) {

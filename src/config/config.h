@@ -68,7 +68,7 @@ struct cfg_certificate {
 };
 
 enum cfg_tls_version { CFG_TLS_1_2, CFG_TLS_1_3 };
-enum cfg_alpn { CFG_ALPN_HTTP_1_1 };
+enum cfg_alpn { CFG_ALPN_HTTP_1_1, CFG_ALPN_H2 };
 
 struct tls_server; /* tls/server.h */
 
@@ -80,6 +80,7 @@ struct cfg_tls {
 	char *ciphers, *ciphersuites, *groups;
 	int *alpn; /* enum cfg_alpn, the one we like most first */
 	size_t n_alpn;
+	bool h2_on; /* the listener's: else h2 is not offered */
 	bool tickets_on;           /* default on */
 	struct cfg_file tickets;   /* keys; no path: one of our own */
 	bool watch;                /* take changed files over: on */

@@ -80,6 +80,7 @@ static const char *const tls_versions[] = {
 };
 static const char *const alpns[] = {
 	[CFG_ALPN_HTTP_1_1] = "http/1.1",
+	[CFG_ALPN_H2] = "h2",
 	NULL
 };
 static const char *const probe_types[] = {
@@ -472,8 +473,8 @@ static const struct key listener_tls_keys[] = {
 	    .help = "Ciphers of TLS 1.3." },
 	{ "groups", K_WORD, AT(tls.groups), "X25519:P-256:P-384", 0, 4095, 0,
 	    .help = "Groups for the exchange of keys." },
-	{ "alpn", K_ITEMS, AT(tls.alpn), "http/1.1", 1, 8, 0,
-	    .help = "Protocols that are offered to clients, the one we like most first.",
+	{ "alpn", K_ITEMS, AT(tls.alpn), "h2 http/1.1", 1, 8, 0,
+	    .help = "Protocols that are offered to clients, the one we like most first; without http2, h2 is none.",
 	    .sub = &alpn_item, EACH(tls.n_alpn, tls.alpn) },
 	{ "tickets", K_MAP, 0, NULL, 0, 0, KEY_OFF,
 	    .help = "Tickets by which clients resume sessions; \"tickets: off\" gives none.",

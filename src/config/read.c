@@ -219,13 +219,21 @@ read_items(struct problems *p, const struct key *k, void *base,
 	}
 }
 
+/* One element a word. */
 static void
-read_default_item(struct problems *p, const struct key *k, void *base)
+read_default_items(struct problems *p, const struct key *k, void *base)
 {
-	void *element = grow(p, k, base);
+	struct str rest = str_of(k->fallback);
 
-	if (element != NULL && value_read(k->sub, k->fallback, element) != E_OK)
-		p->no_memory = true;
+	while (rest.len > 0) {
+		char *word = str_dup(str_split(&rest, ' '));
+		void *element = word == NULL ? NULL : grow(p, k, base);
+
+		if (element == NULL ||
+		    value_read(k->sub, word, element) != E_OK)
+			p->no_memory = true;
+		free(word);
+	}
 }
 
 static void
@@ -391,7 +399,7 @@ read_key(struct problems *p, const struct key *k, void *base,
 		if (given)
 			read_items(p, k, base, w);
 		else if (k->fallback != NULL)
-			read_default_item(p, k, base);
+			read_default_items(p, k, base);
 		break;
 	case K_FIELDS:
 		if (given)

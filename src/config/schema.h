@@ -81,7 +81,8 @@ struct key {
 	const char *name;
 	enum key_kind kind;
 	size_t at;            /* offset in its struct */
-	const char *fallback; /* default as written; NULL: none */
+	const char *fallback; /* default as written; NULL: none; of ITEMS
+	                         with a space between two */
 	/*
 	 * Numbers: least and most, in base units; both 0: any.  Texts: max is
 	 * of bytes, 0: any.  ITEMS, FIELDS, LIST: of elements.

@@ -237,7 +237,8 @@ h1_read_head(struct h1_reader *r, struct str in,
 		h1_wait(r, &s, in, limits->head_bytes);
 		return 0;
 	}
-	bad = r->is_response ? http_judge_response(h, asked) : http_judge_request(h);
+	bad = r->is_response ? http_judge_response(h, asked)
+	                     : http_judge_request(h);
 	if (bad != BAD_NONE)
 		return refuse(r, bad);
 	enter_body(r, h);

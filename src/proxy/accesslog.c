@@ -177,7 +177,7 @@ write_json(struct buf *out, const struct exchange *x, const char *when,
 	json_kv_cstr(&j, "client", peer);
 	if (x->client->preface != NULL)
 		write_preface(&j, x->client->preface);
-	write_tls(&j, &x->client->lane.conn);
+	write_tls(&j, client_conn(x->client));
 	if (x->req.method_text.len > 0) {
 		json_kv_str(&j, "method", x->req.method_text);
 		json_kv_str(&j, "host", x->req.authority);

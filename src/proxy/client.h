@@ -68,6 +68,13 @@ client_connection(struct client *c)
 	return c->parent != NULL ? c->parent : c;
 }
 
+/* Its connection below: the same for all streams. */
+static inline const struct conn *
+client_conn(const struct client *c)
+{
+	return c->parent != NULL ? &c->parent->lane.conn : &c->lane.conn;
+}
+
 /* Takes fd over. */
 void client_accept(struct proxy *, int fd, const struct addr *peer,
     unsigned listener);

@@ -14,6 +14,10 @@
 #include "upstream/view.h"
 #include "wire/trunk.h"
 
+_Static_assert((int)H2_FLOOD_COUNT <=
+        (int)ARRAY_LEN(((struct service_cell *)0)->h2_ended),
+    "each reason has its counter");
+
 #define WINDOW_BYTES (1u << 20) /* unread, of all streams of a connection */
 
 static void

@@ -166,7 +166,7 @@ used_tls(const struct exchange *x, const struct http_head *h)
 	if (x->client->trusted && HTTP_HAS(h, X_FORWARDED_PROTO))
 		return str_caseeq(http_head_value(h, FIELD_X_FORWARDED_PROTO),
 		    STR("https"));
-	return preface_says_tls(x->client) || tls_is_on(&x->client->lane.conn);
+	return preface_says_tls(x->client) || tls_is_on(client_conn(x->client));
 }
 
 static void

@@ -112,7 +112,7 @@ translate(struct exchange *x, struct str ours)
 static bool
 own_tls(const struct exchange *x)
 {
-	return preface_says_tls(x->client) || tls_is_on(&x->client->lane.conn);
+	return preface_says_tls(x->client) || tls_is_on(client_conn(x->client));
 }
 
 static int

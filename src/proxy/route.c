@@ -159,7 +159,7 @@ static bool
 fits_handshake(const struct exchange *x, struct str host)
 {
 	return host.len == 0 || x->client->trusted ||
-	    tls_serves(&x->client->lane.conn, host);
+	    tls_serves(client_conn(x->client), host);
 }
 
 int

@@ -197,6 +197,7 @@ read_certs(struct maker *m, int64_t now_s)
 
 static const char *const alpn_names[] = {
 	[CFG_ALPN_HTTP_1_1] = "http/1.1",
+	[CFG_ALPN_H2] = "h2",
 };
 
 static void
@@ -205,6 +206,8 @@ list_alpn(const struct cfg_tls *cfg, struct shelf *s)
 	for (size_t i = 0; i < cfg->n_alpn; i++) {
 		struct str name = str_of(alpn_names[cfg->alpn[i]]);
 
+		if (cfg->alpn[i] == CFG_ALPN_H2 && !cfg->h2_on)
+			continue;
 		if (s->alpn_len + 1 + name.len > sizeof(s->alpn))
 			return;
 		s->alpn[s->alpn_len++] = (unsigned char)name.len;
@@ -285,7 +288,8 @@ fill_set(struct maker *m, struct set *s, const size_t *certs, size_t n)
 	int rc = use_settings(m, s->ctx);
 
 	s->of = m->shelf;
-	SSL_CTX_set_alpn_select_cb(s->ctx, on_alpn, m->shelf);
+	if (m->shelf->alpn_len > 0)
+		SSL_CTX_set_alpn_select_cb(s->ctx, on_alpn, m->shelf);
 	for (size_t i = 0; i < n && rc == E_OK; i++) {
 		const struct tls_names *names = &m->certs[certs[i]].names;
 

@@ -16,7 +16,6 @@
 
 #include "base/attr.h"
 #include "base/stat.h"
-#include "http/h2.h"
 #include "net/addr.h"
 
 /* ---- words ---- */
@@ -170,8 +169,8 @@ struct service_cell {
 	stat_u64 bytes_in, bytes_out; /* bodies: from and to clients */
 	/* of what reached no service: connections that were not taken */
 	stat_u64 refused[REFUSED_COUNT];
-	/* HTTP/2 connections ended for what the client did, by enum h2_flood */
-	stat_u64 h2_ended[H2_FLOOD_COUNT];
+	/* ... HTTP/2 ones ended for what the client did, by enum h2_flood */
+	stat_u64 h2_ended[8];
 } CACHE_ALIGNED;
 
 /* Of a fifth of sticky idle each; the present one is not over yet. */

@@ -54,7 +54,6 @@ lane_of_stream(struct lane *l, struct wire *w, struct stream *s,
 	lane_setup(l, w, user, limits, false);
 	l->conn = (struct conn){ .ops = &stream_ops,
 		.fn = lane_on_conn,
-		.loop = w->loop,
 		.fd = STREAM_FD };
 	l->stream = s;
 }

@@ -22,7 +22,10 @@ def site():
         a = rig.scripted("v1", "a", serve(seen))
         s = rig.segued(service(pool("v1", [a], probe={
             "interval": "30s", "fast_interval": "30ms"}),
-            limits={"body": "1MiB"}, sticky={"scope": "none"}))
+            limits={"body": "1MiB"}, sticky={"scope": "none"}), start=False)
+        s.config["listeners"][0]["http2"] = False  # it is HTTP/1 we ask about
+        s.write_config()
+        s.start()
         yield seen, s
     except BaseException:
         rig.end(check=False)

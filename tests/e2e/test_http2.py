@@ -10,6 +10,7 @@ import time
 import pytest
 
 from rig import wait_until
+from rig.certs import Authority, TlsClient
 from rig.h2wire import (CALM, DATA, END_HEADERS, END_STREAM, H2, PING,
                         PROTOCOL, REFUSED, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, headers,
                         request, setting)
@@ -100,6 +101,52 @@ def test_h2load_through_cutovers(rig, rounds):
     a = wait_until(lambda: (a := site.admin.status()["accounting"])[
         "in_flight"] == 0 and a, what="the end")
     assert a["holds"] is True and a["answered"] > 1000, a
+
+
+@pytest.fixture
+def over_tls(rig):
+    """segued that ends TLS, and what trusts its certificate."""
+    ca = Authority(rig)
+    s = rig.segued(service(pool("v1", [rig.scripted("v1", "a", script)])),
+                   start=False)
+    s.config["listeners"][0]["tls"] = {
+        "certificates": [ca.leaf("localhost").row()]}
+    return s, ca
+
+
+def test_tls_offers_http2_first(over_tls):
+    s, ca = over_tls
+    s.write_config()
+    s.start()
+    port = s.address.rsplit(":", 1)[1]
+    code, out = run("curl", "-sv", "-m", "20", "--cacert", ca.cert, "-d", "hello",
+                    f"https://localhost:{port}/echo")
+    assert code == 0 and b"HTTP/2 200" in out and b"hello" in out, out
+    context = ca.trusting()
+    context.set_alpn_protocols(["h2"])
+    with H2(s.address, wrap=lambda sock: context.wrap_socket(
+            sock, server_hostname="localhost")) as c:
+        assert c.sock.selected_alpn_protocol() == "h2"
+        for n in range(1, 41, 2):
+            c.send(headers(n, request(authority="localhost", more=[
+                ("x-long", "y" * 3000)])))
+            assert c.answer(n) == 200
+        c.send(headers(41, request(authority="other.example")))
+        assert c.answer(41) == 421
+    r = s.wait_access(22)[-2]
+    assert r["tls"] == "TLSv1.3" and r["sni"] == "localhost", r
+
+
+def test_tls_without_http2_does_not_offer_it(over_tls):
+    s, ca = over_tls
+    s.config["listeners"][0]["http2"] = False
+    s.write_config()
+    s.start()
+    context = ca.trusting()
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with TlsClient(s.address, context) as c:
+        assert c.sock.selected_alpn_protocol() == "http/1.1"
+        assert c.get("/a").status == 200
 
 
 # ---- what becomes of messages ----

@@ -492,7 +492,9 @@ static const struct {
 	{ "a protocol that is not spoken",
 	    LISTENER("tls: { certificates: [ { certificate: /a } ], "
 	             "alpn: [ h9 ] }"),
-	    "f:3:57: listeners[0].tls.alpn[0]: h9 is not one of http/1.1\n" },
+	    "f:3:57: listeners[0].tls.alpn[0]: h9 is not one of http/1.1, h2; "
+	    "did "
+	    "you mean h2?\n" },
 	{ "TLS that is neither on nor off", LISTENER("tls: maybe"),
 	    "f:3:8: listeners[0].tls: maybe is not a map or off\n" },
 	{ "two services of one name",

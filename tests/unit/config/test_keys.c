@@ -210,7 +210,7 @@ static const struct {
 	{ "listeners[].tls.groups", LISTENER, TLS("groups: P-521"),
 	    TLS_ON L "tls.groups: \"X25519:P-256:P-384\" -> P-521\n", "" },
 	{ "listeners[].tls.alpn", LISTENER, TLS("alpn: [ http/1.1, http/1.1 ]"),
-	    TLS_ON L "tls.alpn: [ http/1.1 ] -> [ http/1.1, http/1.1 ]\n", "" },
+	    TLS_ON L "tls.alpn: [ h2, http/1.1 ] -> [ http/1.1, http/1.1 ]\n", "" },
 	{ "listeners[].tls.tickets", LISTENER, TLS("tickets: off"),
 	    TLS_ON L "tls.tickets: on -> off\n", "" },
 	{ "listeners[].tls.tickets.file", LISTENER,
