@@ -256,7 +256,7 @@ flush_lent(struct lane *l)
 enum step { STEP_MORE, STEP_ON, STEP_STOP };
 
 /* HTTP/2 begins with a request that HTTP/1 cannot have (RFC 9113 3.4). */
-static enum step
+static NOINLINE enum step
 read_preface(struct lane *l)
 {
 	struct str in = lane_unread(l);
@@ -289,7 +289,7 @@ begin(struct lane *l)
  * A stream's head comes in a slab of its own, bodies are read in behind it:
  * so it lies where one of HTTP/1 would.
  */
-static enum step
+static NOINLINE enum step
 take_head(struct lane *l)
 {
 	struct slab *s = stream_next_head(l->stream);
@@ -431,7 +431,7 @@ may_end_body(struct lane *l)
 }
 
 /* Trailers that came with the end of a stream; false: closed by its user. */
-static bool
+static NOINLINE bool
 end_of_stream(struct lane *l)
 {
 	struct h2_block *b;
@@ -510,7 +510,7 @@ pump_turn(struct lane *l)
 	for (unsigned i = 0; i < TURN_STEPS && reads < TURN_READS; i++) {
 		enum step s;
 
-		if (l->closed || l->paused || l->taken)
+		if (l->closed || l->paused)
 			return true;
 		l->again = false;
 		s = step(l);

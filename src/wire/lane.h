@@ -92,7 +92,7 @@ struct lane {
 	const struct lane_user *user; /* static */
 	union {
 		struct stream *stream; /* what it runs over; NULL: HTTP/1 */
-		struct trunk *trunk;   /* with .taken */
+		struct trunk *trunk;   /* what has taken .conn, and pauses us */
 	};
 	struct later more;         /* the turn was over, not the bytes */
 	struct http_limits limits; /* of what is read */
@@ -110,7 +110,6 @@ struct lane {
 	bool dialing : 1;
 	bool greeting : 1; /* .user's greet() is not done */
 	bool fresh : 1;    /* HTTP/2 may come, nothing else has */
-	bool taken : 1;    /* .trunk has .conn */
 	bool told : 1;     /* broken() was told */
 	bool eof_told : 1; /* eof() was told */
 	bool mute : 1;     /* sending failed: what is written is dropped */

@@ -165,16 +165,12 @@ lane_send_copy(struct lane *l, struct str bytes)
 	return bytes.len == 0 || l->mute ? E_OK : put(l, bytes);
 }
 
-int
-lane_send_end(struct lane *l, const struct http_head *trailers)
+static NOINLINE int
+end_chunks(struct lane *l, const struct http_head *trailers)
 {
 	ssize_t n;
 	int rc;
 
-	if (l->stream != NULL)
-		return stream_send_end(l->stream, trailers);
-	if (l->out_framing != FRAMING_CHUNKED || l->raw || l->mute)
-		return E_OK;
 	if (l->chunk_open) {
 		rc = put(l, STR(H1_CHUNK_TAIL));
 		if (rc != E_OK)
@@ -194,6 +190,16 @@ lane_send_end(struct lane *l, const struct http_head *trailers)
 		return (int)n;
 	queue_commit(l->out, (size_t)n);
 	return E_OK;
+}
+
+int
+lane_send_end(struct lane *l, const struct http_head *trailers)
+{
+	if (l->stream != NULL)
+		return stream_send_end(l->stream, trailers);
+	if (l->out_framing != FRAMING_CHUNKED || l->raw || l->mute)
+		return E_OK;
+	return end_chunks(l, trailers);
 }
 
 bool

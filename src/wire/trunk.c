@@ -507,7 +507,7 @@ trunk_new(struct trunk **out, struct lane *l, bool server,
 		return rc;
 	}
 	l->trunk = t;
-	l->taken = true;
+	l->paused = true; /* it reads nothing itself */
 	l->conn.fn = on_conn;
 	if (l->in != NULL)
 		rc = receive(t, lane_unread(l));
@@ -534,7 +534,7 @@ trunk_free(struct trunk **tp)
 	t->freed = true;
 	later_cancel(&t->more);
 	t->lane->trunk = NULL;
-	t->lane->taken = false;
+	t->lane->paused = false;
 	t->lane->conn.fn = lane_on_conn;
 	loop_defer(t->wire->loop, &t->defer, on_defer);
 }

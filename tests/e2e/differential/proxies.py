@@ -66,7 +66,10 @@ def segued(rig, instance):
     s = rig.segued(service(
         pool("v1", [instance], probe={"interval": "30s",
                                       "fast_interval": "30ms"}),
-        limits={"body": "1MiB"}, sticky={"scope": "none"}))
+        limits={"body": "1MiB"}, sticky={"scope": "none"}), start=False)
+    s.config["listeners"][0]["http2"] = False  # HTTP/1 is compared
+    s.write_config()
+    s.start()
     return s.port
 
 
