@@ -27,6 +27,8 @@
 	X(INUSE, "inuse", "address already in use")                            \
 	X(FULL, "full", "no room left")                                        \
 	X(NOFILES, "nofiles", "out of file descriptors")                       \
+	X(TLS, "tls", "the handshake of TLS failed")                           \
+	X(CERT, "cert", "the peer's certificate is not accepted")              \
 	X(STATE, "state", "refused by the present state")                      \
 	X(DAMAGED, "damaged", "damaged data")                                  \
 	X(UNSUPPORTED, "unsupported", "not supported")                         \

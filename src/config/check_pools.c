@@ -206,6 +206,32 @@ check_emptiness(struct problems *p, const struct cfg_pool *pool,
 		    "some");
 }
 
+static void
+check_pool_tls(struct problems *p, const struct cfg_pool *pool,
+    const struct where *w)
+{
+	struct where in = where_key(w, "tls"), at;
+
+	if (!pool->tls.on)
+		return;
+	at = where_key(&in, "key");
+	if (pool->tls.own.key.path != NULL &&
+	    pool->tls.own.certificate.path == NULL)
+		problem_error(p, &at,
+		    "certificate is missing; a key alone "
+		    "proves nothing");
+	at = where_key(&in, "verify");
+	if (!pool->tls.verify)
+		problem_warn(p, &at, "whoever answers is believed");
+	at = where_key(&in, "name");
+	for (size_t i = 0; i < pool->n_instances; i++)
+		if (pool->instances[i].address.is_unix &&
+		    pool->tls.name == NULL && pool->tls.verify)
+			problem_error(p, &at,
+			    "is missing; a Unix socket has no name that could "
+			    "be verified");
+}
+
 /* Another port is another server, which need not know of prefaces. */
 static void
 fill_probe(struct cfg_pool *pool)
@@ -227,7 +253,7 @@ check_pools(struct problems *p, struct cfg_service *s,
 		struct cfg_pool *pool = &s->pools[i];
 		struct where instances = check_where(&list, i, "instances");
 		struct where probe = check_where(&list, i, "probe");
-		struct where eject = check_where(&list, i, "eject");
+		struct where eject = check_where(&list, i, "eject"), at;
 
 		if (pool->name == NULL)
 			continue;
@@ -236,6 +262,8 @@ check_pools(struct problems *p, struct cfg_service *s,
 		check_probe_request(p, &pool->probe, &probe);
 		check_probe_of_unix(p, pool, &probe);
 		fill_probe(pool);
+		at = where_item(&list, i);
+		check_pool_tls(p, pool, &at);
 		check_eject(p, pool, &eject);
 	}
 	names = TEXTS_OF(s->pools, s->n_pools, name);

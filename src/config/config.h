@@ -40,20 +40,6 @@ struct cfg_limits {
 	unsigned fields;       /* default 100 */
 };
 
-/* Of one client address, IPv6 by its /64; each 0: no bound. */
-struct cfg_clients {
-	unsigned connections;         /* open at a time */
-	unsigned requests_per_second; /* in the long run */
-	unsigned burst;               /* at once: 20 */
-};
-
-/* Whether a PROXY preface comes first, from trusted_proxies. */
-enum cfg_proxy_protocol {
-	CFG_PP_OFF,
-	CFG_PP_OPTIONAL, /* where it begins like one */
-	CFG_PP_REQUIRED  /* and nobody else is served */
-};
-
 /* A file that the master reads, since the network process may not. */
 struct cfg_file {
 	char *path;      /* NULL: none */
@@ -69,6 +55,20 @@ struct cfg_certificate {
 
 enum cfg_tls_version { CFG_TLS_1_2, CFG_TLS_1_3 };
 enum cfg_alpn { CFG_ALPN_HTTP_1_1, CFG_ALPN_H2 };
+
+/* Of one client address, IPv6 by its /64; each 0: no bound. */
+struct cfg_clients {
+	unsigned connections;         /* open at a time */
+	unsigned requests_per_second; /* in the long run */
+	unsigned burst;               /* at once: 20 */
+};
+
+/* Whether a PROXY preface comes first, from trusted_proxies. */
+enum cfg_proxy_protocol {
+	CFG_PP_OFF,
+	CFG_PP_OPTIONAL, /* where it begins like one */
+	CFG_PP_REQUIRED  /* and nobody else is served */
+};
 
 struct tls_server; /* tls/server.h */
 
@@ -116,6 +116,8 @@ enum cfg_send_proxy {
 	CFG_SEND_PROXY_V2
 };
 
+struct tls_client; /* tls/client.h */
+
 enum cfg_probe_type { CFG_PROBE_HTTP, CFG_PROBE_TCP };
 
 struct cfg_field {
@@ -143,6 +145,22 @@ struct cfg_probe {
 	uint64_t hold_us;          /* a pool must stay ready so long: 10 s */
 	/* Its pool's, but off where another port is asked; no key. */
 	enum cfg_send_proxy send_proxy;
+	bool tls;                  /* where the pool has it: on */
+	struct tls_client *client; /* of tls/make: its pool's, or NULL */
+};
+
+/* TLS to the instances of a pool. */
+struct cfg_pool_tls {
+	bool on;             /* default off */
+	struct cfg_file *ca; /* whom to trust; none: whom the system trusts */
+	size_t n_ca;
+	char *name;  /* of the instances, NULL: the host of each address */
+	bool verify; /* default on */
+	struct cfg_certificate own; /* ours; no path: none */
+	enum cfg_tls_version min_version;
+	int *alpn; /* enum cfg_alpn */
+	size_t n_alpn;
+	struct tls_client *client; /* made of it by tls/make */
 };
 
 struct cfg_instance {
@@ -176,12 +194,13 @@ struct cfg_pool {
 	uint64_t idle_us;  /* idle upstream connection is kept so long: 4 s */
 	unsigned max_idle; /* idle connections per instance and worker: 256 */
 	enum cfg_send_proxy send_proxy; /* default off */
-	enum cfg_balance balance;       /* default least_requests */
-	unsigned max_requests;  /* in flight per instance, 0: no bound */
-	unsigned queue_max;     /* waiting per worker: 100 */
-	uint64_t queue_us;      /* at most so long: 5 s */
-	uint64_t slow_start_us; /* from a tenth to all: 0, off */
-	bool eject_on;          /* default on */
+	struct cfg_pool_tls tls;
+	enum cfg_balance balance; /* default least_requests */
+	unsigned max_requests;    /* in flight per instance, 0: no bound */
+	unsigned queue_max;       /* waiting per worker: 100 */
+	uint64_t queue_us;        /* at most so long: 5 s */
+	uint64_t slow_start_us;   /* from a tenth to all: 0, off */
+	bool eject_on;            /* default on */
 	struct cfg_eject eject;
 };
 

@@ -78,6 +78,11 @@ static const char *const tls_versions[] = {
 	[CFG_TLS_1_3] = "1.3",
 	NULL
 };
+/* What we speak to instances. */
+static const char *const up_alpns[] = {
+	[CFG_ALPN_HTTP_1_1] = "http/1.1",
+	NULL
+};
 static const char *const alpns[] = {
 	[CFG_ALPN_HTTP_1_1] = "http/1.1",
 	[CFG_ALPN_H2] = "h2",
@@ -96,6 +101,8 @@ static const struct key cidr_item = { "", K_CIDR, 0, NULL, 0, 0, 0, .help = NULL
 static const struct key bad_status_item = { "", K_STATUS, 0, NULL, 400, 599, 0, .help = NULL };
 static const struct key status_item = { "", K_STATUS, 0, NULL, 100, 599, 0, .help = NULL };
 
+static const struct key file_item = { "", K_FILE, 0, NULL, 0, 4095, 0, .help = NULL };
+static const struct key up_alpn_item = { "", K_ENUM, 0, NULL, 0, 0, 0, .help = NULL, .names = up_alpns };
 static const struct key alpn_item = { "", K_ENUM, 0, NULL, 0, 0, 0, .help = NULL, .names = alpns };
 static const struct key method_item = { "", K_TOKEN, 0, NULL, 0, 0, 0, .help = NULL };
 
@@ -131,6 +138,8 @@ static const struct key probe_keys[] = {
 	    .names = probe_types },
 	{ "port", K_PORT, AT(port), "0", 0, 65535, 0,
 	    .help = "Port to ask, on the instance's host; 0 is the instance's own." },
+	{ "tls", K_BOOL, AT(tls), "on", 0, 0, 0,
+	    .help = "Whether it is asked over TLS where the pool has that." },
 	{ "path", K_TARGET, AT(path), "/", 0, 4096, 0,
 	    .help = "Target of the request." },
 	{ "host", K_HOST, AT(host), NULL, 0, 0, 0,
@@ -210,6 +219,26 @@ static const struct key eject_keys[] = {
 	    .help = "So much of the pool's ready instances is ejected at most; one always stays." },
 	END
 };
+static const struct key pool_tls_keys[] = {
+	{ "ca", K_ITEMS, AT(tls.ca), NULL, 0, 64, 0,
+	    .help = "PEM files with the authorities that are trusted, all of them; by default those of the system.",
+	    .sub = &file_item, EACH(tls.n_ca, tls.ca) },
+	{ "name", K_WORD, AT(tls.name), NULL, 0, 253, 0,
+	    .help = "Name that is asked for (SNI) and that the certificate must have; by default the host of each address." },
+	{ "verify", K_BOOL, AT(tls.verify), "on", 0, 0, 0,
+	    .help = "Whether the certificate must be valid, of a trusted authority and for that name." },
+	{ "certificate", K_FILE, AT(tls.own.certificate.path), NULL, 0, 4095, 0,
+	    .help = "PEM file with our own certificate, then those it was signed with; by default we have none." },
+	{ "key", K_FILE, AT(tls.own.key.path), NULL, 0, 4095, 0,
+	    .help = "PEM file with its private key; by default it is in the same file." },
+	{ "min_version", K_ENUM, AT(tls.min_version), "1.2", 0, 0, 0,
+	    .help = "Oldest version of TLS that is spoken.",
+	    .names = tls_versions },
+	{ "alpn", K_ITEMS, AT(tls.alpn), "http/1.1", 1, 8, 0,
+	    .help = "Protocols that are offered to instances.",
+	    .sub = &up_alpn_item, EACH(tls.n_alpn, tls.alpn) },
+	END
+};
 static const struct key pool_keys[] = {
 	{ "name", K_NAME, AT(name), NULL, 0, 0, KEY_REQUIRED,
 	    .help = "Name of the version." },
@@ -228,6 +257,9 @@ static const struct key pool_keys[] = {
 	{ "send_proxy", K_ENUM, AT(send_proxy), "off", 0, 0, 0,
 	    .help = "Whether connections to its instances begin with a PROXY preface that names the client, and of which version. Such a connection is kept for that client's only.",
 	    .names = send_proxies },
+	{ "tls", K_MAP, 0, NULL, 0, 0, KEY_OFF | KEY_GIVEN,
+	    .help = "TLS to its instances; by default it is plain.",
+	    .sub = pool_tls_keys, .aux = AT(tls.on) },
 	{ "balance", K_ENUM, AT(balance), "least_requests", 0, 0, 0,
 	    .help = "Which instance takes an exchange: of two drawn the one with less to do; each in turn; or the one that the share key leads to.",
 	    .names = balances },

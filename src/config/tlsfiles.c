@@ -1,6 +1,7 @@
 #include "config/tlsfiles.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -61,10 +62,40 @@ each_of_listener(struct cfg_listener *l, file_fn *fn, void *arg)
 }
 
 static int
+each_of_pool(struct cfg_service *s, struct cfg_pool *p, file_fn *fn, void *arg)
+{
+	struct buf owner = BUF_INIT;
+	int rc = E_OK;
+
+	buf_printf(&owner, "services[%s].pools[%s].tls", s->name, p->name);
+	if (owner.failed)
+		rc = E_NOMEM;
+	for (size_t i = 0; i < p->tls.n_ca && rc == E_OK; i++) {
+		char key[32];
+
+		(void)snprintf(key, sizeof(key), "ca[%zu]", i);
+		rc = call(&p->tls.ca[i], owner.p, key, fn, arg);
+	}
+	if (rc == E_OK)
+		rc = call(&p->tls.own.certificate, owner.p, "certificate", fn,
+		    arg);
+	if (rc == E_OK)
+		rc = call(&p->tls.own.key, owner.p, "key", fn, arg);
+	buf_free(&owner);
+	return rc;
+}
+
+static int
 each_file(struct cfg *c, file_fn *fn, void *arg)
 {
 	int rc = E_OK;
 
+	for (size_t s = 0; s < c->n_services && rc == E_OK; s++)
+		for (size_t i = 0; i < c->services[s].n_pools && rc == E_OK;
+		     i++)
+			if (c->services[s].pools[i].tls.on)
+				rc = each_of_pool(&c->services[s],
+				    &c->services[s].pools[i], fn, arg);
 	for (size_t i = 0; i < c->n_listeners && rc == E_OK; i++)
 		if (c->listeners[i].tls.on)
 			rc = each_of_listener(&c->listeners[i], fn, arg);
@@ -90,9 +121,21 @@ wipe(struct str *s)
 	*s = (struct str){ NULL, 0 };
 }
 
+static void
+wipe_pool(struct cfg_pool_tls *t)
+{
+	for (size_t i = 0; i < t->n_ca; i++)
+		wipe(&t->ca[i].text);
+	wipe(&t->own.certificate.text);
+	wipe(&t->own.key.text);
+}
+
 void
 tlsfiles_wipe(struct cfg *c)
 {
+	for (size_t s = 0; s < c->n_services; s++)
+		for (size_t i = 0; i < c->services[s].n_pools; i++)
+			wipe_pool(&c->services[s].pools[i].tls);
 	/* Not each_file(), which may fail. */
 	for (size_t i = 0; i < c->n_listeners; i++) {
 		struct cfg_tls *t = &c->listeners[i].tls;

@@ -85,6 +85,7 @@ struct exchange {
 	                                 connection's */
 	unsigned up_max_idle;
 	enum cfg_send_proxy send_proxy;
+	const struct tls_client *up_tls; /* of the turn of the pick */
 	uint32_t epoch;
 	bool via;
 	uint8_t scope;          /* enum cfg_sticky_scope */

@@ -63,7 +63,8 @@ exchange_go(struct exchange *x)
 	    : NULL;
 	/* One kept connection has failed us: the next try gets a fresh one. */
 	if (x->retries == 0)
-		x->up = upconn_take(&x->proxy->up, x->inst, owner, careful);
+		x->up = upconn_take(&x->proxy->up, x->inst, x->up_tls, owner,
+		    careful);
 	if (x->up != NULL) {
 		x->up->lane.user = &exchange_up_user;
 		x->up->user = x;
@@ -72,8 +73,8 @@ exchange_go(struct exchange *x)
 	}
 	x->step = STEP_CONNECT;
 	lane_pause(&x->client->lane);
-	rc = upconn_dial(&x->proxy->up, x->inst, owner, &exchange_up_user, x,
-	    &x->up);
+	rc = upconn_dial(&x->proxy->up, x->inst, x->up_tls, owner,
+	    &exchange_up_user, x, &x->up);
 	if (rc != E_OK) {
 		exchange_try_failed(x, rc, OUT_CONNECT_FAILED);
 		return;

@@ -3,6 +3,7 @@
  */
 #include <assert.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "http/h1_write.h"
@@ -13,6 +14,8 @@
 #include "proxy/preface.h"
 #include "proxy/websocket.h"
 #include "proxy/worker.h"
+#include "tls/client.h"
+#include "tls/stream.h"
 #include "upstream/conncache.h"
 
 static struct exchange *
@@ -44,13 +47,39 @@ exchange_send(struct exchange *x)
 	x->sent_head = true;
 }
 
+/* A flood is one line of the log a second. */
+static void
+tell_tls_failed(struct exchange *x)
+{
+	struct proxy *p = x->proxy;
+	uint64_t now = loop_now_us(p->env.loop);
+
+	stat_add(&x->icell->tls_failed, 1);
+	if (p->tls_told_us != 0 && now - p->tls_told_us < US_PER_S)
+		return;
+	p->tls_told_us = now;
+	log_warn("service=%s pool=%s instance=%s event=tls_failed why=\"%s\"",
+	    x->service->name, x->pool->name, x->inst->name,
+	    tls_why(&x->up->lane.conn));
+}
+
 /* In the order of the bytes. */
 static int
 on_greet(struct lane *l)
 {
-	const struct exchange *x = exchange_of(l);
+	struct exchange *x = exchange_of(l);
+	int rc = preface_send(x->client, x->send_proxy, x->up);
 
-	return preface_send(x->client, x->send_proxy, x->up);
+	if (rc != E_OK || !tls_is_on(&l->conn))
+		return rc;
+	rc = tls_shake(&l->conn);
+	if (rc == E_OK) {
+		stat_add(&x->icell->tls_shaken, 1);
+		stat_add(&x->icell->tls_resumed, tls_is_resumed(&l->conn));
+	} else if (rc != E_AGAIN) {
+		tell_tls_failed(x);
+	}
+	return rc;
 }
 
 static void

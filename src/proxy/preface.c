@@ -168,7 +168,7 @@ preface_send(const struct client *c, enum cfg_send_proxy version,
 	ssize_t n;
 	size_t len;
 
-	if (version == CFG_SEND_PROXY_OFF)
+	if (version == CFG_SEND_PROXY_OFF || u->introduced)
 		return E_OK;
 	if (c->preface != NULL)
 		p = c->preface->said;
@@ -177,9 +177,10 @@ preface_send(const struct client *c, enum cfg_send_proxy version,
 	len = pp_write(version == CFG_SEND_PROXY_V1 ? 1 : 2, &p, bytes);
 	assert(len > 0); /* what came in goes out */
 	rest = (struct iovec){ bytes + u->greeted, len - u->greeted };
-	n = conn_sendv(&u->lane.conn, &rest, 1);
+	n = conn_plain.sendv(&u->lane.conn, &rest, 1); /* before any TLS */
 	if (n < 0)
 		return (int)n;
 	u->greeted = (uint16_t)(u->greeted + n);
-	return u->greeted == len ? E_OK : E_AGAIN;
+	u->introduced = u->greeted == len;
+	return u->introduced ? E_OK : E_AGAIN;
 }

@@ -430,6 +430,7 @@ take_place(struct exchange *x, const struct view_service *vs,
 	x->up_idle_us = vp->cfg->idle_us;
 	x->up_max_idle = vp->cfg->max_idle;
 	x->send_proxy = vp->cfg->send_proxy;
+	x->up_tls = vp->cfg->tls.client;
 	x->picked_us = loop_now_us(x->proxy->env.loop);
 	if (x->scope == CFG_STICKY_NONE)
 		return;

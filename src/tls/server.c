@@ -200,32 +200,31 @@ static const char *const alpn_names[] = {
 	[CFG_ALPN_H2] = "h2",
 };
 
-static void
-list_alpn(const struct cfg_tls *cfg, struct shelf *s)
+unsigned
+tls_alpn_list(const int *alpn, size_t n, bool h2, unsigned char *out,
+    size_t cap)
 {
-	for (size_t i = 0; i < cfg->n_alpn; i++) {
-		struct str name = str_of(alpn_names[cfg->alpn[i]]);
+	unsigned len = 0;
 
-		if (cfg->alpn[i] == CFG_ALPN_H2 && !cfg->h2_on)
+	for (size_t i = 0; i < n; i++) {
+		struct str name = str_of(alpn_names[alpn[i]]);
+
+		if (alpn[i] == CFG_ALPN_H2 && !h2)
 			continue;
-		if (s->alpn_len + 1 + name.len > sizeof(s->alpn))
-			return;
-		s->alpn[s->alpn_len++] = (unsigned char)name.len;
-		memcpy(s->alpn + s->alpn_len, name.p, name.len);
-		s->alpn_len += (unsigned)name.len;
+		if (len + 1 + name.len > cap)
+			break;
+		out[len++] = (unsigned char)name.len;
+		memcpy(out + len, name.p, name.len);
+		len += (unsigned)name.len;
 	}
+	return len;
 }
 
-/* What all contexts have in common. */
-static int
-use_settings(struct maker *m, SSL_CTX *ctx)
+int
+tls_context_init(SSL_CTX *ctx, enum cfg_tls_version min)
 {
-	static const unsigned char sid[] = "segue";
-	const struct cfg_tls *cfg = m->cfg;
-
 	SSL_CTX_set_options(ctx,
-	    SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-	        SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+	    SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
 	/* Reads take what is there; what was read to its end is given back. */
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_mode(ctx,
@@ -233,11 +232,24 @@ use_settings(struct maker *m, SSL_CTX *ctx)
 	        SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	/* A record without data comes back to us, so that a flood is seen. */
 	SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
+	return SSL_CTX_set_min_proto_version(ctx,
+	           min == CFG_TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1
+	    ? E_OK
+	    : E_NOMEM;
+}
+
+/* What all contexts of servers have in common. */
+static int
+use_settings(struct maker *m, SSL_CTX *ctx)
+{
+	static const unsigned char sid[] = "segue";
+	const struct cfg_tls *cfg = m->cfg;
+
+	SSL_CTX_set_options(ctx,
+	    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	if (SSL_CTX_set_session_id_context(ctx, sid, sizeof(sid) - 1) != 1 ||
-	    SSL_CTX_set_min_proto_version(ctx,
-	        cfg->min_version == CFG_TLS_1_3 ? TLS1_3_VERSION
-	                                        : TLS1_2_VERSION) != 1)
+	if (tls_context_init(ctx, cfg->min_version) != E_OK ||
+	    SSL_CTX_set_session_id_context(ctx, sid, sizeof(sid) - 1) != 1)
 		return E_NOMEM;
 	if (SSL_CTX_set_cipher_list(ctx, cfg->ciphers) != 1)
 		say(m, "ciphers", cfg->ciphers, tls_fault_say());
@@ -432,7 +444,8 @@ fill_shelf(struct maker *m, struct set *first)
 	if (m->shelf->sets == NULL)
 		goto out;
 	m->shelf->sets[m->shelf->n_sets++] = first;
-	list_alpn(m->cfg, m->shelf);
+	m->shelf->alpn_len = tls_alpn_list(m->cfg->alpn, m->cfg->n_alpn,
+	    m->cfg->h2_on, m->shelf->alpn, sizeof(m->shelf->alpn));
 	SSL_CTX_set_tlsext_servername_callback(first->ctx, on_name);
 	SSL_CTX_set_tlsext_servername_arg(first->ctx, m->shelf);
 	rc = use_tickets(m, first->ctx);

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "base/err.h"
+#include "tls/client.h"
 #include "tls/stream_int.h"
 
 #define RECORD_BYTES 16384 /* the most that one record holds */
@@ -17,8 +18,10 @@
 #define IDLE_BYTES_MAX 65536
 
 struct stream {
-	SSL *ssl;            /* owned */
-	uint32_t idle_bytes; /* came since there was data in them */
+	SSL *ssl;              /* owned */
+	struct tls_kept *kept; /* borrowed; NULL: nothing is to be kept */
+	uint64_t settings;     /* of the client's side; 0: we accepted it */
+	uint32_t idle_bytes;   /* came since there was data in them */
 	int sys_error;
 	bool blocked; /* the kernel had nothing */
 	bool emptied; /* ... has nothing: the last read was short */
@@ -443,28 +446,75 @@ on_watch(struct watch *w, unsigned what)
 
 /* ---- the handshake ---- */
 
-int
-tls_accept(struct conn *c, struct tls_server *server)
+/* Takes ssl over when it is E_OK. */
+static int
+lay_over(struct conn *c, SSL *ssl, struct stream **out)
 {
 	struct stream *t = calloc(1, sizeof(*t));
-	BIO *b;
+	BIO *b = t == NULL ? NULL : sock_new(c);
 
-	if (t == NULL)
-		return E_NOMEM;
-	t->ssl = tls_server_ssl(server);
-	b = t->ssl == NULL ? NULL : sock_new(c);
 	if (b == NULL) {
-		SSL_free(t->ssl);
 		ERR_clear_error();
 		free(t);
 		return E_NOMEM;
 	}
-	SSL_set_bio(t->ssl, b, b);
-	SSL_set_accept_state(t->ssl);
+	t->ssl = ssl;
+	SSL_set_bio(ssl, b, b);
+	SSL_set_app_data(ssl, t);
 	c->over = t;
 	c->ops = &stream_ops;
 	c->watch.fn = on_watch;
+	*out = t;
 	return E_OK;
+}
+
+int
+tls_accept(struct conn *c, struct tls_server *server)
+{
+	SSL *ssl = tls_server_ssl(server);
+	struct stream *t;
+	int rc = E_NOMEM;
+
+	if (ssl != NULL)
+		rc = lay_over(c, ssl, &t);
+	if (rc != E_OK)
+		SSL_free(ssl);
+	else
+		SSL_set_accept_state(ssl);
+	ERR_clear_error();
+	return rc;
+}
+
+int
+tls_stream_dial(struct conn *c, SSL *ssl, struct tls_kept *kept, uint64_t id)
+{
+	struct stream *t;
+	int rc = lay_over(c, ssl, &t);
+
+	if (rc != E_OK)
+		return rc;
+	t->kept = kept;
+	t->settings = id;
+	SSL_set_connect_state(ssl);
+	return E_OK;
+}
+
+uint64_t
+tls_stream_settings(const struct conn *c)
+{
+	return c->over == NULL ? 0 : stream_of(c)->settings;
+}
+
+int
+tls_stream_keep(SSL *ssl, SSL_SESSION *session)
+{
+	const struct stream *t = SSL_get_app_data(ssl);
+
+	if (t == NULL || t->kept == NULL)
+		return 0;
+	SSL_SESSION_free(t->kept->session);
+	*t->kept = (struct tls_kept){ session, t->settings };
+	return 1; /* it is ours now */
 }
 
 /* Who sent more before we close would be told of a reset, not of the alert. */
@@ -498,6 +548,15 @@ shake_failed(struct conn *c, enum verdict v)
 	return t->fault == TLS_FAULT_MEMORY ? E_NOMEM : E_SYNTAX;
 }
 
+/* Of a connection that we dialled. */
+static int
+code_for_caller(const struct stream *t, int code)
+{
+	if (t->settings == 0 || code == E_NOMEM)
+		return code;
+	return t->fault == TLS_FAULT_CERTIFICATE ? E_CERT : E_TLS;
+}
+
 int
 tls_shake(struct conn *c)
 {
@@ -518,7 +577,9 @@ tls_shake(struct conn *c)
 		note_rest(c);
 		return E_OK;
 	}
-	return v == WANT_INPUT || v == WANT_ROOM ? E_AGAIN : shake_failed(c, v);
+	if (v == WANT_INPUT || v == WANT_ROOM)
+		return E_AGAIN;
+	return code_for_caller(t, shake_failed(c, v));
 }
 
 /* ---- about a conn ---- */
@@ -538,6 +599,18 @@ tls_fault_of(const struct conn *c)
 {
 	return c->over == NULL ? TLS_FAULT_PROTOCOL
 	                       : (enum tls_fault)stream_of(c)->fault;
+}
+
+const char *
+tls_why(const struct conn *c)
+{
+	long verified = c->over == NULL
+	    ? X509_V_OK
+	    : SSL_get_verify_result(stream_of(c)->ssl);
+
+	if (verified != X509_V_OK && tls_fault_of(c) == TLS_FAULT_CERTIFICATE)
+		return X509_verify_cert_error_string(verified);
+	return tls_fault_text(tls_fault_of(c));
 }
 
 enum tls_version

@@ -8,14 +8,32 @@
 #include <openssl/ssl.h>
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "base/str.h"
+#include "config/config.h"
 
+struct conn;
+struct tls_kept;
 struct tls_server;
 
 /* A new stream's SSL, of the context it begins with; NULL: out of memory. */
 SSL *tls_server_ssl(struct tls_server *) MUST_CHECK;
+
+/* What all contexts have in common.  E_NOMEM. */
+int tls_context_init(SSL_CTX *, enum cfg_tls_version min) MUST_CHECK;
+/* Protocols as they are on the wire, HTTP/2 only if it is on; its bytes. */
+unsigned tls_alpn_list(const int *alpn, size_t n, bool h2, unsigned char *out,
+    size_t cap);
+
+/* Takes ssl over when E_OK; id: of the settings, never 0. */
+int tls_stream_dial(struct conn *, SSL *ssl, struct tls_kept *kept,
+    uint64_t id) MUST_CHECK;
+uint64_t tls_stream_settings(const struct conn *); /* 0: plain or accepted */
+/* SSL_CTX_sess_set_new_cb(): into the stream's tls_kept. */
+int tls_stream_keep(SSL *, SSL_SESSION *);
 
 /* Is one of the certificates of that context of a server for that host? */
 bool tls_context_serves(const SSL_CTX *, struct str host);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/stat.h"
+#include "tls/client.h"
 #include "upstream/keepalive.h"
 
 /* A busy loop takes longer turns than that of a quiet one. */
@@ -264,8 +265,8 @@ first_idle(const struct inst_cell *cell, const struct instance *inst,
 }
 
 struct upconn *
-upconn_take(struct upworker *w, struct instance *inst, struct upowner *owner,
-    bool careful)
+upconn_take(struct upworker *w, struct instance *inst,
+    const struct tls_client *tls, struct upowner *owner, bool careful)
 {
 	struct inst_cell *cell = &inst->cells[w->index];
 	uint64_t now = loop_now_us(w->wire->loop);
@@ -275,6 +276,10 @@ upconn_take(struct upworker *w, struct instance *inst, struct upowner *owner,
 		uint64_t idle_us = now - u->idle_since_us;
 		bool look = careful || idle_us > MOMENT_US;
 
+		if (!tls_fits(&u->lane.conn, tls)) {
+			drop_idle(u); /* made before a reload */
+			continue;
+		}
 		if (u->lane.conn.fin_seen || u->lane.conn.failed ||
 		    (look && conn_is_stale(&u->lane.conn))) {
 			stat_add(&cell->stale, 1);
@@ -296,7 +301,8 @@ upconn_take(struct upworker *w, struct instance *inst, struct upowner *owner,
 }
 
 int
-upconn_dial(struct upworker *w, struct instance *inst, struct upowner *owner,
+upconn_dial(struct upworker *w, struct instance *inst,
+    const struct tls_client *tls, struct upowner *owner,
     const struct lane_user *user, void *arg, struct upconn **out)
 {
 	struct conncache *c = cache_of(w, inst);
@@ -310,6 +316,11 @@ upconn_dial(struct upworker *w, struct instance *inst, struct upowner *owner,
 	if (u == NULL)
 		goto fail_cache;
 	rc = lane_dial(&u->lane, w->wire, &inst->addr, user, &w->limits);
+	if (rc == E_OK && tls != NULL) {
+		lane_greets(&u->lane);
+		rc = tls_connect(&u->lane.conn, tls, inst->host,
+		    &c->cell->tls_kept);
+	}
 	if (rc != E_OK)
 		goto fail_conn;
 	u->inst = inst;
@@ -326,6 +337,7 @@ upconn_dial(struct upworker *w, struct instance *inst, struct upowner *owner,
 	*out = u;
 	return E_OK;
 fail_conn:
+	lane_close(&u->lane);
 	free(u);
 fail_cache:
 	cache_forget_empty(c);

@@ -73,6 +73,7 @@ struct upconn {
 	uint32_t said_uses;    /* the instance's bounds, as it said last; */
 	uint32_t said_idle_ms; /* ... UINT32_MAX: none */
 	uint16_t greeted;      /* bytes of a preface that have left */
+	bool introduced;       /* all of it */
 	bool closed;
 };
 
@@ -84,16 +85,18 @@ void upworker_close(struct upworker *);
  * An idle connection to inst, now the caller's, who is counted in its cell
  * already; NULL: none is fit.  Its deadline is armed: set it anew.
  * careful: the request may not be sent twice.  owner: one of its own; NULL:
- * one that is nobody's.
+ * one that is nobody's.  tls: made by the same settings; NULL: plain.
  */
 struct upconn *upconn_take(struct upworker *, struct instance *,
-    struct upowner *owner, bool careful) MUST_CHECK;
+    const struct tls_client *, struct upowner *owner, bool careful) MUST_CHECK;
 /*
  * A new connection, the owner's if there is one; user->connected() follows.
+ * With tls it greets: user->greet() shakes hands.
  * E_* when it cannot even begin.
  */
-int upconn_dial(struct upworker *, struct instance *, struct upowner *owner,
-    const struct lane_user *user, void *arg, struct upconn **out) MUST_CHECK;
+int upconn_dial(struct upworker *, struct instance *, const struct tls_client *,
+    struct upowner *owner, const struct lane_user *user, void *arg,
+    struct upconn **out) MUST_CHECK;
 /* Takes note of the bounds in the head of an answer, if there are any. */
 void upconn_hear(struct upconn *, const struct http_head *);
 /*

@@ -17,6 +17,7 @@
 #include "base/attr.h"
 #include "base/stat.h"
 #include "net/addr.h"
+#include "tls/client.h"
 
 /* ---- words ---- */
 /* clang-format off */
@@ -36,7 +37,8 @@
 	X(TIMEOUT, "no answer in time") X(RESET, "connection reset")           \
 	X(MALFORMED, "malformed answer") X(STATUS, "unexpected status")        \
 	X(BODY, "body text not found") X(JSON, "JSON field differs")           \
-	X(NAME, "name does not resolve") X(INTERNAL, "could not probe")
+	X(NAME, "name does not resolve") X(TLS, "TLS handshake failed")        \
+	X(CERT, "certificate not accepted") X(INTERNAL, "could not probe")
 /* Why an instance is ejected. */
 #define EJECT_REASONS(X)                                                       \
 	X(NONE, "not ejected") X(CONNECT, "connections failed in a row")       \
@@ -217,6 +219,10 @@ struct inst_cell {
 	/* the worker's own: the shortest time after which an idle connection
 	 * was closed of late, and when it was, 0 for never */
 	uint64_t closed_idle_us, closed_at_us;
+	struct tls_kept tls_kept; /* the worker's own: to resume */
+	stat_u64 tls_shaken;      /* handshakes that came to their end */
+	stat_u64 tls_resumed;     /* of these */
+	stat_u64 tls_failed;
 } CACHE_ALIGNED;
 
 /* ---- things ---- */
@@ -259,6 +265,7 @@ struct instance {
 	struct pool *pool; /* borrowed, lives longer */
 	struct addr addr;
 	char addr_text[ADDR_TEXT_MAX];
+	char *host; /* owned; of the address as configured */
 	uint64_t name_hash;
 	_Atomic uint32_t weight; /* control */
 	_Atomic uint8_t health;  /* control; enum health */

@@ -14,6 +14,8 @@
 #include "base/thread.h"
 #include "net/loop.h"
 #include "net/proxyproto.h"
+#include "tls/client.h"
+#include "tls/stream.h"
 #include "upstream/probe_judge.h"
 #include "wire/lane.h"
 
@@ -40,7 +42,8 @@ struct probe {
 	struct alarm *next;  /* when to ask */
 	struct alarm *limit; /* when a part of the timeout is over */
 	uint64_t part_due_us;
-	unsigned parts; /* that are over */
+	unsigned parts;  /* that are over */
+	bool introduced; /* the preface is sent */
 	struct lane lane;
 	struct wire wire;
 	struct defer freeing;
@@ -234,6 +237,10 @@ why_of(int code)
 		return HEALTH_WHY_RESET;
 	case E_SYNTAX:
 		return HEALTH_WHY_MALFORMED;
+	case E_TLS:
+		return HEALTH_WHY_TLS;
+	case E_CERT:
+		return HEALTH_WHY_CERT;
 	default:
 		return HEALTH_WHY_INTERNAL;
 	}
@@ -271,17 +278,38 @@ write_request(const struct probe *p, struct buf *out)
 
 /* A check speaks for nobody; the few bytes fit into any fresh socket. */
 static int
-on_greet(struct lane *l)
+introduce(struct probe *p)
 {
-	struct probe *p = probe_of(l);
 	struct pp_preface nobody = { .local = true };
 	char bytes[PP_MAX];
 	struct iovec all = { .iov_base = bytes };
 
+	p->introduced = true;
 	all.iov_len = pp_write(p->cfg.send_proxy == CFG_SEND_PROXY_V1 ? 1 : 2,
 	    &nobody, bytes);
-	return conn_sendv(&l->conn, &all, 1) == (ssize_t)all.iov_len ? E_OK
-	                                                             : E_IO;
+	return conn_plain.sendv(&p->lane.conn, &all, 1) == (ssize_t)all.iov_len
+	    ? E_OK
+	    : E_IO;
+}
+
+static int
+on_greet(struct lane *l)
+{
+	struct probe *p = probe_of(l);
+	int rc = E_OK;
+
+	if (p->cfg.send_proxy != CFG_SEND_PROXY_OFF && !p->introduced)
+		rc = introduce(p);
+	if (rc != E_OK || !tls_is_on(&l->conn))
+		return rc;
+	rc = tls_shake(&l->conn);
+	if (rc == E_TLS || rc == E_CERT)
+		log_info(
+		    "service=%s pool=%s instance=%s event=probe_tls_failed "
+		    "why=\"%s\"",
+		    p->inst->pool->service->name, p->inst->pool->name,
+		    p->inst->name, tls_why(&l->conn));
+	return rc;
 }
 
 static void
@@ -408,14 +436,18 @@ ask(void *arg)
 	if (p->under_way)
 		return;
 	p->under_way = true;
-	p->answered = false;
+	p->answered = p->introduced = false;
 	p->status = 0;
 	p->asked_us = clock_mono_us();
 	p->parts = 0;
 	begin_part(p);
 	rc = lane_dial(&p->lane, &p->wire, &to, &probe_user, &limits);
 	p->lane.method = METHOD_GET;
-	if (rc == E_OK && p->cfg.send_proxy != CFG_SEND_PROXY_OFF)
+	if (rc == E_OK && p->cfg.client != NULL)
+		rc = tls_connect(&p->lane.conn, p->cfg.client, p->inst->host,
+		    NULL);
+	if (rc == E_OK &&
+	    (p->cfg.send_proxy != CFG_SEND_PROXY_OFF || p->cfg.client != NULL))
 		lane_greets(&p->lane);
 	if (rc != E_OK)
 		finish(p, why_of(rc));

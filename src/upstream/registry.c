@@ -99,7 +99,7 @@ pool_new(struct registry *r, struct service_entry *s, const char *name)
 
 struct inst_entry *
 inst_new(struct registry *r, struct pool_entry *p, const char *name,
-    const struct addr *addr)
+    const char *host, const struct addr *addr)
 {
 	struct inst_entry *e = calloc(1, sizeof(*e));
 
@@ -115,7 +115,10 @@ inst_new(struct registry *r, struct pool_entry *p, const char *name,
 	e->inst.late = r->applied;
 	e->inst.gone = true; /* until the configuration has been applied */
 	e->inst.cells = cells_new(r->n_workers, sizeof(struct inst_cell));
-	if (e->inst.name == NULL || e->inst.cells == NULL) {
+	e->inst.host = strdup(host);
+	if (e->inst.name == NULL || e->inst.cells == NULL ||
+	    e->inst.host == NULL) {
+		free(e->inst.host);
 		free(e->inst.name);
 		free(e->inst.cells);
 		free(e);
@@ -134,7 +137,10 @@ inst_free(struct pool_entry *p, struct inst_entry *e)
 	probe_free(&e->inst.probe);
 	name_unref(&e->name);
 	name_unref(&e->next_name);
+	for (unsigned i = 0; i < e->inst.n_workers; i++)
+		tls_kept_drop(&e->inst.cells[i].tls_kept);
 	free(e->inst.eject.window_latency);
+	free(e->inst.host);
 	free(e->inst.name);
 	free(e->inst.cells);
 	free(e);

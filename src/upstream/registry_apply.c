@@ -133,7 +133,8 @@ static struct inst_entry *
 make_entry(struct registry *r, struct pool_entry *p, const struct wish *w,
     const struct addr *addr)
 {
-	struct inst_entry *e = inst_new(r, p, w->name, addr);
+	struct inst_entry *e = inst_new(r, p, w->name,
+	    w->address->is_unix ? "localhost" : w->address->host, addr);
 
 	if (e == NULL || inst_has_address(&e->inst))
 		return e;

@@ -150,7 +150,8 @@ static bool
 begin_following(struct registry *r, struct inst_entry *e)
 {
 	struct pool_entry *p = pool_entry_of(e);
-	struct inst_entry *c = inst_new(r, p, e->inst.name, &e->other);
+	struct inst_entry *c = inst_new(r, p, e->inst.name, e->inst.host,
+	    &e->other);
 
 	if (c == NULL)
 		return false; /* the next look tries again */

@@ -73,7 +73,7 @@ struct pool_entry *pool_new(struct registry *, struct service_entry *,
     const char *name);
 /* One that is gone, until somebody says that it is not; NULL: no memory. */
 struct inst_entry *inst_new(struct registry *, struct pool_entry *,
-    const char *name, const struct addr *) MUST_CHECK;
+    const char *name, const char *host, const struct addr *) MUST_CHECK;
 /* Wanted or not; NULL: there is none of that name. */
 struct service_entry *service_find(struct registry *, const char *name);
 struct pool_entry *pool_find(struct service_entry *, const char *name);

@@ -3,6 +3,8 @@ nothing fails, nobody bounces."""
 import ssl
 import threading
 
+import pytest
+
 from rig import wait_until
 from rig.certs import Authority, TlsClient
 from rig.segued import pool, service
@@ -69,12 +71,17 @@ class TlsLoad:
         assert not self.failed, self.failed[:5]
 
 
-def test_switch_under_load(rig, rounds):
+@pytest.mark.parametrize("inside", ["plain", "tls"])
+def test_switch_under_load(rig, rounds, inside):
     ca = Authority(rig)
     leaf = ca.leaf("localhost", path=f"{ca.dir}/web")
-    v1 = [rig.nginx("v1", n) for n in ("a1", "a2")]
-    v2 = [rig.nginx("v2", n) for n in ("b1", "b2")]
-    s = rig.segued(service(pool("v1", v1, share="100%"), pool("v2", v2),
+    own, tls = None, "off"
+    if inside == "tls":
+        own, tls = ca.leaf("127.0.0.1"), {"ca": ca.cert}
+    v1 = [rig.nginx("v1", n, tls=own) for n in ("a1", "a2")]
+    v2 = [rig.nginx("v2", n, tls=own) for n in ("b1", "b2")]
+    s = rig.segued(service(pool("v1", v1, share="100%", tls=tls),
+                           pool("v2", v2, tls=tls),
                            drain={"flows": "4s"}),
                    start=False)
     s.config["listeners"][0]["tls"] = {"certificates": [leaf.row()]}

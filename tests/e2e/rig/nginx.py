@@ -66,7 +66,7 @@ http {{
 
 class Nginx:
     def __init__(self, rig, version, name, keepalive="75s", requests=1000,
-                 arrivals=False, proxy_protocol=False):
+                 arrivals=False, proxy_protocol=False, tls=None):
         self.rig, self.version, self.name = rig, version, name
         self.port = rig.port()
         self.address = self.port.address
@@ -78,7 +78,9 @@ class Nginx:
             f.write(CONFIG.format(
                 dir=self.dir, address=self.address, version=version,
                 name=name, keepalive=keepalive, requests=requests,
-                listen=" proxy_protocol" if proxy_protocol else "",
+                listen=(" proxy_protocol" if proxy_protocol else "") +
+                (f" ssl; ssl_certificate {tls.cert}; ssl_certificate_key "
+                 f"{tls.key}" if tls else ""),
                 level="notice" if arrivals else "warn",
                 rewrite_log="on" if arrivals else "off"))
         self.child = None

@@ -73,8 +73,8 @@ class Rig:
     def nginx(self, version, name, **kw):
         return Nginx(self, version, name, **kw)
 
-    def scripted(self, version, name, script=answer_all):
-        instance = Scripted(self, version, name, script)
+    def scripted(self, version, name, script=answer_all, **kw):
+        instance = Scripted(self, version, name, script, **kw)
         self.closing.append(instance)
         return instance
 

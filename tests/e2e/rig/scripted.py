@@ -86,7 +86,8 @@ def answer_all(conn):
 
 
 class Scripted:
-    def __init__(self, rig, version, name, script=answer_all):
+    def __init__(self, rig, version, name, script=answer_all, tls=None):
+        """tls: the context of an instance that speaks it."""
         self.version, self.name, self.script = version, name, script
         self.health = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nUP"
         self.port = rig.port()
@@ -94,6 +95,9 @@ class Scripted:
         self.requests = []            # all that came, but probes
         self.arrived = queue.Queue()  # the same, to wait for
         self.connections = []
+        self.tls, self.sni, self.peer = tls, None, None
+        if tls is not None:
+            tls.sni_callback = self.note_sni
         self.sock = None
         self.closing = False
         self.listen()
@@ -125,8 +129,21 @@ class Scripted:
             threading.Thread(target=self.serve, args=(conn,),
                              daemon=True).start()
 
+    def note_sni(self, sock, name, context):
+        self.sni = name
+
+    def shake(self, conn):
+        """TLS with whom comes; the name on its certificate is .peer."""
+        conn.sock = self.tls.wrap_socket(conn.sock, server_side=True)
+        conn.reader = Reader(conn.sock)
+        cert = conn.sock.getpeercert()
+        if cert:
+            self.peer = cert["subject"][0][0][1]
+
     def serve(self, conn):
         try:
+            if self.tls is not None:
+                self.shake(conn)
             self.script(conn)
         except (Closed, OSError):
             pass

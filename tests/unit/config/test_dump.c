@@ -204,6 +204,8 @@ is_wanted(const struct key *k)
 		return true;
 	if (strcmp(k->name, "html") == 0)
 		return true; /* one form at least */
+	if (strcmp(k->name, "certificate") == 0)
+		return true; /* of the key */
 	if ((k->flags & KEY_REQUIRED) != 0 || k->kind == K_LIST ||
 	    k->kind == K_PREFIX) /* or rules would be alike */
 		return true;

@@ -495,6 +495,21 @@ static const struct {
 	    "f:3:57: listeners[0].tls.alpn[0]: h9 is not one of http/1.1, h2; "
 	    "did "
 	    "you mean h2?\n" },
+	{ "a key of ours without a certificate",
+	    LISTEN "services: [ { name: s, pools: [ { name: v1, "
+	           "tls: { key: /k }, instances: a:1 } ] } ]\n",
+	    "f:2:57: services[0].pools[0].tls.key: certificate is missing; a "
+	    "key alone proves nothing\n" },
+	{ "what cannot be verified",
+	    LISTEN "services: [ { name: s, pools: [ { name: v1, "
+	           "tls: on, instances: \"unix:/a\" } ] } ]\n",
+	    "f:2:50: services[0].pools[0].tls.name: is missing; a Unix socket "
+	    "has no name that could be verified\n" },
+	{ "what is not verified",
+	    LISTEN "services: [ { name: s, pools: [ { name: v1, "
+	           "tls: { verify: off }, instances: a:1 } ] } ]\n",
+	    "f:2:60: warning: services[0].pools[0].tls.verify: whoever "
+	    "answers is believed\n" },
 	{ "TLS that is neither on nor off", LISTENER("tls: maybe"),
 	    "f:3:8: listeners[0].tls: maybe is not a map or off\n" },
 	{ "two services of one name",

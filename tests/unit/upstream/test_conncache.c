@@ -168,7 +168,8 @@ static void
 dial(struct cellar *c, struct user *u)
 {
 	*u = (struct user){ .owner = u->owner, .connected = 1 };
-	cr_assert_eq(upconn_dial(&c->w, c->inst, u->owner, &asker, u, &u->up),
+	cr_assert_eq(upconn_dial(&c->w, c->inst, NULL, u->owner, &asker, u,
+	                 &u->up),
 	    E_OK);
 	rig_run_until(c->loop, is_connected, u);
 	cr_assert_eq(u->connected, E_OK);
@@ -192,7 +193,7 @@ ask(struct cellar *c, struct user *u)
 static bool
 take(struct cellar *c, struct user *u, bool careful)
 {
-	u->up = upconn_take(&c->w, c->inst, u->owner, careful);
+	u->up = upconn_take(&c->w, c->inst, NULL, u->owner, careful);
 	return u->up != NULL;
 }
 
@@ -823,7 +824,7 @@ Test(conncache, says_why_it_cannot_dial, .timeout = 10)
 
 	set_up(&c);
 	c.inst->addr = rig_addr("255.255.255.255:80");
-	cr_expect_eq(upconn_dial(&c.w, c.inst, NULL, &asker, NULL, &up),
+	cr_expect_eq(upconn_dial(&c.w, c.inst, NULL, NULL, &asker, NULL, &up),
 	    E_UNREACH);
 	cr_expect_null(up);
 	expect_counts(&c, 0, 0, 0, "nothing came about");

@@ -1,0 +1,258 @@
+#include "tls/client.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "config/config.h"
+#include "tls/cert.h"
+#include "tls/fault.h"
+#include "tls/stream_int.h"
+
+struct tls_client {
+	SSL_CTX *ctx;
+	char *name; /* owned; NULL: that of each instance */
+	bool verify;
+	uint64_t id; /* of the settings and the content of the files */
+	unsigned char alpn[64];
+	unsigned alpn_len;
+};
+
+struct maker {
+	const struct cfg_pool_tls *cfg;
+	const char *where;
+	struct buf *said;
+	struct tls_client *client;
+};
+
+static int
+say(struct maker *m, const char *key, const char *value, const char *why)
+{
+	buf_printf(m->said, "%s.%s: %s: %s\n", m->where, key, value, why);
+	return E_DAMAGED;
+}
+
+/* ---- whom we trust ---- */
+
+/* All certificates of a file; 0: there is none. */
+static int
+trust_file(X509_STORE *store, struct str pem, int *count)
+{
+	BIO *b = BIO_new_mem_buf(pem.p, (int)pem.len);
+	X509 *x;
+	int rc = E_OK;
+
+	*count = 0;
+	if (b == NULL)
+		return E_NOMEM;
+	while (rc == E_OK &&
+	    (x = PEM_read_bio_X509_AUX(b, NULL, NULL, NULL)) != NULL) {
+		if (X509_STORE_add_cert(store, x) != 1)
+			rc = E_NOMEM;
+		else
+			++*count;
+		X509_free(x);
+	}
+	BIO_free(b);
+	ERR_clear_error();
+	return rc;
+}
+
+static int
+use_trust(struct maker *m)
+{
+	SSL_CTX *ctx = m->client->ctx;
+	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+	char at[32];
+	int rc = E_OK, n;
+
+	if (!m->cfg->verify)
+		return E_OK;
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	if (m->cfg->n_ca == 0)
+		return SSL_CTX_set_default_verify_paths(ctx) == 1 ? E_OK
+		                                                  : E_NOMEM;
+	for (size_t i = 0; i < m->cfg->n_ca && rc == E_OK; i++) {
+		rc = trust_file(store, m->cfg->ca[i].text, &n);
+		(void)snprintf(at, sizeof(at), "ca[%zu]", i);
+		if (rc == E_OK && n == 0)
+			rc = say(m, at, m->cfg->ca[i].path,
+			    "there is no certificate in it");
+	}
+	return rc;
+}
+
+/* ---- as whom we come ---- */
+
+static int
+use_own(struct maker *m, int64_t now_s)
+{
+	const struct cfg_certificate *c = &m->cfg->own;
+	struct tls_cert cert;
+	const char *why;
+	int rc;
+
+	if (c->certificate.path == NULL)
+		return E_OK;
+	rc = tls_cert_read(c->certificate.text,
+	    c->key.path == NULL ? c->certificate.text : c->key.text, now_s,
+	    &cert, &why);
+	if (rc == E_NOMEM)
+		return rc;
+	if (rc != E_OK)
+		return say(m, "certificate", c->certificate.path, why);
+	if (SSL_CTX_use_cert_and_key(m->client->ctx, cert.leaf, cert.key,
+	        cert.chain, 1) != 1)
+		rc = say(m, "certificate", c->certificate.path,
+		    tls_fault_say());
+	tls_cert_free(&cert);
+	return rc;
+}
+
+/* ---- making it ---- */
+
+static void
+add_hash(uint64_t *id, const void *p, size_t len)
+{
+	*id = hash_bytes(p, len, *id);
+}
+
+static uint64_t
+id_of(const struct cfg_pool_tls *cfg)
+{
+	uint64_t id = 1;
+
+	for (size_t i = 0; i < cfg->n_ca; i++)
+		add_hash(&id, &cfg->ca[i].hash, sizeof(cfg->ca[i].hash));
+	add_hash(&id, &cfg->own.certificate.hash, sizeof(uint64_t));
+	add_hash(&id, &cfg->own.key.hash, sizeof(uint64_t));
+	if (cfg->name != NULL)
+		add_hash(&id, cfg->name, strlen(cfg->name));
+	add_hash(&id, &cfg->verify, sizeof(cfg->verify));
+	add_hash(&id, &cfg->min_version, sizeof(cfg->min_version));
+	add_hash(&id, cfg->alpn, cfg->n_alpn * sizeof(*cfg->alpn));
+	return id;
+}
+
+static int
+fill(struct maker *m, int64_t now_s)
+{
+	const struct cfg_pool_tls *cfg = m->cfg;
+	struct tls_client *c = m->client;
+	int rc;
+
+	c->verify = cfg->verify;
+	c->id = id_of(cfg);
+	if (cfg->name != NULL) {
+		c->name = strdup(cfg->name);
+		if (c->name == NULL)
+			return E_NOMEM;
+	}
+	rc = tls_context_init(c->ctx, cfg->min_version);
+	if (rc != E_OK)
+		return rc;
+	SSL_CTX_set_session_cache_mode(c->ctx,
+	    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(c->ctx, tls_stream_keep);
+	c->alpn_len = tls_alpn_list(cfg->alpn, cfg->n_alpn, false, c->alpn,
+	    sizeof(c->alpn));
+	if (SSL_CTX_set_alpn_protos(c->ctx, c->alpn, c->alpn_len) != 0)
+		return E_NOMEM;
+	rc = use_trust(m);
+	return rc == E_OK ? use_own(m, now_s) : rc;
+}
+
+int
+tls_client_new(const struct cfg_pool_tls *cfg, const char *where, int64_t now_s,
+    struct buf *said, struct tls_client **out)
+{
+	struct maker m = { cfg, where, said, calloc(1, sizeof(*m.client)) };
+	int rc = E_NOMEM;
+
+	*out = m.client;
+	if (m.client == NULL)
+		return E_NOMEM;
+	ERR_clear_error();
+	m.client->ctx = SSL_CTX_new(TLS_client_method());
+	if (m.client->ctx != NULL)
+		rc = fill(&m, now_s);
+	ERR_clear_error();
+	if (rc != E_OK)
+		tls_client_free(out);
+	return rc;
+}
+
+void
+tls_client_free(struct tls_client **cp)
+{
+	struct tls_client *c = *cp;
+
+	if (c == NULL)
+		return;
+	SSL_CTX_free(c->ctx);
+	free(c->name);
+	free(c);
+	*cp = NULL;
+}
+
+void
+tls_kept_drop(struct tls_kept *k)
+{
+	SSL_SESSION_free(k->session);
+	*k = (struct tls_kept){ NULL, 0 };
+}
+
+/* ---- using it ---- */
+
+/* SNI has names only (RFC 6066 3); an address is verified, too. */
+static bool
+set_name(const struct tls_client *c, SSL *ssl, const char *host)
+{
+	char name[256];
+	size_t len = str_copy(str_of(host), name, sizeof(name));
+	X509_VERIFY_PARAM *v = SSL_get0_param(ssl);
+
+	if (name[0] == '[' && len > 2) {
+		memmove(name, name + 1, len - 2);
+		name[len - 2] = '\0';
+	}
+	if (X509_VERIFY_PARAM_set1_ip_asc(v, name) == 1)
+		return true;
+	ERR_clear_error();
+	X509_VERIFY_PARAM_set_hostflags(v,
+	    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return SSL_set_tlsext_host_name(ssl, name) == 1 &&
+	    (!c->verify || SSL_set1_host(ssl, name) == 1);
+}
+
+int
+tls_connect(struct conn *conn, const struct tls_client *c, const char *host,
+    struct tls_kept *kept)
+{
+	SSL *ssl = SSL_new(c->ctx);
+	int rc = E_NOMEM;
+
+	if (ssl != NULL && set_name(c, ssl, c->name == NULL ? host : c->name)) {
+		if (kept != NULL && kept->session != NULL &&
+		    kept->of == c->id &&
+		    SSL_SESSION_is_resumable(kept->session))
+			(void)SSL_set_session(ssl, kept->session);
+		rc = tls_stream_dial(conn, ssl, kept, c->id);
+	}
+	if (rc != E_OK)
+		SSL_free(ssl);
+	ERR_clear_error();
+	return rc;
+}
+
+bool
+tls_fits(const struct conn *conn, const struct tls_client *c)
+{
+	return tls_stream_settings(conn) == (c == NULL ? 0 : c->id);
+}
