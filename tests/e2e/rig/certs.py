@@ -4,6 +4,7 @@ import os
 import socket
 import ssl
 import subprocess
+import time
 
 from rig.wire import Client, Reader
 
@@ -99,3 +100,15 @@ def tls_once(address, context, target="/get", **kw):
 def raw(address, timeout=10):
     host, port = address.rsplit(":", 1)
     return socket.create_connection((host, int(port)), timeout)
+
+
+def settles(true, times=8, seconds=10):
+    """Until true() is so many times in a row: a reload returns before each of
+    the workers has taken it over."""
+    row, end = 0, time.monotonic() + seconds
+    while row < times:
+        try:
+            row = row + 1 if true() else 0
+        except (OSError, AssertionError):
+            row = 0
+        assert time.monotonic() < end, "it does not settle"
