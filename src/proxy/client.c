@@ -190,6 +190,10 @@ on_deadline(struct deadline *d)
 		client_close(c);
 		return;
 	case WAIT_HEAD:
+		if (c->trunk != NULL) {
+			client_trunk_idle(c);
+			return;
+		}
 		if (c->exchange == NULL)
 			lane_no_preface(&c->lane);
 		if (c->exchange != NULL)

@@ -41,13 +41,26 @@ on_stream(struct trunk *t, struct stream *s)
 	c->served = 0;
 	c->stop_asked = p->stopping;
 	p->n_streams++;
-	client_wait_for(parent, WAIT_NONE);
+	if (!t->in_head)
+		client_wait_for(parent, WAIT_NONE);
 }
 
 static void
 on_idle(struct trunk *t)
 {
-	client_wait_for(t->arg, WAIT_REQUEST);
+	if (!t->in_head)
+		client_wait_for(t->arg, WAIT_REQUEST);
+}
+
+/* A stream whose head has not come whole is no client yet. */
+static void
+on_in_head(struct trunk *t, bool in)
+{
+	if (in)
+		client_wait_for(t->arg, WAIT_HEAD);
+	else
+		client_wait_for(t->arg,
+		    t->n_lanes > 0 ? WAIT_NONE : WAIT_REQUEST);
 }
 
 /* Counted each time; a line of the log a second, as of refusals. */
@@ -83,6 +96,7 @@ on_broken(struct trunk *t, int code)
 static const struct trunk_user trunk_user = {
 	.stream = on_stream,
 	.idle = on_idle,
+	.in_head = on_in_head,
 	.broken = on_broken,
 };
 

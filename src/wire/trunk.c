@@ -333,6 +333,10 @@ receive(struct trunk *t, struct str bytes)
 	t->receiving = true;
 	rc = h2_receive(t->h2, bytes, loop_now_us(t->wire->loop));
 	t->receiving = false;
+	if (t->in_head != h2_in_block(t->h2)) {
+		t->in_head = !t->in_head;
+		t->user->in_head(t, t->in_head);
+	}
 	return rc;
 }
 
@@ -531,6 +535,11 @@ trunk_free(struct trunk **tp)
 		return;
 	*tp = NULL;
 	assert(t->n_lanes == 0);
+	if (t->code == E_OK) {
+		h2_goaway(t->h2, H2_NO_ERROR);
+		(void)fill_out(t);
+		(void)send_out(t);
+	}
 	t->freed = true;
 	later_cancel(&t->more);
 	t->lane->trunk = NULL;

@@ -32,6 +32,8 @@ struct trunk_user {
 	void (*stream)(struct trunk *, struct stream *);
 	/* No lane is left on it. */
 	void (*idle)(struct trunk *);
+	/* A field section has begun and its rest has not come; or it has. */
+	void (*in_head)(struct trunk *, bool);
 	/* It is over, E_EOF, E_RESET, E_SYNTAX, E_NOMEM: its lanes were told.
 	 * Told once; trunk_free() may follow. */
 	void (*broken)(struct trunk *, int code);
@@ -57,6 +59,7 @@ struct trunk {
 	bool bulk;      /* the last read filled its slab */
 	bool receiving; /* inside the codec: it must not be asked to send */
 	bool telling;
+	bool in_head;
 	bool warned; /* trunk_stop() */
 	bool told;   /* broken() was called */
 	bool freed;
@@ -70,8 +73,8 @@ struct trunk {
 int trunk_new(struct trunk **, struct lane *l, bool server,
     const struct h2_settings *, const struct trunk_user *,
     void *arg) MUST_CHECK;
-/* Its lanes must be closed.  Frees after this turn; the connection is the
- * lane's again. */
+/* Its lanes must be closed.  Sends what can be sent at once, frees after this
+ * turn; the connection is the lane's again. */
 void trunk_free(struct trunk **);
 /* Asks the peer for no new streams, in two steps (RFC 9113 6.8). */
 void trunk_stop(struct trunk *);
@@ -83,13 +86,6 @@ trunk_flooded(const struct trunk *t)
 {
 	return h2_flooded(t->h2);
 }
-/* A field section has begun and its rest has not come. */
-static inline bool
-trunk_in_head(const struct trunk *t)
-{
-	return h2_in_block(t->h2);
-}
-
 /* A stream of the peer's becomes a lane of ours. */
 void lane_on_stream(struct lane *, struct stream *, const struct lane_user *,
     const struct http_limits *);

@@ -11,8 +11,9 @@ import pytest
 
 from rig import wait_until
 from rig.certs import Authority, TlsClient
-from rig.h2wire import (CALM, DATA, END_HEADERS, END_STREAM, H2, PING,
-                        PROTOCOL, REFUSED, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, headers,
+from rig.h2wire import (CALM, DATA, END_HEADERS, END_STREAM, H2, HEADERS, PING,
+                        PROTOCOL, REFUSED, RST_STREAM, SETTINGS, WINDOW_UPDATE, block, frame,
+                        headers,
                         request, setting)
 from rig.segued import pool, service
 from rig.site import Site
@@ -265,6 +266,45 @@ def test_an_idle_connection_is_told_before_it_is_closed(rig):
     with H2(s.address) as c:
         assert c.get(1) == 200
         assert c.end() == 0
+
+
+def test_what_the_stop_cuts_is_told(rig):
+    """At its deadline: 503 where no answer has begun, then the end."""
+    def never(conn):
+        conn.request()
+        time.sleep(5)
+
+    a = rig.scripted("v1", "a", never)
+    s = rig.segued(service(pool("v1", [a])), start=False)
+    s.config["stop"] = {"deadline": "300ms"}
+    s.write_config()
+    s.start()
+    with H2(s.address) as c:
+        c.send(headers(1, request()))
+        a.wait_request()
+        s.send(signal.SIGTERM)
+        assert c.answer(1) == 503
+        c.end()
+    s.checked = True
+    assert s.wait_exit() == 0
+
+
+def test_a_head_that_does_not_end(rig):
+    """Its clock runs, whatever other streams do."""
+    a = rig.scripted("v1", "a", script)
+    s = rig.segued(service(pool("v1", [a])), start=False)
+    s.config["listeners"][0]["timeouts"] = {"head": "300ms", "idle": "30s"}
+    s.write_config()
+    s.start()
+    for other in (False, True):
+        with H2(s.address) as c:
+            assert c.ping()
+            if other:
+                c.send(headers(1, request("/slow")))
+            began = time.monotonic()
+            c.send(frame(HEADERS, END_STREAM, 3, block(request())))
+            assert c.end() == 0, c.frames
+            assert 0.2 < time.monotonic() - began < 3
 
 
 # ---- floods ----
