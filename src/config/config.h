@@ -80,7 +80,7 @@ struct cfg_tls {
 	char *ciphers, *ciphersuites, *groups;
 	int *alpn; /* enum cfg_alpn, the one we like most first */
 	size_t n_alpn;
-	bool h2_on; /* the listener's: else h2 is not offered */
+	bool h2_on;                /* the listener's: else h2 is not offered */
 	bool tickets_on;           /* default on */
 	struct cfg_file tickets;   /* keys; no path: one of our own */
 	bool watch;                /* take changed files over: on */
