@@ -7,9 +7,12 @@ from rig.segued import pool, service
 from rig.site import Site
 from rig.wire import Client, once
 
+NAME = r'[a-z_][a-z0-9_]*'
 SAMPLE = re.compile(
-    r'[a-z_]+(\{[a-z_]+="(?:[^"\\\n]|\\.)*"(,[a-z_]+="(?:[^"\\\n]|\\.)*")*\})?'
-    r' [0-9.e+-]+$|[a-z_]+\{.*\} \+Inf$')
+    NAME + r'(\{[a-z_]+="(?:[^"\\\n]|\\.)*"'
+    r'(,[a-z_]+="(?:[^"\\\n]|\\.)*")*\})? [0-9.e+-]+$|' +
+    NAME + r'\{.*\} \+Inf$')
+
 
 
 def listed(s):
@@ -35,7 +38,7 @@ def test_format(rig):
             assert names[current][0] == kind and current in helped
         else:
             assert SAMPLE.match(line), line
-            name = re.match("[a-z_]+", line).group(0)
+            name = re.match(NAME, line).group(0)
             assert re.sub("_(bucket|sum|count)$", "", name) == current or \
                 name == current, line
             labels = set(re.findall(r'([a-z_]+)="', line)) - {"le"}
