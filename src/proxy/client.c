@@ -60,6 +60,7 @@ client_close(struct client *c)
 	}
 	TAILQ_REMOVE(&p->clients, c, link);
 	p->n_clients--;
+	p->n_tls -= c->over_tls;
 	p->n_accepted[c->listener]--;
 	if (c->place != 0)
 		callers_leave(p->env.callers, c->place);
@@ -347,6 +348,8 @@ handshake_stage(struct client *c)
 			client_note_refusal(c, REFUSED_MEMORY, "");
 			return rc;
 		}
+		c->over_tls = true;
+		c->proxy->n_tls++;
 		if (c->wait != WAIT_HANDSHAKE)
 			client_wait_for(c, WAIT_HANDSHAKE);
 	}
@@ -438,6 +441,7 @@ client_accept(struct proxy *p, int fd, const struct addr *peer,
 	c->trusted = trusted;
 	c->stage = 0;
 	c->hears_preface = hears;
+	c->over_tls = false;
 	c->taken = c->stuck_since_us = 0;
 	c->stop_asked = p->stopping;
 	TAILQ_INSERT_TAIL(&p->clients, c, link);

@@ -58,6 +58,7 @@ struct client {
 	uint8_t stage;           /* of the greeting that is next */
 	bool hears_preface;      /* the first stage is due */
 	bool trusted;            /* among the listener's trusted_proxies */
+	bool over_tls;           /* counted in .n_tls */
 	bool stop_asked;         /* we stop: the next answer says so */
 };
 

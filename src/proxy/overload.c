@@ -6,6 +6,7 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
+#include "tls/stream.h"
 #include "upstream/conncache.h"
 #include "upstream/load.h"
 #include "upstream/view.h"
@@ -21,7 +22,8 @@ overload_bytes(const struct proxy *p)
 	return slab_lent_bytes(p->wire.slabs) +
 	    (p->n_clients + p->n_streams) * sizeof(struct client) +
 	    p->n_exchanges * sizeof(struct exchange) + p->spilled_bytes +
-	    p->preface_bytes + p->up.n_conns * sizeof(struct upconn);
+	    p->preface_bytes + p->up.n_conns * sizeof(struct upconn) +
+	    (p->n_tls + p->up.n_tls) * TLS_STREAM_BYTES;
 }
 
 bool

@@ -39,6 +39,7 @@ struct proxy {
 	unsigned *n_accepted;       /* owned; open clients per listener */
 	struct client_list clients;
 	size_t n_clients;
+	size_t n_tls;         /* of these, over TLS */
 	size_t n_streams;     /* of HTTP/2 clients */
 	size_t n_exchanges;   /* in the three lists below */
 	size_t n_spare;       /* in the last two */

@@ -30,6 +30,9 @@ enum tls_version { TLS_VERSIONS(X) TLS_VERSION_COUNT };
 #undef X
 const char *tls_version_name(enum tls_version);
 
+/* What OpenSSL holds for a connection without bytes in transit: measured. */
+#define TLS_STREAM_BYTES 16384
+
 /* c is plain and nothing was read yet.  E_NOMEM: c is as it was. */
 int tls_accept(struct conn *c, struct tls_server *) MUST_CHECK;
 /*

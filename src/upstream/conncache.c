@@ -332,6 +332,8 @@ upconn_dial(struct upworker *w, struct instance *inst,
 	upconn_lend(u);
 	c->n_conns++;
 	w->n_conns++;
+	u->over_tls = tls != NULL;
+	w->n_tls += u->over_tls;
 	stat_add(&c->cell->conns, 1);
 	stat_add(&c->cell->conns_opened, 1);
 	*out = u;
@@ -378,6 +380,7 @@ upconn_close(struct upconn **up)
 	lane_close(&u->lane);
 	c->n_conns--;
 	c->worker->n_conns--;
+	c->worker->n_tls -= u->over_tls;
 	u->freeing = (struct defer){ .queued = false };
 	loop_defer(c->worker->wire->loop, &u->freeing, upconn_free);
 	cache_forget_empty(c);

@@ -47,6 +47,7 @@ struct upworker {
 	struct http_limits limits;     /* of what instances send */
 	LIST_HEAD(, conncache) caches; /* of instances with connections */
 	size_t n_conns;                /* of all of them */
+	size_t n_tls;                  /* of these, over TLS */
 };
 
 struct upconn {
@@ -73,8 +74,9 @@ struct upconn {
 	uint32_t said_uses;    /* the instance's bounds, as it said last; */
 	uint32_t said_idle_ms; /* ... UINT32_MAX: none */
 	uint16_t greeted;      /* bytes of a preface that have left */
-	bool introduced;       /* all of it */
-	bool closed;
+	bool introduced : 1;   /* all of it */
+	bool over_tls : 1;     /* counted in .n_tls */
+	bool closed : 1;
 };
 
 void upworker_init(struct upworker *, struct wire *, unsigned index);

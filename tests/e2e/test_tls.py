@@ -340,3 +340,18 @@ def test_two_listeners(rig, ca):
     assert rig.a.requests[-1].field("X-Forwarded-Proto") == "http"
     assert tls_once(s.address, ca.trusting()).status == 200
     assert rig.a.requests[-1].field("X-Forwarded-Proto") == "https"
+
+
+def test_memory_is_counted(rig, ca):
+    """What OpenSSL holds for idle connections counts for memory.limit, and is
+    given back."""
+    s = secured(rig, tls(ca.leaf("localhost")))
+    metric = "segue_memory_bytes"
+    before = s.admin.metrics()[metric]
+    clients = [TlsClient(s.address, ca.trusting()) for _ in range(40)]
+    for c in clients:
+        assert c.get().status == 200
+    wait_until(lambda: s.admin.metrics()[metric] >= before + 40 * 16384)
+    for c in clients:
+        c.close()
+    wait_until(lambda: s.admin.metrics()[metric] < before + 65536)
