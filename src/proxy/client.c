@@ -50,7 +50,7 @@ client_close(struct client *c)
 
 	if (c->lane.closed && c->freeing.queued)
 		return;
-	trunk_free(&c->trunk);
+	client_drop_trunk(c);
 	lane_close(&c->lane);
 	deadline_clear(p->env.loop, &c->deadline);
 	loop_defer(p->env.loop, &c->freeing, client_free);

@@ -102,6 +102,8 @@ bool client_is_welcome(struct client *) MUST_CHECK;
 void client_linger(struct client *);
 /* The lane tells of HTTP/2's preface (struct lane_user). */
 void client_preface(struct lane *, bool whole);
+/* HTTP/2: the connection is the lane's again, or was never taken. */
+void client_drop_trunk(struct client *);
 /* HTTP/2: the deadline of a connection without streams has passed. */
 void client_trunk_idle(struct client *);
 extern const struct lane_user client_user;

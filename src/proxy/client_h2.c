@@ -86,7 +86,7 @@ on_broken(struct trunk *t, int code)
 
 	if (flood != H2_FLOOD_COUNT)
 		note_end(c, flood);
-	trunk_free(&c->trunk);
+	client_drop_trunk(c);
 	if (code == E_SYNTAX)
 		client_linger(c);
 	else
@@ -117,10 +117,22 @@ client_preface(struct lane *l, bool whole)
 		return;
 	}
 	client_wait_for(c, WAIT_REQUEST);
-	if (trunk_new(&c->trunk, l, true, &s, &trunk_user, c) != E_OK)
+	if (trunk_new(&c->trunk, l, true, &s, &trunk_user, c) != E_OK) {
 		client_close(c);
-	else if (c->stop_asked)
+		return;
+	}
+	c->proxy->n_trunks++;
+	if (c->stop_asked)
 		trunk_stop(c->trunk);
+}
+
+void
+client_drop_trunk(struct client *c)
+{
+	if (c->trunk == NULL)
+		return;
+	c->proxy->n_trunks--;
+	trunk_free(&c->trunk);
 }
 
 void

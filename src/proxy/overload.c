@@ -10,6 +10,7 @@
 #include "upstream/conncache.h"
 #include "upstream/load.h"
 #include "upstream/view.h"
+#include "wire/trunk.h"
 
 /* The others' numbers cost a cache miss each: looked at so often at most, */
 #define LOOK_US (1 * US_PER_MS)
@@ -21,6 +22,7 @@ overload_bytes(const struct proxy *p)
 {
 	return slab_lent_bytes(p->wire.slabs) +
 	    (p->n_clients + p->n_streams) * sizeof(struct client) +
+	    p->n_trunks * TRUNK_BYTES +
 	    p->n_exchanges * sizeof(struct exchange) + p->spilled_bytes +
 	    p->preface_bytes + p->up.n_conns * sizeof(struct upconn) +
 	    (p->n_tls + p->up.n_tls) * TLS_STREAM_BYTES;

@@ -5,6 +5,7 @@
  *
  * Memory in use =   slabs lent, 16 KiB or 72 KiB each
  *                 + clients and their streams * sizeof(struct client)
+ *                 + HTTP/2 connections * TRUNK_BYTES
  *                 + exchanges, spare ones too, * sizeof(struct exchange)
  *                 + their spilled arenas, and what follows their frames
  *                 + connections to instances * sizeof(struct upconn)

@@ -41,6 +41,7 @@ struct proxy {
 	size_t n_clients;
 	size_t n_tls;         /* of these, over TLS */
 	size_t n_streams;     /* of HTTP/2 clients */
+	size_t n_trunks;      /* HTTP/2 clients */
 	size_t n_exchanges;   /* in the three lists below */
 	size_t n_spare;       /* in the last two */
 	size_t spilled_bytes; /* of their arenas; their struct websocket */

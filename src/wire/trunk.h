@@ -26,6 +26,9 @@
 
 struct trunk;
 
+/* What an idle one takes, nghttp2's part included; measured. */
+#define TRUNK_BYTES ((size_t)8 << 10)
+
 struct trunk_user {
 	/* The peer opened a stream: lane_on_stream() it within this call, or
 	 * it is refused. */
