@@ -1,11 +1,13 @@
 #include "proxy/guard.h"
 
+#include <string.h>
+
 #include "http/target.h"
 #include "net/addr.h"
 #include "upstream/view.h"
 
 #define PATH_BYTES_MAX 16384
-#define READINGS_MAX 4
+#define READINGS_MAX 6
 
 /* ---- what a path may mean ---- */
 
@@ -73,12 +75,12 @@ is_unclear(struct str s)
 	return false;
 }
 
-/* Up to where an instance might stop reading it. */
+/* Up to the first of these bytes, where an instance might stop reading it. */
 static struct str
-until_end(struct str s)
+until(struct str s, const char *ends)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if (s.p[i] == ';' || s.p[i] == '?' || s.p[i] == '#')
+		if (s.p[i] != '\0' && strchr(ends, s.p[i]) != NULL)
 			return str_sub(s, 0, i);
 	return s;
 }
@@ -99,12 +101,20 @@ add_reading(struct readings *r, ssize_t len)
 	return true;
 }
 
+static bool
+add_decoded(struct readings *r, struct str path)
+{
+	return add_reading(r,
+	    target_decode(path, r->bytes[r->n], sizeof(r->bytes[0])));
+}
+
 /* False when it has no end of them. */
 static bool
 read_path(struct readings *r, struct str path)
 {
 	char plain[PATH_BYTES_MAX];
-	struct str decoded, cut;
+	struct str decoded, query;
+	bool asks;
 	bool ambiguous;
 	ssize_t n;
 
@@ -118,21 +128,20 @@ read_path(struct readings *r, struct str path)
 	if (!add_reading(r,
 	        target_normalise(path, r->bytes[0], sizeof(r->bytes[0]),
 	            &ambiguous)) ||
-	    !add_reading(r,
-	        target_decode(path, r->bytes[1], sizeof(r->bytes[1]))))
+	    !add_decoded(r, path))
 		return false;
-	cut = until_end(decoded);
-	if (cut.len == decoded.len)
+	if (until(decoded, ";?#").len == decoded.len)
 		return true;
-	if (!add_reading(r,
-	        target_decode(cut, r->bytes[2], sizeof(r->bytes[2]))))
+	query = until(decoded, "?#");
+	asks = query.len < decoded.len;
+	if (!add_decoded(r, until(decoded, ";?#")) ||
+	    (asks && !add_decoded(r, query)))
 		return false;
 	/* And to some a ";" is a letter: so it is for us with another one. */
-	for (size_t i = cut.len; i < decoded.len; i++)
+	for (size_t i = 0; i < decoded.len; i++)
 		if (plain[i] == ';')
 			plain[i] = ',';
-	return add_reading(r,
-	    target_decode(decoded, r->bytes[3], sizeof(r->bytes[3])));
+	return add_decoded(r, decoded) && (!asks || add_decoded(r, query));
 }
 
 /* ---- rules ---- */
