@@ -297,6 +297,7 @@ def test_memory_limit(rig):
             if watch.load()["state"] == "full":
                 break
         wait_until(lambda: watch.load()["state"] == "full")
+        time.sleep(0.1)  # each worker notices at a turn of its own
         late = connect_all(s.address, 1, stack, b"")[0]
         late.settimeout(10)
         late_in = watch.load()["clients"]
