@@ -7,7 +7,7 @@
 #include "upstream/view.h"
 
 #define PATH_BYTES_MAX 16384
-#define READINGS_MAX 6
+#define READINGS_MAX 7
 
 /* ---- what a path may mean ---- */
 
@@ -134,8 +134,10 @@ read_path(struct readings *r, struct str path)
 		return true;
 	query = until(decoded, "?#");
 	asks = query.len < decoded.len;
+	/* A "?" ends it before parameters are taken away, or only then. */
 	if (!add_decoded(r, until(decoded, ";?#")) ||
-	    (asks && !add_decoded(r, query)))
+	    (asks && !add_decoded(r, query)) ||
+	    (asks && !add_decoded(r, until(r->path[1], "?#"))))
 		return false;
 	/* And to some a ";" is a letter: so it is for us with another one. */
 	for (size_t i = 0; i < decoded.len; i++)

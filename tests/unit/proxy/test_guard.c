@@ -104,6 +104,7 @@ static const struct {
 	{ "/admin%23x", D },
 	{ "/;a/%61dmin%3fx", D },
 	{ "/;a%5b/%61dmin%23x", D },
+	{ "/;a%3fx/%61dmin%3fx", D },
 	{ "/a%2fadmin", A },
 	{ "/realms/a%20b;v=1", A },
 	{ "/100%25", A },
