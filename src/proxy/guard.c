@@ -1,13 +1,11 @@
 #include "proxy/guard.h"
 
-#include <string.h>
-
 #include "http/target.h"
 #include "net/addr.h"
 #include "upstream/view.h"
 
 #define PATH_BYTES_MAX 16384
-#define READINGS_MAX 7
+#define READINGS_MAX 4
 
 /* ---- what a path may mean ---- */
 
@@ -75,14 +73,25 @@ is_unclear(struct str s)
 	return false;
 }
 
-/* Up to the first of these bytes, where an instance might stop reading it. */
+/* Up to where an instance might stop reading it. */
 static struct str
-until(struct str s, const char *ends)
+until_end(struct str s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if (s.p[i] != '\0' && strchr(ends, s.p[i]) != NULL)
+		if (s.p[i] == ';' || s.p[i] == '?' || s.p[i] == '#')
 			return str_sub(s, 0, i);
 	return s;
+}
+
+/*
+ * A "?" that decoding brings ends a path before its parameters are taken away,
+ * or behind them, or is a part of one that goes.
+ */
+static bool
+mixes_ends(struct str decoded)
+{
+	return str_find(decoded, ';') >= 0 &&
+	    (str_find(decoded, '?') >= 0 || str_find(decoded, '#') >= 0);
 }
 
 struct readings {
@@ -101,20 +110,12 @@ add_reading(struct readings *r, ssize_t len)
 	return true;
 }
 
-static bool
-add_decoded(struct readings *r, struct str path)
-{
-	return add_reading(r,
-	    target_decode(path, r->bytes[r->n], sizeof(r->bytes[0])));
-}
-
 /* False when it has no end of them. */
 static bool
 read_path(struct readings *r, struct str path)
 {
 	char plain[PATH_BYTES_MAX];
-	struct str decoded, query;
-	bool asks;
+	struct str decoded, cut;
 	bool ambiguous;
 	ssize_t n;
 
@@ -123,27 +124,27 @@ read_path(struct readings *r, struct str path)
 	if (n < 0)
 		return false;
 	decoded = str_from(plain, (size_t)n);
-	if (is_unclear(decoded) || mixes_parameters(path, decoded))
+	if (is_unclear(decoded) || mixes_parameters(path, decoded) ||
+	    mixes_ends(decoded))
 		return false;
 	if (!add_reading(r,
 	        target_normalise(path, r->bytes[0], sizeof(r->bytes[0]),
 	            &ambiguous)) ||
-	    !add_decoded(r, path))
+	    !add_reading(r,
+	        target_decode(path, r->bytes[1], sizeof(r->bytes[1]))))
 		return false;
-	if (until(decoded, ";?#").len == decoded.len)
+	cut = until_end(decoded);
+	if (cut.len == decoded.len)
 		return true;
-	query = until(decoded, "?#");
-	asks = query.len < decoded.len;
-	/* A "?" ends it before parameters are taken away, or only then. */
-	if (!add_decoded(r, until(decoded, ";?#")) ||
-	    (asks && !add_decoded(r, query)) ||
-	    (asks && !add_decoded(r, until(r->path[1], "?#"))))
+	if (!add_reading(r,
+	        target_decode(cut, r->bytes[2], sizeof(r->bytes[2]))))
 		return false;
 	/* And to some a ";" is a letter: so it is for us with another one. */
-	for (size_t i = 0; i < decoded.len; i++)
+	for (size_t i = cut.len; i < decoded.len; i++)
 		if (plain[i] == ';')
 			plain[i] = ',';
-	return add_decoded(r, decoded) && (!asks || add_decoded(r, query));
+	return add_reading(r,
+	    target_decode(decoded, r->bytes[3], sizeof(r->bytes[3])));
 }
 
 /* ---- rules ---- */
