@@ -36,6 +36,7 @@ def behind(rig, instances, tls, ready=True, name="v1", **more):
 
 def by_name(i):
     """Of the loopback as localhost: a name that can be verified."""
+    i.listen_as_localhost()
     return {"name": i.name, "address": f"localhost:{i.port.number}"}
 
 
@@ -117,7 +118,7 @@ def test_plain_and_tls_do_not_mix(rig, ca):
     """A plain instance behind tls is no instance, and the other way round;
     kept connections follow a reload."""
     plain = rig.nginx("v1", "plain")
-    s = behind(rig, [by_name(plain)], {"ca": ca.cert}, ready=False)
+    s = behind(rig, [plain], {"ca": ca.cert}, ready=False)
     wait_until(lambda: why(s) == "TLS handshake failed")
     assert once(s.address).status == 503
     s.config["services"][0]["pools"][0]["tls"] = "off"

@@ -98,24 +98,34 @@ class Scripted:
         self.tls, self.sni, self.peer = tls, None, None
         if tls is not None:
             tls.sni_callback = self.note_sni
-        self.sock = None
+        self.socks = []
         self.closing = False
         self.listen()
 
     def listen(self):
-        s = socket.socket()
+        self.listen_at(socket.AF_INET, self.port.host)
+
+    def listen_at(self, family, host):
+        s = socket.socket(family)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind((self.port.host, self.port.number))
+        s.bind((host, self.port.number))
         s.listen(512)
-        self.sock = s
+        self.socks.append(s)
         threading.Thread(target=self.accept, args=(s,), daemon=True).start()
+
+    def listen_as_localhost(self):
+        """At all that the name means here; on many a machine ::1, too."""
+        found = socket.getaddrinfo("localhost", None, type=socket.SOCK_STREAM)
+        for family, _, _, _, address in found:
+            if address[0] != self.port.host:
+                self.listen_at(family, address[0])
 
     def deafen(self):
         """From now on connections are refused; those there are stay."""
-        if self.sock is not None:
-            self.sock.shutdown(socket.SHUT_RDWR)
-            self.sock.close()
-            self.sock = None
+        while self.socks:
+            s = self.socks.pop()
+            s.shutdown(socket.SHUT_RDWR)
+            s.close()
 
     def accept(self, listening):
         while True:
