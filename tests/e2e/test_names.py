@@ -35,7 +35,7 @@ class At(Scripted):
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind(self.where)
         s.listen(512)
-        self.sock = s
+        self.socks.append(s)
         threading.Thread(target=self.accept, args=(s,), daemon=True).start()
 
 

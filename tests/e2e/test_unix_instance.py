@@ -23,7 +23,7 @@ class OnUnix(Scripted):
         s.bind(self.path)
         os.chmod(self.path, 0o777)
         s.listen(512)
-        self.sock = s
+        self.socks.append(s)
         threading.Thread(target=self.accept, args=(s,), daemon=True).start()
 
     def accept(self, listening):
