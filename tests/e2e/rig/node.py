@@ -16,6 +16,17 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 DIR = os.path.realpath(f"{HERE}/../node")
 
 
+SYSTEM_CAS = "/etc/ssl/certs/ca-certificates.crt"
+
+
+def trusting_as_the_system():
+    """Node has a list of its own; a registry may be of the machine's owner."""
+    env = dict(os.environ)
+    if os.path.exists(SYSTEM_CAS):
+        env.setdefault("NODE_EXTRA_CA_CERTS", SYSTEM_CAS)
+    return env
+
+
 def install():
     """npm ci, unless what is there is of this lock file; why it failed."""
     with open(f"{DIR}/package-lock.json", encoding="ascii") as f:
@@ -31,6 +42,7 @@ def install():
     try:
         done = subprocess.run(
             words, cwd=DIR, timeout=300, check=False, text=True,
+            env=trusting_as_the_system(),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT)
     except subprocess.TimeoutExpired:
