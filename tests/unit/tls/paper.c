@@ -14,8 +14,10 @@ text_of(BIO *b)
 	char *p, *copy;
 	long n = BIO_get_mem_data(b, &p);
 
-	copy = strndup(p, (size_t)n);
+	copy = malloc((size_t)n + 1); /* strndup() wants a NUL behind it */
 	cr_assert_not_null(copy);
+	memcpy(copy, p, (size_t)n);
+	copy[n] = '\0';
 	BIO_free(b);
 	return copy;
 }
