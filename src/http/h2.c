@@ -22,8 +22,7 @@ struct h2 {
 	struct http_limits limits;
 	uint64_t refilled_us;
 	uint32_t budget;
-	uint8_t flood; /* enum h2_flood */
-	bool server;
+	uint8_t flood;  /* enum h2_flood */
 	bool over;      /* nothing is read any more */
 	bool trailing;  /* pull() has said that trailers follow */
 	bool any_reset; /* some stream was: the peer may not have known yet */
@@ -103,18 +102,6 @@ flood_of(const nghttp2_frame *f)
 
 /* ---- field sections ---- */
 
-static enum h2_kind
-kind_of(const struct h2 *h, const nghttp2_frame *f)
-{
-	if (f->headers.cat == NGHTTP2_HCAT_REQUEST)
-		return H2_REQUEST;
-	/* What follows a 1xx is a response still. */
-	if (f->headers.cat == NGHTTP2_HCAT_RESPONSE ||
-	    (!h->server && f->headers.cat == NGHTTP2_HCAT_HEADERS))
-		return H2_RESPONSE;
-	return H2_TRAILERS;
-}
-
 static int
 on_begin_headers(nghttp2_session *ng UNUSED, const nghttp2_frame *f, void *arg)
 {
@@ -123,7 +110,8 @@ on_begin_headers(nghttp2_session *ng UNUSED, const nghttp2_frame *f, void *arg)
 	if (f->hd.type != NGHTTP2_HEADERS)
 		return 0;
 	slab_give(h->slabs, &h->block);
-	h->block = h2_block_begin(h->slabs, kind_of(h, f));
+	h->block = h2_block_begin(h->slabs,
+	    f->headers.cat == NGHTTP2_HCAT_REQUEST ? H2_REQUEST : H2_TRAILERS);
 	return h->block == NULL ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
@@ -158,20 +146,13 @@ on_section(struct h2 *h, const nghttp2_frame *f)
 	struct h2_block *b;
 	void *stream = stream_of(h, f->hd.stream_id);
 	bool end = (f->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-	enum http_method asked = METHOD_OTHER;
 	bool is_head;
 
 	if (s == NULL)
 		return;
 	h->block = NULL;
 	b = h2_block_of(s);
-	/* Without a status they are the trailers of an answer. */
-	if (b->kind == H2_RESPONSE && end && b->head.status == 0 &&
-	    b->bad == BAD_NONE)
-		b->kind = H2_TRAILERS;
-	if (b->kind == H2_RESPONSE)
-		asked = h->user->method(h->arg, stream);
-	h2_block_end(s, &h->limits, end, asked);
+	h2_block_end(s, &h->limits, end);
 	is_head = b->kind != H2_TRAILERS;
 	s = h2_block_fit(h->slabs, s); /* b may be gone */
 	if (is_head)
@@ -193,8 +174,8 @@ static int
 on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *arg)
 {
 	struct h2 *h = arg;
-	bool old = h->server && hd->type == NGHTTP2_HEADERS &&
-	    hd->stream_id <= h->newest && !h->any_reset &&
+	bool old = hd->type == NGHTTP2_HEADERS && hd->stream_id <= h->newest &&
+	    !h->any_reset &&
 	    nghttp2_session_get_stream_remote_close(ng, hd->stream_id) == -1;
 
 	if (old || (hd->type == NGHTTP2_PRIORITY && hd->stream_id == 0)) {
@@ -228,10 +209,6 @@ on_frame(nghttp2_session *ng UNUSED, const nghttp2_frame *f, void *arg)
 	case NGHTTP2_PING:
 		if (f->hd.flags & NGHTTP2_FLAG_ACK)
 			h->user->pong(h->arg);
-		return 0;
-	case NGHTTP2_GOAWAY:
-		h->user->goaway(h->arg, f->goaway.last_stream_id,
-		    f->goaway.error_code);
 		return 0;
 	default:
 		return 0;
@@ -280,7 +257,7 @@ on_sent(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 	ends = (f->hd.type == NGHTTP2_DATA || f->hd.type == NGHTTP2_HEADERS) &&
 	    (f->hd.flags & NGHTTP2_FLAG_END_STREAM);
 
-	if (h->server && ends &&
+	if (ends &&
 	    nghttp2_session_get_stream_remote_close(ng, f->hd.stream_id) == 0)
 		(void)nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE,
 		    f->hd.stream_id, H2_NO_ERROR);
@@ -347,8 +324,7 @@ make_session(struct h2 *h)
 		nghttp2_option_set_max_continuations(o, CONTINUATIONS_MAX);
 		nghttp2_option_set_max_outbound_ack(o, ACKS_MAX);
 		nghttp2_option_set_server_fallback_rfc7540_priorities(o, 0);
-		rc = h->server ? nghttp2_session_server_new2(&h->ng, c, h, o)
-		               : nghttp2_session_client_new2(&h->ng, c, h, o);
+		rc = nghttp2_session_server_new2(&h->ng, c, h, o);
 	}
 	nghttp2_option_del(o);
 	nghttp2_session_callbacks_del(c);
@@ -359,8 +335,7 @@ static int
 say_settings(struct h2 *h, const struct h2_settings *s)
 {
 	nghttp2_settings_entry iv[] = {
-		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
-		    h->server ? s->max_streams : 0 },
+		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, s->max_streams },
 		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW },
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, s->limits.head_bytes },
 		{ NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
@@ -377,8 +352,8 @@ say_settings(struct h2 *h, const struct h2_settings *s)
 }
 
 int
-h2_new(struct h2 **out, bool server, const struct h2_settings *s,
-    const struct h2_user *user, void *arg, struct slab_store *slabs)
+h2_new(struct h2 **out, const struct h2_settings *s, const struct h2_user *user,
+    void *arg, struct slab_store *slabs)
 {
 	struct h2 *h = calloc(1, sizeof(*h));
 	int rc;
@@ -392,7 +367,6 @@ h2_new(struct h2 **out, bool server, const struct h2_settings *s,
 	h->limits = s->limits;
 	h->budget = BUDGET;
 	h->flood = H2_FLOOD_COUNT;
-	h->server = server;
 	rc = make_session(h);
 	if (rc == E_OK)
 		rc = say_settings(h, s);
@@ -546,8 +520,7 @@ put_fields(const struct http_head *head, nghttp2_nv *out, size_t n)
 	return (ssize_t)n;
 }
 
-#define PSEUDO_MAX 5 /* and TE */
-#define NV_MAX (PSEUDO_MAX + HTTP_FIELDS_MAX + HTTP_EXTRA_MAX)
+#define NV_MAX (1 + HTTP_FIELDS_MAX + HTTP_EXTRA_MAX) /* and :status */
 
 static int
 from_ng(int rc)
@@ -576,30 +549,6 @@ h2_respond(struct h2 *h, int32_t id, const struct http_head *head, bool more)
 		    id, NULL, out, (size_t)n, NULL));
 	return from_ng(nghttp2_submit_response(h->ng, id, out, (size_t)n,
 	    more ? &body : NULL));
-}
-
-int32_t
-h2_request(struct h2 *h, const struct http_head *head, bool more, void *stream)
-{
-	nghttp2_data_provider body = { .read_callback = on_pull };
-	nghttp2_nv out[NV_MAX];
-	ssize_t n = 0;
-	int32_t id;
-
-	out[n++] = nv(STR(":method"), head->method_text);
-	out[n++] = nv(STR(":scheme"), STR("http"));
-	out[n++] = nv(STR(":authority"), head->authority);
-	out[n++] = nv(STR(":path"), head->target);
-	if (head->te_trailers)
-		out[n++] = nv(STR("te"), STR("trailers"));
-	n = put_fields(head, out, (size_t)n);
-	if (n < 0)
-		return (int32_t)n;
-	id = nghttp2_submit_request(h->ng, NULL, out, (size_t)n,
-	    more ? &body : NULL, stream);
-	if (id > 0)
-		return id;
-	return id == NGHTTP2_ERR_NOMEM ? E_NOMEM : E_FULL;
 }
 
 int

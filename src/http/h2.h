@@ -89,18 +89,13 @@ struct h2_user {
 	 */
 	size_t (*pull)(void *arg, void *stream, char *out, size_t cap,
 	    bool *end);
-	/* The peer will answer no stream above last; it may still answer these.
-	 */
-	void (*goaway)(void *arg, int32_t last, uint32_t code);
 	/* Our ping was answered. */
 	void (*pong)(void *arg);
-	/* The method of a request we sent, as an answer's framing needs it. */
-	enum http_method (*method)(void *arg, void *stream);
 };
 
-/* A server's or a client's side; the preface and SETTINGS are queued. */
-int h2_new(struct h2 **, bool server, const struct h2_settings *,
-    const struct h2_user *, void *arg, struct slab_store *) MUST_CHECK;
+/* The server's side; SETTINGS are queued. */
+int h2_new(struct h2 **, const struct h2_settings *, const struct h2_user *,
+    void *arg, struct slab_store *) MUST_CHECK;
 void h2_free(struct h2 **);
 
 /*
@@ -129,9 +124,6 @@ void h2_consumed(struct h2 *, int32_t id, size_t n);
  */
 int h2_respond(struct h2 *, int32_t id, const struct http_head *,
     bool more) MUST_CHECK;
-/* A request head: its stream's number, or E_NOMEM, E_SYNTAX, E_FULL. */
-int32_t h2_request(struct h2 *, const struct http_head *, bool more,
-    void *stream) MUST_CHECK;
 /* Trailers, sent behind the body: to be called from pull() with .end. */
 int h2_trailers(struct h2 *, int32_t id, const struct http_head *) MUST_CHECK;
 /* pull() has bytes again. */

@@ -8,8 +8,7 @@
 #include "http/chars.h"
 #include "http/judge.h"
 
-#define FIELD_OVERHEAD 32 /* RFC 9113 6.5.2 */
-#define ROOM_BEHIND 4096  /* for a body, in a small slab */
+#define ROOM_BEHIND 4096 /* for a body, in a small slab */
 
 struct slab *
 h2_block_begin(struct slab_store *store, enum h2_kind kind)
@@ -50,7 +49,6 @@ static void
 pseudo(struct h2_block *b, struct str name, struct str value)
 {
 	struct http_head *h = &b->head;
-	uint64_t status;
 
 	if (str_eq(name, STR(":method"))) {
 		h->method_text = value;
@@ -58,14 +56,9 @@ pseudo(struct h2_block *b, struct str name, struct str value)
 	} else if (str_eq(name, STR(":path"))) {
 		b->path = value;
 	} else if (str_eq(name, STR(":scheme"))) {
-		b->scheme = value;
+		return; /* how the client came to us, we know ourselves */
 	} else if (str_eq(name, STR(":authority"))) {
 		b->authority = value;
-	} else if (str_eq(name, STR(":protocol"))) {
-		b->protocol = value;
-	} else if (str_eq(name, STR(":status")) && value.len == 3 &&
-	    str_u64(value, &status) && status >= 100 && status <= 599) {
-		h->status = (uint16_t)status;
 	} else {
 		refuse(b, BAD_START_LINE);
 	}
@@ -79,7 +72,6 @@ h2_block_field(struct slab *s, const struct http_limits *limits,
 	struct http_head *h = &b->head;
 	enum http_field_id id;
 
-	b->counted += name.len + value.len + FIELD_OVERHEAD;
 	if (name.len + value.len > s->cap - h2_block_size(b) ||
 	    b->used + name.len + value.len > limits->head_bytes)
 		refuse(b, BAD_HEAD_TOO_BIG);
@@ -230,29 +222,8 @@ end_request(struct h2_block *b, const struct http_limits *limits, bool end)
 	return end ? say_empty(h) : BAD_NONE;
 }
 
-static enum http_bad
-end_response(struct h2_block *b, bool end, enum http_method asked)
-{
-	struct http_head *h = &b->head;
-	enum http_bad bad;
-
-	if (h->status < 100 || h->status == 101)
-		return BAD_STATUS; /* RFC 9113 8.6: 101 is not of HTTP/2 */
-	bad = http_judge_response(h, asked);
-	if (bad != BAD_NONE)
-		return bad;
-	h->keep_alive = true;
-	h->upgrade = false;
-	if (end)
-		h->framing = FRAMING_NONE;
-	else if (h->framing == FRAMING_CLOSE)
-		h->framing = FRAMING_CHUNKED;
-	return BAD_NONE;
-}
-
 void
-h2_block_end(struct slab *s, const struct http_limits *limits, bool end,
-    enum http_method asked)
+h2_block_end(struct slab *s, const struct http_limits *limits, bool end)
 {
 	struct h2_block *b = h2_block_of(s);
 
@@ -262,16 +233,8 @@ h2_block_end(struct slab *s, const struct http_limits *limits, bool end,
 		return;
 	b->head.minor = 1;
 	b->head.h2 = true;
-	switch ((enum h2_kind)b->kind) {
-	case H2_REQUEST:
+	if (b->kind == H2_REQUEST)
 		b->bad = (uint8_t)end_request(b, limits, end);
-		return;
-	case H2_RESPONSE:
-		b->bad = (uint8_t)end_response(b, end, asked);
-		return;
-	case H2_TRAILERS:
-		return;
-	}
 }
 
 /* ---- moving ---- */
@@ -313,8 +276,6 @@ h2_block_fit(struct slab_store *store, struct slab *s)
 	by = to->text - from->text;
 	shift_str(&to->path, from, by);
 	shift_str(&to->authority, from, by);
-	shift_str(&to->scheme, from, by);
-	shift_str(&to->protocol, from, by);
 	shift_str(&to->head.method_text, from, by);
 	shift_str(&to->head.target, from, by);
 	shift_str(&to->head.authority, from, by);

@@ -18,16 +18,15 @@
 #include "http/events.h"
 #include "http/head.h"
 
-enum h2_kind { H2_REQUEST, H2_RESPONSE, H2_TRAILERS };
+enum h2_kind { H2_REQUEST, H2_TRAILERS };
 
 struct h2_block {
 	struct http_head head;
-	struct str path, scheme, authority, protocol; /* pseudo-fields */
-	uint64_t counted; /* bytes as RFC 9113 6.5.2 counts them */
-	uint32_t used;    /* bytes of text */
-	uint8_t kind;     /* enum h2_kind */
-	uint8_t bad;      /* enum http_bad: why it must be refused */
-	uint8_t cookies;  /* fields, 255: that many or more */
+	struct str path, authority; /* pseudo-fields */
+	uint32_t used;              /* bytes of text */
+	uint8_t kind;               /* enum h2_kind */
+	uint8_t bad;                /* enum http_bad: why it must be refused */
+	uint8_t cookies;            /* fields, 255: that many or more */
 	char text[];
 };
 
@@ -53,11 +52,10 @@ struct slab *h2_block_begin(struct slab_store *, enum h2_kind) MUST_CHECK;
 void h2_block_field(struct slab *, const struct http_limits *, struct str name,
     struct str value);
 /*
- * All fields have come; end: and nothing follows them.  asked: the method, for
- * a response.  Fills in the head and says in .bad whether it may be used.
+ * All fields have come; end: and nothing follows them.  Fills in the head and
+ * says in .bad whether it may be used.
  */
-void h2_block_end(struct slab *, const struct http_limits *, bool end,
-    enum http_method asked);
+void h2_block_end(struct slab *, const struct http_limits *, bool end);
 /* Moves it into a small slab where it leaves room for a body there. */
 struct slab *h2_block_fit(struct slab_store *, struct slab *) MUST_CHECK;
 

@@ -126,12 +126,10 @@ static void
 shake_failed(struct client *c, enum tls_fault why)
 {
 	struct proxy *p = c->proxy;
-	uint64_t now = loop_now_us(p->env.loop);
 
 	stat_add(&p->view->load->cells[p->env.index].tls_failed[why], 1);
-	if (p->shake_told_us != 0 && now - p->shake_told_us < US_PER_S)
+	if (!proxy_may_tell(p, &p->shake_told_us))
 		return;
-	p->shake_told_us = now;
 	log_info("event=tls_failed listener=%s client=%s why=%s",
 	    client_listener(c)->cfg->name, c->peer_text, tls_fault_name(why));
 }
@@ -266,14 +264,12 @@ static void
 note_refusal(struct proxy *p, unsigned listener, const struct addr *peer,
     enum conn_refusal why, const char *detail)
 {
-	uint64_t now = loop_now_us(p->env.loop);
 	const struct view *v = p->view;
 	char host[ADDR_TEXT_MAX];
 
 	stat_add(&p->view->unrouted->cells[p->env.index].refused[why], 1);
-	if (p->refusal_told_us != 0 && now - p->refusal_told_us < US_PER_S)
+	if (!proxy_may_tell(p, &p->refusal_told_us))
 		return;
-	p->refusal_told_us = now;
 	addr_host(peer, host);
 	log_warn("event=connection_refused listener=%s client=%s why=%s%s%s%s",
 	    v->listeners[MIN(listener, v->n_listeners - 1)].cfg->name, host,

@@ -68,12 +68,10 @@ static void
 note_end(struct client *c, enum h2_flood why)
 {
 	struct proxy *p = c->proxy;
-	uint64_t now = loop_now_us(p->env.loop);
 
 	stat_add(&p->view->unrouted->cells[p->env.index].h2_ended[why], 1);
-	if (p->refusal_told_us != 0 && now - p->refusal_told_us < US_PER_S)
+	if (!proxy_may_tell(p, &p->refusal_told_us))
 		return;
-	p->refusal_told_us = now;
 	log_warn("event=http2_ended client=%s why=%s", c->peer_text,
 	    h2_flood_name(why));
 }
@@ -117,7 +115,7 @@ client_preface(struct lane *l, bool whole)
 		return;
 	}
 	client_wait_for(c, WAIT_REQUEST);
-	if (trunk_new(&c->trunk, l, true, &s, &trunk_user, c) != E_OK) {
+	if (trunk_new(&c->trunk, l, &s, &trunk_user, c) != E_OK) {
 		client_close(c);
 		return;
 	}

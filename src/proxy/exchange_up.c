@@ -52,12 +52,10 @@ static void
 tell_tls_failed(struct exchange *x)
 {
 	struct proxy *p = x->proxy;
-	uint64_t now = loop_now_us(p->env.loop);
 
 	stat_add(&x->icell->tls_failed, 1);
-	if (p->tls_told_us != 0 && now - p->tls_told_us < US_PER_S)
+	if (!proxy_may_tell(p, &p->tls_told_us))
 		return;
-	p->tls_told_us = now;
 	log_warn("service=%s pool=%s instance=%s event=tls_failed why=\"%s\"",
 	    x->service->name, x->pool->name, x->inst->name,
 	    tls_why(&x->up->lane.conn));

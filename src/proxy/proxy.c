@@ -235,6 +235,17 @@ proxy_pin_s(struct proxy *p)
 	return (loop_now_us(p->env.loop) + p->pin_off_us) / US_PER_S;
 }
 
+bool
+proxy_may_tell(struct proxy *p, uint64_t *told_us)
+{
+	uint64_t now = loop_now_us(p->env.loop);
+
+	if (*told_us != 0 && now - *told_us < US_PER_S)
+		return false;
+	*told_us = now;
+	return true;
+}
+
 struct str
 proxy_date(struct proxy *p)
 {

@@ -86,6 +86,11 @@ uint64_t proxy_pin_s(struct proxy *);
 struct str proxy_date(struct proxy *);
 /* A tunnel begins where they end already: the pool's clock, or a stop. */
 void proxy_stream_begins(struct exchange *);
+/*
+ * Of what may come in floods, one line of the log a second: may it be told now?
+ * told_us: when it was last, 0: never.
+ */
+bool proxy_may_tell(struct proxy *, uint64_t *told_us);
 /* A client is gone: tells the control thread when it was the last. */
 void proxy_client_gone(struct proxy *);
 

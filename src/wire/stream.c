@@ -103,6 +103,14 @@ stream_recv(struct conn *c, void *p, size_t len)
 
 /* ---- what goes out ---- */
 
+/* Nothing lies in the lane but what is being sent, and that is taken. */
+static bool
+is_all_taken(const struct stream *s)
+{
+	return s->n_iov == 0 &&
+	    (s->iov != NULL || s->lane == NULL || !lane_pending(s->lane));
+}
+
 /* As much as the trunk has asked for, of what the lane sends now. */
 size_t
 stream_pull(struct stream *s, char *out, size_t cap, bool *end)
@@ -122,8 +130,7 @@ stream_pull(struct stream *s, char *out, size_t cap, bool *end)
 		}
 	}
 	s->taken += n;
-	if (s->n_iov == 0 && s->fin &&
-	    (s->lane == NULL || !s->lane->conn.no_room)) {
+	if (s->fin && is_all_taken(s)) {
 		*end = s->fin_sent = true;
 		if (s->out_trailers != NULL &&
 		    h2_trailers(s->trunk->h2, s->id, s->out_trailers) != E_OK)
@@ -196,10 +203,8 @@ stream_send_head(struct stream *s, const struct http_head *h, bool more)
 	if (s->reset || s->closed)
 		return E_OK; /* lane_flush() will say so */
 	rc = h2_respond(s->trunk->h2, s->id, h, more);
-	if (rc == E_OK && h->status >= 200) {
-		s->begun_out = true;
+	if (rc == E_OK && h->status >= 200)
 		s->fin = s->fin_sent = !more;
-	}
 	trunk_push_later(s->trunk);
 	return rc == E_RESET ? E_OK : rc;
 }
@@ -258,7 +263,8 @@ stream_free(struct stream *s)
 }
 
 /*
- * The lane lets go.  What is whole goes on to the peer; what is not is cut.
+ * The lane lets go.  What is whole goes on to the peer; what is not is cut, so
+ * that the peer sees it.
  */
 static void
 stream_close(struct conn *c, bool hard)
@@ -266,6 +272,7 @@ stream_close(struct conn *c, bool hard)
 	struct lane *l = CONTAINER_OF(c, struct lane, conn);
 	struct stream *s = l->stream;
 	struct trunk *t = s->trunk;
+	bool whole = s->fin && !hard && !lane_pending(l);
 
 	l->stream = NULL;
 	s->lane = NULL;
@@ -273,7 +280,7 @@ stream_close(struct conn *c, bool hard)
 		h2_consumed(t->h2, s->id, s->in_len - s->in_off);
 	s->in_off = s->in_len = 0;
 	slab_give(t->wire->slabs, &s->in);
-	if (!s->closed && !s->reset && (!s->fin || hard))
+	if (!s->closed && !s->reset && !whole)
 		h2_reset(t->h2, s->id, hard ? H2_INTERNAL_ERROR : H2_CANCEL);
 	else
 		stream_finish(s);

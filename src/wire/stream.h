@@ -30,7 +30,6 @@ struct stream {
 	TAILQ_ENTRY(stream) link;
 	STAILQ_ENTRY(stream) ready_link;
 	int32_t id;         /* 0: its head is not sent yet */
-	uint32_t code;      /* with .reset: why */
 	struct slab *heads; /* owned: blocks not read yet, by ->next */
 	struct slab *in;    /* owned: bytes not read yet */
 	uint32_t in_off, in_len;
@@ -40,7 +39,6 @@ struct stream {
 	int n_iov;
 	size_t iov_off, taken;
 	struct http_head *out_trailers; /* owned, with its texts */
-	bool begun_out;                 /* a final head was sent */
 	bool fin;                       /* nothing comes behind the queue */
 	bool fin_sent;
 	/* what came */

@@ -148,7 +148,6 @@ on_closed(void *arg UNUSED, void *stream, uint32_t code)
 	struct stream *s = stream;
 
 	s->closed = true;
-	s->code = code;
 	/* Whole both ways is well; a reset behind a whole answer is, too. */
 	if (code != H2_NO_ERROR || !s->ended || !s->fin_sent)
 		s->reset = true;
@@ -162,12 +161,6 @@ on_pull(void *arg UNUSED, void *stream, char *out, size_t cap, bool *end)
 }
 
 static void
-on_goaway(void *arg UNUSED, int32_t last UNUSED, uint32_t code UNUSED)
-{
-	/* it opens no more streams; those that are go on */
-}
-
-static void
 on_pong(void *arg)
 {
 	struct trunk *t = arg;
@@ -178,21 +171,13 @@ on_pong(void *arg)
 	trunk_push_later(t);
 }
 
-static enum http_method
-on_method(void *arg UNUSED, void *stream UNUSED)
-{
-	return METHOD_OTHER;
-}
-
 static const struct h2_user codec_user = {
 	.head = on_head,
 	.data = on_data,
 	.end = on_end,
 	.closed = on_closed,
 	.pull = on_pull,
-	.goaway = on_goaway,
 	.pong = on_pong,
-	.method = on_method,
 };
 
 /* ---- sending ---- */
@@ -259,7 +244,6 @@ send_out(struct trunk *t)
 	n = conn_sendv(&t->lane->conn, &run, 1);
 	if (n < 0)
 		return (int)n;
-	t->sent += (uint64_t)n;
 	t->out_off += (uint32_t)n;
 	if (t->out_off == t->out_len)
 		slab_give(t->wire->slabs, &t->out);
@@ -489,7 +473,7 @@ trunk_let_go(struct stream *s)
 /* ---- making, stopping ---- */
 
 int
-trunk_new(struct trunk **out, struct lane *l, bool server,
+trunk_new(struct trunk **out, struct lane *l,
     const struct h2_settings *settings, const struct trunk_user *user,
     void *arg)
 {
@@ -505,7 +489,7 @@ trunk_new(struct trunk **out, struct lane *l, bool server,
 	t->arg = arg;
 	TAILQ_INIT(&t->streams);
 	STAILQ_INIT(&t->ready);
-	rc = h2_new(&t->h2, server, settings, &codec_user, t, t->wire->slabs);
+	rc = h2_new(&t->h2, settings, &codec_user, t, t->wire->slabs);
 	if (rc != E_OK) {
 		free(t);
 		return rc;

@@ -55,7 +55,6 @@ struct trunk {
 	struct ready_list ready;
 	size_t n_lanes;
 	size_t n_fresh; /* streams that have no lane yet */
-	uint64_t sent;  /* bytes the kernel took */
 	struct defer defer;
 	struct later more;
 	int code;       /* of broken(), once it is known */
@@ -73,9 +72,8 @@ struct trunk {
  * Takes over l's connection, with the bytes it has read and not used.  Until
  * trunk_free() the lane tells its user nothing more.
  */
-int trunk_new(struct trunk **, struct lane *l, bool server,
-    const struct h2_settings *, const struct trunk_user *,
-    void *arg) MUST_CHECK;
+int trunk_new(struct trunk **, struct lane *l, const struct h2_settings *,
+    const struct trunk_user *, void *arg) MUST_CHECK;
 /* Its lanes must be closed.  Sends what can be sent at once, frees after this
  * turn; the connection is the lane's again. */
 void trunk_free(struct trunk **);

@@ -172,22 +172,9 @@ on_pull(void *arg, void *stream, char *out, size_t cap, bool *end)
 }
 
 static void
-on_goaway(void *arg, int32_t last, uint32_t code)
-{
-	MUST(arg == streams && last >= 0 && code <= UINT32_MAX);
-}
-
-static void
 on_pong(void *arg)
 {
 	MUST(arg == streams);
-}
-
-static enum http_method
-on_method(void *arg, void *stream)
-{
-	MUST(arg == streams && stream == NULL);
-	return METHOD_GET;
 }
 
 static const struct h2_user user = {
@@ -196,9 +183,7 @@ static const struct h2_user user = {
 	.end = on_end,
 	.closed = on_closed,
 	.pull = on_pull,
-	.goaway = on_goaway,
 	.pong = on_pong,
-	.method = on_method,
 };
 
 /* ---- a connection ---- */
@@ -243,7 +228,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	n_streams = 0;
 	slabs = slab_store_new(4);
 	if (slabs == NULL ||
-	    h2_new(&h2, true, &settings, &user, streams, slabs) != E_OK)
+	    h2_new(&h2, &settings, &user, streams, slabs) != E_OK)
 		abort();
 	if (feed(str_from(preface, sizeof(preface) - 1), SIZE_MAX, &now_us))
 		(void)feed(str_from((const char *)data + 1, size - 1), piece,
