@@ -103,15 +103,20 @@ def test_answer_cut_in_the_middle(rig):
 def test_stale_connection_is_found_before_use(rig):
     """An instance that closes idle connections after each answer without a
     word: posts that follow are not lost."""
+    closed = threading.Semaphore(0)
+
     def script(conn):
         if conn.request() is not None:
             conn.answer(b"ok")
-            # closes: an idle connection of ours that is dead
+            conn.close()  # an idle connection of ours that is dead
+            closed.release()
 
     a, b, s = two(rig, script)
     for i in range(20):
         with Client(s.address) as c:
             assert c.post("/x", body=str(i).encode()).status == 200
+        # a post that crosses the close on its way is another matter
+        assert closed.acquire(timeout=5)
     bodies = [r.body for r in a.requests + b.requests]
     assert sorted(bodies) == sorted(str(i).encode() for i in range(20))
 
