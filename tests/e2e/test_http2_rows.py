@@ -1,8 +1,8 @@
 """HTTP/2 frame by frame: what the RFCs say of it comes true, and what is
 against them never reaches an instance.
 
-Each row is sent whole and byte by byte; where the connection lives on, a ping
-and a request behind it are answered.
+Each row is sent in clear and over TLS, whole and byte by byte; where the
+connection lives on, a ping and a request behind it are answered.
 """
 import threading
 import time
@@ -12,6 +12,7 @@ import pytest
 from http2_rows import ROWS
 from http2_rows.row import ANY
 from rig import wait_until
+from rig.certs import Authority
 from rig.h2wire import H2
 from rig.segued import pool, service
 
@@ -40,11 +41,20 @@ def site():
         s = rig.segued(service(pool("v1", [a], probe={
             "interval": "30s", "fast_interval": "30ms"}), match=[
                 "web.example"], sticky={"scope": "none"}), start=False)
-        s.config["listeners"][0]["limits"] = {
-            "target": 500, "field": "12KiB", "head": "14KiB"}
+        ca, port = Authority(rig), rig.port()
+        plain = s.config["listeners"][0]
+        plain["limits"] = {"target": 500, "field": "12KiB", "head": "14KiB"}
+        s.config["listeners"].append({
+            **plain, "name": "tls", "address": port.address,
+            "tls": {"certificates": [ca.leaf("web.example").row()]}})
         s.write_config()
         s.start()
-        yield seen, s
+        context = ca.trusting()
+        context.set_alpn_protocols(["h2"])
+        yield seen, {
+            "h2c": lambda: H2(s.address),
+            "tls": lambda: H2(port.address, wrap=lambda sock: (
+                context.wrap_socket(sock, server_hostname="web.example")))}
     except BaseException:
         rig.end(check=False)
         raise
@@ -74,17 +84,18 @@ def check(c, row):
 
 
 # Of what is long, whole is enough.
-CASES = [pytest.param(row, bytewise, id=f"{row.ref}: {row.why}" +
+CASES = [pytest.param(over, row, bytewise, id=f"{over} {row.ref}: {row.why}" +
                       (", by bytes" if bytewise else ""))
+         for over in ("h2c", "tls")
          for row in ROWS for bytewise in (False, True)
          if not bytewise or len(row.send) <= 4000]
 
 
-@pytest.mark.parametrize("row, bytewise", CASES)
-def test_row(site, row, bytewise):
-    seen, s = site
+@pytest.mark.parametrize("over, row, bytewise", CASES)
+def test_row(site, over, row, bytewise):
+    seen, connect = site
     seen.requests.clear()
-    with H2(s.address) as c:
+    with connect[over]() as c:
         send(c, row, bytewise)
         check(c, row)
 
