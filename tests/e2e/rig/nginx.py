@@ -66,7 +66,8 @@ http {{
 
 class Nginx:
     def __init__(self, rig, version, name, keepalive="75s", requests=1000,
-                 arrivals=False, proxy_protocol=False, tls=None):
+                 arrivals=False, proxy_protocol=False, tls=None, http2=False):
+        """http2: over TLS by ALPN; in clear it speaks nothing else."""
         self.rig, self.version, self.name = rig, version, name
         self.port = rig.port()
         self.address = self.port.address
@@ -79,6 +80,7 @@ class Nginx:
                 dir=self.dir, address=self.address, version=version,
                 name=name, keepalive=keepalive, requests=requests,
                 listen=(" proxy_protocol" if proxy_protocol else "") +
+                (" http2" if http2 else "") +
                 (f" ssl; ssl_certificate {tls.cert}; ssl_certificate_key "
                  f"{tls.key}" if tls else ""),
                 level="notice" if arrivals else "warn",
