@@ -108,10 +108,11 @@ class NodeInstance:
 class Talk:
     """A program that is asked by lines and answers by lines of JSON."""
 
-    def __init__(self, rig, program, *words):
+    def __init__(self, rig, program, *words, env=None):
+        """env: what its environment has besides ours."""
         self.child = rig.spawn(script(program, *words), f"{program}.log",
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               text=True)
+                               env={**os.environ, **(env or {})}, text=True)
 
     def tell(self, line):
         self.child.stdin.write(line + "\n")
