@@ -49,6 +49,8 @@
 	X(TOO_MANY_FIELDS, "too_many_fields", 431)                             \
 	X(STATUS, "status", 502)                                               \
 	X(EXPECTATION, "expectation", 417)                                     \
+	X(PROTOCOL, "protocol", 501)                                           \
+	X(ACCEPT, "websocket_accept", 502)                                     \
 	X(CUT, "cut", 400)
 /* clang-format on */
 

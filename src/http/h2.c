@@ -243,6 +243,14 @@ on_close(nghttp2_session *ng, int32_t id, uint32_t code, void *arg)
 	return 0;
 }
 
+static bool
+is_tunnel(struct h2 *h, int32_t id)
+{
+	void *stream = stream_of(h, id);
+
+	return stream != NULL && h->user->is_tunnel(h->arg, stream);
+}
+
 /* RFC 9113 8.1: an answer that is whole before its request asks to stop. */
 static int
 on_sent(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
@@ -258,7 +266,8 @@ on_sent(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 	    (f->hd.flags & NGHTTP2_FLAG_END_STREAM);
 
 	if (ends &&
-	    nghttp2_session_get_stream_remote_close(ng, f->hd.stream_id) == 0)
+	    nghttp2_session_get_stream_remote_close(ng, f->hd.stream_id) == 0 &&
+	    !is_tunnel(h, f->hd.stream_id))
 		(void)nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE,
 		    f->hd.stream_id, H2_NO_ERROR);
 	return 0;
@@ -339,6 +348,7 @@ say_settings(struct h2 *h, const struct h2_settings *s)
 		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW },
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, s->limits.head_bytes },
 		{ NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
+		{ NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 }, /* RFC 8441 */
 		{ NGHTTP2_SETTINGS_ENABLE_PUSH, 0 },
 	};
 	/* A server must not send ENABLE_PUSH but 0 (RFC 9113 6.5.2). */
@@ -535,16 +545,16 @@ h2_respond(struct h2 *h, int32_t id, const struct http_head *head, bool more)
 {
 	nghttp2_data_provider body = { .read_callback = on_pull };
 	nghttp2_nv out[NV_MAX];
-	char status[3] = { (char)('0' + head->status / 100),
-		(char)('0' + head->status / 10 % 10),
-		(char)('0' + head->status % 10) };
+	unsigned says = head->status == 101 ? 200 : head->status;
+	char status[3] = { (char)('0' + says / 100),
+		(char)('0' + says / 10 % 10), (char)('0' + says % 10) };
 	ssize_t n;
 
 	out[0] = nv(STR(":status"), str_from(status, sizeof(status)));
 	n = put_fields(head, out, 1);
 	if (n < 0)
 		return (int)n;
-	if (head->status < 200)
+	if (says < 200)
 		return from_ng(nghttp2_submit_headers(h->ng, NGHTTP2_FLAG_NONE,
 		    id, NULL, out, (size_t)n, NULL));
 	return from_ng(nghttp2_submit_response(h->ng, id, out, (size_t)n,

@@ -89,6 +89,11 @@ struct h2_user {
 	 */
 	size_t (*pull)(void *arg, void *stream, char *out, size_t cap,
 	    bool *end);
+	/*
+	 * Does each way end by itself?  Else an answer that is whole before its
+	 * request asks the peer to stop.
+	 */
+	bool (*is_tunnel)(void *arg, void *stream);
 	/* Our ping was answered. */
 	void (*pong)(void *arg);
 };
@@ -119,7 +124,8 @@ void h2_name(struct h2 *, int32_t id, void *stream);
 void h2_consumed(struct h2 *, int32_t id, size_t n);
 /*
  * A response head; more: a body or trailers follow through pull().  Of a 1xx
- * head nothing follows here.  E_NOMEM, E_SYNTAX (it cannot be said), E_RESET
+ * head nothing follows here, but of 101: that is said as 200, and what the
+ * tunnel carries is its body (RFC 8441 5).  E_NOMEM, E_SYNTAX (it cannot be said), E_RESET
  * (the stream is gone).
  */
 int h2_respond(struct h2 *, int32_t id, const struct http_head *,

@@ -59,6 +59,8 @@ pseudo(struct h2_block *b, struct str name, struct str value)
 		return; /* how the client came to us, we know ourselves */
 	} else if (str_eq(name, STR(":authority"))) {
 		b->authority = value;
+	} else if (str_eq(name, STR(":protocol"))) {
+		b->protocol = value;
 	} else {
 		refuse(b, BAD_START_LINE);
 	}
@@ -154,6 +156,28 @@ take_authority(struct h2_block *b)
 	    : BAD_HOST_TWICE;
 }
 
+/* What HTTP/1 would ask instead.  A tunnel has no content, so no length. */
+static enum http_bad
+take_protocol(struct h2_block *b)
+{
+	struct http_head *h = &b->head;
+
+	if (b->protocol.p == NULL)
+		return BAD_NONE;
+	if (!str_caseeq(b->protocol, STR("websocket")))
+		return BAD_PROTOCOL;
+	if (h->method != METHOD_CONNECT)
+		return BAD_METHOD;
+	if (HTTP_HAS(h, CONTENT_LENGTH))
+		return BAD_LENGTH_SYNTAX;
+	h->method = METHOD_GET;
+	h->method_text = STR("GET");
+	return http_head_add(h, FIELD_UPGRADE, http_field_name(FIELD_UPGRADE),
+	           STR("websocket")) == E_OK
+	    ? BAD_NONE
+	    : BAD_TOO_MANY_FIELDS;
+}
+
 static bool
 is_all(struct str s, unsigned class)
 {
@@ -208,14 +232,16 @@ end_request(struct h2_block *b, const struct http_limits *limits, bool end)
 	enum http_bad bad = take_authority(b);
 
 	if (bad == BAD_NONE)
+		bad = take_protocol(b);
+	if (bad == BAD_NONE)
 		bad = take_target(b, limits);
 	if (bad == BAD_NONE)
 		bad = http_judge_request(h);
 	if (bad != BAD_NONE)
 		return bad;
 	h->keep_alive = true;
-	h->upgrade = false;
-	if (end)
+	h->upgrade = b->protocol.p != NULL;
+	if (end || h->upgrade)
 		h->framing = FRAMING_NONE;
 	else if (!HTTP_HAS(h, CONTENT_LENGTH))
 		h->framing = FRAMING_CHUNKED;
@@ -276,6 +302,7 @@ h2_block_fit(struct slab_store *store, struct slab *s)
 	by = to->text - from->text;
 	shift_str(&to->path, from, by);
 	shift_str(&to->authority, from, by);
+	shift_str(&to->protocol, from, by);
 	shift_str(&to->head.method_text, from, by);
 	shift_str(&to->head.target, from, by);
 	shift_str(&to->head.authority, from, by);

@@ -5,7 +5,11 @@
  * request or response may say is what HTTP/1 could carry, or it is refused
  * here with the reason HTTP/1 would give.
  *
- * Thread: the owner.  Source: RFC 9113 8.2, 8.3.
+ * An extended CONNECT that asks for a WebSocket (RFC 8441) becomes the GET with
+ * an Upgrade field that HTTP/1 would ask it by, but for the key: that is to be
+ * made by who sends it on.  Other protocols are BAD_PROTOCOL.
+ *
+ * Thread: the owner.  Source: RFC 9113 8.2, 8.3; RFC 8441 4, 5.
  */
 #ifndef HTTP_H2_BLOCK_H
 #define HTTP_H2_BLOCK_H
@@ -23,6 +27,7 @@ enum h2_kind { H2_REQUEST, H2_TRAILERS };
 struct h2_block {
 	struct http_head head;
 	struct str path, authority; /* pseudo-fields */
+	struct str protocol;        /* another; .p NULL: there is none */
 	uint32_t used;              /* bytes of text */
 	uint8_t kind;               /* enum h2_kind */
 	uint8_t bad;                /* enum http_bad: why it must be refused */

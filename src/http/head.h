@@ -116,7 +116,8 @@ struct http_head {
 	uint8_t framing;        /* enum http_framing */
 	bool keep_alive;        /* the sender lets this connection go on */
 	bool expect_continue;   /* request: Expect: 100-continue, minor 1 */
-	bool upgrade;           /* Connection: upgrade and an Upgrade field */
+	bool upgrade;           /* Connection: upgrade and an Upgrade field;
+	                           with .h2 we have put the latter there */
 	bool te_trailers;       /* request: TE: trailers */
 	bool has_authority;     /* request: a Host field or absolute target */
 	uint16_t n;             /* fields in use */

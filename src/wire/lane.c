@@ -313,7 +313,8 @@ take_head(struct lane *l)
 	        l->stream->trailers == NULL
 	    ? H1_DONE
 	    : H1_BODY;
-	if (b->head.status / 100 == 1)
+	/* What follows is the tunnel's, should there be one. */
+	if (b->head.status / 100 == 1 || b->head.upgrade)
 		l->reader.phase = H1_DONE;
 	l->conn.maybe_input = true;
 	l->end_due = l->lent = true;

@@ -202,7 +202,8 @@ stream_send_head(struct stream *s, const struct http_head *h, bool more)
 
 	if (s->reset || s->closed)
 		return E_OK; /* lane_flush() will say so */
-	rc = h2_respond(s->trunk->h2, s->id, h, more);
+	s->tunnel = h->status == 101;
+	rc = h2_respond(s->trunk->h2, s->id, h, more || s->tunnel);
 	if (rc == E_OK && h->status >= 200)
 		s->fin = s->fin_sent = !more;
 	trunk_push_later(s->trunk);
@@ -235,9 +236,12 @@ stream_finish(struct stream *s)
 /* ---- the end ---- */
 
 static void
-stream_shut(struct conn *c UNUSED)
+stream_shut(struct conn *c)
 {
-	/* lane_send_end() has said it */
+	struct stream *s = stream_of(c);
+
+	s->fin = true; /* of messages lane_send_end() has said it */
+	stream_finish(s);
 }
 
 static bool
@@ -262,6 +266,24 @@ stream_free(struct stream *s)
 	free(s);
 }
 
+/* RFC 8441 5: what is a reset of TCP elsewhere is CANCEL in a tunnel. */
+static uint32_t
+cut_code(const struct stream *s, bool hard)
+{
+	return hard && !s->tunnel ? H2_INTERNAL_ERROR : H2_CANCEL;
+}
+
+/* Nobody listens any more: the peer is asked to stop, behind our end. */
+static void
+end_whole(struct stream *s)
+{
+	if (s->tunnel && s->fin_sent && !s->ended)
+		h2_reset(s->trunk->h2, s->id, H2_NO_ERROR);
+	else
+		s->tunnel = false;
+	stream_finish(s);
+}
+
 /*
  * The lane lets go.  What is whole goes on to the peer; what is not is cut, so
  * that the peer sees it.
@@ -281,9 +303,9 @@ stream_close(struct conn *c, bool hard)
 	s->in_off = s->in_len = 0;
 	slab_give(t->wire->slabs, &s->in);
 	if (!s->closed && !s->reset && !whole)
-		h2_reset(t->h2, s->id, hard ? H2_INTERNAL_ERROR : H2_CANCEL);
-	else
-		stream_finish(s);
+		h2_reset(t->h2, s->id, cut_code(s, hard));
+	else if (!s->closed && !s->reset)
+		end_whole(s);
 	trunk_let_go(s);
 }
 

@@ -41,6 +41,7 @@ struct stream {
 	struct http_head *out_trailers; /* owned, with its texts */
 	bool fin;                       /* nothing comes behind the queue */
 	bool fin_sent;
+	bool tunnel; /* 101 was said: each way ends by itself */
 	/* what came */
 	bool ended;  /* all of the message has come */
 	bool reset;  /* by the peer, or with the trunk */

@@ -138,7 +138,12 @@ on_end(void *arg UNUSED, void *stream, struct slab *trailers)
 
 	slab_give(s->trunk->wire->slabs, &s->trailers);
 	s->trailers = trailers;
-	s->ended = true;
+	if (s->tunnel && trailers != NULL) { /* RFC 9113 8.5 */
+		s->reset = true;
+		h2_reset(s->trunk->h2, s->id, H2_PROTOCOL_ERROR);
+	} else {
+		s->ended = true;
+	}
 	trunk_tell(s, true, false);
 }
 
@@ -160,6 +165,14 @@ on_pull(void *arg UNUSED, void *stream, char *out, size_t cap, bool *end)
 	return stream_pull(stream, out, cap, end);
 }
 
+static bool
+on_is_tunnel(void *arg UNUSED, void *stream)
+{
+	const struct stream *s = stream;
+
+	return s->tunnel;
+}
+
 static void
 on_pong(void *arg)
 {
@@ -177,6 +190,7 @@ static const struct h2_user codec_user = {
 	.end = on_end,
 	.closed = on_closed,
 	.pull = on_pull,
+	.is_tunnel = on_is_tunnel,
 	.pong = on_pong,
 };
 

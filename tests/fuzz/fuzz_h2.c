@@ -39,6 +39,7 @@ struct stream {
 	int32_t id;
 	size_t unread, to_send;
 	bool ended, closed;
+	bool upgrade; /* asks for a WebSocket */
 };
 
 static struct h2 *h2;
@@ -73,18 +74,21 @@ must_cross(const struct http_head *h)
 	static struct http_head again;
 	const struct http_limits wide = { 65536, 65536, 65536, 128 };
 	struct h1_reader r;
+	unsigned flags = h->upgrade         ? H1W_UPGRADE
+	    : h->framing == FRAMING_CHUNKED ? H1W_CHUNKED
+	                                    : 0;
 	ssize_t n;
 
 	if (h->method == METHOD_CONNECT)
 		return; /* it goes no further */
-	n = h1_write_head(h, h->framing == FRAMING_CHUNKED ? H1W_CHUNKED : 0,
-	    text, sizeof(text));
+	n = h1_write_head(h, flags, text, sizeof(text));
 	MUST(n > 0);
 	h1_reader_init(&r, false);
 	MUST(h1_read_head(&r, str_from(text, (size_t)n), &wide, METHOD_OTHER,
 	         &again) == n);
 	MUST(again.framing == h->framing ||
 	    (h->framing == FRAMING_NONE && again.body_len == 0));
+	MUST(again.upgrade == h->upgrade);
 	must_be_the_same(h, &again);
 }
 
@@ -93,7 +97,8 @@ must_cross(const struct http_head *h)
 static void
 answer(struct stream *s)
 {
-	struct http_head h = { .status = 200, .framing = FRAMING_LENGTH };
+	struct http_head h = { .status = s->upgrade ? 101 : 200,
+		.framing = FRAMING_LENGTH };
 
 	if (http_head_add(&h, FIELD_CONTENT_TYPE, STR("Content-Type"),
 	        STR("text/plain")) != E_OK)
@@ -108,18 +113,20 @@ on_head(void *arg, int32_t id, void *stream, struct slab *block, bool end)
 {
 	struct h2_block *b = h2_block_of(block);
 	struct stream *s = &streams[n_streams];
+	bool upgrade;
 
 	MUST(arg == streams && stream == NULL && id % 2 == 1);
 	MUST(b->kind == H2_REQUEST);
 	if (b->bad == BAD_NONE)
 		must_cross(&b->head);
+	upgrade = b->bad == BAD_NONE && b->head.upgrade;
 	slab_give(slabs, &block);
 	if (n_streams + 1 == ARRAY_LEN(streams)) {
 		h2_reset(h2, id, H2_REFUSED_STREAM);
 		return;
 	}
 	n_streams++;
-	*s = (struct stream){ .id = id, .ended = end };
+	*s = (struct stream){ .id = id, .ended = end, .upgrade = upgrade };
 	h2_name(h2, id, s);
 	if (answers)
 		answer(s);
@@ -171,6 +178,15 @@ on_pull(void *arg, void *stream, char *out, size_t cap, bool *end)
 	return n;
 }
 
+static bool
+on_is_tunnel(void *arg, void *stream)
+{
+	const struct stream *s = stream;
+
+	MUST(arg == streams && !s->closed);
+	return s->upgrade;
+}
+
 static void
 on_pong(void *arg)
 {
@@ -183,6 +199,7 @@ static const struct h2_user user = {
 	.end = on_end,
 	.closed = on_closed,
 	.pull = on_pull,
+	.is_tunnel = on_is_tunnel,
 	.pong = on_pong,
 };
 

@@ -44,6 +44,8 @@ read_block(enum h2_kind kind, const char *lines, bool end)
 
 #define GET_ ":method=GET\n:scheme=http\n:path=/a?b\n:authority=a.example\n"
 #define POST_ ":method=POST\n:scheme=http\n:path=/\n:authority=a.example\n"
+#define CONNECT_                                                               \
+	":method=CONNECT\n:scheme=http\n:path=/ws?a\n:authority=a.example\n"
 #define TEN "xxxxxxxxxx"
 #define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 
@@ -128,6 +130,36 @@ static const struct {
 	    BAD_TOO_MANY_FIELDS, 0, NULL, NULL },
 	{ "what is of answers", H2_REQUEST, GET_ ":status=200\n", true,
 	    BAD_START_LINE, 0, NULL, NULL },
+	{ "a WebSocket", H2_REQUEST, CONNECT_ ":protocol=websocket\n", false,
+	    BAD_NONE, FRAMING_NONE, "Upgrade", "websocket" },
+	{ "a WebSocket in other letters", H2_REQUEST,
+	    CONNECT_ ":protocol=WebSocket\n", false, BAD_NONE, FRAMING_NONE,
+	    "Upgrade", "websocket" },
+	{ "a WebSocket whose client says no more", H2_REQUEST,
+	    CONNECT_ ":protocol=websocket\n", true, BAD_NONE, FRAMING_NONE,
+	    "Content-Length", NULL },
+	{ "a host that is missing", H2_REQUEST,
+	    ":method=CONNECT\n:scheme=http\n:path=/\n:protocol=websocket\n",
+	    false, BAD_HOST_MISSING, 0, NULL, NULL },
+	{ "a path that is none", H2_REQUEST,
+	    ":method=CONNECT\n:scheme=http\n:path=ws\n:authority=a\n"
+	    ":protocol=websocket\n",
+	    false, BAD_TARGET, 0, NULL, NULL },
+	{ "an absolute path", H2_REQUEST,
+	    ":method=CONNECT\n:scheme=http\n:path=http://b/\n:authority=a\n"
+	    ":protocol=websocket\n",
+	    false, BAD_TARGET, 0, NULL, NULL },
+	{ "a tunnel with a length", H2_REQUEST,
+	    CONNECT_ ":protocol=websocket\ncontent-length=5\n", false,
+	    BAD_LENGTH_SYNTAX, 0, NULL, NULL },
+	{ "another protocol", H2_REQUEST, CONNECT_ ":protocol=connect-udp\n",
+	    false, BAD_PROTOCOL, 0, NULL, NULL },
+	{ "HTTP itself would pass the rules by", H2_REQUEST,
+	    CONNECT_ ":protocol=h2c\n", false, BAD_PROTOCOL, 0, NULL, NULL },
+	{ "an empty protocol", H2_REQUEST, CONNECT_ ":protocol=\n", false,
+	    BAD_PROTOCOL, 0, NULL, NULL },
+	{ "a protocol without CONNECT", H2_REQUEST,
+	    GET_ ":protocol=websocket\n", true, BAD_METHOD, 0, NULL, NULL },
 	{ "trailers", H2_TRAILERS, "x-sum=1\n", true, BAD_NONE, FRAMING_NONE,
 	    "x-sum", "1" },
 };
@@ -198,6 +230,28 @@ Test(h2_block, a_large_head_stays_where_it_is)
 	s = h2_block_fit(slabs, s);
 	cr_expect_eq(s->size, SLAB_LARGE);
 	cr_expect_eq(slab_lent(slabs), 1);
+	slab_give(slabs, &s);
+}
+
+/* So that nobody above can tell it from HTTP/1's. */
+Test(h2_block, a_websocket_is_asked_for_as_in_http1)
+{
+	struct slab *s = h2_block_fit(slabs,
+	    read_block(H2_REQUEST, CONNECT_ ":protocol=websocket\n", false));
+	const struct http_head *h = &h2_block_of(s)->head;
+
+	cr_expect(h->upgrade && h->h2);
+	cr_expect_eq(h->minor, 1);
+	cr_expect_eq(h->method, METHOD_GET);
+	cr_expect(str_eq(h->method_text, STR("GET")));
+	cr_expect(str_eq(h->target, STR("/ws?a")));
+	cr_expect(str_eq(h->authority, STR("a.example")));
+	slab_give(slabs, &s);
+	s = read_block(H2_REQUEST,
+	    ":method=CONNECT\n:authority=a.example:443\n", false);
+	h = &h2_block_of(s)->head;
+	cr_expect(!h->upgrade, "an ordinary CONNECT is none");
+	cr_expect_eq(h->method, METHOD_CONNECT);
 	slab_give(slabs, &s);
 }
 
