@@ -359,7 +359,7 @@ static const struct key service_timeout_keys[] = {
 	{ "progress", K_DURATION, AT(progress_us), "60s", MS, D, 0,
 	    .help = "The body of an answer may stand still so long." },
 	{ "tunnel", K_DURATION, AT(tunnel_us), "1h", MS, 30 * D, 0,
-	    .help = "An upgraded connection (WebSocket) may be silent so long." },
+	    .help = "An upgraded connection may be silent so long; then a WebSocket is closed, another is cut." },
 	END
 };
 static const struct key service_limit_keys[] = {

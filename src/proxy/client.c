@@ -455,6 +455,8 @@ client_exchange_done(struct client *c, bool keep_alive)
 	c->exchange = NULL;
 	c->served++;
 	if (c->lane.closed || c->parent != NULL) {
+		if (!c->lane.closed)
+			conn_shut(&c->lane.conn); /* a tunnel's end */
 		client_close(c);
 		return;
 	}

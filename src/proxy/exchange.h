@@ -75,6 +75,7 @@ struct exchange {
 	struct inst_cell *icell;
 	struct upconn *up;             /* owned from pick to end */
 	struct websocket *ws;          /* owned; NULL: no known frames */
+	char *ws_key;                  /* in our arena; NULL: no bridge */
 	const struct view_service *vs; /* of this turn's view; else NULL */
 
 	/* what the view said when we routed */
@@ -219,12 +220,14 @@ void exchange_trim_spare(struct proxy *, size_t keep);
 
 /* ---- tunnel.c ---- */
 /* The stream's time is over; within_us is for those that close orderly. */
-enum stream_why { STREAM_DRAIN, STREAM_STOP };
+enum stream_why { STREAM_DRAIN, STREAM_STOP, STREAM_SILENT };
 void tunnel_begin(struct exchange *);
 /* What it ends in when either side leaves, or its connection breaks. */
 enum outcome tunnel_outcome(const struct exchange *);
 void tunnel_account(const struct exchange *); /* of its outcome */
 void tunnel_end(struct exchange *, enum stream_why, uint64_t within_us);
+/* No byte came for as long as it may be silent. */
+void tunnel_silent(struct exchange *);
 bool tunnel_from_client(struct exchange *, struct str);
 bool tunnel_from_instance(struct exchange *, struct str);
 void tunnel_eof(struct exchange *, bool from_client);

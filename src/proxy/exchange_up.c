@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "http/h1_write.h"
+#include "proxy/bridge.h"
 #include "proxy/client.h"
 #include "proxy/edit.h"
 #include "proxy/exchange.h"
@@ -172,13 +173,17 @@ on_switching(struct exchange *x, struct http_head *h)
 		malformed(x, BAD_STATUS);
 		return;
 	}
+	if (bridge_is_on(x) && !bridge_agrees(x, h)) {
+		malformed(x, BAD_ACCEPT);
+		return;
+	}
 	if (forward_answer(x, h) != E_OK ||
 	    lane_send_head(&x->client->lane, h, FRAMING_NONE, H1W_UPGRADE) !=
 	        E_OK) {
 		exchange_abort(x, 502, OUT_INTERNAL);
 		return;
 	}
-	x->status = 101;
+	x->status = bridge_is_on(x) ? 200 : 101; /* RFC 8441 5 */
 	x->answer_sent = true;
 	if (is_websocket)
 		websocket_begin(x);
@@ -205,6 +210,10 @@ on_final(struct exchange *x, struct http_head *h)
 
 	if (h->status >= 400 && exchange_try_elsewhere(x, h->status))
 		return;
+	if (bridge_is_misled(x, h->status)) {
+		exchange_abort(x, 501, OUT_NOT_SUPPORTED);
+		return;
+	}
 	x->status = h->status;
 	x->keep_up = h->keep_alive && h->framing != FRAMING_CLOSE;
 	upconn_hear(x->up, h);
@@ -421,7 +430,7 @@ exchange_up_deadline(struct deadline *d)
 		exchange_timed_out(x, OUT_ANSWER_TIMEOUT);
 		return;
 	case STEP_TUNNEL:
-		exchange_timed_out(x, OUT_TUNNEL_TIMEOUT);
+		tunnel_silent(x);
 		return;
 	case STEP_HEAD:
 	case STEP_PARK:

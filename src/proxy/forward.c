@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "config/config.h"
 #include "http/cookie.h"
+#include "proxy/bridge.h"
 #include "proxy/client.h"
 #include "proxy/edit.h"
 #include "proxy/elements.h"
@@ -375,6 +376,8 @@ forward_request(struct exchange *x)
 		rc = count_down(x);
 	if (rc == E_OK)
 		rc = add_via(x);
+	if (rc == E_OK && bridge_is_on(x))
+		rc = bridge_request(x);
 	if (rc == E_OK && x->edits_request)
 		rc = edit_request(x);
 	return rc;

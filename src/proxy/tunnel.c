@@ -120,6 +120,17 @@ tunnel_end(struct exchange *x, enum stream_why why, uint64_t within_us)
 		exchange_cut(x, OUT_DRAIN_CUT);
 }
 
+void
+tunnel_silent(struct exchange *x)
+{
+	if (x->ws == NULL)
+		exchange_timed_out(x, OUT_TUNNEL_TIMEOUT);
+	else if (websocket_may_close(x))
+		websocket_close(x, STREAM_SILENT, 0);
+	else
+		exchange_up_progress(x); /* its closing has its own clock */
+}
+
 bool
 tunnel_from_client(struct exchange *x, struct str bytes)
 {

@@ -57,6 +57,7 @@ static const struct {
 } whys[] = {
 	[STREAM_DRAIN] = { OUT_DRAIN_CLOSED, OUT_DRAIN_CUT, "moving" },
 	[STREAM_STOP] = { OUT_STOP_CLOSED, OUT_STOP_CUT, "stopping" },
+	[STREAM_SILENT] = { OUT_TUNNEL_TIMEOUT, OUT_TUNNEL_TIMEOUT, "silent" },
 };
 
 static const char *const closers[] = {
@@ -315,6 +316,12 @@ on_clock(struct deadline *d)
 		go(x, (enum phase)phases[ws->phase].then);
 }
 
+bool
+websocket_may_close(const struct exchange *x)
+{
+	return x->ws->phase == OPEN || x->ws->phase == TURN;
+}
+
 void
 websocket_close(struct exchange *x, enum stream_why why, uint64_t within_us)
 {
@@ -326,7 +333,7 @@ websocket_close(struct exchange *x, enum stream_why why, uint64_t within_us)
 		exchange_cut(x, whys[why].cut);
 		return;
 	}
-	if (ws->phase != OPEN && ws->phase != TURN)
+	if (!websocket_may_close(x))
 		return;
 	at = loop_now_us(loop) + within_us * random_below(1024) / 1024;
 	if (ws->phase == TURN && (ws->why == why || ws->clock.due_us <= at))

@@ -57,6 +57,9 @@ void websocket_free(struct exchange *); /* x->ws may be NULL */
  */
 void websocket_close(struct exchange *, enum stream_why, uint64_t within_us);
 
+/* No closing of ours has begun. */
+bool websocket_may_close(const struct exchange *) MUST_CHECK;
+
 /*
  * What the tunnel hears.  bytes: those of them that go on to the other side
  * are queued there.  The exchange may have ended then.

@@ -27,6 +27,11 @@ class Seen:
         while (r := conn.request()) is not None:
             with self.lock:
                 self.requests.append(r)
+            if r.field("upgrade") is not None:
+                conn.switch(r)
+                while conn.sock.recv(65536):
+                    pass
+                return conn.close()
             if r.target == "/slow":
                 time.sleep(0.2)
             conn.answer(b"well", fields="X-Seen: yes\r\n")

@@ -151,7 +151,13 @@ def test_reload_leaves_tunnels_alone(s):
 
 
 def test_silent_tunnel_ends(rig):
-    a = rig.scripted("v1", "a", echo)
+    """One of which we know no frames; WebSockets: see below."""
+    def script(conn):
+        if conn.request() is not None:
+            conn.send(SWITCH.replace(b"websocket", b"chat") % b"v1")
+            conn.reader.rest()
+
+    a = rig.scripted("v1", "a", script)
     s = rig.segued(service(pool("v1", [a]), timeouts={"tunnel": "300ms"}))
     with open_tunnel(s) as c:
         assert_ends(c)
@@ -289,6 +295,19 @@ def test_stop_closes_websockets(rig, ws):
     assert time.monotonic() - began < 7
     assert child.stdout.readline() == "1001 stopping\n"
     assert ws.access()[-1]["outcome"] == "stop_closed"
+
+
+def test_silent_ones_are_closed(rig, ws):
+    """With a word, to both sides, as whoever reads the log sees."""
+    ws.config["services"][0]["timeouts"] = {"tunnel": "300ms"}
+    ws.write_config()
+    ws.do("reload")
+    child = stay(rig, ws)
+    assert child.stdout.readline() == "1001 silent\n"
+    wait_until(lambda: of_report(rig.v1)["closes"] == [[1001, "silent"]])
+    row = ws.wait_access(1)[-1]
+    assert (row["outcome"], row["close_code"], row["closed_by"]) == (
+        "tunnel_timeout", 1001, "segue")
 
 
 def test_instance_killed(rig, ws):

@@ -1,4 +1,5 @@
-"""Frames of a client and what must become of them (RFC 9113, RFC 7541)."""
-from . import frames, heads, packing, streams
+"""Frames of a client and what must become of them (RFC 9113, 7541, 8441)."""
+from . import frames, heads, packing, streams, websocket
 
-ROWS = [*frames.ROWS, *heads.ROWS, *packing.ROWS, *streams.ROWS]
+ROWS = [*frames.ROWS, *heads.ROWS, *packing.ROWS, *streams.ROWS,
+        *websocket.ROWS]

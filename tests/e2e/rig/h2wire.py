@@ -89,6 +89,7 @@ class H2:
         self.status, self.fields, self.bodies = {}, {}, {}
         self.ended, self.resets, self.goaways = set(), {}, []
         self.trailers, self.acks, self.pongs = {}, 0, []
+        self.taken = {}
         self.closed = False
         if preface is not None:
             self.send(preface + frame(SETTINGS, 0, 0, settings))
@@ -162,6 +163,14 @@ class H2:
         """The final status of a stream, None when it was reset."""
         self.until(lambda: stream in self.ended or stream in self.resets)
         return self.status.get(stream, [None])[-1]
+
+    def exactly(self, stream, n):
+        """The next n bytes of a body; fewer at its end."""
+        at = self.taken.get(stream, 0)
+        self.until(lambda: len(self.bodies.get(stream, b"")) >= at + n)
+        part = self.bodies.get(stream, b"")[at:at + n]
+        self.taken[stream] = at + len(part)
+        return part
 
     def get(self, stream, path="/get", more=()):
         self.send(headers(stream, request(path, more=more)))

@@ -3,12 +3,23 @@
 A test gives a function that is called with each connection, in a thread of
 its own; probes (targets that begin with /health) are answered before.
 """
+import base64
+import hashlib
 import queue
 import socket
 import struct
 import threading
 
 from rig.wire import Reader, Closed
+
+
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 1.3
+
+
+def accept_of(key):
+    """What a server makes of a Sec-WebSocket-Key."""
+    return base64.b64encode(
+        hashlib.sha1((key + GUID).encode()).digest()).decode()
 
 
 class Request:
@@ -64,6 +75,14 @@ class Connection:
                   f"{self.instance.version}\r\nX-Instance: "
                   f"{self.instance.name}\r\n{fields}Content-Length: "
                   f"{len(body)}\r\n\r\n".encode() + body)
+
+    def switch(self, request):
+        """Agrees to a WebSocket."""
+        accept = accept_of(request.field("sec-websocket-key"))
+        self.send(f"HTTP/1.1 101 Switching Protocols\r\nX-Version: "
+                  f"{self.instance.version}\r\nConnection: Upgrade\r\n"
+                  f"Upgrade: websocket\r\nSec-WebSocket-Accept: "
+                  f"{accept}\r\n\r\n".encode())
 
     def close(self):
         # shutdown() too: another thread may be in recv()

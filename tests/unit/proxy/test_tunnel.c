@@ -182,14 +182,8 @@ Test(tunnel, deadlines)
 	rig_later(59 * 60 * US_PER_S);
 	cr_expect(is_silent(c));
 	rig_later(2 * 60 * US_PER_S);
-	get_reset(c);
+	get_reset(c); /* "x" begins no frame */
 	cr_expect_eq(rig_outcome(OUT_TUNNEL_TIMEOUT), 1);
-	c = open_tunnel(&u); /* half closed there is less time */
-	half_close(u);
-	get_eof(c);
-	rig_later(61 * US_PER_S);
-	get_eof(u);
-	cr_expect_eq(rig_outcome(OUT_TUNNEL_TIMEOUT), 2);
 }
 
 Test(tunnel, is_cut_by_the_streams_clock_alone)
@@ -239,6 +233,22 @@ drain(void)
 	rig_publish();
 }
 
+/* A Close of ours with 1001 and that reason of six letters, unmasked. */
+static void
+get_close(int u, const char *reason)
+{
+	unsigned char f[14];
+
+	get_bytes(u, f, sizeof(f));
+	cr_assert_eq(f[0], 0x88);
+	cr_assert_eq(f[1], 0x80 | 8);
+	for (size_t i = 0; i < 8; i++)
+		f[6 + i] ^= f[2 + (i & 3)];
+	cr_assert_eq(f[6], 0x03);
+	cr_assert_eq(f[7], 0xe9);
+	cr_assert_arr_eq(f + 8, reason, 6);
+}
+
 /* The clock goes on, and what falls due of a closing is done. */
 static void
 later(unsigned s)
@@ -263,14 +273,7 @@ drain_all(void)
 static void
 get_our_close(int u)
 {
-	static const char body[] = "\x03\xe9moving";
-	unsigned char f[14];
-
-	get_bytes(u, f, sizeof(f));
-	cr_assert_eq(f[0], 0x88);
-	cr_assert_eq(f[1], 0x80 | 8);
-	for (size_t i = 0; i < 8; i++)
-		cr_assert_eq((char)(f[6 + i] ^ f[2 + (i & 3)]), body[i]);
+	get_close(u, "moving");
 }
 
 static void
@@ -605,4 +608,79 @@ Test(tunnel, a_stop_closes_websockets)
 	while (rig.edges[PROXY_STOPPED] == 0)
 		rig_turn();
 	cr_expect_eq(rig_outcome(OUT_STOP_CLOSED), 1);
+}
+
+/* ---- what is silent for too long ---- */
+
+Test(tunnel, a_silent_websocket_is_closed_at_its_timeout)
+{
+	int u, c = open_tunnel(&u);
+
+	put_n(c, C_HI, C_HI_LEN);
+	get_n(u, C_HI_LEN);
+	later(59 * 60);
+	cr_expect(is_silent(u));
+	later(2 * 60);
+	rig_turns(3);
+	get_close(u, "silent");
+	put(u, I_1001);
+	get(c, "\x88\x08\x03\xe9silent");
+	say_closed(c);
+	get_eof(u);
+	cr_expect_eq(rig_outcome(OUT_TUNNEL_TIMEOUT), 1);
+	cr_expect(has(rig_log(), "\"close_code\":1001,\"closed_by\":\"segue\""),
+	    "%s", rig_log());
+}
+
+/* Nobody is there any more: it ends all the same. */
+Test(tunnel, a_dead_websocket_ends_at_its_timeout)
+{
+	int u, c = open_tunnel(&u);
+
+	later(61 * 60);
+	rig_turns(3);
+	get_close(u, "silent");
+	later(4);
+	later(2);
+	get(c, "\x88\x08\x03\xe9silent");
+	later(3);
+	get_eof(c);
+	cr_expect_eq(rig_outcome(OUT_TUNNEL_TIMEOUT), 1);
+	done(c);
+}
+
+Test(tunnel, half_closed_there_is_less_time)
+{
+	int u, c = open_tunnel(&u);
+
+	half_close(u);
+	get_eof(c);
+	later(59);
+	cr_expect(is_silent(u));
+	later(2);
+	rig_turns(3);
+	get_close(u, "silent");
+	later(3);
+	get_eof(u);
+	cr_expect_eq(rig_outcome(OUT_TUNNEL_TIMEOUT), 1);
+}
+
+/* A timeout as short as a closing does not cut into it. */
+Test(tunnel, a_closing_has_its_own_clock)
+{
+	int u, c = open_tunnel(&u);
+
+	TAILQ_FIRST(&rig.proxy->exchanges)->tunnel_us = 8 * US_PER_S;
+	put_n(c, C_HI, C_HI_LEN - 1); /* and its end is long in coming */
+	get_n(u, C_HI_LEN - 1);
+	drain_all();
+	later(3);
+	put_n(c, "i", 1);
+	get(u, "i");
+	get_our_close(u);
+	later(2);
+	put(u, I_HI I_1001);
+	get(c, I_HI OURS);
+	say_closed(c);
+	cr_expect_eq(rig_outcome(OUT_DRAIN_CLOSED), 1);
 }
