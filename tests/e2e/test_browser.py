@@ -1,14 +1,12 @@
 """Chromium, without a window: a page that asks without end lives through a
 cutover.  Its session stays where it began until it loads a page again in a
 drain, strangers see the new version, and nothing fails."""
-import base64
-import hashlib
 import json
-import subprocess
 
 import pytest
 
 from rig import wait_until
+from rig.browser import chromium
 from rig.certs import Authority
 from rig.segued import pool, service
 
@@ -90,26 +88,6 @@ class Pages:
                 conn.answer(b"thanks")
             else:
                 conn.answer(self.say)
-
-
-def pin_of(cert):
-    """By which Chromium knows a certificate of nobody it trusts."""
-    key = subprocess.run(["openssl", "x509", "-in", cert, "-pubkey", "-noout"],
-                         check=True, capture_output=True).stdout
-    der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "der"],
-                         input=key, check=True, capture_output=True).stdout
-    return base64.b64encode(hashlib.sha256(der).digest()).decode()
-
-
-def chromium(rig, url, cert):
-    home = f"{rig.dir}/chromium"
-    return rig.spawn([
-        "chromium", "--headless=new", "--no-sandbox", "--disable-gpu",
-        "--disable-quic", "--no-first-run", "--disable-background-networking",
-        "--disable-component-update", "--disable-sync",
-        f"--user-data-dir={home}",
-        f"--ignore-certificate-errors-spki-list={pin_of(cert)}", url],
-        "chromium.log", env={"HOME": home, "PATH": "/usr/bin:/bin"})
 
 
 def asked(instance, path):

@@ -174,17 +174,20 @@ def outcomes(s):
     return s.admin.status()["services"][0]["outcomes"]
 
 
-@pytest.fixture
-def ws(rig):
+@pytest.fixture(params=["h1", "h2"])
+def ws(rig, request):
+    """Its clients come over HTTP/1, or over HTTP/2 (RFC 8441)."""
     rig.v1 = node.NodeInstance(rig, "ws_server.js", "v1")
     rig.v2 = node.NodeInstance(rig, "ws_server.js", "v2")
-    return rig.segued(service(
+    s = rig.segued(service(
         pool("v1", [rig.v1], share="100%"), pool("v2", [rig.v2]),
         drain={"mode": "evict", "streams": "4s", "spread": "2s"}))
+    s.over = {"h1": "", "h2": "h2:"}[request.param]
+    return s
 
 
 def url(s):
-    return f"ws://{s.address}/ws"
+    return f"{s.over}ws://{s.address}/ws"
 
 
 def of_report(instance):

@@ -1,18 +1,22 @@
 """WebSockets over HTTP/2 (RFC 8441) in front of instances that speak HTTP/1:
 frame by frame, and real clients through everything that the promise names."""
 import base64
+import json
 import signal
 import struct
 import time
 
 import pytest
 
-from rig import wait_until
+from rig import node, wait_until
+from rig.browser import chromium
+from rig.certs import Authority
 from rig.h2wire import (CANCEL, DATA, END_HEADERS, END_STREAM, H2, NO_ERROR,
                         PROTOCOL, RST_STREAM, SETTINGS, frame, headers,
                         setting)
 from rig.scripted import accept_of
 from rig.segued import pool, service
+from rig.wire import Client
 
 ODD = {  # answers to a request for a WebSocket, and what the client is told
     "/no": ("403 Forbidden", "", 403),
@@ -396,3 +400,86 @@ def test_what_is_no_websocket_inside_is_cut(s):
         assert c.until(lambda: 1 in c.resets)
         assert c.resets[1] == CANCEL
     assert outcomes(s)["drain_cut"] == 1
+
+
+# ---- Chromium, which asks as RFC 8441 says where that is offered ----
+
+PAGE = """<!doctype html><title>talks</title><script>
+const seen = { answers: 0, failed: [], closes: [], servers: [] };
+let n = 0;
+
+function connect()
+{
+	const ws = new WebSocket(`wss://${location.host}/ws`, ["chat"]);
+	let waiting = "";
+
+	function say() {
+		if (ws.readyState !== WebSocket.OPEN)
+			return;
+		waiting = `c0 ${n++} ${"x".repeat(n % 20 === 7 ? 70000 : 10)}`;
+		ws.send(waiting);
+	}
+
+	ws.onopen = say;
+	ws.onmessage = (e) => {
+		const [server] = e.data.split(" ", 1);
+
+		if (e.data !== `${server} ${waiting}` || ws.protocol !== "chat")
+			seen.failed.push(e.data.slice(0, 50));
+		waiting = "";
+		seen.answers++;
+		if (seen.servers.at(-1) !== server)
+			seen.servers.push(server);
+		if (server === "v2")
+			ws.send("tell " + JSON.stringify(seen));
+		else
+			setTimeout(say, 20);
+	};
+	ws.onclose = (e) => {
+		seen.closes.push([e.code, e.reason, e.wasClean]);
+		if (waiting !== "")
+			n--; /* never seen by an instance: it is said again */
+		if (seen.closes.length < 3)
+			connect();
+	};
+}
+
+connect();
+</script>
+"""
+
+
+def told(instance):
+    with Client(instance.address) as c:
+        return json.loads(c.get("/report").body)
+
+
+def test_chromium_is_told_to_come_back(rig):
+    page, ca = f"{rig.dir}/page.html", Authority(rig)
+    with open(page, "w", encoding="ascii") as f:
+        f.write(PAGE)
+    leaf = ca.leaf("localhost")
+    v1, v2 = (node.NodeInstance(rig, "ws_server.js", v, page)
+              for v in ("v1", "v2"))
+    s = rig.segued(service(pool("v1", [v1], share="100%"), pool("v2", [v2])),
+                   start=False)
+    s.config["listeners"][0]["tls"] = {"certificates": [leaf.row()]}
+    s.write_config()
+    s.start()
+    child = chromium(rig, f"https://localhost:{s.port.number}/page", leaf.cert)
+    wait_until(lambda: len(told(v1)["received"].get("c0", [])) > 20, 30)
+    s.do("reload")
+    s.do("switch", "v2")
+    s.do("drain", "v1", "--mode", "evict", "--streams", "0s", "--wait")
+    seen = json.loads(wait_until(lambda: told(v2)["told"], 30)[0])
+    child.kill()
+    child.wait()
+    assert seen["failed"] == []
+    assert seen["closes"] == [[1001, "moving", True]]
+    assert seen["servers"] == ["v1", "v2"]
+    got = [told(v)["received"]["c0"] for v in (v1, v2)]
+    assert got[0] + got[1] == list(range(seen["answers"]))
+    row = wait_until(lambda: [r for r in s.access()
+                              if r["target"] == "/ws"])[0]
+    assert row["status"] == 200, "it came over HTTP/2"
+    assert (row["outcome"], row["close_code"]) == ("drain_closed", 1001)

@@ -2,7 +2,7 @@
 /*
  * Many clients of an echo, each with up to three numbered messages under way:
  *
- *   node ws_clients.js URL CLIENTS PACE_MS
+ *   node ws_clients.js URL CLIENTS PACE_MS       (URL: as of ws_open.js)
  *
  * Each comes back after a 1001 and sends again what had no answer.  A line
  * on standard input asks: "report" for a line of JSON now; "stop" for the
@@ -11,6 +11,7 @@
  */
 const readline = require("readline");
 const WebSocket = require("ws");
+const { open } = require("./ws_open");
 
 const [url, count, pace] = [process.argv[2],
 	Number(process.argv[3]), Number(process.argv[4])];
@@ -35,7 +36,7 @@ class Client {
 	}
 
 	connect() {
-		const ws = this.ws = new WebSocket(url, {
+		const ws = this.ws = open(url, [], {
 			perMessageDeflate: this.next % 2 === 1,
 		});
 

@@ -1,22 +1,25 @@
 "use strict";
 /*
- * An instance that speaks WebSocket: node ws_server.js HOST PORT NAME
+ * An instance that speaks WebSocket: node ws_server.js HOST PORT NAME [PAGE]
  *
  *   GET /health   200
+ *   GET /page     the file PAGE
  *   GET /report   what came, as JSON: messages "CLIENT N ..." by client,
- *                 and with what code each connection ended
+ *                 with what code each connection ended, and what was told
  *   upgrade       echoes each message; large ones in fragments
  *
  * Messages that are told to do something instead: "close CODE",
- * "terminate", "ping" (answers "pong" when its ping was).
+ * "terminate", "ping" (answers "pong" when its ping was), "tell ...".
  */
+const fs = require("fs");
 const http = require("http");
 const { WebSocketServer } = require("ws");
 
-const [host, port, name] = process.argv.slice(2);
+const [host, port, name, page] = process.argv.slice(2);
 const FRAGMENT = 64 * 1024;
 const received = {};
 const closes = [];
+const told = [];
 
 function note(text) {
 	const [client, n] = text.split(" ", 2);
@@ -39,6 +42,8 @@ function on_message(ws, data, binary) {
 	note(text);
 	if (text.startsWith("close "))
 		ws.close(Number(text.slice(6)), "as told");
+	else if (text.startsWith("tell "))
+		told.push(text.slice(5));
 	else if (text === "terminate")
 		ws.terminate();
 	else if (text === "ping")
@@ -52,7 +57,10 @@ function on_message(ws, data, binary) {
 const server = http.createServer((request, response) => {
 	response.setHeader("X-Version", name);
 	if (request.url === "/report")
-		response.end(JSON.stringify({ received, closes }));
+		response.end(JSON.stringify({ received, closes, told }));
+	else if (request.url === "/page")
+		response.setHeader("Content-Type", "text/html")
+			.end(fs.readFileSync(page));
 	else
 		response.end("UP\n");
 });

@@ -1,11 +1,12 @@
 "use strict";
 /*
- * One thing that a WebSocket must carry: node ws_try.js URL THING
+ * One thing that a WebSocket must carry: node ws_try.js URL THING, with a URL
+ * as of ws_open.js.
  * Exit status 0, or 1 with the reason.
  */
 const assert = require("assert");
 const crypto = require("crypto");
-const WebSocket = require("ws");
+const ws_open = require("./ws_open");
 
 const [url, thing] = process.argv.slice(2);
 
@@ -17,7 +18,7 @@ function next(ws, event) {
 }
 
 async function open(protocols, options) {
-	const ws = new WebSocket(url, protocols, options);
+	const ws = ws_open.open(url, protocols, options);
 
 	await next(ws, "open");
 	return ws;

@@ -89,14 +89,15 @@ def run(name, *words, seconds=60):
 
 
 class NodeInstance:
-    """An instance in Node: a program that takes HOST PORT NAME."""
+    """An instance in Node: a program that takes HOST PORT NAME, and more."""
 
-    def __init__(self, rig, program, version, name=None):
+    def __init__(self, rig, program, version, *words, name=None):
         self.version, self.name = version, name or version
         self.port = rig.port()
         self.address = self.port.address
         self.child = rig.spawn(
-            script(program, self.port.host, self.port.number, self.name),
+            script(program, self.port.host, self.port.number, self.name,
+                   *words),
             f"{self.name}-out.log")
         rig.wait_listening(self.port, self.child)
 
