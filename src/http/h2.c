@@ -51,15 +51,20 @@ stream_of(struct h2 *h, int32_t id)
 /* ---- floods ---- */
 
 static void
-pay(struct h2 *h, enum h2_flood f)
+give_up(struct h2 *h, enum h2_flood f)
 {
-	if (h->over || h->budget >= flood_costs[f]) {
-		h->budget -= MIN(h->budget, flood_costs[f]);
-		return;
-	}
 	h->flood = (uint8_t)f;
 	h->over = true;
 	(void)nghttp2_session_terminate_session(h->ng, H2_CALM);
+}
+
+static void
+pay(struct h2 *h, enum h2_flood f)
+{
+	if (h->over || h->budget >= flood_costs[f])
+		h->budget -= MIN(h->budget, flood_costs[f]);
+	else
+		give_up(h, f);
 }
 
 static void
@@ -82,9 +87,8 @@ flood_of(const nghttp2_frame *f)
 		return f->hd.length == 0 && !last ? H2_FLOOD_EMPTY
 		                                  : H2_FLOOD_COUNT;
 	case NGHTTP2_HEADERS:
+	case NGHTTP2_PRIORITY: /* on_begin_frame() has: here it never comes */
 		return H2_FLOOD_COUNT;
-	case NGHTTP2_PRIORITY:
-		return H2_FLOOD_PRIORITY;
 	case NGHTTP2_RST_STREAM:
 		return H2_FLOOD_RESET;
 	case NGHTTP2_SETTINGS:
@@ -182,6 +186,8 @@ on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *arg)
 		h->over = true;
 		(void)nghttp2_session_terminate_session(ng, H2_PROTOCOL_ERROR);
 	}
+	if (hd->type == NGHTTP2_PRIORITY)
+		pay(h, H2_FLOOD_PRIORITY);
 	if (hd->type == NGHTTP2_HEADERS)
 		h->newest = MAX(h->newest, hd->stream_id);
 	h->any_reset |= hd->type == NGHTTP2_RST_STREAM;
@@ -419,6 +425,8 @@ h2_receive(struct h2 *h, struct str bytes, uint64_t now_us)
 	}
 	if (n == NGHTTP2_ERR_FLOODED && h->flood == H2_FLOOD_COUNT)
 		h->flood = H2_FLOOD_OTHER;
+	if (n == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS)
+		give_up(h, H2_FLOOD_CONTINUATION);
 	if (n < 0)
 		h->over = true;
 	return h->over || nghttp2_session_want_read(h->ng) == 0 ? E_SYNTAX

@@ -54,6 +54,7 @@ enum {
 	X(PRIORITY, "priorities", 1)                                           \
 	X(WINDOW, "window_updates", 1)                                         \
 	X(OTHER, "other_frames", 2)                                            \
+	X(CONTINUATION, "continuations", 0) /* its bound is a number */        \
 	X(PROTOCOL, "protocol", 0) /* no flood: against the rules */
 /* clang-format on */
 

@@ -24,6 +24,7 @@
 #include "supervisor/edges.h"
 #include "supervisor/network_int.h"
 #include "supervisor/privs.h"
+#include "supervisor/trim.h"
 #include "supervisor/worker.h"
 #include "upstream/load.h"
 #include "upstream/registry.h"
@@ -371,6 +372,8 @@ start(struct network *n, char *why, size_t cap)
 	if (rc == E_OK)
 		rc = start_drive(n, why, cap);
 	if (rc == E_OK)
+		rc = trim_new(n->loop, registry_load(n->registry), &n->trim);
+	if (rc == E_OK)
 		rc = start_admin(n);
 	if (rc == E_OK)
 		rc = watch_add_level(&n->master_watch, n->loop, n->env->master,
@@ -387,6 +390,7 @@ finish(struct network *n)
 	callers_free(&n->callers);
 	end_admin(n);
 	edges_free(&n->edges);
+	trim_free(&n->trim);
 	drive_free(&n->drive);
 	views_free(&n->views);
 	registry_free(&n->registry);

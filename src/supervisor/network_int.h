@@ -21,6 +21,7 @@ struct keyring;
 struct network_env;
 struct registry;
 struct reload;
+struct trim;
 struct views;
 struct worker;
 
@@ -35,6 +36,7 @@ struct network {
 	struct drive *drive;
 	struct admin *admin;
 	struct edges *edges;
+	struct trim *trim;
 	struct worker **workers;  /* owned; [doors->n_workers] */
 	unsigned n_workers;       /* started */
 	struct keyring *ring;     /* one ref: in the newest view */

@@ -172,7 +172,7 @@ struct service_cell {
 	/* of what reached no service: connections that were not taken */
 	stat_u64 refused[REFUSED_COUNT];
 	/* ... HTTP/2 ones ended for what the client did, by enum h2_flood */
-	stat_u64 h2_ended[8];
+	stat_u64 h2_ended[9];
 } CACHE_ALIGNED;
 
 /* Of a fifth of sticky idle each; the present one is not over yet. */

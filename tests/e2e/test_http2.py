@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import threading
 import time
 
 import pytest
@@ -59,7 +58,7 @@ def run(*words, **kw):
 # ---- real clients ----
 
 def test_curl_moves_large_bodies(rig, s):
-    sent = os.urandom(20 << 20)
+    sent = os.urandom(6 << 20)
     path = f"{rig.dir}/sent"
     with open(path, "wb") as f:
         f.write(sent)
@@ -305,53 +304,3 @@ def test_a_head_that_does_not_end(rig):
             c.send(frame(HEADERS, END_STREAM, 3, block(request())))
             assert c.end() == 0, c.frames
             assert 0.2 < time.monotonic() - began < 3
-
-
-# ---- floods ----
-
-FLOODS = {
-    "resets": lambda n: headers(n, request("/slow")) +
-    frame(RST_STREAM, 0, n, b"\0\0\0\x08"),
-    "pings": lambda n: frame(PING, 0, 0, b"12345678") * 20,
-    "settings": lambda n: frame(SETTINGS, 0, 0, setting(3, n)) * 20,
-    "empty_frames": lambda n: (headers(n, request("/e", "POST"), END_HEADERS)
-                               if n == 1 else frame(DATA, 0, 1)) * 1,
-    "window_updates": lambda n: frame(WINDOW_UPDATE, 0, 0, b"\0\0\0\x01") * 20,
-}
-
-
-@pytest.mark.parametrize("kind", FLOODS)
-def test_flood(s, kind):
-    """The connection ends, and a client beside it notices nothing."""
-    stop, failed, done = threading.Event(), [], []
-
-    def well_behaved():
-        with H2(s.address) as c:
-            n = 1
-            while not stop.is_set():
-                done.append(n)
-                if c.get(n) != 200:
-                    failed.append(n)
-                n += 2
-
-    t = threading.Thread(target=well_behaved)
-    t.start()
-    try:
-        wait_until(lambda: len(done) > 2)
-        with H2(s.address) as c:
-            c.sock.settimeout(20)
-            for n in range(1, 20001, 2):
-                c.send(FLOODS[kind](n))
-                if n % 101 == 0 and not c.ping(b"%08d" % n):
-                    break
-            assert c.end() == CALM, c.frames[-3:]
-        n = len(done)
-        wait_until(lambda: len(done) > n + 2, what="its answers")
-    finally:
-        stop.set()
-        t.join()
-    assert not failed
-    assert s.admin.metrics()[
-        f'segue_http2_ended_total{{reason="{kind}"}}'] == 1
-    assert s.log_has(rf"event=http2_ended .* why={kind}")
-    wait_until(lambda: s.admin.status()["accounting"]["in_flight"] == 0)
