@@ -382,8 +382,25 @@ check_tls(struct problems *p, const struct cfg_tls *t,
 	struct where in = where_key(listener, "tls");
 	struct where w = where_key(&in, "certificates");
 
-	if (t->on && !where_is_given(&w))
+	if (!t->on)
+		return;
+	if (!where_is_given(&w))
 		problem_error(p, &w, "is missing; a list is expected");
+	w = where_key(&in, "verify_client");
+	if (t->n_client_ca > 0 && !where_is_given(&w))
+		problem_error(p, &w,
+		    "is missing; with client_ca, optional or required is "
+		    "expected");
+	else if (t->n_client_ca > 0 && t->verify_client == CFG_VERIFY_NONE)
+		problem_warn(p, &w, "client_ca is for nothing then");
+	w = where_key(&in, "client_ca");
+	if (t->n_client_ca == 0 && t->verify_client != CFG_VERIFY_NONE)
+		problem_error(p, &w,
+		    "is missing; who is verified must be certified by "
+		    "somebody");
+	w = where_key(&in, "crl");
+	if (t->n_crl > 0 && t->n_client_ca == 0)
+		problem_error(p, &w, "client_ca is missing");
 }
 
 static void

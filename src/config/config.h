@@ -70,6 +70,13 @@ enum cfg_proxy_protocol {
 	CFG_PP_REQUIRED  /* and nobody else is served */
 };
 
+/* Whether clients are asked for a certificate. */
+enum cfg_verify_client {
+	CFG_VERIFY_NONE,
+	CFG_VERIFY_OPTIONAL, /* who has none is served, too */
+	CFG_VERIFY_REQUIRED
+};
+
 struct tls_server; /* tls/server.h */
 
 struct cfg_tls {
@@ -80,9 +87,14 @@ struct cfg_tls {
 	char *ciphers, *ciphersuites, *groups;
 	int *alpn; /* enum cfg_alpn, the one we like most first */
 	size_t n_alpn;
-	bool h2_on;                /* the listener's: else h2 is not offered */
-	bool tickets_on;           /* default on */
-	struct cfg_file tickets;   /* keys; no path: one of our own */
+	bool h2_on;              /* the listener's: else h2 is not offered */
+	bool tickets_on;         /* default on */
+	struct cfg_file tickets; /* keys; no path: one of our own */
+	enum cfg_verify_client verify_client; /* default none */
+	struct cfg_file *client_ca;           /* who signs clients' */
+	size_t n_client_ca;
+	struct cfg_file *crl; /* what they have revoked; none: not asked */
+	size_t n_crl;
 	bool watch;                /* take changed files over: on */
 	struct tls_server *server; /* made of it by tls/make; NULL: not yet */
 };
@@ -160,6 +172,7 @@ struct cfg_pool_tls {
 	enum cfg_tls_version min_version;
 	int *alpn; /* enum cfg_alpn */
 	size_t n_alpn;
+	bool watch;                /* take changed files over: on */
 	struct tls_client *client; /* made of it by tls/make */
 };
 
@@ -230,6 +243,13 @@ struct cfg_rule {
 
 /* Which strangers' fields go no further; see proxy/strip.h. */
 enum cfg_profile { CFG_PROFILE_PLAIN, CFG_PROFILE_IDENTITY };
+/* How instances are told of a client's certificate; see http/client_cert.h. */
+enum cfg_client_cert {
+	CFG_CLIENT_CERT_NONE,
+	CFG_CLIENT_CERT_RFC9440,
+	CFG_CLIENT_CERT_NGINX,
+	CFG_CLIENT_CERT_HAPROXY
+};
 /* How instances are told who asks. */
 enum cfg_forwarded {
 	CFG_FORWARDED_BOTH,
@@ -274,16 +294,18 @@ struct cfg_service {
 	unsigned retry_budget_pct; /* of requests: 20 */
 	uint16_t *retry_statuses;  /* of a safe request: none */
 	size_t n_retry_statuses;
-	enum cfg_drain_mode drain_mode; /* default keep */
-	uint64_t drain_requests_us;     /* default 60 s */
-	uint64_t drain_flows_us;        /* grace of kept pins: 30 m */
-	uint64_t drain_streams_us;      /* default 300 s */
-	uint64_t drain_spread_us;       /* of closing WebSockets: 5 s */
-	bool via;                       /* Via on requests: on */
-	enum cfg_profile profile;       /* default plain */
-	enum cfg_forwarded forwarded;   /* default both */
-	char *prefix;                   /* X-Forwarded-Prefix, or NULL */
-	struct cfg_edit *request_edits; /* in this order */
+	enum cfg_drain_mode drain_mode;   /* default keep */
+	uint64_t drain_requests_us;       /* default 60 s */
+	uint64_t drain_flows_us;          /* grace of kept pins: 30 m */
+	uint64_t drain_streams_us;        /* default 300 s */
+	uint64_t drain_spread_us;         /* of closing WebSockets: 5 s */
+	bool via;                         /* Via on requests: on */
+	enum cfg_profile profile;         /* default plain */
+	enum cfg_forwarded forwarded;     /* default both */
+	char *prefix;                     /* X-Forwarded-Prefix, or NULL */
+	enum cfg_client_cert client_cert; /* default none */
+	unsigned client_cert_chain;       /* so many beside it at most: 0 */
+	struct cfg_edit *request_edits;   /* in this order */
 	size_t n_request_edits;
 	struct cfg_edit *response_edits;
 	size_t n_response_edits;

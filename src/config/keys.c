@@ -78,6 +78,19 @@ static const char *const tls_versions[] = {
 	[CFG_TLS_1_3] = "1.3",
 	NULL
 };
+static const char *const verify_clients[] = {
+	[CFG_VERIFY_NONE] = "none",
+	[CFG_VERIFY_OPTIONAL] = "optional",
+	[CFG_VERIFY_REQUIRED] = "required",
+	NULL
+};
+static const char *const client_certs[] = {
+	[CFG_CLIENT_CERT_NONE] = "none",
+	[CFG_CLIENT_CERT_RFC9440] = "rfc9440",
+	[CFG_CLIENT_CERT_NGINX] = "nginx",
+	[CFG_CLIENT_CERT_HAPROXY] = "haproxy",
+	NULL
+};
 /* What we speak to instances. */
 static const char *const up_alpns[] = {
 	[CFG_ALPN_HTTP_1_1] = "http/1.1",
@@ -237,6 +250,8 @@ static const struct key pool_tls_keys[] = {
 	{ "alpn", K_ITEMS, AT(tls.alpn), "http/1.1", 1, 8, 0,
 	    .help = "Protocols that are offered to instances.",
 	    .sub = &up_alpn_item, EACH(tls.n_alpn, tls.alpn) },
+	{ "watch", K_BOOL, AT(tls.watch), "on", 0, 0, 0,
+	    .help = "Whether changes of these files are seen and taken over without a reload." },
 	END
 };
 static const struct key pool_keys[] = {
@@ -331,6 +346,11 @@ static const struct key headers_keys[] = {
 	    .names = forwardeds },
 	{ "prefix", K_PREFIX, AT(prefix), NULL, 0, 1024, 0,
 	    .help = "Value of X-Forwarded-Prefix; by default none is sent." },
+	{ "client_cert", K_ENUM, AT(client_cert), "none", 0, 0, 0,
+	    .help = "Fields in which instances are told of the certificate that a client proved to have, on a listener that verifies it: those of RFC 9440, or those that go with nginx or HAProxy. From clients they never pass.",
+	    .names = client_certs },
+	{ "client_cert_chain", K_UINT, AT(client_cert_chain), "0", 0, 16, 0,
+	    .help = "Certificates that are told beside the client's own, those between it and its authority; a request with more is refused, and 0 tells none." },
 	{ "request", K_LIST, AT(request_edits), NULL, 0, CFG_EDITS_MAX, 0,
 	    .help = "Rules for the fields of requests, in this order.",
 	    .sub = edit_keys, EACH(n_request_edits, request_edits) },
@@ -511,6 +531,15 @@ static const struct key listener_tls_keys[] = {
 	{ "tickets", K_MAP, 0, NULL, 0, 0, KEY_OFF,
 	    .help = "Tickets by which clients resume sessions; \"tickets: off\" gives none.",
 	    .sub = ticket_keys, .aux = AT(tls.tickets_on) },
+	{ "verify_client", K_ENUM, AT(tls.verify_client), "none", 0, 0, 0,
+	    .help = "Whether clients are asked for a certificate: not; yes, but who has none is served as well; or only who has one is served.",
+	    .names = verify_clients },
+	{ "client_ca", K_ITEMS, AT(tls.client_ca), NULL, 0, 64, 0,
+	    .help = "PEM files with the authorities that are trusted to certify clients, all of them.",
+	    .sub = &file_item, EACH(tls.n_client_ca, tls.client_ca) },
+	{ "crl", K_ITEMS, AT(tls.crl), NULL, 0, 64, 0,
+	    .help = "PEM files with what these authorities have revoked: each must have a list here, that is not overdue; by default nobody is asked.",
+	    .sub = &file_item, EACH(tls.n_crl, tls.crl) },
 	{ "watch", K_BOOL, AT(tls.watch), "on", 0, 0, 0,
 	    .help = "Whether changes of these files are seen and taken over without a reload." },
 	END

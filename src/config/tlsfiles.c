@@ -33,11 +33,43 @@ call(struct cfg_file *f, const char *owner, const char *key, file_fn *fn,
 	return rc;
 }
 
+/* A list of files under one key. */
+static int
+call_each(struct cfg_file *list, size_t n, const char *owner, const char *key,
+    file_fn *fn, void *arg)
+{
+	char at[48];
+	int rc = E_OK;
+
+	for (size_t i = 0; i < n && rc == E_OK; i++) {
+		(void)snprintf(at, sizeof(at), "%s[%zu]", key, i);
+		rc = call(&list[i], owner, at, fn, arg);
+	}
+	return rc;
+}
+
+static int
+each_of_clients(struct cfg_listener *l, file_fn *fn, void *arg)
+{
+	struct buf owner = BUF_INIT;
+	int rc = E_NOMEM;
+
+	buf_printf(&owner, "listeners[%s].tls", l->name);
+	if (!owner.failed)
+		rc = call_each(l->tls.client_ca, l->tls.n_client_ca, owner.p,
+		    "client_ca", fn, arg);
+	if (rc == E_OK)
+		rc = call_each(l->tls.crl, l->tls.n_crl, owner.p, "crl", fn,
+		    arg);
+	buf_free(&owner);
+	return rc;
+}
+
 static int
 each_of_listener(struct cfg_listener *l, file_fn *fn, void *arg)
 {
 	struct buf owner = BUF_INIT;
-	int rc = E_OK;
+	int rc = each_of_clients(l, fn, arg);
 
 	for (size_t i = 0; i < l->tls.n_certificates && rc == E_OK; i++) {
 		struct cfg_certificate *c = &l->tls.certificates[i];
@@ -70,12 +102,8 @@ each_of_pool(struct cfg_service *s, struct cfg_pool *p, file_fn *fn, void *arg)
 	buf_printf(&owner, "services[%s].pools[%s].tls", s->name, p->name);
 	if (owner.failed)
 		rc = E_NOMEM;
-	for (size_t i = 0; i < p->tls.n_ca && rc == E_OK; i++) {
-		char key[32];
-
-		(void)snprintf(key, sizeof(key), "ca[%zu]", i);
-		rc = call(&p->tls.ca[i], owner.p, key, fn, arg);
-	}
+	if (rc == E_OK)
+		rc = call_each(p->tls.ca, p->tls.n_ca, owner.p, "ca", fn, arg);
 	if (rc == E_OK)
 		rc = call(&p->tls.own.certificate, owner.p, "certificate", fn,
 		    arg);
@@ -145,6 +173,10 @@ tlsfiles_wipe(struct cfg *c)
 			wipe(&t->certificates[j].key.text);
 		}
 		wipe(&t->tickets.text);
+		for (size_t j = 0; j < t->n_client_ca; j++)
+			wipe(&t->client_ca[j].text);
+		for (size_t j = 0; j < t->n_crl; j++)
+			wipe(&t->crl[j].text);
 	}
 }
 
@@ -414,12 +446,19 @@ static uint64_t
 stamp_with(const struct cfg *c, file_fn *fn)
 {
 	uint64_t stamp = 0;
+	int rc = E_OK;
 
-	for (size_t i = 0; i < c->n_listeners; i++)
-		if (c->listeners[i].tls.on && c->listeners[i].tls.watch &&
-		    each_of_listener(&c->listeners[i], fn, &stamp) != E_OK)
-			return 0;
-	return stamp;
+	for (size_t s = 0; s < c->n_services && rc == E_OK; s++)
+		for (size_t i = 0; i < c->services[s].n_pools && rc == E_OK;
+		     i++)
+			if (c->services[s].pools[i].tls.on &&
+			    c->services[s].pools[i].tls.watch)
+				rc = each_of_pool(&c->services[s],
+				    &c->services[s].pools[i], fn, &stamp);
+	for (size_t i = 0; i < c->n_listeners && rc == E_OK; i++)
+		if (c->listeners[i].tls.on && c->listeners[i].tls.watch)
+			rc = each_of_listener(&c->listeners[i], fn, &stamp);
+	return rc == E_OK ? stamp : 0;
 }
 
 uint64_t

@@ -47,9 +47,9 @@ void tlsfiles_diff(const struct cfg *from, const struct cfg *to,
     struct buf *out);
 
 /*
- * A number that stands for size, time and place of the files of the listeners
- * that are watched, as they were when they were read, or (blocking on the
- * disk) as they are now; 0 when nothing is watched.
+ * A number that stands for size, time and place of the files that are watched,
+ * as they were when they were read, or (blocking on the disk) as they are now;
+ * 0 when nothing is watched.
  */
 uint64_t tlsfiles_stamp(const struct cfg *);
 uint64_t tlsfiles_stamp_now(const struct cfg *);

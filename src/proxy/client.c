@@ -12,6 +12,7 @@
 #include "proxy/gate.h"
 #include "proxy/overload.h"
 #include "proxy/preface.h"
+#include "proxy/proof.h"
 #include "proxy/worker.h"
 #include "tls/stream.h"
 #include "upstream/load.h"
@@ -65,6 +66,7 @@ client_close(struct client *c)
 	if (c->place != 0)
 		callers_leave(p->env.callers, c->place);
 	preface_free(c);
+	proof_forget(c);
 	upowner_close(&c->ups);
 	proxy_client_gone(p);
 }
@@ -132,6 +134,21 @@ shake_failed(struct client *c, enum tls_fault why)
 		return;
 	log_info("event=tls_failed listener=%s client=%s why=%s",
 	    client_listener(c)->cfg->name, c->peer_text, tls_fault_name(why));
+}
+
+/* A client whose certificate is not right shall hear so. */
+static int
+end_shake(struct client *c, int rc)
+{
+	struct conn *conn = &c->lane.conn;
+	enum tls_fault why = tls_fault_of(conn);
+
+	shake_failed(c, why);
+	if (!tls_fault_is_of_peer(why))
+		return rc;
+	tls_drop(conn);
+	client_linger(c);
+	return E_OK;
 }
 
 /* A request that waits in the kernel is about to be read. */
@@ -353,7 +370,7 @@ handshake_stage(struct client *c)
 	if (rc == E_OK)
 		count_shake(c);
 	else if (rc != E_AGAIN)
-		shake_failed(c, tls_fault_of(conn));
+		return end_shake(c, rc);
 	return rc;
 }
 
@@ -370,6 +387,8 @@ on_greet(struct lane *l)
 
 		if (rc != E_OK)
 			return rc;
+		if (c->wait == WAIT_LINGER)
+			return E_OK; /* it ended, and is heard out */
 	}
 	client_wait_for(c, WAIT_REQUEST);
 	return E_OK;
@@ -425,6 +444,7 @@ client_accept(struct proxy *p, int fd, const struct addr *peer,
 	c->proxy = p;
 	c->exchange = NULL;
 	c->preface = NULL;
+	c->proof_bytes = 0;
 	c->ups = (struct upowner){ .idle = { NULL } };
 	c->trunk = NULL;
 	c->parent = NULL;

@@ -53,6 +53,7 @@ struct client {
 	uint64_t stuck_since_us; /* WAIT_WRITE: no byte was taken since */
 	uint32_t served;         /* exchanges ended */
 	uint32_t place;          /* for callers_leave() */
+	uint32_t proof_bytes;    /* see proxy/proof.h; the connection's */
 	uint16_t listener;       /* index */
 	uint8_t wait;            /* enum client_wait */
 	uint8_t stage;           /* of the greeting that is next */

@@ -208,6 +208,7 @@ refuse_forward(struct exchange *x, int rc)
 {
 	switch (rc) {
 	case E_FULL:
+	case E_TOOBIG:
 		exchange_refuse(x, 431, OUT_TOO_LARGE);
 		return;
 	case E_RANGE:

@@ -15,6 +15,7 @@
 #include "proxy/elements.h"
 #include "proxy/exchange.h"
 #include "proxy/preface.h"
+#include "proxy/proof.h"
 #include "proxy/strip.h"
 #include "proxy/worker.h"
 #include "session/pin.h"
@@ -366,6 +367,8 @@ forward_request(struct exchange *x)
 	if (x->edits_request || x->edits_answer)
 		rc = edit_note_client(x);
 	strip_request(&x->req, x->vs->cfg->profile, x->client->trusted);
+	if (rc == E_OK)
+		rc = proof_add(x);
 	if (rc == E_OK)
 		rc = hide_cookie(x);
 	if (rc == E_OK)

@@ -17,7 +17,7 @@ struct exchange;
  */
 int forward_name(struct exchange *) MUST_CHECK;
 /*
- * Edits x->req in place for the instance; E_OK, E_NOMEM, E_FULL.
+ * Edits x->req in place for the instance; E_OK, E_NOMEM, E_FULL, E_TOOBIG.
  *
  * A trusted proxy's X-Forwarded-For and Forwarded are appended to, its other
  * X-Forwarded-* fields and X-Request-ID stand; those of anybody else are

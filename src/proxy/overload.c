@@ -24,7 +24,8 @@ overload_bytes(const struct proxy *p)
 	    (p->n_clients + p->n_streams) * sizeof(struct client) +
 	    p->n_trunks * TRUNK_BYTES +
 	    p->n_exchanges * sizeof(struct exchange) + p->spilled_bytes +
-	    p->preface_bytes + p->up.n_conns * sizeof(struct upconn) +
+	    p->preface_bytes + p->proof_bytes +
+	    p->up.n_conns * sizeof(struct upconn) +
 	    (p->n_tls + p->up.n_tls) * TLS_STREAM_BYTES;
 }
 

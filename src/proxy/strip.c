@@ -6,7 +6,8 @@
 
 enum {
 	R_IDENTITY = 1, /* in that profile only */
-	R_TWIN = 2      /* with "_" it is nobody's word */
+	R_TWIN = 2,     /* with "_" it is nobody's word */
+	R_CERT = 4      /* of a client's certificate */
 };
 
 struct row {
@@ -26,13 +27,13 @@ static const struct row in_b[] = {
 	{ NAME("b3"), R_IDENTITY },
 	{ { NULL, 0 }, 0 }
 }, in_c[] = {
-	{ NAME("client-cert"), 0 },
-	{ NAME("client-cert-chain"), 0 },
-	{ NAME("cert-chain*"), 0 },
+	{ NAME("client-cert"), R_CERT },
+	{ NAME("client-cert-chain"), R_CERT },
+	{ NAME("cert-chain*"), R_CERT },
 	{ NAME("content-length"), R_TWIN },
 	{ { NULL, 0 }, 0 }
 }, in_s[] = {
-	{ NAME("ssl-client-*"), 0 },
+	{ NAME("ssl-client-*"), R_CERT },
 	{ { NULL, 0 }, 0 }
 }, in_t[] = {
 	{ NAME("tracestate"), R_IDENTITY },
@@ -44,9 +45,9 @@ static const struct row in_b[] = {
 }, in_x[] = {
 	{ NAME("x-forwarded-*"), R_TWIN },
 	{ NAME("x-real-ip"), R_TWIN },
-	{ NAME("x-ssl"), 0 },
-	{ NAME("x-ssl-*"), 0 },
-	{ NAME("x-client-cert*"), 0 },
+	{ NAME("x-ssl"), R_CERT },
+	{ NAME("x-ssl-*"), R_CERT },
+	{ NAME("x-client-cert*"), R_CERT },
 	{ NAME("x-request-id"), R_TWIN },
 	{ NAME("x-original-*"), R_IDENTITY | R_TWIN },
 	{ NAME("x-b3-*"), R_IDENTITY },
@@ -75,15 +76,20 @@ has_underscore(const struct http_field *f)
 	return memchr(f->name, '_', f->name_len) != NULL;
 }
 
+static const struct row *
+rows_for(const struct http_field *f)
+{
+	unsigned letter = (unsigned)((f->name[0] | 0x20) - 'a');
+
+	return letter < ARRAY_LEN(by_letter) ? by_letter[letter] : NULL;
+}
+
 static bool
 is_stripped(const struct http_field *f, enum cfg_profile profile, bool trusted)
 {
-	unsigned letter = (unsigned)((f->name[0] | 0x20) - 'a');
-	const struct row *r;
+	const struct row *r = rows_for(f);
 
-	if (letter >= ARRAY_LEN(by_letter) || by_letter[letter] == NULL)
-		return false;
-	for (r = by_letter[letter]; r->name.p != NULL; r++) {
+	for (; r != NULL && r->name.p != NULL; r++) {
 		if ((r->flags & R_IDENTITY) && profile != CFG_PROFILE_IDENTITY)
 			continue;
 		if (trusted && !(r->flags & R_TWIN))
@@ -120,5 +126,25 @@ strip_trailers(struct http_head *h, enum cfg_profile profile)
 		    h->f[i].id == FIELD_X_REQUEST_ID ||
 		    (h->f[i].id == FIELD_TRACEPARENT &&
 		        profile == CFG_PROFILE_IDENTITY))
+			h->f[i].flags |= HF_DROP;
+}
+
+static bool
+is_of_certificate(const struct http_field *f)
+{
+	const struct row *r = rows_for(f);
+
+	for (; r != NULL && r->name.p != NULL; r++)
+		if ((r->flags & R_CERT) &&
+		    edit_fits(r->name, str_from(f->name, f->name_len)))
+			return true;
+	return false;
+}
+
+void
+strip_certificates(struct http_head *h)
+{
+	for (unsigned i = 0; i < h->n; i++)
+		if (h->f[i].id == FIELD_OTHER && is_of_certificate(&h->f[i]))
 			h->f[i].flags |= HF_DROP;
 }

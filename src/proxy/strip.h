@@ -35,4 +35,7 @@ void strip_request(struct http_head *, enum cfg_profile, bool trusted);
  */
 void strip_trailers(struct http_head *, enum cfg_profile);
 
+/* What says of a certificate, whoever sends it: we know better. */
+void strip_certificates(struct http_head *);
+
 #endif

@@ -46,6 +46,7 @@ struct proxy {
 	size_t n_spare;       /* in the last two */
 	size_t spilled_bytes; /* of their arenas; their struct websocket */
 	size_t preface_bytes; /* of what balancers said of clients */
+	size_t proof_bytes;   /* of what clients' certificates say */
 	struct exchange_list
 	    exchanges;               /* those that began and have not ended */
 	struct exchange_list ended;  /* in this turn: still looked at */

@@ -25,9 +25,8 @@ bio_of(struct str s)
 	return BIO_new_mem_buf(s.p, (int)s.len);
 }
 
-/* The end of the text is told as an error, too. */
-static bool
-is_only_the_end(void)
+bool
+tls_pem_is_at_end(void)
 {
 	unsigned long e = ERR_peek_last_error();
 	bool end = e == 0 ||
@@ -53,8 +52,8 @@ read_chain(struct str pem, struct tls_cert *c, const char **why)
 	c->leaf = PEM_read_bio_X509_AUX(b, NULL, no_passphrase, &asked);
 	rc = E_SYNTAX;
 	if (c->leaf == NULL) {
-		*why = is_only_the_end() ? "there is no certificate in it"
-		                         : tls_fault_say();
+		*why = tls_pem_is_at_end() ? "there is no certificate in it"
+		                           : tls_fault_say();
 		goto out;
 	}
 	while ((x = PEM_read_bio_X509(b, NULL, no_passphrase, &asked)) !=
@@ -65,7 +64,7 @@ read_chain(struct str pem, struct tls_cert *c, const char **why)
 			goto out;
 		}
 	}
-	if (is_only_the_end())
+	if (tls_pem_is_at_end())
 		rc = E_OK;
 	else
 		*why = tls_fault_say();

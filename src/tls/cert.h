@@ -28,5 +28,10 @@ struct tls_cert {
 int tls_cert_read(struct str certificate, struct str key, int64_t now_s,
     struct tls_cert *out, const char **why) MUST_CHECK;
 void tls_cert_free(struct tls_cert *);
+/*
+ * After a PEM_read_...() that gave nothing: is it for the text being at its
+ * end?  Then OpenSSL's error is taken, else it is left.
+ */
+bool tls_pem_is_at_end(void);
 
 #endif

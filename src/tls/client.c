@@ -1,7 +1,6 @@
 #include "tls/client.h"
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include "tls/cert.h"
 #include "tls/fault.h"
 #include "tls/stream_int.h"
+#include "tls/trust.h"
 
 struct tls_client {
 	SSL_CTX *ctx;
@@ -40,37 +40,13 @@ say(struct maker *m, const char *key, const char *value, const char *why)
 
 /* ---- whom we trust ---- */
 
-/* All certificates of a file; 0: there is none. */
-static int
-trust_file(X509_STORE *store, struct str pem, int *count)
-{
-	BIO *b = BIO_new_mem_buf(pem.p, (int)pem.len);
-	X509 *x;
-	int rc = E_OK;
-
-	*count = 0;
-	if (b == NULL)
-		return E_NOMEM;
-	while (rc == E_OK &&
-	    (x = PEM_read_bio_X509_AUX(b, NULL, NULL, NULL)) != NULL) {
-		if (X509_STORE_add_cert(store, x) != 1)
-			rc = E_NOMEM;
-		else
-			++*count;
-		X509_free(x);
-	}
-	BIO_free(b);
-	ERR_clear_error();
-	return rc;
-}
-
 static int
 use_trust(struct maker *m)
 {
 	SSL_CTX *ctx = m->client->ctx;
-	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+	struct tls_trust trust = { .store = SSL_CTX_get_cert_store(ctx) };
 	char at[32];
-	int rc = E_OK, n;
+	int rc = E_OK;
 
 	if (!m->cfg->verify)
 		return E_OK;
@@ -79,12 +55,14 @@ use_trust(struct maker *m)
 		return SSL_CTX_set_default_verify_paths(ctx) == 1 ? E_OK
 		                                                  : E_NOMEM;
 	for (size_t i = 0; i < m->cfg->n_ca && rc == E_OK; i++) {
-		rc = trust_file(store, m->cfg->ca[i].text, &n);
+		const char *why;
+
+		rc = tls_trust_add(&trust, m->cfg->ca[i].text, &why);
 		(void)snprintf(at, sizeof(at), "ca[%zu]", i);
-		if (rc == E_OK && n == 0)
-			rc = say(m, at, m->cfg->ca[i].path,
-			    "there is no certificate in it");
+		if (rc == E_SYNTAX)
+			rc = say(m, at, m->cfg->ca[i].path, why);
 	}
+	tls_trust_free(&trust);
 	return rc;
 }
 

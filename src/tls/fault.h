@@ -5,6 +5,8 @@
  */
 #ifndef TLS_FAULT_H
 #define TLS_FAULT_H
+#include <stdbool.h>
+
 #include "base/attr.h"
 
 /* clang-format off */
@@ -18,7 +20,12 @@
 	X(CIPHER, "cipher", "no cipher, group or signature in common")         \
 	X(ALPN, "alpn", "no protocol (ALPN) in common")                        \
 	X(REJECTED, "rejected", "the peer does not accept our certificate")    \
-	X(CERTIFICATE, "certificate", "the peer's certificate is missing or not accepted") \
+	X(CERTIFICATE, "certificate", "the peer's certificate is not accepted") \
+	X(NO_CERTIFICATE, "no_certificate", "the client has no certificate")    \
+	X(UNKNOWN_CA, "unknown_ca", "the client's certificate is of an authority we do not trust") \
+	X(EXPIRED, "expired", "the client's certificate is not valid now")      \
+	X(REVOKED, "revoked", "the client's certificate was revoked")           \
+	X(CRL, "crl", "there is no list that says whether the client's certificate was revoked, or it is overdue") \
 	X(ALERT, "alert", "the peer ended it with another alert")              \
 	X(PROTOCOL, "protocol", "the peer broke the rules of TLS")             \
 	X(MEMORY, "memory", "out of memory")
@@ -26,6 +33,13 @@
 #define X(id, name, text) TLS_FAULT_##id,
 enum tls_fault { TLS_FAULTS(X) TLS_FAULT_COUNT };
 #undef X
+
+/* Is it about who the peer is, and not about how it speaks? */
+static inline bool
+tls_fault_is_of_peer(enum tls_fault f)
+{
+	return f >= TLS_FAULT_CERTIFICATE && f <= TLS_FAULT_CRL;
+}
 
 const char *tls_fault_name(enum tls_fault);
 const char *tls_fault_text(enum tls_fault);

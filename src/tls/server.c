@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "config/config.h"
 #include "tls/cert.h"
+#include "tls/clients.h"
 #include "tls/fault.h"
 #include "tls/stream_int.h"
 #include "tls/tickets.h"
@@ -141,8 +142,10 @@ on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
     EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seals)
 {
 	const struct set *s = set_of(SSL_get_SSL_CTX(ssl));
+	int rc = tls_tickets_use(&s->of->tickets, name, iv, cipher, mac, seals);
 
-	return tls_tickets_use(&s->of->tickets, name, iv, cipher, mac, seals);
+	/* There a ticket is good for once (RFC 8446 C.4): give another one. */
+	return rc == 1 && !seals && SSL_version(ssl) == TLS1_3_VERSION ? 2 : rc;
 }
 
 SSL *
@@ -158,8 +161,9 @@ struct maker {
 	const char *where;
 	struct buf *said;
 	struct tls_cert *certs; /* owned; [cfg->n_certificates] */
-	struct shelf *shelf;    /* borrowed: of the first set */
-	bool faulty;            /* something was said */
+	struct tls_clients clients;
+	struct shelf *shelf; /* borrowed: of the first set */
+	bool faulty;         /* something was said */
 };
 
 static void
@@ -242,14 +246,13 @@ tls_context_init(SSL_CTX *ctx, enum cfg_tls_version min)
 static int
 use_settings(struct maker *m, SSL_CTX *ctx)
 {
-	static const unsigned char sid[] = "segue";
 	const struct cfg_tls *cfg = m->cfg;
 
 	SSL_CTX_set_options(ctx,
 	    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	if (tls_context_init(ctx, cfg->min_version) != E_OK ||
-	    SSL_CTX_set_session_id_context(ctx, sid, sizeof(sid) - 1) != 1)
+	    tls_clients_use(&m->clients, ctx) != E_OK)
 		return E_NOMEM;
 	if (SSL_CTX_set_cipher_list(ctx, cfg->ciphers) != 1)
 		say(m, "ciphers", cfg->ciphers, tls_fault_say());
@@ -425,6 +428,10 @@ use_tickets(struct maker *m, SSL_CTX *ctx)
 		    "1 to 16 keys of 80 bytes are expected");
 		return E_DAMAGED;
 	}
+	if (m->clients.store != NULL &&
+	    SSL_CTX_set_session_ticket_cb(ctx, tls_peer_pack, tls_peer_unpack,
+	        NULL) != 1)
+		return E_NOMEM;
 	return SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket) == 1
 	    ? E_OK
 	    : E_NOMEM;
@@ -488,8 +495,15 @@ tls_server_new(const struct cfg_tls *cfg, const char *where, int64_t now_s,
 	int rc = read_certs(&m, now_s);
 
 	*out = NULL;
+	if (rc != E_NOMEM) { /* all faults in one go */
+		int more = tls_clients_make(&m.clients, cfg, where, now_s,
+		    said);
+
+		rc = more == E_OK ? rc : more;
+	}
 	if (rc == E_OK)
 		rc = make(&m, out);
+	tls_clients_free(&m.clients);
 	for (size_t i = 0; m.certs != NULL && i < cfg->n_certificates; i++)
 		tls_cert_free(&m.certs[i]);
 	free(m.certs);

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "tls/client.h"
+#include "tls/peer.h"
 #include "tls/stream_int.h"
 
 #define RECORD_BYTES 16384 /* the most that one record holds */
@@ -21,6 +22,8 @@ struct stream {
 	SSL *ssl;              /* owned */
 	struct tls_kept *kept; /* borrowed; NULL: nothing is to be kept */
 	uint64_t settings;     /* of the client's side; 0: we accepted it */
+	struct tls_peer *peer; /* owned; NULL: none, or nobody asked yet */
+	watch_fn *below;       /* what .watch.fn was */
 	uint32_t idle_bytes;   /* came since there was data in them */
 	int sys_error;
 	bool blocked; /* the kernel had nothing */
@@ -31,6 +34,7 @@ struct stream {
 	bool shut_due;
 	bool read_wants_room;   /* conn_recv() goes on when we may send */
 	bool write_wants_input; /* conn_sendv() goes on when bytes came */
+	bool peer_known;        /* .peer is made, if there is any */
 	uint8_t fault;          /* enum tls_fault */
 };
 
@@ -400,15 +404,22 @@ stream_is_stale(struct conn *c)
 }
 
 static void
+stream_free(struct stream *t)
+{
+	SSL_free(t->ssl);
+	ERR_clear_error();
+	free(t->peer);
+	free(t);
+}
+
+static void
 stream_close(struct conn *c, bool hard)
 {
 	struct stream *t = stream_of(c);
 
 	if (!hard && !c->failed)
 		(void)say_goodbye(t);
-	SSL_free(t->ssl);
-	ERR_clear_error();
-	free(t);
+	stream_free(t);
 	c->over = NULL;
 	conn_plain.close(c, hard);
 }
@@ -463,6 +474,7 @@ lay_over(struct conn *c, SSL *ssl, struct stream **out)
 	SSL_set_app_data(ssl, t);
 	c->over = t;
 	c->ops = &stream_ops;
+	t->below = c->watch.fn;
 	c->watch.fn = on_watch;
 	*out = t;
 	return E_OK;
@@ -528,6 +540,34 @@ drop_input(const struct conn *c)
 			return;
 }
 
+/* What of a client's certificate was not right. */
+static uint8_t
+fault_of_verify(long result)
+{
+	switch (result) {
+	case X509_V_ERR_CERT_REVOKED:
+		return TLS_FAULT_REVOKED;
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return TLS_FAULT_EXPIRED;
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_CERT_UNTRUSTED:
+		return TLS_FAULT_UNKNOWN_CA;
+	case X509_V_ERR_UNABLE_TO_GET_CRL:
+	case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+	case X509_V_ERR_CRL_HAS_EXPIRED:
+	case X509_V_ERR_CRL_NOT_YET_VALID:
+	case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+		return TLS_FAULT_CRL;
+	default:
+		return TLS_FAULT_CERTIFICATE;
+	}
+}
+
 static int
 shake_failed(struct conn *c, enum verdict v)
 {
@@ -544,6 +584,8 @@ shake_failed(struct conn *c, enum verdict v)
 		return E_RESET;
 	}
 	t->fault = tls_fault_take();
+	if (t->fault == TLS_FAULT_CERTIFICATE && t->settings == 0)
+		t->fault = fault_of_verify(SSL_get_verify_result(t->ssl));
 	drop_input(c);
 	return t->fault == TLS_FAULT_MEMORY ? E_NOMEM : E_SYNTAX;
 }
@@ -554,7 +596,7 @@ code_for_caller(const struct stream *t, int code)
 {
 	if (t->settings == 0 || code == E_NOMEM)
 		return code;
-	return t->fault == TLS_FAULT_CERTIFICATE ? E_CERT : E_TLS;
+	return tls_fault_is_of_peer(t->fault) ? E_CERT : E_TLS;
 }
 
 int
@@ -580,6 +622,19 @@ tls_shake(struct conn *c)
 	if (v == WANT_INPUT || v == WANT_ROOM)
 		return E_AGAIN;
 	return code_for_caller(t, shake_failed(c, v));
+}
+
+void
+tls_drop(struct conn *c)
+{
+	struct stream *t = stream_of(c);
+
+	c->ops = &conn_plain;
+	c->watch.fn = t->below;
+	c->over = NULL;
+	c->failed = t->sys_error != 0;
+	c->maybe_input = true;
+	stream_free(t);
 }
 
 /* ---- about a conn ---- */
@@ -608,7 +663,7 @@ tls_why(const struct conn *c)
 	    ? X509_V_OK
 	    : SSL_get_verify_result(stream_of(c)->ssl);
 
-	if (verified != X509_V_OK && tls_fault_of(c) == TLS_FAULT_CERTIFICATE)
+	if (verified != X509_V_OK && tls_fault_is_of_peer(tls_fault_of(c)))
 		return X509_verify_cert_error_string(verified);
 	return tls_fault_text(tls_fault_of(c));
 }
@@ -652,6 +707,25 @@ tls_sni(const struct conn *c)
 		return (struct str){ NULL, 0 };
 	return str_of(SSL_get_servername(stream_of(c)->ssl,
 	    TLSEXT_NAMETYPE_host_name));
+}
+
+int
+tls_peer_of(const struct conn *c, const struct tls_peer **out)
+{
+	struct stream *t = stream_of(c);
+	int rc;
+
+	*out = NULL;
+	if (t == NULL || !t->shaken || t->settings != 0)
+		return E_OK;
+	if (!t->peer_known) {
+		rc = tls_peer_make(t->ssl, &t->peer);
+		if (rc != E_OK)
+			return rc;
+		t->peer_known = true;
+	}
+	*out = t->peer;
+	return E_OK;
 }
 
 bool

@@ -41,6 +41,14 @@ int tls_accept(struct conn *c, struct tls_server *) MUST_CHECK;
  */
 int tls_shake(struct conn *) MUST_CHECK;
 
+/*
+ * After tls_shake() has failed, and said so to the peer: the conn is a plain
+ * one again.  In TLS 1.3 a client is through before we have looked at its
+ * certificate, and may send already; a close with that unread would take our
+ * alert away.  So who wants it to be heard goes on reading.
+ */
+void tls_drop(struct conn *);
+
 /* ---- about a conn; a plain one has empty answers ---- */
 static inline bool
 tls_is_on(const struct conn *c)

@@ -17,6 +17,7 @@
 
 struct conn;
 struct tls_kept;
+struct tls_peer;
 struct tls_server;
 
 /* A new stream's SSL, of the context it begins with; NULL: out of memory. */
@@ -34,6 +35,15 @@ int tls_stream_dial(struct conn *, SSL *ssl, struct tls_kept *kept,
 uint64_t tls_stream_settings(const struct conn *); /* 0: plain or accepted */
 /* SSL_CTX_sess_set_new_cb(): into the stream's tls_kept. */
 int tls_stream_keep(SSL *, SSL_SESSION *);
+
+/* ---- peer.c ---- */
+
+/* Its peer's, *out NULL: none.  free(3).  E_NOMEM. */
+int tls_peer_make(SSL *, struct tls_peer **out) MUST_CHECK;
+/* SSL_CTX_set_session_ticket_cb() of a server that verifies clients. */
+int tls_peer_pack(SSL *, void *);
+SSL_TICKET_RETURN tls_peer_unpack(SSL *, SSL_SESSION *,
+    const unsigned char *name, size_t name_len, SSL_TICKET_STATUS, void *);
 
 /* Is one of the certificates of that context of a server for that host? */
 bool tls_context_serves(const SSL_CTX *, struct str host);

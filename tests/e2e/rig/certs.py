@@ -29,16 +29,19 @@ class Cert:
 
 
 class Authority:
-    def __init__(self, rig, name="ca"):
+    def __init__(self, rig, name="ca", above=None):
+        """above: the authority that certifies it; by default itself."""
+        self.above = above
         self.dir = f"{rig.dir}/{name}"
         os.makedirs(self.dir, exist_ok=True)
         os.chmod(self.dir, 0o755)
         self.cert, self.key = f"{self.dir}/ca.pem", f"{self.dir}/ca.key"
         self.made = 0
+        by = ["-CA", above.cert, "-CAkey", above.key] if above else []
         openssl("req", "-x509", "-newkey", *KEYS["ec"], "-nodes", "-days", "9",
                 "-keyout", self.key, "-out", self.cert, "-subj", f"/CN={name}",
                 "-addext", "basicConstraints=critical,CA:TRUE",
-                "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+                "-addext", "keyUsage=critical,keyCertSign,cRLSign", *by)
 
     def leaf(self, *names, key="ec", days=5, path=None, usage="serverAuth"):
         """For these names, the first is the subject's; days -1: expired.
@@ -56,10 +59,33 @@ class Authority:
         openssl("x509", "-req", "-in", f"{new}.csr", "-CA", self.cert,
                 "-CAkey", self.key, "-CAcreateserial", "-days", str(days),
                 "-extfile", f"{new}.ext", "-out", f"{new}.newpem")
+        if self.above is not None:
+            with open(f"{new}.newpem", "a", encoding="ascii") as f, \
+                    open(self.cert, encoding="ascii") as own:
+                f.write(own.read())
         os.chmod(f"{new}.newkey", 0o600)
         os.rename(f"{new}.newpem", f"{path}.pem")
         os.rename(f"{new}.newkey", f"{path}.key")
         return Cert(f"{path}.pem", f"{path}.key")
+
+    def crl(self, *revoked, path=None, overdue=False):
+        """The path of a list that has these, and all before, revoked."""
+        conf, index = f"{self.dir}/crl.conf", f"{self.dir}/index"
+        path = path or f"{self.dir}/crl.pem"
+        with open(conf, "w", encoding="ascii") as f:
+            f.write(f"[ca]\ndefault_ca=c\n[c]\ndatabase={index}\n"
+                    f"certificate={self.cert}\nprivate_key={self.key}\n"
+                    f"default_md=sha256\ndefault_crl_hours=1\n"
+                    f"unique_subject=no\n")
+        with open(index, "a", encoding="ascii"):
+            pass
+        for cert in revoked:
+            openssl("ca", "-config", conf, "-revoke", cert.cert)
+        when = ["-crl_lastupdate", "20200101000000Z", "-crl_nextupdate",
+                "20200102000000Z"] if overdue else ["-crldays", "1"]
+        openssl("ca", "-config", conf, "-gencrl", "-out", f"{path}.new", *when)
+        os.rename(f"{path}.new", path)
+        return path
 
     def trusting(self, **more):
         """A client's context that trusts this authority alone."""

@@ -153,7 +153,9 @@ add_items(const struct key *k, struct buf *out)
 {
 	unsigned n = (unsigned)k->min + roll(3);
 
-	if (n == 0 && strcmp(k->name, "trusted_proxies") == 0)
+	if (n == 0 &&
+	    (strcmp(k->name, "trusted_proxies") == 0 ||
+	        strcmp(k->name, "client_ca") == 0))
 		n = 1;
 	buf_add_cstr(out, "[");
 	for (; n > 0; n--) {
@@ -198,6 +200,9 @@ is_wanted(const struct key *k)
 		return false; /* it or deny */
 	if (strcmp(k->name, "trusted_proxies") == 0)
 		return true; /* proxy_protocol asks for one */
+	if (strcmp(k->name, "client_ca") == 0 ||
+	    strcmp(k->name, "verify_client") == 0)
+		return true; /* both or none */
 	if (strcmp(k->name, "add") == 0 || strcmp(k->name, "remove") == 0)
 		return false; /* they or set */
 	if (strcmp(k->name, "set") == 0)

@@ -510,6 +510,25 @@ static const struct {
 	           "tls: { verify: off }, instances: a:1 } ] } ]\n",
 	    "f:2:60: warning: services[0].pools[0].tls.verify: whoever "
 	    "answers is believed\n" },
+	{ "authorities of clients that nobody is asked for",
+	    LISTENER("tls: { certificates: [ { certificate: /a } ], "
+	             "client_ca: /p }"),
+	    "f:3:8: listeners[0].tls.verify_client: is missing; with "
+	    "client_ca, optional or required is expected\n" },
+	{ "on purpose, too",
+	    LISTENER("tls: { certificates: [ { certificate: /a } ], "
+	             "client_ca: /p, verify_client: none }"),
+	    "f:3:79: warning: listeners[0].tls.verify_client: client_ca is for "
+	    "nothing then\n" },
+	{ "clients verified by nobody",
+	    LISTENER("tls: { certificates: [ { certificate: /a } ], "
+	             "verify_client: optional }"),
+	    "f:3:8: listeners[0].tls.client_ca: is missing; who is verified "
+	    "must be certified by somebody\n" },
+	{ "lists of nobody",
+	    LISTENER("tls: { certificates: [ { certificate: /a } ], "
+	             "crl: /r }"),
+	    "f:3:54: listeners[0].tls.crl: client_ca is missing\n" },
 	{ "TLS that is neither on nor off", LISTENER("tls: maybe"),
 	    "f:3:8: listeners[0].tls: maybe is not a map or off\n" },
 	{ "two services of one name",

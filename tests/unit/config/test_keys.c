@@ -217,6 +217,22 @@ static const struct {
 	{ "listeners[].tls.tickets.file", LISTENER,
 	    TLS("tickets: { file: /t }"),
 	    TLS_ON L "tls.tickets.file: none -> /t\n", "" },
+	{ "listeners[].tls.verify_client", LISTENER,
+	    TLS("client_ca: /p, verify_client: required"),
+	    TLS_ON L "tls.verify_client: none -> required\n" L
+	             "tls.client_ca: none -> [ /p ]\n",
+	    "" },
+	{ "listeners[].tls.client_ca", LISTENER,
+	    TLS("client_ca: [ /p, /q ], verify_client: optional"),
+	    TLS_ON L "tls.verify_client: none -> optional\n" L
+	             "tls.client_ca: none -> [ /p, /q ]\n",
+	    "" },
+	{ "listeners[].tls.crl", LISTENER,
+	    TLS("client_ca: /p, verify_client: optional, crl: /r"),
+	    TLS_ON L "tls.verify_client: none -> optional\n" L
+	             "tls.client_ca: none -> [ /p ]\n" L
+	             "tls.crl: none -> [ /r ]\n",
+	    "" },
 	{ "listeners[].tls.watch", LISTENER, TLS("watch: off"),
 	    TLS_ON L "tls.watch: on -> off\n", "" },
 
@@ -310,6 +326,12 @@ static const struct {
 	    S "headers.forwarded: both -> none\n", "" },
 	{ "services[].headers.prefix", SERVICE, ", headers: { prefix: /auth }",
 	    S "headers.prefix: none -> /auth\n", "" },
+	{ "services[].headers.client_cert", SERVICE,
+	    ", headers: { client_cert: nginx }",
+	    S "headers.client_cert: none -> nginx\n", "" },
+	{ "services[].headers.client_cert_chain", SERVICE,
+	    ", headers: { client_cert_chain: 16 }",
+	    S "headers.client_cert_chain: 0 -> 16\n", "" },
 	{ "services[].headers.request", SERVICE,
 	    ", headers: { request: [ { remove: X-A* } ] }",
 	    S "headers.request: none -> [ { remove: \"X-A*\" } ]\n", "" },
@@ -430,6 +452,8 @@ static const struct {
 	{ "services[].pools[].tls.min_version", POOL,
 	    ", tls: { min_version: 1.3 }",
 	    P "tls: off -> on\n" P "tls.min_version: 1.2 -> 1.3\n", "" },
+	{ "services[].pools[].tls.watch", POOL, ", tls: { watch: off }",
+	    P "tls: off -> on\n" P "tls.watch: on -> off\n", "" },
 	{ "services[].pools[].tls.alpn", POOL,
 	    ", tls: { alpn: [ http/1.1, http/1.1 ] }",
 	    P "tls: off -> on\n" P

@@ -197,6 +197,33 @@ Test(strip, nobody_asks_in_trailers)
 	cr_expect_not(head.f[0].flags & HF_DROP);
 }
 
+/* Whoever sends them, in any spelling; and nothing else. */
+Test(strip, certificates)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *name = rows[i].name;
+		bool cert = strcasestr(name, "cert") != NULL ||
+		    strncmp(name, "SSL-Client-", 11) == 0 ||
+		    strcmp(name, "X-SSL") == 0 ||
+		    strncmp(name, "X-SSL-", 6) == 0;
+		char twin[64];
+
+		/* Envoy's is of the kind that says who forwards. */
+		if (rows[i].from == NEVER ||
+		    strcmp(name, "X-Forwarded-Client-Cert") == 0)
+			cert = false;
+		with(name);
+		strip_certificates(&head);
+		cr_expect_eq((head.f[0].flags & HF_DROP) != 0, cert, "%s",
+		    name);
+		(void)spell(name, ~UINT64_C(0), twin);
+		with(twin);
+		strip_certificates(&head);
+		cr_expect_eq((head.f[0].flags & HF_DROP) != 0, cert, "%s",
+		    twin);
+	}
+}
+
 /* ---- patterns ---- */
 
 Test(strip, patterns)

@@ -23,14 +23,82 @@ text_of(BIO *b)
 }
 
 static void
-add_names(X509 *x, const char *names)
+add_ext(X509 *x, int nid, const char *value)
 {
-	X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL,
-	    NID_subject_alt_name, names);
+	X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
 
-	cr_assert_not_null(e, "%s", names);
+	cr_assert_not_null(e, "%s", value);
 	cr_assert_eq(X509_add_ext(x, e, -1), 1);
 	X509_EXTENSION_free(e);
+}
+
+static X509 *
+read_cert(const struct paper *p)
+{
+	BIO *b = BIO_new_mem_buf(p->cert, -1);
+	X509 *x = PEM_read_bio_X509(b, NULL, NULL, NULL);
+
+	cr_assert_not_null(x);
+	BIO_free(b);
+	return x;
+}
+
+static EVP_PKEY *
+read_key(const struct paper *p)
+{
+	BIO *b = BIO_new_mem_buf(p->key, -1);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(b, NULL, NULL, NULL);
+
+	cr_assert_not_null(key);
+	BIO_free(b);
+	return key;
+}
+
+/* Without a signature. */
+static X509 *
+blank(EVP_PKEY *key, const char *subject, long from_s, long to_s)
+{
+	static long serial;
+	X509 *x = X509_new();
+
+	cr_assert_not_null(key);
+	cr_assert_not_null(x);
+	X509_set_version(x, X509_VERSION_3);
+	ASN1_INTEGER_set(X509_get_serialNumber(x), ++serial);
+	X509_gmtime_adj(X509_getm_notBefore(x), from_s);
+	X509_gmtime_adj(X509_getm_notAfter(x), to_s);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
+	    (const unsigned char *)subject, -1, -1, 0);
+	X509_set_issuer_name(x, X509_get_subject_name(x));
+	X509_set_pubkey(x, key);
+	return x;
+}
+
+/* Takes both over. */
+static struct paper
+sign(X509 *x, EVP_PKEY *key, const struct paper *ca)
+{
+	BIO *b[2] = { BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()) };
+	EVP_PKEY *by = ca == NULL ? key : read_key(ca);
+	struct paper p;
+
+	if (ca != NULL) {
+		X509 *above = read_cert(ca);
+
+		X509_set_issuer_name(x, X509_get_subject_name(above));
+		X509_free(above);
+	}
+	cr_assert_gt(X509_sign(x, by, EVP_sha256()), 0);
+	cr_assert_eq(PEM_write_bio_X509(b[0], x), 1);
+	cr_assert_eq(
+	    PEM_write_bio_PrivateKey(b[1], key, NULL, NULL, 0, NULL, NULL), 1);
+	p.cert = text_of(b[0]);
+	p.key = text_of(b[1]);
+	X509_free(x);
+	if (by != key)
+		EVP_PKEY_free(by);
+	EVP_PKEY_free(key);
+	return p;
 }
 
 struct paper
@@ -39,30 +107,61 @@ paper_new(enum paper_key kind, const char *subject, const char *names,
 {
 	EVP_PKEY *key = kind == PAPER_EC ? EVP_EC_gen("P-256")
 	                                 : EVP_RSA_gen(2048);
-	X509 *x = X509_new();
-	BIO *b[2] = { BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()) };
-	struct paper p;
+	X509 *x = blank(key, subject, from_s, to_s);
 
-	cr_assert_not_null(key);
-	cr_assert_not_null(x);
-	X509_set_version(x, X509_VERSION_3);
-	X509_gmtime_adj(X509_getm_notBefore(x), from_s);
-	X509_gmtime_adj(X509_getm_notAfter(x), to_s);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
-	    (const unsigned char *)subject, -1, -1, 0);
-	X509_set_issuer_name(x, X509_get_subject_name(x));
-	X509_set_pubkey(x, key);
 	if (names != NULL)
-		add_names(x, names);
-	cr_assert_gt(X509_sign(x, key, EVP_sha256()), 0);
-	cr_assert_eq(PEM_write_bio_X509(b[0], x), 1);
-	cr_assert_eq(
-	    PEM_write_bio_PrivateKey(b[1], key, NULL, NULL, 0, NULL, NULL), 1);
-	p.cert = text_of(b[0]);
-	p.key = text_of(b[1]);
-	X509_free(x);
+		add_ext(x, NID_subject_alt_name, names);
+	return sign(x, key, NULL);
+}
+
+struct paper
+paper_of(const struct paper *ca, const char *subject, long from_s, long to_s)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+
+	return sign(blank(key, subject, from_s, to_s), key, ca);
+}
+
+struct paper
+paper_ca(const char *subject, const struct paper *above)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *x = blank(key, subject, -DAY_S, DAY_S);
+
+	add_ext(x, NID_basic_constraints, "critical,CA:TRUE");
+	return sign(x, key, above);
+}
+
+char *
+paper_crl(const struct paper *ca, const struct paper *revoked, long from_s,
+    long to_s)
+{
+	X509 *above = read_cert(ca);
+	EVP_PKEY *key = read_key(ca);
+	X509_CRL *list = X509_CRL_new();
+	ASN1_TIME *t = ASN1_TIME_new();
+	BIO *b = BIO_new(BIO_s_mem());
+
+	X509_CRL_set_version(list, 1);
+	X509_CRL_set_issuer_name(list, X509_get_subject_name(above));
+	X509_CRL_set1_lastUpdate(list, X509_gmtime_adj(t, from_s));
+	if (revoked != NULL) {
+		X509 *x = read_cert(revoked);
+		X509_REVOKED *r = X509_REVOKED_new();
+
+		X509_REVOKED_set_serialNumber(r, X509_get_serialNumber(x));
+		X509_REVOKED_set_revocationDate(r, t);
+		X509_CRL_add0_revoked(list, r);
+		X509_free(x);
+	}
+	X509_CRL_set1_nextUpdate(list, X509_gmtime_adj(t, to_s));
+	cr_assert_gt(X509_CRL_sign(list, key, EVP_sha256()), 0);
+	cr_assert_eq(PEM_write_bio_X509_CRL(b, list), 1);
+	ASN1_TIME_free(t);
+	X509_CRL_free(list);
 	EVP_PKEY_free(key);
-	return p;
+	X509_free(above);
+	return text_of(b);
 }
 
 void

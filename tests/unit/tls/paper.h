@@ -23,6 +23,14 @@ struct paper {
  */
 struct paper paper_new(enum paper_key, const char *subject, const char *names,
     long from_s, long to_s);
+/* One that an authority made by paper_ca() has signed. */
+struct paper paper_of(const struct paper *ca, const char *subject, long from_s,
+    long to_s);
+/* An authority; above: who signed it, NULL: itself. */
+struct paper paper_ca(const char *subject, const struct paper *above);
+/* Its list, with one certificate revoked or none (NULL); free(3). */
+char *paper_crl(const struct paper *ca, const struct paper *revoked,
+    long from_s, long to_s);
 void paper_free(struct paper *);
 /* The key with a passphrase; free(3). */
 char *paper_lock_key(const struct paper *);

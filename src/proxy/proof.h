@@ -1,0 +1,26 @@
+/*
+ * proof - tells instances of the certificate that a client proved to have, in
+ * the style of the service (http/client_cert.h).
+ *
+ * It is that of the connection, the same for all streams of one of HTTP/2.
+ *
+ * Thread: worker.
+ */
+#ifndef PROXY_PROOF_H
+#define PROXY_PROOF_H
+#include "base/attr.h"
+
+struct client;
+struct exchange;
+
+/*
+ * Adds the fields to x->req, in place of all such fields, a trusted proxy's
+ * included.  Without a certificate, or where the service wants none told, the
+ * request stays as it is.  E_OK, E_NOMEM, E_FULL; E_TOOBIG: its chain is
+ * longer than the service allows, or the fields than heads may be.
+ */
+int proof_add(struct exchange *) MUST_CHECK;
+/* The client's connection was closed. */
+void proof_forget(struct client *);
+
+#endif
