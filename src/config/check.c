@@ -211,10 +211,11 @@ text_of_rule(struct problems *p, const struct cfg_service *s,
 {
 	char *text;
 
-	(void)s;
 	if (m->host == NULL || m->path == NULL)
 		return NULL;
-	text = join(m->host, m->path);
+	/* Names of TLS and hosts of HTTP are two worlds. */
+	text = join(m->host,
+	    s->mode == CFG_MODE_PASSTHROUGH ? "passthrough" : m->path);
 	p->no_memory |= text == NULL;
 	return text;
 }
@@ -329,6 +330,7 @@ check_services(struct problems *p, struct cfg *c, const struct where *top)
 		fill_match(p, s);
 		fill_share_key(s);
 		check_settings(p, s, &w);
+		check_mode(p, s, &w);
 		check_access(p, s, &w);
 		check_edits(p, s, &w);
 		check_pages(p, s->pages, s->n_pages, &w);
@@ -518,4 +520,5 @@ check_all(struct problems *p, struct cfg *c, const struct where *top)
 	check_pages(p, c->pages, c->n_pages, top);
 	check_listeners(p, c, top);
 	check_services(p, c, top);
+	check_passthrough(p, c, top);
 }

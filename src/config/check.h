@@ -17,6 +17,13 @@ void check_all(struct problems *, struct cfg *, const struct where *top);
 void check_pools(struct problems *, struct cfg_service *,
     const struct where *service);
 
+/* Of a service: what its mode does not have, and what follows from it. */
+void check_mode(struct problems *, struct cfg_service *,
+    const struct where *service);
+/* Do listeners and services of mode passthrough belong together? */
+void check_passthrough(struct problems *, const struct cfg *,
+    const struct where *top);
+
 /* An array of structs that have a text each. */
 struct texts {
 	const void *array;

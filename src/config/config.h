@@ -101,6 +101,7 @@ struct cfg_tls {
 
 struct cfg_listener {
 	char *name;
+	bool passthrough; /* looks for services of that mode: off */
 	struct cfg_addr address;
 	unsigned backlog;         /* default 1024; needs a restart */
 	unsigned max_connections; /* over all workers, 0: no bound */
@@ -274,8 +275,12 @@ struct cfg_page {
 	struct str body[CFG_FORM_COUNT]; /* owned; .p NULL until loaded */
 };
 
+/* Who ends the TLS of a service: we, or its instances, unread by us. */
+enum cfg_mode { CFG_MODE_HTTP, CFG_MODE_PASSTHROUGH };
+
 struct cfg_service {
 	char *name;
+	enum cfg_mode mode; /* default http */
 	struct cfg_match *match;
 	size_t n_match;
 	enum cfg_share_key share_key;

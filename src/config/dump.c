@@ -15,29 +15,41 @@ indent(struct buf *out, unsigned depth)
 		buf_add_cstr(out, "  ");
 }
 
+/* Where it stands. */
+struct place {
+	unsigned depth;
+	bool in_list;
+	bool passes; /* rows KEY_HTTP mean nothing */
+};
+
 static void dump_map(const struct key *, const void *, struct buf *,
-    unsigned depth, bool in_list);
+    struct place);
 
 static void
 dump_list(const struct key *k, const void *base, struct buf *out,
-    unsigned depth)
+    struct place at)
 {
+	struct place inside = { at.depth + 1, true, at.passes };
+
 	for (size_t i = 0; i < *key_count(k, base); i++) {
-		indent(out, depth);
+		indent(out, at.depth);
 		buf_add_cstr(out, "- ");
-		dump_map(k->sub, key_element(k, base, i), out, depth + 1, true);
+		dump_map(k->sub, key_element(k, base, i), out, inside);
 	}
 }
 
 static void
-dump_key(const struct key *k, const void *base, struct buf *out, unsigned depth)
+dump_key(const struct key *k, const void *base, struct buf *out,
+    struct place at)
 {
+	struct place inside = { at.depth + 1, false, at.passes };
+
 	if (k->kind == K_LIST) {
 		buf_add_char(out, '\n');
-		dump_list(k, base, out, depth + 1);
+		dump_list(k, base, out, inside);
 	} else if (k->kind == K_MAP && !key_is_off(k, base)) {
 		buf_add_char(out, '\n');
-		dump_map(k->sub, key_at(k, base), out, depth + 1, false);
+		dump_map(k->sub, key_at(k, base), out, inside);
 	} else {
 		buf_add_char(out, ' ');
 		show_key(k, base, out);
@@ -57,19 +69,21 @@ is_absent(const struct key *k, const void *base, struct buf *scratch)
 
 static void
 dump_map(const struct key *keys, const void *base, struct buf *out,
-    unsigned depth, bool in_list)
+    struct place at)
 {
 	struct buf scratch = BUF_INIT;
-	bool first = in_list; /* it stands behind the "- " */
+	bool first = at.in_list; /* it stands behind the "- " */
 
+	at.passes |= schema_passes(keys, base);
 	for (const struct key *k = keys; k->name != NULL; k++) {
-		if (is_absent(k, base, &scratch))
+		if (is_absent(k, base, &scratch) ||
+		    (at.passes && (k->flags & KEY_HTTP) != 0))
 			continue;
 		if (!first)
-			indent(out, depth);
+			indent(out, at.depth);
 		first = false;
 		buf_printf(out, "%s:", k->name);
-		dump_key(k, base, out, depth);
+		dump_key(k, base, out, at);
 	}
 	out->failed |= scratch.failed;
 	buf_free(&scratch);
@@ -78,7 +92,7 @@ dump_map(const struct key *keys, const void *base, struct buf *out,
 void
 cfg_dump(const struct cfg *c, struct buf *out)
 {
-	dump_map(cfg_schema, c, out, 0, false);
+	dump_map(cfg_schema, c, out, (struct place){ 0 });
 }
 
 /* ---- the table of keys ---- */

@@ -101,6 +101,11 @@ static const char *const alpns[] = {
 	[CFG_ALPN_H2] = "h2",
 	NULL
 };
+static const char *const modes[] = {
+	[CFG_MODE_HTTP] = "http",
+	[CFG_MODE_PASSTHROUGH] = "passthrough",
+	NULL
+};
 static const char *const probe_types[] = {
 	[CFG_PROBE_HTTP] = "http",
 	[CFG_PROBE_TCP] = "tcp",
@@ -220,9 +225,9 @@ static const struct key eject_keys[] = {
 	    .help = "A window with fewer exchanges says nothing by ratio or slow." },
 	{ "window", K_DURATION, AT(eject.window_us), "10s", S, H, 0,
 	    .help = "Length of a window." },
-	{ "status_5xx", K_BOOL, AT(eject.status_5xx), "off", 0, 0, 0,
+	{ "status_5xx", K_BOOL, AT(eject.status_5xx), "off", 0, 0, KEY_HTTP,
 	    .help = "Whether an answer 5xx is a failure; identity servers answer 500 to what users do, too." },
-	{ "slow", K_UINT, AT(eject.slow), "0", 0, 1000, 0,
+	{ "slow", K_UINT, AT(eject.slow), "0", 0, 1000, KEY_HTTP,
 	    .help = "An instance whose median answer takes so many times that of the pool's other instances, in a window, is ejected; 0 is never." },
 	{ "time", K_DURATION, AT(eject.time_us), "10s", 10 * MS, H, 0,
 	    .help = "How long the first ejection lasts; each further one twice as long as the last." },
@@ -266,7 +271,7 @@ static const struct key pool_keys[] = {
 	{ "probe", K_MAP, AT(probe), NULL, 0, 0, 0,
 	    .help = "How its instances prove that they are ready.",
 	    .sub = probe_keys },
-	{ "keepalive", K_MAP, 0, NULL, 0, 0, 0,
+	{ "keepalive", K_MAP, 0, NULL, 0, 0, KEY_HTTP,
 	    .help = "Connections to instances that are kept for reuse.",
 	    .sub = keepalive_keys },
 	{ "send_proxy", K_ENUM, AT(send_proxy), "off", 0, 0, 0,
@@ -298,7 +303,7 @@ static const struct key pool_keys[] = {
 static const struct key match_keys[] = {
 	{ "host", K_PATTERN, AT(host), "*", 0, 0, 0,
 	    .help = "Host of the request, in any case: one host, \"*.example.org\" for all below it, or \"*\" for any." },
-	{ "path", K_PREFIX, AT(path), "/", 0, 1024, 0,
+	{ "path", K_PREFIX, AT(path), "/", 0, 1024, KEY_HTTP,
 	    .help = "Prefix of the path, matched on borders of segments." },
 	END
 };
@@ -392,18 +397,18 @@ static const struct key retry_keys[] = {
 	    .help = "Further tries after the first; never of what may have reached an instance, unless its method is safe." },
 	{ "budget", K_PERCENT, AT(retry_budget_pct), "20%", 0, 100, 0,
 	    .help = "Retries may be so much of the traffic." },
-	{ "statuses", K_ITEMS, AT(retry_statuses), NULL, 0, 64, 0,
+	{ "statuses", K_ITEMS, AT(retry_statuses), NULL, 0, 64, KEY_HTTP,
 	    .help = "Answers with which a safe request without a body is tried at another instance instead; by default none.",
 	    .sub = &bad_status_item, EACH(n_retry_statuses, retry_statuses) },
 	END
 };
 static const struct key drain_keys[] = {
-	{ "mode", K_ENUM, AT(drain_mode), "keep", 0, 0, 0,
+	{ "mode", K_ENUM, AT(drain_mode), "keep", 0, 0, KEY_HTTP,
 	    .help = "What becomes of sessions pinned to a draining pool.",
 	    .names = drain_modes },
 	{ "requests", K_DURATION, AT(drain_requests_us), "60s", 0, D, 0,
 	    .help = "Exchanges in flight may take so long once no pin leads there." },
-	{ "flows", K_DURATION, AT(drain_flows_us), "30m", 0, 30 * D, 0,
+	{ "flows", K_DURATION, AT(drain_flows_us), "30m", 0, 30 * D, KEY_HTTP,
 	    .help = "The grace: in mode keep, pins are honoured for so long at most." },
 	{ "streams", K_DURATION, AT(drain_streams_us), "300s", 0, 30 * D, 0,
 	    .help = "Upgraded connections (streams) may go on for so long after the drain began." },
@@ -414,18 +419,21 @@ static const struct key drain_keys[] = {
 static const struct key service_keys[] = {
 	{ "name", K_NAME, AT(name), NULL, 0, 0, KEY_REQUIRED,
 	    .help = "Name in commands, logs and metrics." },
+	{ "mode", K_ENUM, AT(mode), "http", 0, 0, KEY_MODE,
+	    .help = "http; or passthrough: connections whose TLS asks for its hosts go to an instance unread, on listeners with passthrough.",
+	    .names = modes },
 	{ "match", K_LIST, AT(match), NULL, 0, 256, 0,
 	    .help = "Hosts and paths that lead here: hosts, or maps. By default all.",
 	    .sub = match_keys, EACH(n_match, match), .scalar = "host" },
 	{ "share_key", K_SHARE_KEY, AT(share_key_text), "source", 0, 255, 0,
 	    .help = "What places a session without a pin: the client's address, each request anew, or the value of a field or cookie." },
-	{ "sticky", K_MAP, 0, NULL, 0, 0, 0,
+	{ "sticky", K_MAP, 0, NULL, 0, 0, KEY_HTTP,
 	    .help = "How sessions stay where they began.",
 	    .sub = sticky_keys },
 	{ "timeouts", K_MAP, 0, NULL, 0, 0, 0,
 	    .help = "Deadlines towards instances.",
 	    .sub = service_timeout_keys },
-	{ "limits", K_MAP, 0, NULL, 0, 0, 0,
+	{ "limits", K_MAP, 0, NULL, 0, 0, KEY_HTTP,
 	    .help = "Bounds of requests.",
 	    .sub = service_limit_keys },
 	{ "retry", K_MAP, 0, NULL, 0, 0, 0,
@@ -434,15 +442,15 @@ static const struct key service_keys[] = {
 	{ "drain", K_MAP, 0, NULL, 0, 0, 0,
 	    .help = "How its pools drain, unless the command says otherwise.",
 	    .sub = drain_keys },
-	{ "via", K_BOOL, AT(via), "on", 0, 0, 0,
+	{ "via", K_BOOL, AT(via), "on", 0, 0, KEY_HTTP,
 	    .help = "Whether requests to instances carry a Via field." },
-	{ "headers", K_MAP, 0, NULL, 0, 0, 0,
+	{ "headers", K_MAP, 0, NULL, 0, 0, KEY_HTTP,
 	    .help = "What becomes of fields: a profile, or a map.",
 	    .sub = headers_keys, .scalar = "profile" },
-	{ "rules", K_LIST, AT(rules), NULL, 0, 256, 0,
+	{ "rules", K_LIST, AT(rules), NULL, 0, 256, KEY_HTTP,
 	    .help = "What may be asked for; the first rule that fits decides, and what none fits is allowed.",
 	    .sub = rule_keys, EACH(n_rules, rules) },
-	{ "pages", K_LIST, AT(pages), NULL, 0, 64, 0,
+	{ "pages", K_LIST, AT(pages), NULL, 0, 64, KEY_HTTP,
 	    .help = "Its own pages for answers that come from us; the daemon's are looked at next.",
 	    .sub = page_keys, EACH(n_pages, pages), .label = "status" },
 	{ "pools", K_LIST, AT(pools), NULL, 1, CFG_POOLS_MAX, KEY_REQUIRED,
@@ -469,7 +477,7 @@ static const struct key listener_timeout_keys[] = {
 	{ "preface", K_DURATION, AT(preface_us), "5s", MS, H, 0,
 	    .help = "For a whole PROXY preface: from the beginning of the connection where one is required, else from its first byte." },
 	{ "handshake", K_DURATION, AT(handshake_us), "10s", MS, H, 0,
-	    .help = "For the whole handshake of TLS, from the connection on." },
+	    .help = "For the whole handshake of TLS, from the connection on; of one that is passed through, for the ClientHello." },
 	{ "head", K_DURATION, AT(head_us), "10s", MS, H, 0,
 	    .help = "For the whole head of a request, from its first byte." },
 	{ "idle", K_DURATION, AT(idle_us), "75s", MS, D, 0,
@@ -576,6 +584,8 @@ static const struct key listener_keys[] = {
 	{ "tls", K_MAP, 0, NULL, 0, 0, KEY_OFF | KEY_GIVEN,
 	    .help = "TLS on this listener; by default it is plain.",
 	    .sub = listener_tls_keys, .aux = AT(tls.on) },
+	{ "passthrough", K_BOOL, AT(passthrough), "off", 0, 0, 0,
+	    .help = "Whether it is looked which name a client asks for: those of services in mode passthrough are passed through. Without tls nothing else is served." },
 	END
 };
 #undef STRUCT

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/config.h"
 #include "config/value.h"
 
 static const struct {
@@ -32,6 +33,17 @@ key_find(const struct key *keys, const char *name)
 		if (strcmp(keys->name, name) == 0)
 			return keys;
 	return NULL;
+}
+
+bool
+schema_passes(const struct key *keys, const void *base)
+{
+	int mode = CFG_MODE_HTTP;
+
+	for (; keys->name != NULL; keys++)
+		if ((keys->flags & KEY_MODE) != 0)
+			memcpy(&mode, key_at(keys, base), sizeof(mode));
+	return mode == CFG_MODE_PASSTHROUGH;
 }
 
 static void

@@ -74,7 +74,9 @@ enum {
 	KEY_RESTART = 2,  /* a running daemon cannot take a new value over */
 	KEY_OFF = 4,      /* a map that may be "off": .aux is the bool */
 	KEY_OF_OWNER = 8, /* default: the text of the address beside it */
-	KEY_GIVEN = 16    /* with KEY_OFF: on only where it is written */
+	KEY_GIVEN = 16,   /* with KEY_OFF: on only where it is written */
+	KEY_MODE = 32,    /* an enum cfg_mode, for all rows beside and below */
+	KEY_HTTP = 64 /* means nothing in mode passthrough: an error there */
 };
 
 struct key {
@@ -150,6 +152,8 @@ key_element(const struct key *k, const void *base, size_t i)
 	return key_array(k, base) + i * k->size;
 }
 
+/* Does one of the rows say that what is in base passes connections through? */
+bool schema_passes(const struct key *keys, const void *base);
 /* Is it a map that is switched off? */
 static inline bool
 key_is_off(const struct key *k, const void *base)

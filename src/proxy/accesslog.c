@@ -183,6 +183,10 @@ write_json(struct buf *out, const struct exchange *x, const char *when,
 		json_kv_str(&j, "host", x->req.authority);
 		json_kv_str(&j, "target", safe_target(x, target));
 	}
+	if (x->passes) {
+		json_kv_bool(&j, "passthrough", true);
+		json_kv_str(&j, "sni", x->req.authority);
+	}
 	json_kv_u64(&j, "status", x->status);
 	json_kv_cstr(&j, "outcome", outcome_name(x->outcome));
 	if (x->bad != BAD_NONE)

@@ -11,6 +11,7 @@
 #include "proxy/exchange.h"
 #include "proxy/gate.h"
 #include "proxy/overload.h"
+#include "proxy/passthrough.h"
 #include "proxy/preface.h"
 #include "proxy/proof.h"
 #include "proxy/worker.h"
@@ -189,6 +190,11 @@ on_deadline(struct deadline *d)
 		client_close(c);
 		return;
 	case WAIT_HANDSHAKE:
+		if (!c->over_tls &&
+		    client_listener(c)->cfg->tls.server == NULL) {
+			passthrough_late(c);
+			return;
+		}
 		shake_failed(c, TLS_FAULT_TIMEOUT);
 		client_close(c);
 		return;
@@ -375,14 +381,15 @@ handshake_stage(struct client *c)
 }
 
 /* In the order of the bytes. */
-static stage_fn *const stages[] = { preface_stage, handshake_stage };
+static stage_fn *const stages[] = { preface_stage, passthrough_stage,
+	handshake_stage };
 
 static int
 on_greet(struct lane *l)
 {
 	struct client *c = client_of(l);
 
-	for (; c->stage < ARRAY_LEN(stages); c->stage++) {
+	for (; c->stage < ARRAY_LEN(stages) && !c->passes; c->stage++) {
 		int rc = stages[c->stage](c);
 
 		if (rc != E_OK)
@@ -390,7 +397,8 @@ on_greet(struct lane *l)
 		if (c->wait == WAIT_LINGER)
 			return E_OK; /* it ended, and is heard out */
 	}
-	client_wait_for(c, WAIT_REQUEST);
+	if (!c->passes)
+		client_wait_for(c, WAIT_REQUEST);
 	return E_OK;
 }
 
@@ -400,7 +408,7 @@ first_wait(const struct view_listener *l, bool hears)
 {
 	if (hears && preface_is_needed(l))
 		return WAIT_PREFACE;
-	if (!hears && l->cfg->tls.server != NULL)
+	if (!hears && (l->cfg->tls.server != NULL || l->cfg->passthrough))
 		return WAIT_HANDSHAKE;
 	return WAIT_REQUEST;
 }
@@ -457,13 +465,14 @@ client_accept(struct proxy *p, int fd, const struct addr *peer,
 	c->trusted = trusted;
 	c->stage = 0;
 	c->hears_preface = hears;
+	c->passes = false;
 	c->over_tls = false;
 	c->taken = c->stuck_since_us = 0;
 	c->stop_asked = p->stopping;
 	TAILQ_INSERT_TAIL(&p->clients, c, link);
 	p->n_clients++;
 	p->n_accepted[listener]++;
-	if (hears || l->cfg->tls.server != NULL)
+	if (hears || l->cfg->tls.server != NULL || l->cfg->passthrough)
 		lane_greets(&c->lane);
 	/* What may come is idle until it does. */
 	client_wait_for(c, first_wait(l, hears));

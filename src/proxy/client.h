@@ -27,7 +27,7 @@ struct view_listener;
 enum client_wait {
 	WAIT_NONE,      /* the exchange has its own deadlines */
 	WAIT_PREFACE,   /* a balancer's word on who the client is */
-	WAIT_HANDSHAKE, /* of TLS */
+	WAIT_HANDSHAKE, /* of TLS, or the hello of one not ours */
 	WAIT_REQUEST,   /* idle between requests */
 	WAIT_HEAD,      /* the rest of a head */
 	WAIT_BODY,      /* progress of a request body */
@@ -58,6 +58,7 @@ struct client {
 	uint8_t wait;            /* enum client_wait */
 	uint8_t stage;           /* of the greeting that is next */
 	bool hears_preface;      /* the first stage is due */
+	bool passes;             /* its bytes are for an instance, unread */
 	bool trusted;            /* among the listener's trusted_proxies */
 	bool over_tls;           /* counted in .n_tls */
 	bool stop_asked;         /* we stop: the next answer says so */

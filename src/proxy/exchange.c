@@ -16,6 +16,7 @@
 #include "proxy/gate.h"
 #include "proxy/health.h"
 #include "proxy/overload.h"
+#include "proxy/passthrough.h"
 #include "proxy/preface.h"
 #include "proxy/route.h"
 #include "proxy/websocket.h"
@@ -224,8 +225,8 @@ refuse_forward(struct exchange *x, int rc)
 }
 
 /* There is no memory for it; a connection less is some more. */
-static void
-shed(struct exchange *x)
+void
+exchange_shed(struct exchange *x)
 {
 	struct proxy *p = x->proxy;
 
@@ -267,7 +268,7 @@ exchange_head(struct exchange *x, const struct http_head *h)
 		return;
 	}
 	if (x->shed) {
-		shed(x);
+		exchange_shed(x);
 		return;
 	}
 	if (x->body_max != 0 && h->framing == FRAMING_LENGTH &&
@@ -394,6 +395,7 @@ void
 exchange_refuse(struct exchange *x, unsigned status, enum outcome why)
 {
 	struct lane *l = &x->client->lane;
+	int rc;
 
 	assert(!x->answer_sent);
 	if (x->inst != NULL)
@@ -403,7 +405,7 @@ exchange_refuse(struct exchange *x, unsigned status, enum outcome why)
 		stat_add(&x->icell->lost, 1);
 	exchange_release(x, false);
 	x->outcome = (uint8_t)why;
-	x->status = (uint16_t)status;
+	x->status = x->passes ? 0 : (uint16_t)status;
 	x->answer_sent = x->answer_done = true;
 	x->step = STEP_FLUSH;
 	/* What follows an unread body cannot be told from the body. */
@@ -411,7 +413,8 @@ exchange_refuse(struct exchange *x, unsigned status, enum outcome why)
 		x->keep_client = false;
 	x->refused = true;
 	lane_pause(l);
-	if (answer_send(x, status) != E_OK || lane_flush(l) != E_OK) {
+	rc = x->passes ? passthrough_answer(x) : answer_send(x, status);
+	if (rc != E_OK || lane_flush(l) != E_OK) {
 		struct client *c = x->client;
 
 		exchange_end(x, why);
@@ -447,7 +450,7 @@ exchange_timed_out(struct exchange *x, enum outcome why)
 	case OUT_HEAD_TIMEOUT:
 	case OUT_BODY_TIMEOUT:
 		if (x->shed)
-			shed(x);
+			exchange_shed(x);
 		else
 			exchange_abort(x, 408, why);
 		return;

@@ -64,6 +64,7 @@ struct exchange {
 	uint8_t outcome; /* once ended */
 	uint8_t cause;   /* enum pool_cause, once routed */
 	uint8_t bad;     /* enum http_bad when we refused it */
+	bool passes;     /* a whole connection, proxy/passthrough */
 	TAILQ_ENTRY(exchange) link;
 	struct proxy *proxy;     /* borrowed */
 	struct client *client;   /* borrowed: outlives its exchanges */
@@ -155,6 +156,9 @@ struct exchange {
 	uint64_t begun_us, head_us, picked_us, first_us, begun_wall_us;
 	uint64_t bytes_in, bytes_out; /* bodies, tunnel bytes */
 	uint64_t up_taken;            /* lane_taken() when last looked at */
+	uint64_t ends_us;             /* a tunnel whose time is over ends
+	                                 then, 0: it is not */
+	uint8_t ends_as;              /* enum outcome */
 
 	struct spill *spill;
 	uint32_t arena_used;
@@ -176,6 +180,8 @@ void exchange_client_broken(struct exchange *, int code, enum http_bad);
 void exchange_client_eof(struct exchange *);
 /* A named deadline ran out. */
 void exchange_timed_out(struct exchange *, enum outcome);
+/* There is no memory for it: refused. */
+void exchange_shed(struct exchange *);
 /* Ends it now: status when nothing was answered, else a cut. */
 void exchange_abort(struct exchange *, unsigned status, enum outcome);
 /* The same with the status that fits the outcome. */
@@ -224,9 +230,9 @@ enum stream_why { STREAM_DRAIN, STREAM_STOP, STREAM_SILENT };
 void tunnel_begin(struct exchange *);
 /* What it ends in when either side leaves, or its connection breaks. */
 enum outcome tunnel_outcome(const struct exchange *);
-void tunnel_account(const struct exchange *); /* of its outcome */
+void tunnel_account(struct exchange *); /* of its outcome */
 void tunnel_end(struct exchange *, enum stream_why, uint64_t within_us);
-/* No byte came for as long as it may be silent. */
+/* No byte came for as long as it may be silent, or its time is over. */
 void tunnel_silent(struct exchange *);
 bool tunnel_from_client(struct exchange *, struct str);
 bool tunnel_from_instance(struct exchange *, struct str);

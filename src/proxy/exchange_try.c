@@ -62,7 +62,7 @@ exchange_go(struct exchange *x)
 	    ? &client_connection(x->client)->ups
 	    : NULL;
 	/* One kept connection has failed us: the next try gets a fresh one. */
-	if (x->retries == 0)
+	if (x->retries == 0 && !x->passes)
 		x->up = upconn_take(&x->proxy->up, x->inst, x->up_tls, owner,
 		    careful);
 	if (x->up != NULL) {
@@ -88,9 +88,12 @@ void
 exchange_up_waits(struct exchange *x, uint64_t limit_us)
 {
 	struct loop *loop = x->proxy->env.loop;
+	uint64_t due_us = loop_now_us(loop) + limit_us;
 
+	if (x->ends_us != 0)
+		due_us = MIN(due_us, x->ends_us);
 	x->up->deadline.fn = exchange_up_deadline;
-	deadline_set(loop, &x->up->deadline, loop_now_us(loop) + limit_us);
+	deadline_set(loop, &x->up->deadline, due_us);
 }
 
 void

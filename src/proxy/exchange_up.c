@@ -12,6 +12,7 @@
 #include "proxy/edit.h"
 #include "proxy/exchange.h"
 #include "proxy/forward.h"
+#include "proxy/passthrough.h"
 #include "proxy/preface.h"
 #include "proxy/websocket.h"
 #include "proxy/worker.h"
@@ -90,6 +91,10 @@ on_connected(struct lane *l, int code)
 		exchange_try_failed(x, code, OUT_CONNECT_FAILED);
 		return;
 	}
+	if (x->passes) {
+		passthrough_connected(x);
+		return;
+	}
 	exchange_send(x);
 	if (x->step == STEP_SEND && exchange_flush_up(x) &&
 	    x->step == STEP_SEND)
@@ -122,7 +127,7 @@ exchange_up_progress(struct exchange *x)
 	if (x->step == STEP_SEND)
 		limit_us = x->first_byte_us;
 	else if (x->in_tunnel && !x->client_eof && !x->up_eof)
-		limit_us = x->tunnel_us;
+		limit_us = x->passes ? passthrough_silence_us(x) : x->tunnel_us;
 	exchange_up_waits(x, limit_us);
 }
 
@@ -344,7 +349,8 @@ exchange_up_broken(struct exchange *x, int code)
 	if (x->in_tunnel) {
 		struct client *c = x->client;
 
-		exchange_end(x, OUT_TUNNELLED);
+		x->up_eof = true;
+		exchange_end(x, tunnel_outcome(x));
 		client_cut(c);
 		return;
 	}

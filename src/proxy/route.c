@@ -10,6 +10,7 @@
 #include "http/target.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+#include "proxy/passthrough.h"
 #include "proxy/worker.h"
 #include "tls/stream.h"
 #include "upstream/balance.h"
@@ -172,7 +173,7 @@ route_service(struct exchange *x)
 
 	if (rc != E_OK)
 		return rc;
-	if (!fits_handshake(x, host))
+	if (!fits_handshake(x, host) || passthrough_has(x->client, host))
 		return E_UNREACH;
 	target_split(x->req.target, &path, &query);
 	if (str_eq(path, STR("*")))
@@ -195,6 +196,13 @@ route_service(struct exchange *x)
 	if (x->scope != CFG_STICKY_NONE)
 		x->pinned = read_pin(x, vs->cfg);
 	return E_OK;
+}
+
+void
+route_passthrough(struct exchange *x, const struct view_service *vs)
+{
+	x->vs = vs;
+	take_settings(x, vs);
 }
 
 /* ---- pool ---- */
@@ -430,7 +438,7 @@ take_place(struct exchange *x, const struct view_service *vs,
 	x->up_idle_us = vp->cfg->idle_us;
 	x->up_max_idle = vp->cfg->max_idle;
 	x->send_proxy = vp->cfg->send_proxy;
-	x->up_tls = vp->cfg->tls.client;
+	x->up_tls = x->passes ? NULL : vp->cfg->tls.client; /* a probe's */
 	x->picked_us = loop_now_us(x->proxy->env.loop);
 	if (x->scope == CFG_STICKY_NONE)
 		return;

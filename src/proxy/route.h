@@ -18,6 +18,8 @@ struct view_service;
  * E_OK; E_NOENT no service; E_SYNTAX a path with a broken escape; E_TOOBIG.
  */
 int route_service(struct exchange *) MUST_CHECK;
+/* The same for a connection that is passed through: that is its service. */
+void route_passthrough(struct exchange *, const struct view_service *);
 /*
  * Decides the pool (once per exchange, again after its pool died) and picks
  * an instance that was not tried; E_OK with x->inst set and counted, E_NOENT,

@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/random.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+#include "proxy/passthrough.h"
 #include "proxy/queue.h"
 #include "proxy/websocket.h"
 #include "proxy/worker.h"
@@ -67,14 +69,16 @@ tunnel_begin(struct exchange *x)
 	/* Streams have their own place in the cell and their own drain clock. */
 	stat_add(&x->icell->streams, 1);
 	stat_sub(&x->icell->inflight, 1);
-	stat_add(&x->icell->status[STATUS_1XX], 1);
-	stat_add(&x->pcell->status[STATUS_1XX], 1);
+	if (!x->passes) {
+		stat_add(&x->icell->status[STATUS_1XX], 1);
+		stat_add(&x->pcell->status[STATUS_1XX], 1);
+	}
 	if (x->pcell->queue != NULL)
 		queue_look(x->pcell->queue);
 	if (x->pool->leaving)
 		x->proxy->env.edge(x->proxy->env.arg, PROXY_EMPTY, NULL);
 	client_wait_for(c, WAIT_NONE);
-	exchange_up_waits(x, x->tunnel_us);
+	exchange_up_progress(x);
 	lane_go_raw(&x->up->lane);
 	lane_go_raw(&c->lane);
 	detach_head(x);
@@ -88,11 +92,13 @@ tunnel_begin(struct exchange *x)
 enum outcome
 tunnel_outcome(const struct exchange *x)
 {
+	if (x->passes)
+		return passthrough_outcome(x);
 	return x->ws == NULL ? OUT_TUNNELLED : websocket_outcome(x->ws);
 }
 
 void
-tunnel_account(const struct exchange *x)
+tunnel_account(struct exchange *x)
 {
 	enum stream_end how = STREAM_ENDED;
 
@@ -109,6 +115,28 @@ tunnel_account(const struct exchange *x)
 		break;
 	}
 	stat_add(&x->pcell->streams_ended[how], 1);
+	if (x->passes)
+		passthrough_account(x);
+}
+
+/*
+ * Nobody can be told to leave, so each is cut at a moment of its own: of a
+ * drain from now on, of a stop up to its deadline, which gives all time there
+ * is.
+ */
+static void
+end_by_lot(struct exchange *x, enum stream_why why, uint64_t within_us)
+{
+	struct proxy *p = x->proxy;
+	uint64_t lot_us = within_us * random_below(1024) / 1024;
+
+	if (x->ends_us != 0)
+		return;
+	x->ends_as = why == STREAM_DRAIN ? OUT_DRAIN_CUT : OUT_STOP_CUT;
+	x->ends_us = why == STREAM_DRAIN
+	    ? loop_now_us(p->env.loop) + lot_us
+	    : p->stop_deadline.due_us - MIN(lot_us, p->stop_deadline.due_us);
+	exchange_up_progress(x);
 }
 
 void
@@ -116,6 +144,8 @@ tunnel_end(struct exchange *x, enum stream_why why, uint64_t within_us)
 {
 	if (x->ws != NULL)
 		websocket_close(x, why, within_us);
+	else if (x->passes)
+		end_by_lot(x, why, within_us);
 	else if (why == STREAM_DRAIN)
 		exchange_cut(x, OUT_DRAIN_CUT);
 }
@@ -123,7 +153,11 @@ tunnel_end(struct exchange *x, enum stream_why why, uint64_t within_us)
 void
 tunnel_silent(struct exchange *x)
 {
-	if (x->ws == NULL)
+	if (x->ends_us != 0 && loop_now_us(x->proxy->env.loop) >= x->ends_us)
+		exchange_cut(x, (enum outcome)x->ends_as);
+	else if (x->passes)
+		exchange_cut(x, passthrough_silent(x));
+	else if (x->ws == NULL)
 		exchange_timed_out(x, OUT_TUNNEL_TIMEOUT);
 	else if (websocket_may_close(x))
 		websocket_close(x, STREAM_SILENT, 0);
@@ -148,12 +182,15 @@ tunnel_from_client(struct exchange *x, struct str bytes)
 bool
 tunnel_from_instance(struct exchange *x, struct str bytes)
 {
-	exchange_up_progress(x);
 	if (x->ws != NULL) {
+		exchange_up_progress(x);
 		websocket_data(x, bytes, false);
 		return false;
 	}
+	if (x->passes)
+		passthrough_hears(x);
 	x->bytes_out += bytes.len;
+	exchange_up_progress(x);
 	if (lane_send_data(&x->client->lane, bytes) != E_OK)
 		exchange_cut(x, OUT_INTERNAL);
 	return false;
@@ -164,7 +201,7 @@ finish(struct exchange *x)
 {
 	struct client *c = x->client;
 
-	exchange_end(x, OUT_TUNNELLED);
+	exchange_end(x, x->passes ? passthrough_outcome(x) : OUT_TUNNELLED);
 	client_exchange_done(c, false);
 }
 

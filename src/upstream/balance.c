@@ -25,14 +25,30 @@ weight_at(const struct view_pool *p, size_t i)
 	return p->weight_sum[i] - (i == 0 ? 0 : p->weight_sum[i - 1]);
 }
 
+/* What one worker has at an instance: connections, where they are passed on. */
+static uint64_t
+has_here(const struct view_pool *p, const struct instance *i, unsigned worker)
+{
+	const struct inst_cell *c = &i->cells[worker];
+
+	return stat_get(&c->inflight) + (p->passes ? stat_get(&c->streams) : 0);
+}
+
+static uint64_t
+has_in_all(const struct view_pool *p, const struct instance *i)
+{
+	return inst_inflight(i) + (p->passes ? inst_streams(i) : 0);
+}
+
 /* ---- places ---- */
 
 static bool
-has_place(uint32_t limit, const struct instance *i, unsigned worker)
+has_place(const struct view_pool *p, uint32_t limit, const struct instance *i,
+    unsigned worker)
 {
 	uint64_t part = limit / i->n_workers + (worker < limit % i->n_workers);
 
-	return stat_get(&i->cells[worker].inflight) < MAX(part, 1u);
+	return has_here(p, i, worker) < MAX(part, 1u);
 }
 
 bool
@@ -43,8 +59,8 @@ balance_has_place(const struct view_pool *p, const struct instance *i,
 		return true;
 	for (size_t n = 0; n < p->n_eligible; n++)
 		if (p->eligible[n] == i)
-			return has_place(p->limits[n], i, worker);
-	return has_place(p->cfg->max_requests, i, worker);
+			return has_place(p, p->limits[n], i, worker);
+	return has_place(p, p->cfg->max_requests, i, worker);
 }
 
 bool
@@ -66,7 +82,7 @@ is_fit(struct balance_ask *a, size_t at)
 
 	if (a->n_tried > 0 && was_tried(i, a->tried, a->n_tried))
 		return false;
-	if (p->limits == NULL || has_place(p->limits[at], i, a->worker))
+	if (p->limits == NULL || has_place(p, p->limits[at], i, a->worker))
 		return true;
 	a->full = true;
 	return false;
@@ -96,8 +112,8 @@ draw(const struct view_pool *p)
 static bool
 is_lighter(const struct view_pool *p, size_t a, size_t b)
 {
-	return inst_inflight(p->eligible[a]) * weight_at(p, b) <
-	    inst_inflight(p->eligible[b]) * weight_at(p, a);
+	return has_in_all(p, p->eligible[a]) * weight_at(p, b) <
+	    has_in_all(p, p->eligible[b]) * weight_at(p, a);
 }
 
 /* n_eligible: none. */
@@ -208,13 +224,13 @@ score(const struct view_pool *p, size_t at, uint64_t key)
 static bool
 is_crowded(const struct view_pool *p, size_t at, unsigned worker)
 {
-	uint64_t mine = stat_get(&p->eligible[at]->cells[worker].inflight);
+	uint64_t mine = has_here(p, p->eligible[at], worker);
 	uint64_t all = 1, sum;
 
 	if (mine < CROWD)
 		return false;
 	for (size_t i = 0; i < p->n_eligible; i++)
-		all += stat_get(&p->eligible[i]->cells[worker].inflight);
+		all += has_here(p, p->eligible[i], worker);
 	sum = p->weight_sum[p->n_eligible - 1];
 	return (mine + 1) * 4 * sum > all * 5 * weight_at(p, at) + 4 * sum;
 }

@@ -46,6 +46,7 @@ sums_of(const struct instance *i, bool status_5xx)
 
 		for (int k = 0; k < STATUS_N; k++)
 			s.ok += stat_get(&c->status[k]);
+		s.ok += stat_get(&c->passed);
 		if (status_5xx) {
 			s.failed += stat_get(&c->status[STATUS_5XX]);
 			spoiled += stat_get(&c->status[STATUS_5XX]);

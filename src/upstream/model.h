@@ -154,7 +154,10 @@ enum { STATUS_1XX, STATUS_2XX, STATUS_3XX, STATUS_4XX, STATUS_5XX, STATUS_N };
 	X(MEMORY, "memory", "memory is out")                                   \
 	X(PREFACE_SOURCE, "preface_source", "a preface is required, and its address may not send one") \
 	X(PREFACE_BAD, "preface_bad", "its PROXY preface is malformed, cut or missing") \
-	X(PREFACE_TIMEOUT, "preface_timeout", "its PROXY preface took too long")
+	X(PREFACE_TIMEOUT, "preface_timeout", "its PROXY preface took too long") \
+	X(HELLO_BAD, "hello_bad", "its ClientHello is malformed, cut or none")  \
+	X(HELLO_NAME, "hello_name", "it asks by TLS for a name that nobody has") \
+	X(HELLO_TIMEOUT, "hello_timeout", "its ClientHello took too long")
 /* clang-format on */
 #define X(id, name, help) REFUSED_##id,
 enum conn_refusal { CONN_REFUSALS(X) REFUSED_COUNT };
@@ -213,6 +216,7 @@ struct inst_cell {
 	stat_u64 retried_away; /* tries that went elsewhere after us */
 	stat_u64 failures;     /* tries that failed by its fault, of any kind */
 	stat_u64 spoiled;      /* of .status: cut, or stood still, since */
+	stat_u64 passed; /* connections passed through that it has answered */
 	struct hist latency;
 	int64_t credit;          /* the worker's own: round robin by weight */
 	struct conncache *cache; /* the worker's own, NULL until used */

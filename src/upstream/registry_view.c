@@ -197,6 +197,7 @@ fill_service(struct registry *r, struct view_service *vs,
 
 		vp->pool = registry_pool(r, cfg->name, cfg->pools[i].name);
 		vp->cfg = &cfg->pools[i];
+		vp->passes = cfg->mode == CFG_MODE_PASSTHROUGH;
 		if (vp->pool == NULL)
 			return false;
 		vs->n_pools++;
@@ -231,26 +232,26 @@ fill_edits(struct view *v)
 }
 
 static bool
-fill_rules(struct view *v)
+fill_rules(const struct view *v, enum cfg_mode mode, struct view_rules *r)
 {
 	size_t n = 0;
 
 	for (size_t s = 0; s < v->n_services; s++)
 		n += v->services[s].cfg->n_match;
-	v->rules = calloc(n + 1, sizeof(*v->rules));
-	if (v->rules == NULL)
+	r->list = calloc(n + 1, sizeof(*r->list));
+	if (r->list == NULL)
 		return false;
 	for (size_t s = 0; s < v->n_services; s++) {
 		const struct cfg_service *cfg = v->services[s].cfg;
 
-		for (size_t i = 0; i < cfg->n_match; i++)
-			v->rules[v->n_rules++] = (struct view_rule){
+		for (size_t i = 0; cfg->mode == mode && i < cfg->n_match; i++)
+			r->list[r->n++] = (struct view_rule){
 				.host = str_of(cfg->match[i].host),
 				.path = str_of(cfg->match[i].path),
 				.service = &v->services[s],
 			};
 	}
-	view_sort_rules(v);
+	view_sort_rules(r);
 	return true;
 }
 
@@ -297,7 +298,8 @@ registry_view(struct registry *r, struct cfg *cfg, struct keyring *ring,
 		        plan_of_service(plans, n, cfg->services[i].name)))
 			goto fail;
 	}
-	if (!fill_rules(v) || !fill_edits(v))
+	if (!fill_rules(v, CFG_MODE_HTTP, &v->rules) ||
+	    !fill_rules(v, CFG_MODE_PASSTHROUGH, &v->passes) || !fill_edits(v))
 		goto fail;
 	return v;
 fail:

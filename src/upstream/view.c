@@ -59,38 +59,43 @@ host_order(struct str a, struct str b)
 }
 
 static int
+by_host(const struct view_rule *a, const struct view_rule *b)
+{
+	int order = host_rank(a->host) - host_rank(b->host);
+
+	return order != 0 ? order : host_order(a->host, b->host);
+}
+
+static int
 by_specificity(const void *pa, const void *pb)
 {
 	const struct view_rule *a = pa, *b = pb;
-	int order = host_rank(a->host) - host_rank(b->host);
+	int order = by_host(a, b);
 
-	if (order == 0)
-		order = host_order(a->host, b->host);
 	if (order != 0)
 		return order;
 	return (a->path.len < b->path.len) - (a->path.len > b->path.len);
 }
 
 void
-view_sort_rules(struct view *v)
+view_sort_rules(struct view_rules *r)
 {
-	qsort(v->rules, v->n_rules, sizeof(*v->rules), by_specificity);
-	v->n_exact = 0;
-	while (v->n_exact < v->n_rules &&
-	    host_rank(v->rules[v->n_exact].host) == 0)
-		v->n_exact++;
+	qsort(r->list, r->n, sizeof(*r->list), by_specificity);
+	r->n_exact = 0;
+	while (r->n_exact < r->n && host_rank(r->list[r->n_exact].host) == 0)
+		r->n_exact++;
 }
 
 /* The first rule of that very host, or where it would stand. */
 static size_t
-find_exact(const struct view *v, struct str host)
+find_exact(const struct view_rules *r, struct str host)
 {
-	size_t lo = 0, hi = v->n_exact;
+	size_t lo = 0, hi = r->n_exact;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (host_order(v->rules[mid].host, host) < 0)
+		if (host_order(r->list[mid].host, host) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -101,31 +106,50 @@ find_exact(const struct view *v, struct str host)
 const struct view_service *
 view_route(const struct view *v, struct str host, struct str path)
 {
-	size_t i = find_exact(v, host);
+	const struct view_rules *r = &v->rules;
+	size_t i = find_exact(r, host);
 
-	while (i < v->n_exact && str_eq(v->rules[i].host, host)) {
-		if (path_fits(v->rules[i].path, path))
-			return v->rules[i].service;
+	while (i < r->n_exact && str_eq(r->list[i].host, host)) {
+		if (path_fits(r->list[i].path, path))
+			return r->list[i].service;
 		i++;
 	}
-	for (i = v->n_exact; i < v->n_rules; i++)
-		if (host_fits(v->rules[i].host, host) &&
-		    path_fits(v->rules[i].path, path))
-			return v->rules[i].service;
+	for (i = r->n_exact; i < r->n; i++)
+		if (host_fits(r->list[i].host, host) &&
+		    path_fits(r->list[i].path, path))
+			return r->list[i].service;
+	return NULL;
+}
+
+/* The most specific rule for that host, whatever its path. */
+static const struct view_rule *
+best_rule(const struct view_rules *r, struct str host)
+{
+	size_t i = find_exact(r, host);
+
+	if (i < r->n_exact && str_eq(r->list[i].host, host))
+		return &r->list[i];
+	for (i = r->n_exact; i < r->n; i++)
+		if (host_fits(r->list[i].host, host))
+			return &r->list[i];
 	return NULL;
 }
 
 bool
 view_serves_host(const struct view *v, struct str host)
 {
-	size_t i = find_exact(v, host);
+	return best_rule(&v->rules, host) != NULL;
+}
 
-	if (i < v->n_exact && str_eq(v->rules[i].host, host))
-		return true;
-	for (i = v->n_exact; i < v->n_rules; i++)
-		if (host_fits(v->rules[i].host, host))
-			return true;
-	return false;
+const struct view_service *
+view_passes(const struct view *v, struct str name, bool shared)
+{
+	const struct view_rule *mine = best_rule(&v->passes, name), *other;
+
+	if (mine == NULL || !shared)
+		return mine == NULL ? NULL : mine->service;
+	other = best_rule(&v->rules, name);
+	return other != NULL && by_host(other, mine) < 0 ? NULL : mine->service;
 }
 
 /* ---- publishing ---- */
@@ -189,7 +213,8 @@ view_free(struct view **vp)
 		free(v->listeners[i].trusted);
 	free(v->listeners);
 	free(v->services);
-	free(v->rules);
+	free(v->rules.list);
+	free(v->passes.list);
 	cfg_unref(&v->cfg);
 	free(v);
 	*vp = NULL;

@@ -55,6 +55,7 @@ struct view_pool {
 	uint8_t pins;       /* enum view_pins */
 	uint8_t cut;        /* enum view_cut bits */
 	bool serves;        /* may be sent anything at all */
+	bool passes;        /* mode passthrough: streams are what it has */
 };
 
 /* What may be asked for; the first that fits decides. */
@@ -82,6 +83,12 @@ struct view_rule {
 	struct view_service *service;
 };
 
+struct view_rules {
+	struct view_rule *list; /* most specific first; owned */
+	size_t n;
+	size_t n_exact; /* the first so many name one host each */
+};
+
 struct view_listener {
 	const struct cfg_listener *cfg; /* borrowed from view->cfg */
 	struct cidr *trusted;           /* owned */
@@ -96,9 +103,8 @@ struct view {
 	size_t n_listeners;
 	struct view_service *services;
 	size_t n_services;
-	struct view_rule *rules; /* most specific first */
-	size_t n_rules;
-	size_t n_exact;           /* the first so many name one host each */
+	struct view_rules rules;  /* of HTTP */
+	struct view_rules passes; /* mode passthrough: hosts alone count */
 	struct service *unrouted; /* counts what reached no service */
 	struct load *load;        /* borrowed, outlives the view */
 	struct view *older;       /* of views: those still in use */
@@ -113,8 +119,16 @@ const struct view_service *view_route(const struct view *, struct str host,
     struct str path);
 /* Is there a service for any path of that host? */
 bool view_serves_host(const struct view *, struct str host);
+/*
+ * The service in mode passthrough for the name that a TLS client asks for
+ * (lower case; empty: none), by the same order; NULL: none.  shared: services
+ * of HTTP have the listener too, and keep the names for which theirs is the
+ * more specific host.
+ */
+const struct view_service *view_passes(const struct view *, struct str name,
+    bool shared);
 /* Control: brings the rules of a new view into that order. */
-void view_sort_rules(struct view *);
+void view_sort_rules(struct view_rules *);
 
 /* ---- publishing ---- */
 struct views;

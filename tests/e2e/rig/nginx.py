@@ -82,7 +82,8 @@ class Nginx:
                 listen=(" proxy_protocol" if proxy_protocol else "") +
                 (" http2" if http2 else "") +
                 (f" ssl; ssl_certificate {tls.cert}; ssl_certificate_key "
-                 f"{tls.key}" if tls else ""),
+                 f"{tls.key}; ssl_protocols TLSv1.2 TLSv1.3"
+                 if tls else ""),
                 level="notice" if arrivals else "warn",
                 rewrite_log="on" if arrivals else "off"))
         self.child = None

@@ -248,8 +248,8 @@ read_views(void *arg)
 		v = views_adopt(r->views, r->index);
 		r->wrong += v->generation <= last;
 		last = v->generation;
-		for (size_t i = 0; i < v->n_rules; i++)
-			r->wrong += v->rules[i].host.len != v->n_rules;
+		for (size_t i = 0; i < v->rules.n; i++)
+			r->wrong += v->rules.list[i].host.len != v->rules.n;
 		r->looks++;
 	}
 	views_leave(r->views, r->index);
@@ -261,11 +261,11 @@ view_of_rules(size_t n)
 {
 	struct view *v = empty_view();
 
-	v->rules = calloc(n + 1, sizeof(*v->rules));
-	cr_assert_not_null(v->rules);
-	v->n_rules = n;
+	v->rules.list = calloc(n + 1, sizeof(*v->rules.list));
+	cr_assert_not_null(v->rules.list);
+	v->rules.n = n;
 	for (size_t i = 0; i < n; i++)
-		v->rules[i].host.len = n;
+		v->rules.list[i].host.len = n;
 	return v;
 }
 
