@@ -25,6 +25,7 @@ roll(unsigned below)
 }
 
 static unsigned serial; /* so that names and addresses differ */
+static bool passes;     /* the service is in mode passthrough */
 
 /* ---- a value of each kind ---- */
 
@@ -194,6 +195,13 @@ add_list(const struct key *k, struct buf *out)
 static bool
 is_wanted(const struct key *k)
 {
+	if (passes &&
+	    ((k->flags & KEY_HTTP) != 0 || strcmp(k->name, "share_key") == 0))
+		return false;
+	if (passes && k->kind == K_PATTERN)
+		return true; /* there is no path that makes a difference */
+	if ((k->flags & KEY_MODE) != 0 || strcmp(k->name, "passthrough") == 0)
+		return true;
 	if (k->kind == K_SHARE)
 		return false;
 	if (strcmp(k->name, "allow") == 0)
@@ -224,13 +232,19 @@ add_map(const struct key *keys, struct buf *out)
 {
 	const char *comma = "";
 
+	if (keys[1].name != NULL && (keys[1].flags & KEY_MODE) != 0)
+		passes = roll(4) == 0;
 	buf_add_cstr(out, "{");
 	for (const struct key *k = keys; k->name != NULL; k++) {
 		if (!is_wanted(k))
 			continue;
 		buf_printf(out, "%s%s: ", comma, k->name);
 		comma = ", ";
-		if ((k->flags & KEY_OFF) != 0 && roll(3) == 0)
+		if ((k->flags & KEY_MODE) != 0)
+			buf_add_cstr(out, passes ? "passthrough" : "http");
+		else if (strcmp(k->name, "passthrough") == 0)
+			buf_add_cstr(out, "on"); /* or none would get there */
+		else if ((k->flags & KEY_OFF) != 0 && roll(3) == 0)
 			buf_add_cstr(out, "off");
 		else if (k->kind == K_MAP)
 			add_map(k->sub, out);
@@ -343,8 +357,10 @@ Test(dump, form)
 	                           "    trusted_proxies: [ \"10.0.0.0/8\" ]\n"
 	                           "    proxy_protocol: off\n"
 	                           "    tls: off\n"
+	                           "    passthrough: off\n"
 	                           "services:\n"
 	                           "  - name: sso\n"
+	                           "    mode: http\n"
 	                           "    match:\n"
 	                           "      - host: sso.example.org\n"
 	                           "        path: /\n";

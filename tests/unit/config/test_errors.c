@@ -21,6 +21,17 @@
 	"{ add: X-A, value: " A1000 A1000 A1000 A1000 A1000 A1000 A1000 A1000  \
 	" }"
 
+/* A service in mode passthrough: text is the rest of it. */
+#define PASS(text)                                                             \
+	"listeners: [ { address: \":1\", passthrough: on } ]\n"                \
+	"services:\n- name: s\n  mode: passthrough\n  " text "\n"
+#define TCP_POOLS_AND(more)                                                    \
+	"  pools: [ { name: v1, instances: a:1, probe: { type: tcp }, " more   \
+	" } ]"
+#define TCP_POOLS                                                              \
+	"pools: [ { name: v1, instances: a:1, probe: { type: tcp } } ]"
+#define NO_HTTP "means nothing in mode passthrough: no HTTP is seen\n"
+
 static const struct {
 	const char *why, *in, *said;
 } rows[] = {
@@ -76,6 +87,64 @@ static const struct {
 	    "f:3:3: services[0].pools: is missing; a list is expected\n" },
 	{ "missing: listeners", SERVE,
 	    "f:1:1: listeners: is missing; a list is expected\n" },
+
+	/* ---- mode passthrough ---- */
+	{ "a mode that is none", SERVICE("mode: tcp\n  " POOLS),
+	    "f:4:9: services[0].mode: tcp is not one of http, passthrough; "
+	    "did you mean http?\n" },
+	{ "nothing leads there", SERVICE("mode: passthrough\n  " TCP_POOLS),
+	    "f:4:9: services[0].mode: no listener has \"passthrough: on\"; "
+	    "nothing would lead here\n" },
+	{ "nobody is there", LISTENER("passthrough: on"),
+	    "f:3:16: warning: listeners[0].passthrough: no service is in mode "
+	    "passthrough\n" },
+	{ "what only HTTP has, wherever it stands",
+	    PASS("sticky: { scope: pool }\n  limits: { body: 1 }\n  via: on\n"
+	         "  headers: identity\n  rules: [ { deny: / } ]\n"
+	         "  pages: [ { status: 4xx, html: a } ]\n"
+	         "  retry: { statuses: [ 503 ], attempts: 1 }\n"
+	         "  drain: { mode: keep, flows: 1s, streams: 1s }\n"
+	         "  match: [ a, { host: b, path: / } ]\n" TCP_POOLS_AND(
+	             "keepalive: { idle: 1s }, "
+	             "eject: { status_5xx: on, slow: 3, failures: 2 }")),
+	    "f:5:11: services[0].sticky: " NO_HTTP
+	    "f:6:11: services[0].limits: " NO_HTTP
+	    "f:7:8: services[0].via: " NO_HTTP
+	    "f:8:12: services[0].headers: " NO_HTTP
+	    "f:9:10: services[0].rules: " NO_HTTP
+	    "f:10:10: services[0].pages: " NO_HTTP
+	    "f:11:22: services[0].retry.statuses: " NO_HTTP
+	    "f:12:18: services[0].drain.mode: " NO_HTTP
+	    "f:12:31: services[0].drain.flows: " NO_HTTP
+	    "f:13:32: services[0].match[1].path: " NO_HTTP
+	    "f:14:73: services[0].pools[0].keepalive: " NO_HTTP
+	    "f:14:108: services[0].pools[0].eject.status_5xx: " NO_HTTP
+	    "f:14:118: services[0].pools[0].eject.slow: " NO_HTTP },
+	{ "a share key that is not seen",
+	    PASS("share_key: \"header:X-User\"\n"
+	         "  " TCP_POOLS),
+	    "f:5:14: services[0].share_key: header:X-User is not seen in mode "
+	    "passthrough; source or request is expected\n" },
+	{ "a probe in clear", PASS(POOLS),
+	    "f:5:12: warning: services[0].pools[0].probe: asks in clear; for "
+	    "instances that speak TLS, tls of the pool, another port or type "
+	    "tcp is expected\n" },
+	{ "health of a listener without HTTP",
+	    "listeners: [ { address: \":1\", passthrough: on, "
+	    "health: { path: /up } } ]\n"
+	    "services:\n- name: s\n"
+	    "  mode: passthrough\n  " TCP_POOLS "\n",
+	    "f:1:56: warning: listeners[0].health: means nothing with "
+	    "passthrough and without tls: no HTTP is seen\n" },
+	{ "a name twice",
+	    PASS("match: a\n  " TCP_POOLS "\n- name: t\n"
+	         "  mode: passthrough\n  match: a\n  " TCP_POOLS),
+	    "f:9:10: services[1].match[0]: host a with path / leads to "
+	    "services[0] already\n" },
+	{ "but not of two modes",
+	    PASS("match: a\n  " TCP_POOLS "\n- name: t\n"
+	         "  match: a\n  " POOLS),
+	    "" },
 
 	/* ---- kinds ---- */
 	{ "a map where a number is meant", LISTEN SERVE "workers: { a: 1 }\n",

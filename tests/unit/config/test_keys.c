@@ -236,11 +236,20 @@ static const struct {
 	{ "listeners[].tls.watch", LISTENER, TLS("watch: off"),
 	    TLS_ON L "tls.watch: on -> off\n", "" },
 
+	{ "listeners[].passthrough", SERVICE, ", mode: passthrough",
+	    L "passthrough: off -> on\n" S "mode: http -> passthrough\n" S
+	      "sticky.scope: pool -> none\n" P "probe.type: http -> tcp\n",
+	    "" },
+
 	{ "services", SERVICES,
 	    ", { name: t, match: t, pools: [ { name: v1, instances: b:1 } ] }",
 	    "services[t]: none -> present\n", "" },
 	{ "services[].name", SERVICE_NAME, "name: other",
 	    "services[s]: present -> gone\nservices[other]: none -> present\n",
+	    "" },
+	{ "services[].mode", SERVICE, ", mode: passthrough",
+	    L "passthrough: off -> on\n" S "mode: http -> passthrough\n" S
+	      "sticky.scope: pool -> none\n" P "probe.type: http -> tcp\n",
 	    "" },
 	{ "services[].match", SERVICE, ", match: a.example.org",
 	    S "match: [ { host: \"*\", path: / } ] -> "
@@ -553,17 +562,20 @@ static void
 write_yaml(enum part part, const char *text, struct buf *yaml)
 {
 	const char *at[PARTS];
+	bool passes = text != NULL && has(text, "mode: passthrough");
 
 	memcpy(at, usual, sizeof(at));
 	if (part < PARTS)
 		at[part] = text;
-	buf_printf(yaml, "%s\nlisteners: [ { %s%s%s }%s ]\n", at[TOP],
+	buf_printf(yaml, "%s\nlisteners: [ { %s%s%s%s }%s ]\n", at[TOP],
 	    has(at[LISTENER], "name:") ? "" : "name: web, ", at[LISTENER_AT],
-	    at[LISTENER], at[LISTENERS]);
+	    at[LISTENER], passes ? ", passthrough: on" : "", at[LISTENERS]);
 	buf_printf(yaml, "services: [ { %s%s, pools: [ { %s%s, ",
 	    at[SERVICE_NAME], at[SERVICE], at[POOL_NAME], at[POOL]);
 	if (has(at[INSTANCE_AT], "unix:"))
 		buf_add_cstr(yaml, "probe: { host: x }, ");
+	if (passes)
+		buf_add_cstr(yaml, "probe: { type: tcp }, ");
 	if (has(at[POOLS], "share:"))
 		buf_add_cstr(yaml, "share: 0%, ");
 	buf_printf(yaml, "instances: [ { %s%s%s }%s ] }%s ] }%s ]\n",

@@ -214,6 +214,25 @@ Test(balance, never_gives_what_was_tried, .timeout = 20)
 	tear_down(&s);
 }
 
+/* What is passed through is a stream from its first byte on. */
+Test(balance, connections_passed_through_are_load)
+{
+	struct street s;
+
+	set_up(&s, 2, "11");
+	stat_add(&s.inst[0]->cells[0].streams, 3);
+	stat_add(&s.inst[1]->cells[1].inflight, 1);
+	for (int d = 0; d < 100; d++)
+		(void)pick(&s);
+	cr_expect_gt(s.taken[0], 70, "of HTTP they are none");
+	s.taken[0] = s.taken[1] = 0;
+	s.pool->passes = true;
+	for (int d = 0; d < 100; d++)
+		(void)pick(&s);
+	cr_expect_gt(s.taken[1], 70);
+	tear_down(&s);
+}
+
 Test(balance, finds_the_one_that_is_left_however_light)
 {
 	struct street s;
@@ -444,6 +463,29 @@ Test(balance, nobody_has_more_than_the_bound)
 		ask.n_tried = 3;
 		cr_expect_null(balance_pick(&ask));
 		cr_expect_not(ask.full, "tried is not full");
+		tear_down(&s);
+	}
+}
+
+Test(balance, a_bound_is_of_connections_passed_through, .timeout = 20)
+{
+	for (int how = CFG_BALANCE_LEAST; how <= CFG_BALANCE_HASH; how++) {
+		struct street s;
+		struct balance_ask ask = { .worker = 0 };
+
+		set_up_by(&s, "111", (enum cfg_balance)how, 7);
+		s.pool->passes = true;
+		ask.pool = s.pool;
+		for (unsigned n = 0; n < 12; n++) {
+			struct instance *i = balance_pick(&ask);
+
+			cr_assert_not_null(i, "%d: %u", how, n);
+			stat_add(n % 2 == 0 ? &i->cells[0].streams
+			                    : &i->cells[0].inflight,
+			    1);
+		}
+		cr_expect_null(balance_pick(&ask));
+		cr_expect(ask.full);
 		tear_down(&s);
 	}
 }

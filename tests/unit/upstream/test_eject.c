@@ -147,6 +147,20 @@ Test(eject, an_answer_ends_the_row)
 	tear_down();
 }
 
+/* So does a connection that was passed through and heard a byte. */
+Test(eject, a_connection_that_was_answered_ends_the_row)
+{
+	set_up(4, "    eject: { ratio: 0% }\n");
+	for (int i = 0; i < 50; i++) {
+		fail(0, 4);
+		(void)look();
+		stat_add(&w.inst[0]->cells[0].passed, 1);
+		(void)look();
+	}
+	cr_expect_eq(n_out(), 0);
+	tear_down();
+}
+
 /* Between two looks came answers: only the last failure may be in a row. */
 Test(eject, of_what_is_not_known_one_counts)
 {

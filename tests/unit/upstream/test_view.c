@@ -111,6 +111,99 @@ Test(view, may_fit_nothing)
 	cfg_unref(&cfg);
 }
 
+/* ---- names of TLS ---- */
+
+#define PASS "mode: passthrough, " POOL
+
+static const char *const port =
+    "listeners: { address: \":1\", passthrough: on }\n"
+    "services:\n"
+    "- { name: web, match: [ web.test, { host: app.test, path: /app },"
+    " \"*.web.test\", \"*.x.both.test\" ], " POOL " }\n"
+    "- { name: id, match: [ id.test, \"*.id.test\" ], " PASS " }\n"
+    "- { name: deep, match: \"*.deep.id.test\", " PASS " }\n"
+    "- { name: both, match: [ \"*.both.test\", in.web.test ], " PASS " }\n"
+    "- { name: plain, match: id.test, " POOL " }\n";
+
+/* clang-format off */
+static const struct {
+	const char *why, *name, *alone, *shared; /* services; NULL: none */
+} passes[] = {
+	{ "a name", "id.test", "id", "id" },
+	{ "which HTTP in clear has, too: they are equal", "id.test", "id", "id" },
+	{ "below it", "a.b.id.test", "id", "id" },
+	{ "the longer wildcard", "a.deep.id.test", "deep", "deep" },
+	{ "nobody's", "who.test", NULL, NULL },
+	{ "of HTTP", "web.test", NULL, NULL },
+	{ "of HTTP, with a path", "app.test", NULL, NULL },
+	{ "none", "", NULL, NULL },
+	{ "exact, where HTTP has a wildcard", "in.web.test", "both", "both" },
+	{ "HTTP has the longer wildcard", "a.x.both.test", "both", NULL },
+	{ "... not for its own name", "x.both.test", "both", "both" },
+};
+/* clang-format on */
+
+static void
+expect_passes(const struct view *v, size_t row, bool shared, const char *want)
+{
+	const struct view_service *vs = view_passes(v, str_of(passes[row].name),
+	    shared);
+
+	cr_expect_str_eq(vs == NULL ? "none" : vs->service->name,
+	    want == NULL ? "none" : want, "%s, shared %d", passes[row].why,
+	    shared);
+}
+
+Test(view, passes_by_name)
+{
+	struct registry *r = registry_new(1);
+	struct cfg *cfg;
+	struct view *v;
+
+	thread_become(ROLE_ANY, "test");
+	cfg = house_cfg("%s", port);
+	house_apply(r, cfg);
+	v = registry_view(r, cfg, NULL, NULL, 0);
+	cr_assert_not_null(v);
+	for (size_t i = 0; i < ARRAY_LEN(passes); i++) {
+		expect_passes(v, i, false, passes[i].alone);
+		expect_passes(v, i, true, passes[i].shared);
+	}
+	/* HTTP never gets there */
+	cr_expect_str_eq(view_route(v, STR("id.test"), STR("/"))->service->name,
+	    "plain");
+	cr_expect_null(view_route(v, STR("a.id.test"), STR("/")));
+	cr_expect(!view_serves_host(v, STR("a.id.test")));
+	cr_expect(v->services[1].pools[0].passes);
+	cr_expect(!v->services[0].pools[0].passes);
+	view_free(&v);
+	registry_free(&r);
+	cfg_unref(&cfg);
+}
+
+/* Any name, and none; a service of HTTP has what it names, no more. */
+Test(view, passes_any_name)
+{
+	struct registry *r = registry_new(1);
+	struct cfg *cfg;
+	struct view *v;
+
+	thread_become(ROLE_ANY, "test");
+	cfg = house_cfg("listeners: { address: \":1\", passthrough: on }\n"
+	                "services:\n- { name: web, match: [ web.test, \"*\" ], "
+	                "%s }\n- { name: id, match: \"*\", %s }\n",
+	    POOL, PASS);
+	house_apply(r, cfg);
+	v = registry_view(r, cfg, NULL, NULL, 0);
+	cr_expect_not_null(view_passes(v, STR(""), true));
+	cr_expect_not_null(view_passes(v, STR("x"), true), "both say any");
+	cr_expect_null(view_passes(v, STR("web.test"), true));
+	cr_expect_not_null(view_passes(v, STR("web.test"), false));
+	view_free(&v);
+	registry_free(&r);
+	cfg_unref(&cfg);
+}
+
 /* Bisection must find what a walk over all rules finds. */
 Test(view, finds_one_of_many_hosts)
 {
