@@ -132,7 +132,7 @@ Test(passthrough, hello_in_pieces)
 	c = client_open();
 	for (int i = 0; i < HELLO_LEN; i++) {
 		cr_expect(origin_is_quiet(A));
-		put_n(c, HELLO + i, 1);
+		put_n(c, &HELLO[i], 1);
 		rig_turns(2);
 	}
 	u = heard_by(A);
