@@ -11,7 +11,9 @@ Bar = collections.namedtuple("Bar", "what scenario key to most")
 
 KEPT = ["keepalive-64", "keepalive-1000", "keepalive-5000"]
 EVERY = KEPT + ["answer-16k", "new", "instances-2", "instances-100",
-                "instances-1000", "log", "workers-2", "down-64m", "up-64m"]
+                "instances-1000", "log", "workers-2", "down-64m", "up-64m",
+                "tls-keepalive-64", "tls-full", "tls-resumed", "h2-1",
+                "h2-100", "tls-down-64m", "tls-up-64m"]
 
 BARS = [
     Bar("CPU of a kept-alive request, to the floor", "keepalive-64",
@@ -26,6 +28,8 @@ BARS = [
           4.05) for s in KEPT],
     Bar("bytes of an idle client connection", "idle-5000", "bytes_per_idle",
         None, 1024),
+    Bar("bytes of an idle TLS connection, to the better of the peers",
+        "tls-idle-2000", "to_peer", None, 1.0),
     *[Bar("CPU, to the better of the peers", s, "to_peer", None, 1.0)
       for s in EVERY],
 ]

@@ -4,12 +4,16 @@
  *
  *     bench-load TARGET [--connections N] [--seconds S] [--warm S]
  *         [--path P] [--post BYTES] [--new | --idle | --requests N]
+ *         [--tls | --tls --resume]
  *
  * --new opens a connection for each request and closes it after the answer;
  * --idle sends one request on each connection, prints "idle", then holds them
  * all until standard input ends; --requests ends after N answers, not after a
  * time.  Otherwise prints "start" when the warm-up is over.  At the end there
  * is one line of JSON.  Any answer but a 200 with Content-Length is an error.
+ *
+ * --tls speaks TLS 1.3; with --resume each connection resumes the session of
+ * the one before it.  .resumed says how many requests came over one that did.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -23,6 +27,7 @@
 #include <unistd.h>
 
 #include "tests/bench/lat.h"
+#include "tests/bench/secure.h"
 #include "tests/bench/sock.h"
 
 #define HEAD_MAX 2048
@@ -31,10 +36,11 @@
 #define SOURCES 200 /* loopback source addresses used in turn by --new */
 
 struct conn {
-	int fd;         /* -1: not open */
-	bool in_body;   /* the answer's head is complete */
-	bool is_done;   /* --idle: has had its answer */
-	size_t out_off; /* of the request's head */
+	int fd;             /* -1: not open */
+	bool in_body;       /* the answer's head is complete */
+	bool is_done;       /* has had its first answer */
+	struct secure *tls; /* NULL: plain */
+	size_t out_off;     /* of the request's head */
 	uint64_t up_left, down_left;
 	uint64_t began_us;
 	size_t have;
@@ -48,11 +54,12 @@ static struct {
 	const char *path;
 	uint64_t post;
 	uint64_t limit; /* answers; 0: as many as the time allows */
-	bool is_post, is_new, is_idle;
+	bool is_post, is_new, is_idle, is_tls, resumes;
 } opt = { .connections = 64, .seconds = 3, .warm = 1, .path = "/" };
 
 static struct lat lat;
 static uint64_t asked, requests, errors, bytes_in, bytes_out, done_once;
+static uint64_t resumed;
 static unsigned sources_used;
 static char request[1024];
 static size_t request_len;
@@ -62,9 +69,25 @@ static bool stopping;
 
 static void conn_begin(struct conn *);
 
+static ssize_t
+put(struct conn *c, const void *p, size_t len)
+{
+	return c->tls != NULL ? secure_send(c->tls, p, len)
+	                      : send(c->fd, p, len, MSG_NOSIGNAL);
+}
+
+static ssize_t
+get(struct conn *c, void *p, size_t len)
+{
+	return c->tls != NULL ? secure_recv(c->tls, p, len)
+	                      : recv(c->fd, p, len, 0);
+}
+
 static void
 conn_close(struct conn *c)
 {
+	if (c->tls != NULL)
+		secure_end(c->tls);
 	if (c->fd != -1)
 		close(c->fd);
 	c->fd = -1;
@@ -91,10 +114,10 @@ conn_send(struct conn *c)
 		const char *p = in_head ? request + c->out_off : zeros;
 		size_t want = in_head ? request_len - c->out_off
 		                      : MIN(c->up_left, (uint64_t)CHUNK_BYTES);
-		ssize_t n = send(c->fd, p, want, MSG_NOSIGNAL);
+		ssize_t n = put(c, p, want);
 
-		if (n == -1) {
-			if (errno != EAGAIN)
+		if (n <= 0) {
+			if (n == 0 || errno != EAGAIN)
 				conn_fail(c);
 			return;
 		}
@@ -134,6 +157,8 @@ conn_begin(struct conn *c)
 		c->fd = conn_open();
 		if (c->fd == -1)
 			sock_die("connect");
+		if (c->tls != NULL)
+			secure_begin(c->tls, c->fd, opt.resumes);
 		sock_watch(epfd, c->fd, c); /* sends when it is writable */
 	} else {
 		conn_send(c);
@@ -145,11 +170,11 @@ conn_answered(struct conn *c)
 {
 	lat_add(&lat, sock_now_us() - c->began_us);
 	requests++;
-	if (opt.is_idle) {
-		c->is_done = true;
-		done_once++;
+	resumed += c->tls != NULL && secure_is_resumed(c->tls);
+	done_once += !c->is_done;
+	c->is_done = true;
+	if (opt.is_idle)
 		return;
-	}
 	if (opt.limit > 0 && asked >= opt.limit)
 		return; /* the rest is under way */
 	if (opt.is_new || stopping)
@@ -201,8 +226,7 @@ conn_recv(struct conn *c)
 
 	do {
 		cap = c->in_body ? sizeof(shared) : HEAD_MAX - c->have;
-		n = recv(c->fd, c->in_body ? shared : c->head + c->have, cap,
-		    0);
+		n = get(c, c->in_body ? shared : c->head + c->have, cap);
 		if (n == -1 && errno == EAGAIN)
 			return;
 		if (n <= 0) {
@@ -227,7 +251,7 @@ conn_recv(struct conn *c)
 			conn_answered(c);
 			return;
 		}
-	} while ((size_t)n == cap || c->in_body);
+	} while ((size_t)n == cap || c->in_body || c->tls != NULL);
 }
 
 static void
@@ -241,7 +265,8 @@ turn(int wait_ms)
 		int fd = c->fd;
 
 		/* A conn that answered early may be on its next socket. */
-		if (fd != -1 && (ev[i].events & EPOLLOUT) != 0)
+		if (fd != -1 &&
+		    ((ev[i].events & EPOLLOUT) != 0 || c->tls != NULL))
 			conn_send(c);
 		if (c->fd == fd && fd != -1 &&
 		    (ev[i].events & ~(unsigned)EPOLLOUT) != 0)
@@ -254,12 +279,14 @@ report(double took)
 {
 	printf("{\"requests\":%llu,\"seconds\":%.4f,\"rps\":%.1f,"
 	       "\"p50_us\":%llu,\"p99_us\":%llu,\"max_us\":%llu,"
-	       "\"errors\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu}\n",
+	       "\"errors\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu,"
+	       "\"resumed\":%llu}\n",
 	    (unsigned long long)requests, took, (double)requests / took,
 	    (unsigned long long)lat_at(&lat, 0.5),
 	    (unsigned long long)lat_at(&lat, 0.99),
 	    (unsigned long long)lat.max_us, (unsigned long long)errors,
-	    (unsigned long long)bytes_in, (unsigned long long)bytes_out);
+	    (unsigned long long)bytes_in, (unsigned long long)bytes_out,
+	    (unsigned long long)resumed);
 	fflush(stdout);
 }
 
@@ -295,10 +322,12 @@ run_timed(void)
 	uint64_t began;
 
 	run_for(opt.warm);
+	while (opt.resumes && done_once < opt.connections)
+		run_for(0.1); /* not each of them has a session yet */
 	printf("start\n");
 	fflush(stdout);
 	memset(&lat, 0, sizeof(lat));
-	requests = errors = bytes_in = bytes_out = 0;
+	requests = errors = bytes_in = bytes_out = resumed = 0;
 	began = sock_now_us();
 	run_for(opt.seconds);
 	report((double)(sock_now_us() - began) / 1e6);
@@ -320,7 +349,8 @@ usage(void)
 	fprintf(stderr,
 	    "usage: bench-load TARGET [--connections N] [--seconds S]\n"
 	    "           [--warm S] [--path P] [--post BYTES]\n"
-	    "           [--new | --idle | --requests N]\n");
+	    "           [--new | --idle | --requests N]\n"
+	    "           [--tls | --tls --resume]\n");
 	exit(2);
 }
 
@@ -337,6 +367,8 @@ options(int argc, char **argv)
 		{ "new",         no_argument,       NULL, 'n' },
 		{ "idle",        no_argument,       NULL, 'i' },
 		{ "requests",    required_argument, NULL, 'r' },
+		{ "tls",         no_argument,       NULL, 't' },
+		{ "resume",      no_argument,       NULL, 'u' },
 		{ NULL, 0, NULL, 0 },
 	};
 	/* clang-format on */
@@ -368,6 +400,12 @@ options(int argc, char **argv)
 			break;
 		case 'r':
 			opt.limit = strtoull(optarg, NULL, 10);
+			break;
+		case 't':
+			opt.is_tls = true;
+			break;
+		case 'u':
+			opt.resumes = true;
 			break;
 		default:
 			usage();
@@ -425,6 +463,8 @@ main(int argc, char **argv)
 		sock_die("start");
 	for (unsigned i = 0; i < opt.connections; i++) {
 		conns[i].fd = -1;
+		if (opt.is_tls)
+			conns[i].tls = secure_new();
 		conn_begin(&conns[i]);
 		if (i % 256 == 255)
 			turn(1); /* let the listener's queue breathe */

@@ -33,8 +33,8 @@ defaults
   http-reuse always
   option forwardfor
 frontend web
-  bind 127.0.0.1:{port} backlog 4096
-  http-request set-header X-Forwarded-Proto http
+  bind 127.0.0.1:{port} backlog 4096{tls}
+  http-request set-header X-Forwarded-Proto {scheme}
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
   default_backend origin
 backend origin
@@ -64,7 +64,7 @@ http {{
     keepalive_requests 100000000;
   }}
   server {{
-    listen 127.0.0.1:{port} backlog=4096;
+    listen 127.0.0.1:{port} backlog=4096{tls};
     location / {{
       proxy_pass http://origin;
       proxy_http_version 1.1;
@@ -89,6 +89,7 @@ listeners:
   - name: web
     address: 127.0.0.1:{port}
     backlog: 4096
+{tls}
 services:
   - name: bench
     match: [ {{ host: "*", path: / }} ]
@@ -115,6 +116,10 @@ def instances(env, scenario):
             for i in range(scenario.instances)]
 
 
+def scheme(scenario):
+    return "https" if scenario.tls else "http"
+
+
 def relay_command(env, scenario):
     pin = ["--pin"] if scenario.big else []
     return [env.relay, "--origins", str(scenario.instances),
@@ -128,6 +133,8 @@ def haproxy_command(env, scenario):
                for i, address in enumerate(instances(env, scenario))]
     write(path, HAPROXY.format(
         port=env.port, workers=scenario.workers, servers="\n".join(servers),
+        scheme=scheme(scenario),
+        tls=f" ssl crt {env.cert} alpn h2,http/1.1" if scenario.tls else "",
         log_to="  log stdout format raw local0" if scenario.log else "",
         log="  log global\n  option httplog" if scenario.log else ""))
     return [env.haproxy, "-db", "-f", path]
@@ -140,7 +147,10 @@ def nginx_command(env, scenario):
     log = f"{env.dir}/access.log combined buffer=64k flush=1s"
     write(path, NGINX.format(
         port=env.port, dir=env.dir, workers=scenario.workers,
-        servers="\n".join(servers), log=log if scenario.log else "off"))
+        servers="\n".join(servers), log=log if scenario.log else "off",
+        tls=f" ssl http2; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate "
+            f"{env.cert}; ssl_certificate_key {env.key}"
+            if scenario.tls else ""))
     return [env.nginx, "-c", path, "-p", env.dir]
 
 
@@ -152,7 +162,9 @@ def segued_command(env, scenario):
     write(path, SEGUED.format(
         port=env.port, dir=env.dir, workers=scenario.workers,
         servers=", ".join(instances(env, scenario)),
-        log=log if scenario.log else "off"))
+        log=log if scenario.log else "off",
+        tls=f"    tls: {{ certificates: [ {{ certificate: {env.cert}, "
+            f"key: {env.key} }} ] }}" if scenario.tls else ""))
     return [env.segued, "-c", path]
 
 
@@ -176,7 +188,8 @@ class Running:
             self.process = subprocess.Popen(
                 place.on_core(1, scenario.workers) + PEERS[name](env, scenario),
                 stdin=subprocess.DEVNULL, stdout=out, stderr=self.log)
-        why = place.wait_for_answer(env.port, self.process)
+        why = place.wait_for_answer(env.port, self.process,
+                                    scheme(scenario))
         if why is not None:
             self.stop()
             raise RuntimeError(f"{name}: {why}; see {self.log.name}")

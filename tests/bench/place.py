@@ -3,6 +3,7 @@ import http.client
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -43,7 +44,32 @@ def on_core(n, count=1):
     return ["taskset", "-c", ",".join(str(c) for c in cores[n:n + count])]
 
 
-def wait_for_answer(port, process, seconds=15.0):
+def certificate(where):
+    """The paths of a new one for 127.0.0.1 and its key; HAProxy wants both
+    in one file, and others take them so."""
+    key, cert = f"{where}/key.pem", f"{where}/cert.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+         "ec_paramgen_curve:P-256", "-nodes", "-days", "9", "-subj",
+         "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-keyout", key, "-out", cert], check=True, capture_output=True)
+    with open(key, encoding="ascii") as f, open(
+            cert, "a", encoding="ascii") as out:
+        out.write(f.read())
+    return cert, key
+
+
+def connection(port, scheme):
+    if scheme == "http":
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # it is ours
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=1,
+                                       context=context)
+
+
+def wait_for_answer(port, process, scheme="http", seconds=15.0):
     """Until the proxy answers 200 on /; None, or what went wrong."""
     end = time.monotonic() + seconds
     why = "no answer"
@@ -51,7 +77,7 @@ def wait_for_answer(port, process, seconds=15.0):
         if process.poll() is not None:
             return f"ended at once with {process.returncode}"
         try:
-            c = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+            c = connection(port, scheme)
             c.request("GET", "/")
             status = c.getresponse().status
             c.close()
