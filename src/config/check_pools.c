@@ -111,8 +111,20 @@ check_probe_request(struct problems *p, const struct cfg_probe *c,
 {
 	static const char *const ours[] = { "Host", "Connection",
 		"Content-Length", "Transfer-Encoding" };
-	static const char *const http_only[] = { "path", "host", "headers",
-		"expect", "body", "json" };
+	/* Key, types it means something with. */
+	static const struct {
+		const char *key;
+		unsigned types;
+	} of_types[] = { { "path", 1 << CFG_PROBE_HTTP },
+		{ "host", 1 << CFG_PROBE_HTTP | 1 << CFG_PROBE_GRPC },
+		{ "headers", 1 << CFG_PROBE_HTTP | 1 << CFG_PROBE_GRPC },
+		{ "expect", 1 << CFG_PROBE_HTTP },
+		{ "body", 1 << CFG_PROBE_HTTP },
+		{ "json", 1 << CFG_PROBE_HTTP },
+		{ "service", 1 << CFG_PROBE_GRPC } };
+	static const char *const types[] = { [CFG_PROBE_HTTP] = "http",
+		[CFG_PROBE_TCP] = "tcp",
+		[CFG_PROBE_GRPC] = "grpc" };
 	struct where w = where_key(probe, "json");
 
 	if ((c->json_field == NULL) != (c->json_value == NULL))
@@ -125,10 +137,11 @@ check_probe_request(struct problems *p, const struct cfg_probe *c,
 				problem_error(p, &w,
 				    "%s is set by us; it cannot be given%s",
 				    ours[j], j == 0 ? " but as host" : "");
-	for (size_t i = 0; i < ARRAY_LEN(http_only); i++) {
-		w = where_key(probe, http_only[i]);
-		if (c->type == CFG_PROBE_TCP && where_is_given(&w))
-			problem_warn(p, &w, "this means nothing with type tcp");
+	for (size_t i = 0; i < ARRAY_LEN(of_types); i++) {
+		w = where_key(probe, of_types[i].key);
+		if (!(of_types[i].types >> c->type & 1) && where_is_given(&w))
+			problem_warn(p, &w, "this means nothing with type %s",
+			    types[c->type]);
 	}
 }
 
@@ -232,12 +245,53 @@ check_pool_tls(struct problems *p, const struct cfg_pool *pool,
 			    "be verified");
 }
 
-/* Another port is another server, which need not know of prefaces. */
 static void
-fill_probe(struct cfg_pool *pool)
+check_protocol(struct problems *p, struct cfg_pool *pool, const struct where *w)
 {
-	if (pool->probe.port == 0)
-		pool->probe.send_proxy = pool->send_proxy;
+	struct where at = where_key(w, "protocol");
+	bool h2 = pool->protocol != CFG_PROTOCOL_H1;
+
+	pool->tls.protocol = pool->protocol;
+	if (pool->protocol == CFG_PROTOCOL_H2C && pool->tls.on)
+		problem_error(p, &at,
+		    "h2c is HTTP/2 in the clear, and there is tls; say h2");
+	else if (pool->protocol == CFG_PROTOCOL_H2 && !pool->tls.on)
+		problem_error(p, &at,
+		    "h2 is HTTP/2 over TLS, and tls is missing; say h2c, or "
+		    "add \"tls:\"");
+	else if (pool->protocol == CFG_PROTOCOL_AUTO && !pool->tls.on)
+		problem_error(p, &at,
+		    "auto lets the handshake of TLS choose, and tls is "
+		    "missing; say h1 or h2c");
+	at = where_key(w, "send_proxy");
+	if (h2 && pool->send_proxy != CFG_SEND_PROXY_OFF)
+		problem_error(p, &at,
+		    "a connection of HTTP/2 carries many clients, and a "
+		    "preface names one; needs protocol: h1");
+}
+
+/*
+ * Another port is another server, which need not know of prefaces nor of
+ * HTTP/2, unless it is asked for its gRPC health.
+ */
+static void
+fill_probe(struct problems *p, struct cfg_pool *pool, const struct where *probe)
+{
+	struct cfg_probe *c = &pool->probe;
+	struct where at = where_key(probe, "type");
+	bool own = c->port == 0;
+
+	if (own)
+		c->send_proxy = pool->send_proxy;
+	if (own)
+		c->protocol = pool->protocol;
+	else if (c->type == CFG_PROBE_GRPC)
+		c->protocol = pool->tls.on && c->tls ? CFG_PROTOCOL_H2
+		                                     : CFG_PROTOCOL_H2C;
+	if (c->type == CFG_PROBE_GRPC && c->protocol == CFG_PROTOCOL_H1)
+		problem_error(p, &at,
+		    "gRPC needs HTTP/2; say \"protocol: h2c\" (or h2, with "
+		    "tls) in the pool");
 }
 
 void
@@ -261,9 +315,10 @@ check_pools(struct problems *p, struct cfg_service *s,
 		check_probe_times(p, &pool->probe, &probe);
 		check_probe_request(p, &pool->probe, &probe);
 		check_probe_of_unix(p, pool, &probe);
-		fill_probe(pool);
+		fill_probe(p, pool, &probe);
 		at = where_item(&list, i);
 		check_pool_tls(p, pool, &at);
+		check_protocol(p, pool, &at);
 		check_eject(p, pool, &eject);
 	}
 	names = TEXTS_OF(s->pools, s->n_pools, name);

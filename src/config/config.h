@@ -131,7 +131,15 @@ enum cfg_send_proxy {
 
 struct tls_client; /* tls/client.h */
 
-enum cfg_probe_type { CFG_PROBE_HTTP, CFG_PROBE_TCP };
+/* What its instances are spoken to in. */
+enum cfg_protocol {
+	CFG_PROTOCOL_H1,
+	CFG_PROTOCOL_H2,  /* over TLS, ALPN */
+	CFG_PROTOCOL_H2C, /* in the clear, by prior knowledge */
+	CFG_PROTOCOL_AUTO /* over TLS: what ALPN chooses */
+};
+
+enum cfg_probe_type { CFG_PROBE_HTTP, CFG_PROBE_TCP, CFG_PROBE_GRPC };
 
 struct cfg_field {
 	char *name;
@@ -143,6 +151,7 @@ struct cfg_probe {
 	uint16_t port; /* 0: the instance's own */
 	char *path;    /* default "/" */
 	char *host;    /* Host sent; NULL: the instance's address */
+	char *service; /* of type grpc; NULL: the server as a whole */
 	struct cfg_field *headers;
 	size_t n_headers;
 	uint16_t *expect; /* statuses that pass; default 200 */
@@ -158,8 +167,9 @@ struct cfg_probe {
 	uint64_t hold_us;          /* a pool must stay ready so long: 10 s */
 	/* Its pool's, but off where another port is asked; no key. */
 	enum cfg_send_proxy send_proxy;
-	bool tls;                  /* where the pool has it: on */
-	struct tls_client *client; /* of tls/make: its pool's, or NULL */
+	enum cfg_protocol protocol; /* its pool's, where the port is; no key */
+	bool tls;                   /* where the pool has it: on */
+	struct tls_client *client;  /* of tls/make: its pool's, or NULL */
 };
 
 /* TLS to the instances of a pool. */
@@ -171,10 +181,9 @@ struct cfg_pool_tls {
 	bool verify; /* default on */
 	struct cfg_certificate own; /* ours; no path: none */
 	enum cfg_tls_version min_version;
-	int *alpn; /* enum cfg_alpn */
-	size_t n_alpn;
-	bool watch;                /* take changed files over: on */
-	struct tls_client *client; /* made of it by tls/make */
+	bool watch;                 /* take changed files over: on */
+	enum cfg_protocol protocol; /* its pool's; no key */
+	struct tls_client *client;  /* made of it by tls/make */
 };
 
 struct cfg_instance {
@@ -208,6 +217,7 @@ struct cfg_pool {
 	uint64_t idle_us;  /* idle upstream connection is kept so long: 4 s */
 	unsigned max_idle; /* idle connections per instance and worker: 256 */
 	enum cfg_send_proxy send_proxy; /* default off */
+	enum cfg_protocol protocol;     /* default h1 */
 	struct cfg_pool_tls tls;
 	enum cfg_balance balance; /* default least_requests */
 	unsigned max_requests;    /* in flight per instance, 0: no bound */

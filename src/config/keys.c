@@ -92,8 +92,11 @@ static const char *const client_certs[] = {
 	NULL
 };
 /* What we speak to instances. */
-static const char *const up_alpns[] = {
-	[CFG_ALPN_HTTP_1_1] = "http/1.1",
+static const char *const protocols[] = {
+	[CFG_PROTOCOL_H1] = "h1",
+	[CFG_PROTOCOL_H2] = "h2",
+	[CFG_PROTOCOL_H2C] = "h2c",
+	[CFG_PROTOCOL_AUTO] = "auto",
 	NULL
 };
 static const char *const alpns[] = {
@@ -109,6 +112,7 @@ static const char *const modes[] = {
 static const char *const probe_types[] = {
 	[CFG_PROBE_HTTP] = "http",
 	[CFG_PROBE_TCP] = "tcp",
+	[CFG_PROBE_GRPC] = "grpc",
 	NULL
 };
 
@@ -120,7 +124,6 @@ static const struct key bad_status_item = { "", K_STATUS, 0, NULL, 400, 599, 0, 
 static const struct key status_item = { "", K_STATUS, 0, NULL, 100, 599, 0, .help = NULL };
 
 static const struct key file_item = { "", K_FILE, 0, NULL, 0, 4095, 0, .help = NULL };
-static const struct key up_alpn_item = { "", K_ENUM, 0, NULL, 0, 0, 0, .help = NULL, .names = up_alpns };
 static const struct key alpn_item = { "", K_ENUM, 0, NULL, 0, 0, 0, .help = NULL, .names = alpns };
 static const struct key method_item = { "", K_TOKEN, 0, NULL, 0, 0, 0, .help = NULL };
 
@@ -152,7 +155,7 @@ static const struct key probe_json_keys[] = {
 };
 static const struct key probe_keys[] = {
 	{ "type", K_ENUM, AT(type), "http", 0, 0, 0,
-	    .help = "What is asked for: the answer to a GET request, or only a connection.",
+	    .help = "What is asked for: the answer to a GET request; only a connection; or that grpc.health.v1 says SERVING, which needs HTTP/2.",
 	    .names = probe_types },
 	{ "port", K_PORT, AT(port), "0", 0, 65535, 0,
 	    .help = "Port to ask, on the instance's host; 0 is the instance's own." },
@@ -162,6 +165,8 @@ static const struct key probe_keys[] = {
 	    .help = "Target of the request." },
 	{ "host", K_HOST, AT(host), NULL, 0, 0, 0,
 	    .help = "Host field of the request; by default the instance's address, localhost for a Unix socket." },
+	{ "service", K_WORD, AT(service), NULL, 0, 255, 0,
+	    .help = "Service that grpc.health.v1 is asked about; by default the whole server." },
 	{ "headers", K_FIELDS, AT(headers), NULL, 0, 32, 0,
 	    .help = "Further fields of the request.",
 	    EACH(n_headers, headers) },
@@ -252,9 +257,6 @@ static const struct key pool_tls_keys[] = {
 	{ "min_version", K_ENUM, AT(tls.min_version), "1.2", 0, 0, 0,
 	    .help = "Oldest version of TLS that is spoken.",
 	    .names = tls_versions },
-	{ "alpn", K_ITEMS, AT(tls.alpn), "http/1.1", 1, 8, 0,
-	    .help = "Protocols that are offered to instances.",
-	    .sub = &up_alpn_item, EACH(tls.n_alpn, tls.alpn) },
 	{ "watch", K_BOOL, AT(tls.watch), "on", 0, 0, 0,
 	    .help = "Whether changes of these files are seen and taken over without a reload." },
 	END
@@ -277,6 +279,9 @@ static const struct key pool_keys[] = {
 	{ "send_proxy", K_ENUM, AT(send_proxy), "off", 0, 0, 0,
 	    .help = "Whether connections to its instances begin with a PROXY preface that names the client, and of which version. Such a connection is kept for that client's only.",
 	    .names = send_proxies },
+	{ "protocol", K_ENUM, AT(protocol), "h1", 0, 0, 0,
+	    .help = "What its instances are spoken to in: HTTP/1.1; HTTP/2 over TLS; HTTP/2 in the clear, by prior knowledge; or whichever of the first two an instance chooses by ALPN.",
+	    .names = protocols },
 	{ "tls", K_MAP, 0, NULL, 0, 0, KEY_OFF | KEY_GIVEN,
 	    .help = "TLS to its instances; by default it is plain.",
 	    .sub = pool_tls_keys, .aux = AT(tls.on) },

@@ -464,6 +464,12 @@ http_judge_request(struct http_head *h)
 	return judge_request(h);
 }
 
+enum http_bad
+http_judge_response(struct http_head *h, enum http_method asked)
+{
+	return judge_response(h, asked);
+}
+
 /* ---- the reader ---- */
 
 void

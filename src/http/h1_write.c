@@ -102,6 +102,10 @@ put_flags(struct out *o, unsigned flags)
 		PUT(o, "Transfer-Encoding: chunked\r\n");
 		lines++;
 	}
+	if (flags & H1W_EMPTY) {
+		PUT(o, "Content-Length: 0\r\n");
+		lines++;
+	}
 	if (flags & H1W_UPGRADE)
 		PUT(o, "Connection: upgrade\r\n");
 	else if (flags & H1W_CLOSE)

@@ -20,7 +20,8 @@ enum h1_write_flags {
 	                       own framing fields is written then */
 	H1W_CLOSE = 2,      /* Connection: close */
 	H1W_KEEP_ALIVE = 4, /* Connection: keep-alive (to HTTP/1.0 clients) */
-	H1W_UPGRADE = 8     /* Connection: upgrade (Upgrade is kept) */
+	H1W_UPGRADE = 8,    /* Connection: upgrade (Upgrade is kept) */
+	H1W_EMPTY = 16      /* Content-Length: 0 */
 };
 
 /*

@@ -8,6 +8,8 @@
 #include "http/chars.h"
 
 #define BUDGET 2000          /* of floods */
+#define INSTANCE_PART 10     /* so many times as much for who is asked by us */
+#define EARN_BYTES 1024      /* sent in one frame: a unit comes back */
 #define REFILL_US 2000       /* a unit comes back */
 #define TABLE_BYTES 4096     /* of each header compression table */
 #define CONTINUATIONS_MAX 32 /* frames of one field section */
@@ -21,8 +23,9 @@ struct h2 {
 	struct slab *block; /* owned; being received */
 	struct http_limits limits;
 	uint64_t refilled_us;
-	uint32_t budget;
-	uint8_t flood;  /* enum h2_flood */
+	uint32_t budget, budget_max;
+	uint8_t flood; /* enum h2_flood */
+	bool client;
 	bool over;      /* nothing is read any more */
 	bool trailing;  /* pull() has said that trailers follow */
 	bool any_reset; /* some stream was: the peer may not have known yet */
@@ -73,7 +76,15 @@ refill(struct h2 *h, uint64_t now_us)
 	uint64_t units = (now_us - h->refilled_us) / REFILL_US;
 
 	h->refilled_us += units * REFILL_US;
-	h->budget = (uint32_t)MIN((uint64_t)BUDGET, h->budget + units);
+	h->budget = (uint32_t)MIN((uint64_t)h->budget_max, h->budget + units);
+}
+
+/* Who takes bytes of ours opens windows for them. */
+static void
+earn(struct h2 *h, size_t bytes)
+{
+	h->budget = (uint32_t)MIN((size_t)h->budget_max,
+	    h->budget + bytes / EARN_BYTES);
 }
 
 /* What a frame costs that does no work; H2_FLOOD_COUNT: nothing. */
@@ -106,6 +117,15 @@ flood_of(const nghttp2_frame *f)
 
 /* ---- field sections ---- */
 
+static enum h2_kind
+kind_of(const struct h2 *h, const nghttp2_frame *f)
+{
+	if (f->headers.cat == NGHTTP2_HCAT_REQUEST)
+		return H2_REQUEST;
+	/* What follows a 1xx may be an answer still. */
+	return h->client ? H2_RESPONSE : H2_TRAILERS;
+}
+
 static int
 on_begin_headers(nghttp2_session *ng UNUSED, const nghttp2_frame *f, void *arg)
 {
@@ -114,8 +134,7 @@ on_begin_headers(nghttp2_session *ng UNUSED, const nghttp2_frame *f, void *arg)
 	if (f->hd.type != NGHTTP2_HEADERS)
 		return 0;
 	slab_give(h->slabs, &h->block);
-	h->block = h2_block_begin(h->slabs,
-	    f->headers.cat == NGHTTP2_HCAT_REQUEST ? H2_REQUEST : H2_TRAILERS);
+	h->block = h2_block_begin(h->slabs, kind_of(h, f));
 	return h->block == NULL ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
@@ -149,14 +168,25 @@ on_section(struct h2 *h, const nghttp2_frame *f)
 	struct slab *s = h->block;
 	struct h2_block *b;
 	void *stream = stream_of(h, f->hd.stream_id);
+	enum http_method asked = METHOD_OTHER;
 	bool end = (f->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 	bool is_head;
 
 	if (s == NULL)
 		return;
 	h->block = NULL;
+	if (h->client && stream == NULL) { /* nobody listens any more */
+		slab_give(h->slabs, &s);
+		return;
+	}
 	b = h2_block_of(s);
-	h2_block_end(s, &h->limits, end);
+	/* Without a status they are the trailers of an answer. */
+	if (b->kind == H2_RESPONSE && b->head.status == 0 && end &&
+	    b->bad == BAD_NONE)
+		b->kind = H2_TRAILERS;
+	if (b->kind == H2_RESPONSE)
+		asked = h->user->method(h->arg, stream);
+	h2_block_end(s, &h->limits, end, asked);
 	is_head = b->kind != H2_TRAILERS;
 	s = h2_block_fit(h->slabs, s); /* b may be gone */
 	if (is_head)
@@ -178,8 +208,8 @@ static int
 on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *arg)
 {
 	struct h2 *h = arg;
-	bool old = hd->type == NGHTTP2_HEADERS && hd->stream_id <= h->newest &&
-	    !h->any_reset &&
+	bool old = !h->client && hd->type == NGHTTP2_HEADERS &&
+	    hd->stream_id <= h->newest && !h->any_reset &&
 	    nghttp2_session_get_stream_remote_close(ng, hd->stream_id) == -1;
 
 	if (old || (hd->type == NGHTTP2_PRIORITY && hd->stream_id == 0)) {
@@ -257,6 +287,15 @@ is_tunnel(struct h2 *h, int32_t id)
 	return stream != NULL && h->user->is_tunnel(h->arg, stream);
 }
 
+static void
+tell_asked(struct h2 *h, int32_t id)
+{
+	void *stream = stream_of(h, id);
+
+	if (stream != NULL)
+		h->user->asked(h->arg, stream);
+}
+
 /* RFC 9113 8.1: an answer that is whole before its request asks to stop. */
 static int
 on_sent(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
@@ -270,8 +309,12 @@ on_sent(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 		h->flood = H2_FLOOD_PROTOCOL;
 	ends = (f->hd.type == NGHTTP2_DATA || f->hd.type == NGHTTP2_HEADERS) &&
 	    (f->hd.flags & NGHTTP2_FLAG_END_STREAM);
-
-	if (ends &&
+	if (f->hd.type == NGHTTP2_DATA)
+		earn(h, f->hd.length);
+	if (f->hd.type == NGHTTP2_HEADERS &&
+	    f->headers.cat == NGHTTP2_HCAT_REQUEST)
+		tell_asked(h, f->hd.stream_id);
+	if (ends && !h->client &&
 	    nghttp2_session_get_stream_remote_close(ng, f->hd.stream_id) == 0 &&
 	    !is_tunnel(h, f->hd.stream_id))
 		(void)nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE,
@@ -339,7 +382,8 @@ make_session(struct h2 *h)
 		nghttp2_option_set_max_continuations(o, CONTINUATIONS_MAX);
 		nghttp2_option_set_max_outbound_ack(o, ACKS_MAX);
 		nghttp2_option_set_server_fallback_rfc7540_priorities(o, 0);
-		rc = nghttp2_session_server_new2(&h->ng, c, h, o);
+		rc = h->client ? nghttp2_session_client_new2(&h->ng, c, h, o)
+		               : nghttp2_session_server_new2(&h->ng, c, h, o);
 	}
 	nghttp2_option_del(o);
 	nghttp2_session_callbacks_del(c);
@@ -350,7 +394,8 @@ static int
 say_settings(struct h2 *h, const struct h2_settings *s)
 {
 	nghttp2_settings_entry iv[] = {
-		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, s->max_streams },
+		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
+		    s->client ? 0 : s->max_streams },
 		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW },
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, s->limits.head_bytes },
 		{ NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
@@ -381,7 +426,9 @@ h2_new(struct h2 **out, const struct h2_settings *s, const struct h2_user *user,
 	h->arg = arg;
 	h->slabs = slabs;
 	h->limits = s->limits;
-	h->budget = BUDGET;
+	h->client = s->client;
+	h->budget_max = s->client ? BUDGET * INSTANCE_PART : BUDGET;
+	h->budget = h->budget_max;
 	h->flood = H2_FLOOD_COUNT;
 	rc = make_session(h);
 	if (rc == E_OK)
@@ -538,7 +585,8 @@ put_fields(const struct http_head *head, nghttp2_nv *out, size_t n)
 	return (ssize_t)n;
 }
 
-#define NV_MAX (1 + HTTP_FIELDS_MAX + HTTP_EXTRA_MAX) /* and :status */
+#define PSEUDO_MAX 5 /* of a request, TE counted in */
+#define NV_MAX (PSEUDO_MAX + HTTP_FIELDS_MAX + HTTP_EXTRA_MAX)
 
 static int
 from_ng(int rc)
@@ -567,6 +615,53 @@ h2_respond(struct h2 *h, int32_t id, const struct http_head *head, bool more)
 		    id, NULL, out, (size_t)n, NULL));
 	return from_ng(nghttp2_submit_response(h->ng, id, out, (size_t)n,
 	    more ? &body : NULL));
+}
+
+static bool
+is_text(struct str s, unsigned class)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!ch_is(s.p[i], class))
+			return false;
+	return true;
+}
+
+int32_t
+h2_request(struct h2 *h, const struct http_head *head, bool https, bool more,
+    void *stream)
+{
+	nghttp2_data_provider body = { .read_callback = on_pull };
+	nghttp2_nv out[NV_MAX];
+	ssize_t n = 0;
+	int32_t id;
+
+	if (!is_text(head->method_text, CH_TOKEN) ||
+	    !is_text(head->target, CH_TARGET) ||
+	    !is_text(head->authority, CH_VALUE))
+		return E_SYNTAX;
+	out[n++] = nv(STR(":method"), head->method_text);
+	out[n++] = nv(STR(":scheme"), https ? STR("https") : STR("http"));
+	out[n++] = nv(STR(":authority"), head->authority);
+	out[n++] = nv(STR(":path"), head->target);
+	if (head->te_trailers)
+		out[n++] = nv(STR("te"), STR("trailers"));
+	n = put_fields(head, out, (size_t)n);
+	if (n < 0)
+		return (int32_t)n;
+	id = nghttp2_submit_request(h->ng, NULL, out, (size_t)n,
+	    more ? &body : NULL, stream);
+	if (id > 0)
+		return id;
+	return id == NGHTTP2_ERR_NOMEM ? E_NOMEM : E_FULL;
+}
+
+uint32_t
+h2_may_ask(const struct h2 *h)
+{
+	if (h->over || nghttp2_session_check_request_allowed(h->ng) == 0)
+		return 0;
+	return nghttp2_session_get_remote_settings(h->ng,
+	    NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
 int

@@ -5,6 +5,8 @@
  * the stream or connection error the RFC names, and never told upwards.
  *
  * A stream is known by its number and by what its user calls it (.stream).
+ * What a server refused (REFUSED_STREAM, or above the last of its GOAWAY) is
+ * closed with H2_REFUSED_STREAM: it was not dealt with (RFC 9113 8.7).
  * Events come from inside h2_receive() and h2_send(): they may submit, but
  * must not call these two.
  *
@@ -64,7 +66,8 @@ enum h2_flood { H2_FLOODS(X) H2_FLOOD_COUNT };
 const char *h2_flood_name(enum h2_flood);
 
 struct h2_settings {
-	uint32_t max_streams; /* the peer may have open */
+	bool client;          /* we ask; else we answer */
+	uint32_t max_streams; /* the peer may have open; a client: none */
 	uint32_t window;      /* bytes the peer may send unread, in all */
 	struct http_limits limits;
 };
@@ -97,9 +100,14 @@ struct h2_user {
 	bool (*is_tunnel)(void *arg, void *stream);
 	/* Our ping was answered. */
 	void (*pong)(void *arg);
+	/* A client's: the head of that stream's request has been given to
+	 * h2_send(). */
+	void (*asked)(void *arg, void *stream);
+	/* A client's: what that stream asked, for the framing of answers. */
+	enum http_method (*method)(void *arg, void *stream);
 };
 
-/* The server's side; SETTINGS are queued. */
+/* Preface and SETTINGS are queued. */
 int h2_new(struct h2 **, const struct h2_settings *, const struct h2_user *,
     void *arg, struct slab_store *) MUST_CHECK;
 void h2_free(struct h2 **);
@@ -131,6 +139,15 @@ void h2_consumed(struct h2 *, int32_t id, size_t n);
  */
 int h2_respond(struct h2 *, int32_t id, const struct http_head *,
     bool more) MUST_CHECK;
+/*
+ * A request head: its stream's number.  More than the peer takes at a time wait
+ * their turn here.  E_NOMEM, E_SYNTAX (it cannot be said), E_FULL (there are no
+ * numbers left).
+ */
+int32_t h2_request(struct h2 *, const struct http_head *, bool https, bool more,
+    void *stream) MUST_CHECK;
+/* How many requests may be open at a time; 0: no new ones, it is to end. */
+uint32_t h2_may_ask(const struct h2 *);
 /* Trailers, sent behind the body: to be called from pull() with .end. */
 int h2_trailers(struct h2 *, int32_t id, const struct http_head *) MUST_CHECK;
 /* pull() has bytes again. */

@@ -44,13 +44,27 @@ keep(struct h2_block *b, struct str s)
 	return str_from(p, s.len);
 }
 
+static void
+take_status(struct h2_block *b, struct str name, struct str value)
+{
+	uint64_t status;
+
+	if (str_eq(name, STR(":status")) && value.len == 3 &&
+	    str_u64(value, &status) && status >= 100 && status <= 599)
+		b->head.status = (uint16_t)status;
+	else
+		refuse(b, BAD_STATUS);
+}
+
 /* ":method" and its kin; which ones may come nghttp2 has seen to. */
 static void
 pseudo(struct h2_block *b, struct str name, struct str value)
 {
 	struct http_head *h = &b->head;
 
-	if (str_eq(name, STR(":method"))) {
+	if (b->kind == H2_RESPONSE) {
+		take_status(b, name, value);
+	} else if (str_eq(name, STR(":method"))) {
 		h->method_text = value;
 		h->method = (uint8_t)http_method_of(value);
 	} else if (str_eq(name, STR(":path"))) {
@@ -248,8 +262,32 @@ end_request(struct h2_block *b, const struct http_limits *limits, bool end)
 	return end ? say_empty(h) : BAD_NONE;
 }
 
+static enum http_bad
+end_response(struct h2_block *b, bool end, enum http_method asked)
+{
+	struct http_head *h = &b->head;
+	enum http_bad bad;
+
+	if (h->status < 100 || h->status == 101)
+		return BAD_STATUS; /* RFC 9113 8.6: 101 is not of HTTP/2 */
+	bad = http_judge_response(h, asked);
+	if (bad != BAD_NONE)
+		return bad;
+	h->reason = str_of(http_reason(h->status));
+	h->keep_alive = true;
+	h->upgrade = false;
+	if (h->framing == FRAMING_CLOSE)
+		h->framing = FRAMING_CHUNKED;
+	if (end && h->framing == FRAMING_CHUNKED) {
+		h->framing = FRAMING_LENGTH; /* of no bytes */
+		h->body_len = 0;
+	}
+	return BAD_NONE;
+}
+
 void
-h2_block_end(struct slab *s, const struct http_limits *limits, bool end)
+h2_block_end(struct slab *s, const struct http_limits *limits, bool end,
+    enum http_method asked)
 {
 	struct h2_block *b = h2_block_of(s);
 
@@ -261,6 +299,8 @@ h2_block_end(struct slab *s, const struct http_limits *limits, bool end)
 	b->head.h2 = true;
 	if (b->kind == H2_REQUEST)
 		b->bad = (uint8_t)end_request(b, limits, end);
+	else if (b->kind == H2_RESPONSE)
+		b->bad = (uint8_t)end_response(b, end, asked);
 }
 
 /* ---- moving ---- */

@@ -22,7 +22,7 @@
 #include "http/events.h"
 #include "http/head.h"
 
-enum h2_kind { H2_REQUEST, H2_TRAILERS };
+enum h2_kind { H2_REQUEST, H2_RESPONSE, H2_TRAILERS };
 
 struct h2_block {
 	struct http_head head;
@@ -57,10 +57,11 @@ struct slab *h2_block_begin(struct slab_store *, enum h2_kind) MUST_CHECK;
 void h2_block_field(struct slab *, const struct http_limits *, struct str name,
     struct str value);
 /*
- * All fields have come; end: and nothing follows them.  Fills in the head and
- * says in .bad whether it may be used.
+ * All fields have come; end: and nothing follows them.  asked: the method, for
+ * a response.  Fills in the head and says in .bad whether it may be used.
  */
-void h2_block_end(struct slab *, const struct http_limits *, bool end);
+void h2_block_end(struct slab *, const struct http_limits *, bool end,
+    enum http_method asked);
 /* Moves it into a small slab where it leaves room for a body there. */
 struct slab *h2_block_fit(struct slab_store *, struct slab *) MUST_CHECK;
 

@@ -15,5 +15,8 @@
  * why the head must be refused.
  */
 enum http_bad http_judge_request(struct http_head *) MUST_CHECK;
+/* The same of an answer to a request with that method. */
+enum http_bad http_judge_response(struct http_head *,
+    enum http_method asked) MUST_CHECK;
 
 #endif

@@ -317,6 +317,7 @@ answer_send(struct exchange *x, unsigned status)
 	memset(&h, 0, offsetof(struct http_head, f));
 	h.status = (uint16_t)status;
 	h.reason = str_of(http_reason(status));
+	h.body_len = body.len;
 	if (x->edits_answer)
 		take_edits(x, &h);
 	rc = fill_head(x, &h, str_of(form_types[form]), str_of(length));

@@ -88,6 +88,7 @@ struct exchange {
 	unsigned up_max_idle;
 	enum cfg_send_proxy send_proxy;
 	const struct tls_client *up_tls; /* of the turn of the pick */
+	enum cfg_protocol up_protocol;
 	uint32_t epoch;
 	bool via;
 	uint8_t scope;          /* enum cfg_sticky_scope */

@@ -33,11 +33,27 @@ wait_for_place(struct exchange *x)
 	lane_pause(&x->client->lane);
 }
 
+/* A tunnel needs a connection of its own, which is HTTP/1. */
+static struct upask
+what_to_ask(struct exchange *x)
+{
+	struct upask ask = { .tls = x->up_tls,
+		.protocol = x->up_protocol,
+		.careful = !http_method_is_safe(x->req.method) };
+
+	if (x->send_proxy != CFG_SEND_PROXY_OFF)
+		ask.owner = &client_connection(x->client)->ups;
+	if (x->tunnel_asked && ask.protocol == CFG_PROTOCOL_AUTO)
+		ask.protocol = CFG_PROTOCOL_H1;
+	else if (ask.protocol != CFG_PROTOCOL_H1)
+		x->tunnel_asked = false;
+	return ask;
+}
+
 void
 exchange_go(struct exchange *x)
 {
-	bool careful = !http_method_is_safe(x->req.method);
-	struct upowner *owner;
+	struct upask ask;
 	int rc = route_pick(x);
 
 	x->view_gen = x->proxy->view->generation;
@@ -58,13 +74,10 @@ exchange_go(struct exchange *x)
 	if (!x->req.has_authority)
 		x->req.authority = str_of(x->inst->addr_text);
 	x->answer_begun = x->sent_head = false;
-	owner = x->send_proxy != CFG_SEND_PROXY_OFF
-	    ? &client_connection(x->client)->ups
-	    : NULL;
+	ask = what_to_ask(x);
 	/* One kept connection has failed us: the next try gets a fresh one. */
 	if (x->retries == 0 && !x->passes)
-		x->up = upconn_take(&x->proxy->up, x->inst, x->up_tls, owner,
-		    careful);
+		x->up = upconn_take(&x->proxy->up, x->inst, &ask);
 	if (x->up != NULL) {
 		x->up->lane.user = &exchange_up_user;
 		x->up->user = x;
@@ -73,13 +86,13 @@ exchange_go(struct exchange *x)
 	}
 	x->step = STEP_CONNECT;
 	lane_pause(&x->client->lane);
-	rc = upconn_dial(&x->proxy->up, x->inst, x->up_tls, owner,
-	    &exchange_up_user, x, &x->up);
+	rc = upconn_dial(&x->proxy->up, x->inst, &ask, &exchange_up_user, x,
+	    &x->up);
 	if (rc != E_OK) {
 		exchange_try_failed(x, rc, OUT_CONNECT_FAILED);
 		return;
 	}
-	if (owner != NULL)
+	if (ask.owner != NULL)
 		lane_greets(&x->up->lane);
 	exchange_up_waits(x, x->connect_us);
 }

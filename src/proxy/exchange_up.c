@@ -16,8 +16,6 @@
 #include "proxy/preface.h"
 #include "proxy/websocket.h"
 #include "proxy/worker.h"
-#include "tls/client.h"
-#include "tls/stream.h"
 #include "upstream/conncache.h"
 
 static struct exchange *
@@ -49,20 +47,6 @@ exchange_send(struct exchange *x)
 	x->sent_head = true;
 }
 
-/* A flood is one line of the log a second. */
-static void
-tell_tls_failed(struct exchange *x)
-{
-	struct proxy *p = x->proxy;
-
-	stat_add(&x->icell->tls_failed, 1);
-	if (!proxy_may_tell(p, &p->tls_told_us))
-		return;
-	log_warn("service=%s pool=%s instance=%s event=tls_failed why=\"%s\"",
-	    x->service->name, x->pool->name, x->inst->name,
-	    tls_why(&x->up->lane.conn));
-}
-
 /* In the order of the bytes. */
 static int
 on_greet(struct lane *l)
@@ -70,16 +54,7 @@ on_greet(struct lane *l)
 	struct exchange *x = exchange_of(l);
 	int rc = preface_send(x->client, x->send_proxy, x->up);
 
-	if (rc != E_OK || !tls_is_on(&l->conn))
-		return rc;
-	rc = tls_shake(&l->conn);
-	if (rc == E_OK) {
-		stat_add(&x->icell->tls_shaken, 1);
-		stat_add(&x->icell->tls_resumed, tls_is_resumed(&l->conn));
-	} else if (rc != E_AGAIN) {
-		tell_tls_failed(x);
-	}
-	return rc;
+	return rc == E_OK ? upconn_shake(x->up) : rc;
 }
 
 static void
@@ -87,6 +62,8 @@ on_connected(struct lane *l, int code)
 {
 	struct exchange *x = exchange_of(l);
 
+	if (code == E_OK)
+		code = upconn_connected(&x->up);
 	if (code != E_OK) {
 		exchange_try_failed(x, code, OUT_CONNECT_FAILED);
 		return;

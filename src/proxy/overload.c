@@ -22,7 +22,7 @@ overload_bytes(const struct proxy *p)
 {
 	return slab_lent_bytes(p->wire.slabs) +
 	    (p->n_clients + p->n_streams) * sizeof(struct client) +
-	    p->n_trunks * TRUNK_BYTES +
+	    (p->n_trunks + p->up.n_trunks) * TRUNK_BYTES +
 	    p->n_exchanges * sizeof(struct exchange) + p->spilled_bytes +
 	    p->preface_bytes + p->proof_bytes +
 	    p->up.n_conns * sizeof(struct upconn) +

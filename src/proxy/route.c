@@ -439,6 +439,7 @@ take_place(struct exchange *x, const struct view_service *vs,
 	x->up_max_idle = vp->cfg->max_idle;
 	x->send_proxy = vp->cfg->send_proxy;
 	x->up_tls = x->passes ? NULL : vp->cfg->tls.client; /* a probe's */
+	x->up_protocol = x->passes ? CFG_PROTOCOL_H1 : vp->cfg->protocol;
 	x->picked_us = loop_now_us(x->proxy->env.loop);
 	if (x->scope == CFG_STICKY_NONE)
 		return;

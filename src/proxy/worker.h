@@ -60,7 +60,6 @@ struct proxy {
 	struct accesslog log;
 	struct deadline stop_deadline;
 	uint64_t refusal_told_us;   /* when a refused connection was logged */
-	uint64_t tls_told_us;       /* when one with an instance was */
 	uint64_t shake_told_us;     /* when a failed handshake was */
 	struct deadline look_again; /* overload */
 	uint64_t looked_at_us;      /* at what all workers use */

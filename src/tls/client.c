@@ -20,8 +20,16 @@ struct tls_client {
 	char *name; /* owned; NULL: that of each instance */
 	bool verify;
 	uint64_t id; /* of the settings and the content of the files */
-	unsigned char alpn[64];
-	unsigned alpn_len;
+};
+
+/* What is offered, as it is on the wire, the one we like most first. */
+#define ALPN_H1 "\x08http/1.1"
+#define ALPN_H2 "\x02h2"
+static const struct str offers[] = {
+	[CFG_PROTOCOL_H1] = STR(ALPN_H1),
+	[CFG_PROTOCOL_H2] = STR(ALPN_H2),
+	[CFG_PROTOCOL_H2C] = STR(ALPN_H1),
+	[CFG_PROTOCOL_AUTO] = STR(ALPN_H2 ALPN_H1),
 };
 
 struct maker {
@@ -114,7 +122,7 @@ id_of(const struct cfg_pool_tls *cfg)
 		add_hash(&id, cfg->name, strlen(cfg->name));
 	add_hash(&id, &cfg->verify, sizeof(cfg->verify));
 	add_hash(&id, &cfg->min_version, sizeof(cfg->min_version));
-	add_hash(&id, cfg->alpn, cfg->n_alpn * sizeof(*cfg->alpn));
+	add_hash(&id, &cfg->protocol, sizeof(cfg->protocol));
 	return id;
 }
 
@@ -138,9 +146,9 @@ fill(struct maker *m, int64_t now_s)
 	SSL_CTX_set_session_cache_mode(c->ctx,
 	    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(c->ctx, tls_stream_keep);
-	c->alpn_len = tls_alpn_list(cfg->alpn, cfg->n_alpn, false, c->alpn,
-	    sizeof(c->alpn));
-	if (SSL_CTX_set_alpn_protos(c->ctx, c->alpn, c->alpn_len) != 0)
+	if (SSL_CTX_set_alpn_protos(c->ctx,
+	        (const unsigned char *)offers[cfg->protocol].p,
+	        (unsigned)offers[cfg->protocol].len) != 0)
 		return E_NOMEM;
 	rc = use_trust(m);
 	return rc == E_OK ? use_own(m, now_s) : rc;
@@ -211,11 +219,18 @@ set_name(const struct tls_client *c, SSL *ssl, const char *host)
 
 int
 tls_connect(struct conn *conn, const struct tls_client *c, const char *host,
-    struct tls_kept *kept)
+    bool h1, struct tls_kept *kept)
 {
+	struct str offer = offers[CFG_PROTOCOL_H1];
 	SSL *ssl = SSL_new(c->ctx);
 	int rc = E_NOMEM;
 
+	if (ssl != NULL && h1 &&
+	    SSL_set_alpn_protos(ssl, (const unsigned char *)offer.p,
+	        (unsigned)offer.len) != 0) {
+		SSL_free(ssl);
+		ssl = NULL;
+	}
 	if (ssl != NULL && set_name(c, ssl, c->name == NULL ? host : c->name)) {
 		if (kept != NULL && kept->session != NULL &&
 		    kept->of == c->id &&

@@ -36,10 +36,11 @@ void tls_kept_drop(struct tls_kept *);
  *
  * host  of the peer's address, its name where the settings have none; an IP
  *       address is verified as such
+ * h1    offers HTTP/1.1 alone, whatever the settings say
  * kept  borrowed, outlives the conn; NULL: nothing is resumed
  */
 int tls_connect(struct conn *, const struct tls_client *, const char *host,
-    struct tls_kept *kept) MUST_CHECK;
+    bool h1, struct tls_kept *kept) MUST_CHECK;
 /* Was it made by the same settings?  NULL: by none, it is plain. */
 bool tls_fits(const struct conn *, const struct tls_client *);
 /* Why the handshake failed, for people. */

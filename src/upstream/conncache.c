@@ -6,26 +6,14 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/stat.h"
+#include "base/log.h"
 #include "tls/client.h"
+#include "tls/stream.h"
+#include "upstream/conncache_int.h"
 #include "upstream/keepalive.h"
+#include "upstream/uptrunk.h"
 
-/* A busy loop takes longer turns than that of a quiet one. */
-#define MOMENT_US (200 * US_PER_MS)
 #define LEARNED_FOR_US (60 * US_PER_S)
-
-TAILQ_HEAD(upconn_list, upconn);
-
-/* There is one while there are connections: they keep the instance. */
-struct conncache {
-	LIST_ENTRY(conncache) link;
-	struct upworker *worker;  /* borrowed */
-	struct instance *inst;    /* borrowed */
-	struct inst_cell *cell;   /* the worker's */
-	struct upconn_list idle;  /* anybody's; most recently used first */
-	struct upconn_list owned; /* idle, too, each for its owner */
-	unsigned n_idle;          /* of both */
-	unsigned n_conns;         /* idle and lent */
-};
 
 /* ---- how long an instance lets connections be idle ---- */
 
@@ -36,9 +24,8 @@ has_learned(const struct inst_cell *cell, uint64_t now)
 	    now - cell->closed_at_us < LEARNED_FOR_US;
 }
 
-/* It closed one that had been idle for so long. */
-static void
-learn(struct inst_cell *cell, uint64_t idle_us, uint64_t now)
+void
+cache_learn(struct inst_cell *cell, uint64_t idle_us, uint64_t now)
 {
 	if (has_learned(cell, now) && cell->closed_idle_us <= idle_us)
 		return;
@@ -46,9 +33,8 @@ learn(struct inst_cell *cell, uint64_t idle_us, uint64_t now)
 	cell->closed_at_us = now;
 }
 
-/* May its close be on its way? */
-static bool
-is_risky(const struct inst_cell *cell, uint64_t idle_us, uint64_t now)
+bool
+cache_is_risky(const struct inst_cell *cell, uint64_t idle_us, uint64_t now)
 {
 	return has_learned(cell, now) && idle_us >= cell->closed_idle_us / 2;
 }
@@ -107,7 +93,7 @@ drop_closed(struct upconn *u)
 {
 	uint64_t now = now_of(u);
 
-	learn(u->cell, now - u->idle_since_us, now);
+	cache_learn(u->cell, now - u->idle_since_us, now);
 	drop_idle(u);
 }
 
@@ -162,7 +148,7 @@ upworker_init(struct upworker *w, struct wire *wire, unsigned index)
 	LIST_INIT(&w->caches);
 }
 
-static struct conncache *
+struct conncache *
 cache_of(struct upworker *w, struct instance *inst)
 {
 	struct inst_cell *cell = &inst->cells[w->index];
@@ -178,12 +164,13 @@ cache_of(struct upworker *w, struct instance *inst)
 	c->cell = cell;
 	TAILQ_INIT(&c->idle);
 	TAILQ_INIT(&c->owned);
+	LIST_INIT(&c->trunks);
 	LIST_INSERT_HEAD(&w->caches, c, link);
 	cell->cache = c;
 	return c;
 }
 
-static void
+void
 cache_forget_empty(struct conncache *c)
 {
 	if (c->n_conns > 0)
@@ -193,27 +180,34 @@ cache_forget_empty(struct conncache *c)
 	free(c);
 }
 
-static bool
-is_leaving(const struct instance *i)
+bool
+cache_is_leaving(const struct instance *i)
 {
 	return i->gone || i->pool->leaving || i->admin != INST_IN ||
 	    i->health != HEALTH_UP;
 }
 
-/* Its process may end soon, whoever is still served. */
-static bool
-may_end_soon(const struct instance *i)
+bool
+cache_may_end_soon(const struct instance *i)
 {
-	return i->pool->drains || is_leaving(i);
+	return i->pool->drains || cache_is_leaving(i);
 }
 
-/* With the last connection cache and instance may go: counts beforehand. */
+/* With the last connection cache and instance may go: both are held. */
 static void
 drop_all_idle(struct conncache *c)
 {
-	for (unsigned n = c->n_idle; n > 0; n--)
+	struct inst_cell *cell = c->cell;
+
+	c->n_conns++;
+	stat_add(&cell->conns, 1);
+	while (c->n_idle > 0)
 		drop_idle(TAILQ_EMPTY(&c->idle) ? TAILQ_FIRST(&c->owned)
 		                                : TAILQ_FIRST(&c->idle));
+	uptrunk_drop_idle(c);
+	c->n_conns--;
+	cache_forget_empty(c);
+	stat_sub(&cell->conns, 1);
 }
 
 void
@@ -223,7 +217,7 @@ upworker_retire(struct upworker *w)
 
 	for (c = LIST_FIRST(&w->caches); c != NULL; c = next) {
 		next = LIST_NEXT(c, link);
-		if (may_end_soon(c->inst))
+		if (cache_may_end_soon(c->inst))
 			drop_all_idle(c);
 	}
 }
@@ -264,19 +258,19 @@ first_idle(const struct inst_cell *cell, const struct instance *inst,
 	return NULL;
 }
 
-struct upconn *
-upconn_take(struct upworker *w, struct instance *inst,
-    const struct tls_client *tls, struct upowner *owner, bool careful)
+/* HTTP/1. */
+static struct upconn *
+take_whole(struct upworker *w, struct instance *inst, const struct upask *ask)
 {
 	struct inst_cell *cell = &inst->cells[w->index];
 	uint64_t now = loop_now_us(w->wire->loop);
 	struct upconn *u;
 
-	while ((u = first_idle(cell, inst, owner)) != NULL) {
+	while ((u = first_idle(cell, inst, ask->owner)) != NULL) {
 		uint64_t idle_us = now - u->idle_since_us;
-		bool look = careful || idle_us > MOMENT_US;
+		bool look = ask->careful || idle_us > CACHE_MOMENT_US;
 
-		if (!tls_fits(&u->lane.conn, tls)) {
+		if (!tls_fits(&u->lane.conn, ask->tls)) {
 			drop_idle(u); /* made before a reload */
 			continue;
 		}
@@ -286,8 +280,9 @@ upconn_take(struct upworker *w, struct instance *inst,
 			drop_closed(u);
 			continue;
 		}
-		if (careful &&
-		    (may_end_soon(inst) || is_risky(cell, idle_us, now))) {
+		if (ask->careful &&
+		    (cache_may_end_soon(inst) ||
+		        cache_is_risky(cell, idle_us, now))) {
 			stat_add(&cell->passed_over, 1);
 			return NULL; /* the others have been idle longer */
 		}
@@ -300,63 +295,151 @@ upconn_take(struct upworker *w, struct instance *inst,
 	return NULL;
 }
 
-int
-upconn_dial(struct upworker *w, struct instance *inst,
-    const struct tls_client *tls, struct upowner *owner,
-    const struct lane_user *user, void *arg, struct upconn **out)
+struct upconn *
+upconn_take(struct upworker *w, struct instance *inst, const struct upask *ask)
 {
-	struct conncache *c = cache_of(w, inst);
-	struct upconn *u;
-	int rc = E_NOMEM;
+	struct conncache *c = inst->cells[w->index].cache;
+	struct upconn *u = NULL;
 
-	*out = NULL;
 	if (c == NULL)
-		return E_NOMEM;
-	u = calloc(1, sizeof(*u));
+		return NULL;
+	if (ask->protocol != CFG_PROTOCOL_H1)
+		u = uptrunk_take(c, ask);
+	if (u != NULL || ask->protocol == CFG_PROTOCOL_H2 ||
+	    ask->protocol == CFG_PROTOCOL_H2C)
+		return u;
+	return take_whole(w, inst, ask);
+}
+
+struct upconn *
+upconn_new(struct conncache *c, void *user)
+{
+	struct upconn *u = calloc(1, sizeof(*u));
+
 	if (u == NULL)
-		goto fail_cache;
-	rc = lane_dial(&u->lane, w->wire, &inst->addr, user, &w->limits);
-	if (rc == E_OK && tls != NULL) {
-		lane_greets(&u->lane);
-		rc = tls_connect(&u->lane.conn, tls, inst->host,
-		    &c->cell->tls_kept);
-	}
-	if (rc != E_OK)
-		goto fail_conn;
-	u->inst = inst;
+		return NULL;
+	u->inst = c->inst;
 	u->cell = c->cell;
 	u->cache = c;
-	u->owner = owner;
-	u->user = arg;
+	u->user = user;
 	u->said_idle_ms = u->said_uses = UINT32_MAX;
-	upconn_lend(u);
 	c->n_conns++;
-	w->n_conns++;
-	u->over_tls = tls != NULL;
+	c->worker->n_conns++;
+	return u;
+}
+
+int
+upconn_make(struct conncache *c, const struct upask *ask,
+    const struct lane_user *user, void *arg, struct upconn **out)
+{
+	struct upworker *w = c->worker;
+	struct upconn *u = upconn_new(c, arg);
+	int rc;
+
+	*out = NULL;
+	if (u == NULL) {
+		cache_forget_empty(c);
+		return E_NOMEM;
+	}
+	rc = lane_dial(&u->lane, w->wire, &c->inst->addr, user, &w->limits);
+	if (rc == E_OK && ask->tls != NULL) {
+		lane_greets(&u->lane);
+		rc = tls_connect(&u->lane.conn, ask->tls, c->inst->host,
+		    ask->protocol == CFG_PROTOCOL_H1, &c->cell->tls_kept);
+	}
+	if (rc != E_OK) {
+		lane_close(&u->lane);
+		free(u);
+		c->n_conns--;
+		w->n_conns--;
+		cache_forget_empty(c);
+		return rc;
+	}
+	u->owner = ask->owner;
+	upconn_lend(u);
+	u->over_tls = ask->tls != NULL;
 	w->n_tls += u->over_tls;
 	stat_add(&c->cell->conns, 1);
 	stat_add(&c->cell->conns_opened, 1);
 	*out = u;
 	return E_OK;
-fail_conn:
-	lane_close(&u->lane);
-	free(u);
-fail_cache:
-	cache_forget_empty(c);
+}
+
+int
+upconn_dial(struct upworker *w, struct instance *inst, const struct upask *ask,
+    const struct lane_user *user, void *arg, struct upconn **out)
+{
+	struct conncache *c = cache_of(w, inst);
+
+	*out = NULL;
+	if (c == NULL)
+		return E_NOMEM;
+	if (ask->protocol == CFG_PROTOCOL_H2 ||
+	    ask->protocol == CFG_PROTOCOL_H2C)
+		return uptrunk_dial(c, ask, user, arg, out);
+	return upconn_make(c, ask, user, arg, out);
+}
+
+/* A flood is one line of the log a second. */
+static void
+tell_tls_failed(struct upconn *u)
+{
+	struct upworker *w = u->cache->worker;
+	uint64_t now = now_of(u);
+
+	if (w->tls_told_us != 0 && now - w->tls_told_us < US_PER_S)
+		return;
+	w->tls_told_us = now;
+	log_warn("service=%s pool=%s instance=%s event=tls_failed why=\"%s\"",
+	    u->inst->pool->service->name, u->inst->pool->name, u->inst->name,
+	    tls_why(&u->lane.conn));
+}
+
+int
+upconn_shake(struct upconn *u)
+{
+	struct conn *conn = &u->lane.conn;
+	int rc;
+
+	if (!tls_is_on(conn))
+		return E_OK;
+	rc = tls_shake(conn);
+	if (rc == E_OK) {
+		stat_add(&u->cell->tls_shaken, 1);
+		stat_add(&u->cell->tls_resumed, tls_is_resumed(conn));
+	} else if (rc != E_AGAIN) {
+		stat_add(&u->cell->tls_failed, 1);
+		tell_tls_failed(u);
+	}
 	return rc;
+}
+
+int
+upconn_connected(struct upconn **up)
+{
+	struct upconn *u = *up;
+
+	if (u->is_stream || !tls_is_on(&u->lane.conn) ||
+	    !str_eq(tls_alpn(&u->lane.conn), STR("h2")))
+		return E_OK;
+	return uptrunk_split(up);
 }
 
 static void
 upconn_free(struct defer *d)
 {
-	free(CONTAINER_OF(d, struct upconn, freeing));
+	struct upconn *u = CONTAINER_OF(d, struct upconn, freeing);
+
+	if (u->is_trunk)
+		free(u->trunk);
+	free(u);
 }
 
 /* Did it go under a request before a byte of the answer? */
 static bool
 was_raced(const struct upconn *u)
 {
-	return u->user != NULL && upconn_is_reused(u) &&
+	return u->user != NULL && upconn_is_reused(u) && !u->is_stream &&
 	    (u->lane.conn.eof || u->lane.conn.failed) &&
 	    u->lane.reader.phase == H1_HEAD && !u->lane.begun;
 }
@@ -365,19 +448,26 @@ void
 upconn_close(struct upconn **up)
 {
 	struct upconn *u = *up;
+	struct inst_cell *cell;
 	struct conncache *c;
+	bool counted;
 
 	if (u == NULL)
 		return;
 	*up = NULL;
 	assert(!u->closed);
+	cell = u->cell;
+	counted = !u->is_stream;
 	if (was_raced(u))
-		learn(u->cell, u->was_idle_us, now_of(u));
+		cache_learn(u->cell, u->was_idle_us, now_of(u));
 	u->closed = true;
 	u->user = NULL;
 	c = u->cache;
 	deadline_clear(c->worker->wire->loop, &u->deadline);
-	lane_close(&u->lane);
+	if (u->is_stream)
+		uptrunk_let_go(u);
+	else
+		lane_close(&u->lane);
 	c->n_conns--;
 	c->worker->n_conns--;
 	c->worker->n_tls -= u->over_tls;
@@ -385,7 +475,8 @@ upconn_close(struct upconn **up)
 	loop_defer(c->worker->wire->loop, &u->freeing, upconn_free);
 	cache_forget_empty(c);
 	/* last: from here on the instance may be freed */
-	stat_sub(&u->cell->conns, 1);
+	if (counted)
+		stat_sub(&cell->conns, 1);
 }
 
 void
@@ -427,8 +518,11 @@ upconn_keep(struct upconn **up, uint64_t idle_us, unsigned max_idle)
 	struct loop *loop = c->worker->wire->loop;
 	uint64_t now = loop_now_us(loop);
 
-	if (is_leaving(u->inst) || c->n_idle >= max_idle ||
-	    u->said_idle_ms == 0 || u->uses >= u->said_uses || u->lane.closed ||
+	if (u->is_stream)
+		uptrunk_keep(u->trunk, idle_us, max_idle);
+	if (u->is_stream || cache_is_leaving(u->inst) ||
+	    c->n_idle >= max_idle || u->said_idle_ms == 0 ||
+	    u->uses >= u->said_uses || u->lane.closed ||
 	    u->lane.conn.fin_seen || u->lane.conn.failed ||
 	    lane_has_unread(&u->lane) || lane_pending(&u->lane)) {
 		upconn_close(up);

@@ -2,6 +2,9 @@
  * conncache - a worker's connections to instances: lends them to exchanges,
  * keeps idle ones for reuse, retires them in time.
  *
+ * What is lent is a connection of HTTP/1, or a stream of one of HTTP/2
+ * (upstream/uptrunk): whoever borrows it cannot tell.
+ *
  * Most recently used first.  An idle connection is looked at before reuse
  * when the request may not be sent twice or the connection has been idle
  * longer than a moment; within a moment the loop itself would have seen a
@@ -25,12 +28,14 @@
 #include <sys/queue.h>
 
 #include "base/attr.h"
+#include "config/config.h"
 #include "http/events.h"
 #include "net/loop.h"
 #include "upstream/model.h"
 #include "wire/lane.h"
 
 struct upconn;
+struct uptrunk;
 
 /*
  * Who has connections of its own, because they have said in a PROXY preface
@@ -46,7 +51,9 @@ struct upworker {
 	unsigned index;                /* which cell is ours */
 	struct http_limits limits;     /* of what instances send */
 	LIST_HEAD(, conncache) caches; /* of instances with connections */
-	size_t n_conns;                /* of all of them */
+	size_t n_conns;                /* of all of them, streams counted */
+	size_t n_trunks;               /* of these, HTTP/2 */
+	uint64_t tls_told_us;          /* that one failed, in the log */
 	size_t n_tls;                  /* of these, over TLS */
 };
 
@@ -55,15 +62,25 @@ struct upconn {
 	struct instance *inst;  /* borrowed: inst->conns counts us */
 	struct inst_cell *cell; /* ours */
 	struct conncache *cache;
-	struct upowner *owner; /* borrowed; NULL: anybody may have it */
+	union {
+		struct upowner *owner; /* borrowed; NULL: anybody may have it */
+		struct uptrunk *trunk; /* borrowed, of a stream; owned, of the
+		                          connection of streams */
+	};
 	union {
 		TAILQ_ENTRY(upconn) link; /* while idle */
-		uint64_t sent_before;     /* lane.sent when lent */
+		struct {
+			uint64_t sent_before; /* lane.sent when lent */
+			uint64_t lent_us;     /* when; of a stream */
+		};
 	};
 	struct deadline deadline; /* idle limit, or what the user sets */
 	union {
 		LIST_ENTRY(upconn) owner_link; /* while idle, of an owner's */
-		struct defer freeing;          /* once closed */
+		TAILQ_ENTRY(upconn)
+		wait_link;            /* a stream, until .trunk is
+		                                  connected */
+		struct defer freeing; /* once closed */
 	};
 	void *user; /* the exchange; NULL while idle */
 	union {
@@ -76,7 +93,18 @@ struct upconn {
 	uint16_t greeted;      /* bytes of a preface that have left */
 	bool introduced : 1;   /* all of it */
 	bool over_tls : 1;     /* counted in .n_tls */
+	bool is_stream : 1;    /* of a .trunk */
+	bool waits : 1;        /* ... that is not connected yet */
+	bool is_trunk : 1;     /* carries streams, is never lent */
 	bool closed : 1;
+};
+
+/* What a connection is to be like. */
+struct upask {
+	const struct tls_client *tls; /* made by these settings; NULL: plain */
+	struct upowner *owner;        /* its own; NULL: one that is nobody's */
+	enum cfg_protocol protocol;   /* other than h1: without an owner */
+	bool careful;                 /* what is asked may not be sent twice */
 };
 
 void upworker_init(struct upworker *, struct wire *, unsigned index);
@@ -86,19 +114,23 @@ void upworker_close(struct upworker *);
 /*
  * An idle connection to inst, now the caller's, who is counted in its cell
  * already; NULL: none is fit.  Its deadline is armed: set it anew.
- * careful: the request may not be sent twice.  owner: one of its own; NULL:
- * one that is nobody's.  tls: made by the same settings; NULL: plain.
  */
 struct upconn *upconn_take(struct upworker *, struct instance *,
-    const struct tls_client *, struct upowner *owner, bool careful) MUST_CHECK;
+    const struct upask *) MUST_CHECK;
 /*
- * A new connection, the owner's if there is one; user->connected() follows.
- * With tls it greets: user->greet() shakes hands.
- * E_* when it cannot even begin.
+ * A new connection, the owner's if there is one; user->connected() follows,
+ * and has to call upconn_connected().  With tls it may greet: user->greet()
+ * shakes hands (upconn_shake).  E_* when it cannot even begin.
  */
-int upconn_dial(struct upworker *, struct instance *, const struct tls_client *,
-    struct upowner *owner, const struct lane_user *user, void *arg,
-    struct upconn **out) MUST_CHECK;
+int upconn_dial(struct upworker *, struct instance *, const struct upask *,
+    const struct lane_user *user, void *arg, struct upconn **out) MUST_CHECK;
+/* Goes on with a handshake, if there is any, and counts how it ends. */
+int upconn_shake(struct upconn *) MUST_CHECK;
+/*
+ * It is connected.  Has the instance chosen HTTP/2, *up becomes a stream of
+ * it; E_NOMEM.
+ */
+int upconn_connected(struct upconn **) MUST_CHECK;
 /* Takes note of the bounds in the head of an answer, if there are any. */
 void upconn_hear(struct upconn *, const struct http_head *);
 /*

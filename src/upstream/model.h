@@ -37,6 +37,7 @@
 	X(TIMEOUT, "no answer in time") X(RESET, "connection reset")           \
 	X(MALFORMED, "malformed answer") X(STATUS, "unexpected status")        \
 	X(BODY, "body text not found") X(JSON, "JSON field differs")           \
+	X(GRPC, "gRPC health is not SERVING") X(NO_H2, "speaks no HTTP/2")     \
 	X(NAME, "name does not resolve") X(TLS, "TLS handshake failed")        \
 	X(CERT, "certificate not accepted") X(INTERNAL, "could not probe")
 /* Why an instance is ejected. */

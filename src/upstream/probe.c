@@ -12,17 +12,22 @@
 #include "base/random.h"
 #include "base/slab.h"
 #include "base/thread.h"
+#include "http/h1_write.h"
 #include "net/loop.h"
 #include "net/proxyproto.h"
 #include "tls/client.h"
 #include "tls/stream.h"
+#include "upstream/grpc_health.h"
 #include "upstream/probe_judge.h"
 #include "wire/lane.h"
+#include "wire/trunk.h"
 
 #define BODY_MAX 65536
 #define HURRY_US (50 * US_PER_MS)
 /* So long after it went down an instance is asked at the fast interval. */
 #define EAGER_US (120 * US_PER_S)
+
+static const struct http_limits limits = { 65536, 65536, 0, HTTP_FIELDS_MAX };
 
 /*
  * Time counts while we look.  A timeout has so many parts, and a stall of ours
@@ -31,6 +36,12 @@
  */
 #define LIMIT_PARTS 4
 #define LATE_US (50 * US_PER_MS) /* an alarm as late as that had no looker */
+
+/* What lanes of ours are told is told the probe. */
+struct probe_lane {
+	struct lane lane;
+	struct probe *probe; /* borrowed */
+};
 
 struct probe {
 	struct cfg_probe cfg;  /* borrowed from .owner */
@@ -44,7 +55,9 @@ struct probe {
 	uint64_t part_due_us;
 	unsigned parts;  /* that are over */
 	bool introduced; /* the preface is sent */
-	struct lane lane;
+	struct probe_lane conn;
+	struct probe_lane stream; /* of HTTP/2, over .conn */
+	struct trunk *trunk;      /* owned; NULL: HTTP/1 */
 	struct wire wire;
 	struct defer freeing;
 	struct buf body;
@@ -53,6 +66,7 @@ struct probe {
 	uint16_t status;
 	bool under_way;
 	bool answered; /* a final head was read */
+	bool grpc_ok;  /* grpc-status is 0 */
 	bool faulty;   /* the last question failed on our side */
 	bool suspect;  /* a worker could not connect since the last answer */
 	bool freed;    /* waits for the turn's end */
@@ -61,7 +75,7 @@ struct probe {
 static struct probe *
 probe_of(struct lane *l)
 {
-	return CONTAINER_OF(l, struct probe, lane);
+	return CONTAINER_OF(l, struct probe_lane, lane)->probe;
 }
 
 /* ---- when ---- */
@@ -169,13 +183,21 @@ note_fault(struct probe *p)
 }
 
 static void
+hang_up(struct probe *p)
+{
+	lane_close(&p->stream.lane);
+	trunk_free(&p->trunk);
+	lane_close(&p->conn.lane);
+}
+
+static void
 finish(struct probe *p, enum health_reason why)
 {
 	if (!p->under_way)
 		return;
 	p->under_way = false;
 	alarm_clear(p->limit);
-	lane_close(&p->lane);
+	hang_up(p);
 	p->finished_us = clock_mono_us();
 	if (why == HEALTH_WHY_INTERNAL)
 		note_fault(p);
@@ -216,7 +238,8 @@ on_limit(void *arg)
 		return;
 	}
 	finish(p,
-	    p->lane.dialing ? HEALTH_WHY_CONNECT_TIMEOUT : HEALTH_WHY_TIMEOUT);
+	    p->conn.lane.dialing ? HEALTH_WHY_CONNECT_TIMEOUT
+	                         : HEALTH_WHY_TIMEOUT);
 }
 
 static enum health_reason
@@ -241,6 +264,8 @@ why_of(int code)
 		return HEALTH_WHY_TLS;
 	case E_CERT:
 		return HEALTH_WHY_CERT;
+	case E_UNSUPPORTED:
+		return HEALTH_WHY_NO_H2;
 	default:
 		return HEALTH_WHY_INTERNAL;
 	}
@@ -255,25 +280,73 @@ where_to(const struct probe *p)
 	                        : addr_with_port(&p->inst->addr, p->cfg.port);
 }
 
-static void
-write_request(const struct probe *p, struct buf *out)
+static bool
+is_grpc(const struct probe *p)
+{
+	return p->cfg.type == CFG_PROBE_GRPC;
+}
+
+static int
+fill_fields(const struct probe *p, struct http_head *h)
+{
+	int rc = http_head_add(h, FIELD_USER_AGENT, STR("User-Agent"),
+	    STR("segue-probe/" SEGUE_VERSION));
+
+	if (rc == E_OK && is_grpc(p))
+		rc = http_head_add(h, FIELD_CONTENT_TYPE, STR("Content-Type"),
+		    STR("application/grpc"));
+	else if (rc == E_OK)
+		rc = http_head_add(h, FIELD_ACCEPT, STR("Accept"), STR("*/*"));
+	for (size_t i = 0; i < p->cfg.n_headers && rc == E_OK; i++) {
+		struct str name = str_of(p->cfg.headers[i].name);
+
+		rc = http_head_add(h, http_field_of(name), name,
+		    str_of(p->cfg.headers[i].value));
+	}
+	return rc;
+}
+
+static int
+send_body(const struct probe *p, struct lane *l)
+{
+	char bytes[GRPC_HEALTH_ASK_MAX];
+	struct str service = STR("");
+	int rc;
+
+	if (!is_grpc(p))
+		return E_OK;
+	if (p->cfg.service != NULL)
+		service = str_of(p->cfg.service);
+	rc = lane_send_copy(l,
+	    str_from(bytes, grpc_health_ask(service, bytes)));
+	return rc == E_OK ? lane_send_end(l, NULL) : rc;
+}
+
+static int
+send_request(struct probe *p, struct lane *l)
 {
 	struct addr to = where_to(p);
 	char host[ADDR_TEXT_MAX];
+	struct http_head h;
+	int rc;
 
 	if (to.sa.sa_family == AF_UNIX) /* its path cannot be a Host */
 		str_copy(STR("localhost"), host, sizeof(host));
 	else
 		addr_text(&to, host);
-	buf_printf(out, "GET %s HTTP/1.1\r\nHost: %s\r\n", p->cfg.path,
-	    p->cfg.host != NULL ? p->cfg.host : host);
-	buf_add_cstr(out,
-	    "User-Agent: segue-probe/" SEGUE_VERSION
-	    "\r\nAccept: */*\r\nConnection: close\r\n");
-	for (size_t i = 0; i < p->cfg.n_headers; i++)
-		buf_printf(out, "%s: %s\r\n", p->cfg.headers[i].name,
-		    p->cfg.headers[i].value);
-	buf_add_cstr(out, "\r\n");
+	memset(&h, 0, offsetof(struct http_head, f));
+	h.method_text = is_grpc(p) ? STR("POST") : STR("GET");
+	h.target = is_grpc(p) ? STR(GRPC_HEALTH_PATH) : str_of(p->cfg.path);
+	h.authority = str_of(p->cfg.host != NULL ? p->cfg.host : host);
+	h.te_trailers = is_grpc(p);
+	l->method = is_grpc(p) ? METHOD_POST : METHOD_GET;
+	rc = fill_fields(p, &h);
+	if (rc == E_OK)
+		rc = lane_send_head(l, &h,
+		    is_grpc(p) ? FRAMING_CHUNKED : FRAMING_NONE, H1W_CLOSE);
+	if (rc == E_OK)
+		rc = send_body(p, l);
+	return rc == E_OK ? lane_flush(l) : rc;
 }
 
 /* A check speaks for nobody; the few bytes fit into any fresh socket. */
@@ -287,7 +360,8 @@ introduce(struct probe *p)
 	p->introduced = true;
 	all.iov_len = pp_write(p->cfg.send_proxy == CFG_SEND_PROXY_V1 ? 1 : 2,
 	    &nobody, bytes);
-	return conn_plain.sendv(&p->lane.conn, &all, 1) == (ssize_t)all.iov_len
+	return conn_plain.sendv(&p->conn.lane.conn, &all, 1) ==
+	        (ssize_t)all.iov_len
 	    ? E_OK
 	    : E_IO;
 }
@@ -309,14 +383,75 @@ on_greet(struct lane *l)
 		    "why=\"%s\"",
 		    p->inst->pool->service->name, p->inst->pool->name,
 		    p->inst->name, tls_why(&l->conn));
+	if (rc == E_OK && p->cfg.protocol == CFG_PROTOCOL_H2 &&
+	    !str_eq(tls_alpn(&l->conn), STR("h2")))
+		return E_UNSUPPORTED;
 	return rc;
+}
+
+/* ---- HTTP/2 ---- */
+
+static void
+on_trunk_stream(struct trunk *t UNUSED, struct stream *s UNUSED)
+{
+}
+
+static void
+on_trunk_idle(struct trunk *t UNUSED)
+{
+}
+
+static void
+on_trunk_in_head(struct trunk *t UNUSED, bool in UNUSED)
+{
+}
+
+static void
+on_trunk_broken(struct trunk *t, int code)
+{
+	finish(t->arg, why_of(code));
+}
+
+static const struct trunk_user trunk_user = {
+	.stream = on_trunk_stream,
+	.idle = on_trunk_idle,
+	.in_head = on_trunk_in_head,
+	.broken = on_trunk_broken,
+};
+
+static bool
+speaks_h2(const struct probe *p)
+{
+	const struct conn *c = &p->conn.lane.conn;
+
+	return p->cfg.protocol == CFG_PROTOCOL_H2C ||
+	    (tls_is_on(c) && str_eq(tls_alpn(c), STR("h2")));
+}
+
+/* The lane that the question goes over. */
+static int
+open_stream(struct probe *p, struct lane **out)
+{
+	struct h2_settings s = { .client = true,
+		.window = H2_STREAM_WINDOW,
+		.limits = limits };
+	int rc;
+
+	*out = &p->conn.lane;
+	if (!speaks_h2(p))
+		return E_OK;
+	*out = &p->stream.lane;
+	rc = trunk_new(&p->trunk, &p->conn.lane, &s, &trunk_user, p);
+	return rc == E_OK
+	    ? lane_asks(*out, p->trunk, p->conn.lane.user, &limits)
+	    : rc;
 }
 
 static void
 on_connected(struct lane *l, int code)
 {
 	struct probe *p = probe_of(l);
-	struct buf request = BUF_INIT;
+	struct lane *over;
 
 	if (code != E_OK) {
 		finish(p, why_of(code));
@@ -326,17 +461,31 @@ on_connected(struct lane *l, int code)
 		finish(p, HEALTH_WHY_PASSED);
 		return;
 	}
-	write_request(p, &request);
-	if (request.failed || lane_send_copy(l, buf_str(&request)) != E_OK)
-		code = E_NOMEM;
-	else
-		code = lane_flush(l);
-	buf_free(&request);
+	code = open_stream(p, &over);
+	if (code == E_OK)
+		code = send_request(p, over);
 	if (code != E_OK)
 		finish(p, why_of(code));
 }
 
 /* ---- the answer ---- */
+
+static void
+note_grpc(struct probe *p, const struct http_head *h)
+{
+	p->grpc_ok |= str_eq(http_head_value_of(h, STR("grpc-status")),
+	    STR("0"));
+}
+
+static enum health_reason
+judge_body(const struct probe *p)
+{
+	if (!is_grpc(p))
+		return probe_judge_body(&p->cfg, buf_str(&p->body));
+	return p->grpc_ok && grpc_health_serves(buf_str(&p->body))
+	    ? HEALTH_WHY_PASSED
+	    : HEALTH_WHY_GRPC;
+}
 
 static void
 on_begin(struct lane *l UNUSED)
@@ -352,7 +501,12 @@ on_head(struct lane *l, struct http_head *h)
 	if (!p->answered)
 		return;
 	p->status = h->status;
-	if (!probe_status_fits(&p->cfg, h->status))
+	note_grpc(p, h);
+	if (is_grpc(p) && h->status != 200)
+		finish(p, HEALTH_WHY_STATUS);
+	else if (is_grpc(p))
+		return; /* its end says how it is */
+	else if (!probe_status_fits(&p->cfg, h->status))
 		finish(p, HEALTH_WHY_STATUS);
 	else if (!probe_wants_body(&p->cfg))
 		finish(p, HEALTH_WHY_PASSED);
@@ -367,13 +521,14 @@ on_data(struct lane *l, struct str bytes)
 	if (p->body.failed)
 		finish(p, HEALTH_WHY_INTERNAL);
 	else if (p->body.len == BODY_MAX) /* what follows is not asked for */
-		finish(p, probe_judge_body(&p->cfg, buf_str(&p->body)));
+		finish(p, judge_body(p));
 	return true;
 }
 
 static void
-on_trailers(struct lane *l UNUSED, struct http_head *h UNUSED)
+on_trailers(struct lane *l, struct http_head *h)
 {
+	note_grpc(probe_of(l), h);
 }
 
 static void
@@ -384,7 +539,7 @@ on_end(struct lane *l)
 	if (!p->answered)
 		lane_next(l); /* that was an interim answer */
 	else
-		finish(p, probe_judge_body(&p->cfg, buf_str(&p->body)));
+		finish(p, judge_body(p));
 }
 
 static bool
@@ -427,28 +582,26 @@ static const struct lane_user probe_user = {
 static void
 ask(void *arg)
 {
-	static const struct http_limits limits = { 65536, 65536, 0,
-		HTTP_FIELDS_MAX };
 	struct probe *p = arg;
+	struct lane *l = &p->conn.lane;
 	struct addr to = where_to(p);
 	int rc;
 
 	if (p->under_way)
 		return;
 	p->under_way = true;
-	p->answered = p->introduced = false;
+	p->answered = p->introduced = p->grpc_ok = false;
 	p->status = 0;
 	p->asked_us = clock_mono_us();
 	p->parts = 0;
 	begin_part(p);
-	rc = lane_dial(&p->lane, &p->wire, &to, &probe_user, &limits);
-	p->lane.method = METHOD_GET;
+	rc = lane_dial(l, &p->wire, &to, &probe_user, &limits);
 	if (rc == E_OK && p->cfg.client != NULL)
-		rc = tls_connect(&p->lane.conn, p->cfg.client, p->inst->host,
-		    NULL);
+		rc = tls_connect(&l->conn, p->cfg.client, p->inst->host,
+		    p->cfg.protocol == CFG_PROTOCOL_H1, NULL);
 	if (rc == E_OK &&
 	    (p->cfg.send_proxy != CFG_SEND_PROXY_OFF || p->cfg.client != NULL))
-		lane_greets(&p->lane);
+		lane_greets(l);
 	if (rc != E_OK)
 		finish(p, why_of(rc));
 }
@@ -471,7 +624,8 @@ probe_new(struct loop *loop, struct cfg *owner, const struct cfg_probe *cfg,
 	p->loop = loop;
 	p->edge = edge;
 	p->arg = arg;
-	p->lane.closed = true;
+	p->conn.probe = p->stream.probe = p;
+	p->conn.lane.closed = p->stream.lane.closed = true;
 	p->wire.loop = loop;
 	p->wire.slabs = slab_store_new(0);
 	p->next = alarm_new(loop, ask, p);
@@ -540,7 +694,7 @@ probe_free(struct probe **pp)
 	*pp = NULL;
 	p->freed = true;
 	p->under_way = false;
-	lane_close(&p->lane);
+	hang_up(p);
 	alarm_free(&p->next);
 	alarm_free(&p->limit);
 	loop_defer(p->loop, &p->freeing, free_later);

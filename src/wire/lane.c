@@ -49,9 +49,10 @@ lane_accept(struct lane *l, struct wire *w, int fd,
 
 void
 lane_of_stream(struct lane *l, struct wire *w, struct stream *s,
-    const struct lane_user *user, const struct http_limits *limits)
+    const struct lane_user *user, const struct http_limits *limits,
+    bool responses)
 {
-	lane_setup(l, w, user, limits, false);
+	lane_setup(l, w, user, limits, responses);
 	l->conn = (struct conn){ .ops = &stream_ops,
 		.fn = lane_on_conn,
 		.fd = STREAM_FD };

@@ -16,6 +16,6 @@ void lane_on_conn(struct conn *, unsigned what);
 struct str lane_unread(const struct lane *);
 /* A lane over a stream; it begins when it is told that it may read. */
 void lane_of_stream(struct lane *, struct wire *, struct stream *,
-    const struct lane_user *, const struct http_limits *);
+    const struct lane_user *, const struct http_limits *, bool responses);
 
 #endif

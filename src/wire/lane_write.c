@@ -80,6 +80,13 @@ put(struct lane *l, struct str s)
 	return E_OK;
 }
 
+/* A body may follow, and has no byte. */
+static bool
+is_empty(const struct http_head *h, enum http_framing framing)
+{
+	return framing == FRAMING_LENGTH && h->body_len == 0;
+}
+
 int
 lane_send_head(struct lane *l, const struct http_head *h,
     enum http_framing framing, unsigned flags)
@@ -94,13 +101,16 @@ lane_send_head(struct lane *l, const struct http_head *h,
 	if (l->stream != NULL) {
 		if (framing != FRAMING_NONE)
 			l->out_framing = FRAMING_CLOSE; /* frames, not chunks */
-		return stream_send_head(l->stream, h, framing != FRAMING_NONE);
+		return stream_send_head(l->stream, h,
+		    framing != FRAMING_NONE && !is_empty(h, framing));
 	}
 	rc = need_queue(l, SLAB_SMALL);
 	if (rc != E_OK)
 		return rc;
 	if (framing == FRAMING_CHUNKED)
 		flags |= H1W_CHUNKED;
+	else if (is_empty(h, framing) && !HTTP_HAS(h, CONTENT_LENGTH))
+		flags |= H1W_EMPTY;
 	n = h1_write_head(h, flags, queue_end(l->out), queue_room(l->out));
 	if (n == E_TOOBIG) {
 		rc = grow(l);

@@ -195,6 +195,18 @@ copy_head(const struct http_head *from)
 	return to;
 }
 
+static int
+ask(struct stream *s, const struct http_head *h, bool more)
+{
+	bool https = s->trunk->lane->conn.over != NULL;
+	int32_t id = h2_request(s->trunk->h2, h, https, more, s);
+
+	if (id < 0)
+		return (int)id;
+	s->id = id;
+	return E_OK;
+}
+
 int
 stream_send_head(struct stream *s, const struct http_head *h, bool more)
 {
@@ -203,8 +215,10 @@ stream_send_head(struct stream *s, const struct http_head *h, bool more)
 	if (s->reset || s->closed)
 		return E_OK; /* lane_flush() will say so */
 	s->tunnel = h->status == 101;
-	rc = h2_respond(s->trunk->h2, s->id, h, more || s->tunnel);
-	if (rc == E_OK && h->status >= 200)
+	rc = h->status == 0
+	    ? ask(s, h, more)
+	    : h2_respond(s->trunk->h2, s->id, h, more || s->tunnel);
+	if (rc == E_OK && (h->status == 0 || h->status >= 200))
 		s->fin = s->fin_sent = !more;
 	trunk_push_later(s->trunk);
 	return rc == E_RESET ? E_OK : rc;
@@ -227,7 +241,7 @@ stream_send_end(struct stream *s, const struct http_head *trailers)
 void
 stream_finish(struct stream *s)
 {
-	if (!s->fin || s->fin_sent || s->reset || s->closed)
+	if (!s->fin || s->fin_sent || s->reset || s->closed || s->id == 0)
 		return;
 	h2_more(s->trunk->h2, s->id);
 	trunk_push_later(s->trunk);
@@ -294,18 +308,24 @@ stream_close(struct conn *c, bool hard)
 	struct lane *l = CONTAINER_OF(c, struct lane, conn);
 	struct stream *s = l->stream;
 	struct trunk *t = s->trunk;
-	bool whole = s->fin && !hard && !lane_pending(l);
+	/* Of a request the answer, too. */
+	bool whole = s->fin && !hard && !lane_pending(l) &&
+	    (!l->reader.is_response || s->ended);
+	bool known = s->id != 0 && !s->closed && !s->reset;
 
 	l->stream = NULL;
 	s->lane = NULL;
+	trunk_unask(s);
 	if (s->in_len > s->in_off)
 		h2_consumed(t->h2, s->id, s->in_len - s->in_off);
 	s->in_off = s->in_len = 0;
 	slab_give(t->wire->slabs, &s->in);
-	if (!s->closed && !s->reset && !whole)
-		h2_reset(t->h2, s->id, cut_code(s, hard));
-	else if (!s->closed && !s->reset)
+	if (known && !whole)
+		h2_reset(t->h2, s->id,
+		    cut_code(s, hard && !l->reader.is_response));
+	else if (known)
 		end_whole(s);
+	s->closed |= s->id == 0;
 	trunk_let_go(s);
 }
 

@@ -23,13 +23,15 @@ struct trunk;
 
 STAILQ_HEAD(ready_list, stream);
 TAILQ_HEAD(stream_list, stream);
+LIST_HEAD(asked_list, stream);
 
 struct stream {
 	struct trunk *trunk; /* borrowed */
 	struct lane *lane;   /* borrowed; NULL: given up, or none yet */
 	TAILQ_ENTRY(stream) link;
 	STAILQ_ENTRY(stream) ready_link;
-	int32_t id;         /* 0: its head is not sent yet */
+	LIST_ENTRY(stream) asked_link;
+	int32_t id;         /* 0: it is ours, and nothing was asked yet */
 	struct slab *heads; /* owned: blocks not read yet, by ->next */
 	struct slab *in;    /* owned: bytes not read yet */
 	uint32_t in_off, in_len;
@@ -49,6 +51,7 @@ struct stream {
 	bool ready;  /* in the trunk's list: its lane is to be told ... */
 	bool may_read, may_write;
 	bool stuck; /* the trunk had no room */
+	bool asked; /* in the trunk's list: its head is not sent yet */
 };
 
 extern const struct conn_ops stream_ops;

@@ -99,7 +99,7 @@ on_head(void *arg, int32_t id, void *stream, struct slab *block, bool end)
 	struct trunk *t = arg;
 	struct stream *s = stream;
 
-	if (s == NULL) {
+	if (s == NULL) { /* the peer's */
 		s = stream_new(t, id);
 		if (s == NULL) {
 			slab_give(t->wire->slabs, &block);
@@ -147,12 +147,21 @@ on_end(void *arg UNUSED, void *stream, struct slab *trailers)
 	trunk_tell(s, true, false);
 }
 
+static bool
+has_answer(const struct stream *s)
+{
+	return s->heads != NULL || s->ended || s->lane->begun;
+}
+
 static void
 on_closed(void *arg UNUSED, void *stream, uint32_t code)
 {
 	struct stream *s = stream;
 
 	s->closed = true;
+	trunk_unask(s);
+	if (code == H2_REFUSED_STREAM && s->lane != NULL && !has_answer(s))
+		s->lane->sent = 0; /* as if it had never been asked */
 	/* Whole both ways is well; a reset behind a whole answer is, too. */
 	if (code != H2_NO_ERROR || !s->ended || !s->fin_sent)
 		s->reset = true;
@@ -184,6 +193,50 @@ on_pong(void *arg)
 	trunk_push_later(t);
 }
 
+/* ---- asking ---- */
+
+static void
+on_asked(void *arg, void *stream)
+{
+	struct trunk *t = arg;
+	struct stream *s = stream;
+
+	if (s->asked || s->lane == NULL)
+		return;
+	s->asked = true;
+	LIST_INSERT_HEAD(&t->asked, s, asked_link);
+}
+
+void
+trunk_unask(struct stream *s)
+{
+	if (!s->asked)
+		return;
+	s->asked = false;
+	LIST_REMOVE(s, asked_link);
+}
+
+/* A byte of their heads may have left. */
+static void
+note_asked(struct trunk *t)
+{
+	struct stream *s;
+
+	while ((s = LIST_FIRST(&t->asked)) != NULL) {
+		s->lane->sent++;
+		trunk_unask(s);
+	}
+}
+
+static enum http_method
+on_method(void *arg UNUSED, void *stream)
+{
+	const struct stream *s = stream;
+
+	return s->lane == NULL ? METHOD_OTHER
+	                       : (enum http_method)s->lane->method;
+}
+
 static const struct h2_user codec_user = {
 	.head = on_head,
 	.data = on_data,
@@ -192,6 +245,8 @@ static const struct h2_user codec_user = {
 	.pull = on_pull,
 	.is_tunnel = on_is_tunnel,
 	.pong = on_pong,
+	.asked = on_asked,
+	.method = on_method,
 };
 
 /* ---- sending ---- */
@@ -258,6 +313,8 @@ send_out(struct trunk *t)
 	n = conn_sendv(&t->lane->conn, &run, 1);
 	if (n < 0)
 		return (int)n;
+	if (n > 0)
+		note_asked(t);
 	t->out_off += (uint32_t)n;
 	if (t->out_off == t->out_len)
 		slab_give(t->wire->slabs, &t->out);
@@ -302,7 +359,7 @@ flush(struct trunk *t)
 		int rc;
 
 		tell_ready(t);
-		if (t->code != E_OK && t->code != E_SYNTAX)
+		if (t->freed || (t->code != E_OK && t->code != E_SYNTAX))
 			return;
 		(void)fill_out(t);
 		if (t->out == NULL && STAILQ_EMPTY(&t->ready))
@@ -377,6 +434,8 @@ read_some(struct trunk *t)
 	}
 	n = conn_recv(c, in->data, in->cap);
 	t->bulk = n == (ssize_t)in->cap;
+	if (n > 0)
+		t->heard_us = loop_now_us(t->wire->loop);
 	rc = n > 0   ? receive(t, str_from(in->data, (size_t)n))
 	    : n == 0 ? E_EOF
 	             : (int)n;
@@ -503,6 +562,7 @@ trunk_new(struct trunk **out, struct lane *l,
 	t->arg = arg;
 	TAILQ_INIT(&t->streams);
 	STAILQ_INIT(&t->ready);
+	LIST_INIT(&t->asked);
 	rc = h2_new(&t->h2, settings, &codec_user, t, t->wire->slabs);
 	if (rc != E_OK) {
 		free(t);
@@ -533,8 +593,9 @@ trunk_free(struct trunk **tp)
 		return;
 	*tp = NULL;
 	assert(t->n_lanes == 0);
-	if (t->code == E_OK) {
+	if (t->code == E_OK)
 		h2_goaway(t->h2, H2_NO_ERROR);
+	if (t->code == E_OK || t->code == E_SYNTAX) {
 		(void)fill_out(t);
 		(void)send_out(t);
 	}
@@ -567,7 +628,37 @@ void
 lane_on_stream(struct lane *l, struct stream *s, const struct lane_user *user,
     const struct http_limits *limits)
 {
-	lane_of_stream(l, s->trunk->wire, s, user, limits);
+	lane_of_stream(l, s->trunk->wire, s, user, limits, false);
 	s->lane = l;
 	s->trunk->n_lanes++;
+}
+
+int
+lane_asks(struct lane *l, struct trunk *t, const struct lane_user *user,
+    const struct http_limits *limits)
+{
+	struct stream *s = stream_new(t, 0);
+
+	if (s == NULL)
+		return E_NOMEM;
+	lane_of_stream(l, t->wire, s, user, limits, true);
+	s->lane = l;
+	t->n_lanes++;
+	return E_OK;
+}
+
+size_t
+trunk_room(const struct trunk *t)
+{
+	size_t all = t->code == E_OK ? h2_may_ask(t->h2) : 0;
+
+	return all > t->n_lanes ? all - t->n_lanes : 0;
+}
+
+bool
+trunk_look(struct trunk *t)
+{
+	t->lane->conn.maybe_input = true;
+	read_all(t);
+	return trunk_room(t) > 0 && !t->lane->conn.fin_seen;
 }

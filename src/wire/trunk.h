@@ -8,6 +8,10 @@
  * the others; what cannot be sent at once waits in one slab, and when that is
  * full in the lanes.
  *
+ * On one that was dialled, requests are asked (lane_asks); .sent of such a lane
+ * is 0 until a byte of its request has gone to the kernel, and again when the
+ * peer has said that it did not look at it.
+ *
  * What is to be sent goes out at the end of a turn, in as few calls as can be.
  *
  * Thread: the loop's.
@@ -30,7 +34,7 @@ struct trunk;
 #define TRUNK_BYTES ((size_t)8 << 10)
 
 struct trunk_user {
-	/* The peer opened a stream: lane_on_stream() it within this call, or
+	/* Of those accepted: the peer opened a stream: lane_on_stream() it within this call, or
 	 * it is refused. */
 	void (*stream)(struct trunk *, struct stream *);
 	/* No lane is left on it. */
@@ -53,6 +57,8 @@ struct trunk {
 	struct str rest; /* of the codec's last bytes: no room in .out */
 	struct stream_list streams;
 	struct ready_list ready;
+	struct asked_list asked; /* their heads lie in .out */
+	uint64_t heard_us;       /* when bytes came last */
 	size_t n_lanes;
 	size_t n_fresh; /* streams that have no lane yet */
 	struct defer defer;
@@ -70,7 +76,7 @@ struct trunk {
 
 /*
  * Takes over l's connection, with the bytes it has read and not used.  Until
- * trunk_free() the lane tells its user nothing more.
+ * trunk_free() the lane tells its user nothing more.  A dialled one asks.
  */
 int trunk_new(struct trunk **, struct lane *l, const struct h2_settings *,
     const struct trunk_user *, void *arg) MUST_CHECK;
@@ -91,6 +97,14 @@ trunk_flooded(const struct trunk *t)
 void lane_on_stream(struct lane *, struct stream *, const struct lane_user *,
     const struct http_limits *);
 
+/* One of a trunk that asks; the head is still to be sent.  E_NOMEM. */
+int lane_asks(struct lane *, struct trunk *, const struct lane_user *,
+    const struct http_limits *) MUST_CHECK;
+/* How many more requests may be asked now; 0 for ever when it is to end. */
+size_t trunk_room(const struct trunk *);
+/* Reads what waits in the kernel: is it still fit to be asked? */
+bool trunk_look(struct trunk *) MUST_CHECK;
+
 /*
  * For stream.c: something is to be sent; now, or at the turn's end.  Now, it
  * may not all find room: false, and who has bytes left will be told of it.
@@ -99,5 +113,6 @@ bool trunk_push(struct trunk *);
 void trunk_push_later(struct trunk *);
 void trunk_tell(struct stream *, bool read, bool write);
 void trunk_let_go(struct stream *);
+void trunk_unask(struct stream *); /* its head is sent, or it ended */
 
 #endif

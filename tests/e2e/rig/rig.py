@@ -10,6 +10,7 @@ import tempfile
 import time
 import uuid
 
+from rig.h2scripted import H2Scripted, h2_answer_all
 from rig.load import Load
 from rig.nginx import Nginx
 from rig.ports import Port
@@ -75,6 +76,12 @@ class Rig:
 
     def scripted(self, version, name, script=answer_all, **kw):
         instance = Scripted(self, version, name, script, **kw)
+        self.closing.append(instance)
+        return instance
+
+    def h2(self, version, name, script=h2_answer_all, **kw):
+        """The same in HTTP/2."""
+        instance = H2Scripted(self, version, name, script, **kw)
         self.closing.append(instance)
         return instance
 

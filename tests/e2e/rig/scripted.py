@@ -41,7 +41,11 @@ class Connection:
     """What the script holds of one connection."""
 
     def __init__(self, instance, sock):
-        self.instance, self.sock = instance, sock
+        self.instance = instance
+        self.use(sock)
+
+    def use(self, sock):
+        self.sock = sock
         self.reader = Reader(sock)
 
     def request(self, body=True):
@@ -105,6 +109,8 @@ def answer_all(conn):
 
 
 class Scripted:
+    connection = Connection  # what a script is given
+
     def __init__(self, rig, version, name, script=answer_all, tls=None):
         """tls: the context of an instance that speaks it."""
         self.version, self.name, self.script = version, name, script
@@ -153,7 +159,7 @@ class Scripted:
             except OSError:
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            conn = Connection(self, sock)
+            conn = self.connection(self, sock)
             self.connections.append(conn)
             threading.Thread(target=self.serve, args=(conn,),
                              daemon=True).start()
@@ -163,8 +169,7 @@ class Scripted:
 
     def shake(self, conn):
         """TLS with whom comes; the name on its certificate is .peer."""
-        conn.sock = self.tls.wrap_socket(conn.sock, server_side=True)
-        conn.reader = Reader(conn.sock)
+        conn.use(self.tls.wrap_socket(conn.sock, server_side=True))
         cert = conn.sock.getpeercert()
         if cert:
             self.peer = cert["subject"][0][0][1]

@@ -129,6 +129,8 @@ add_scalar(const struct key *k, struct buf *out)
 	case K_ENUM:
 		while (k->names[n] != NULL)
 			n++;
+		if (strcmp(k->name, "type") == 0)
+			n = 2; /* grpc asks for a protocol */
 		buf_add_cstr(out, k->names[roll((unsigned)n)]);
 		break;
 	case K_ADDR:
@@ -219,6 +221,8 @@ is_wanted(const struct key *k)
 		return true; /* one form at least */
 	if (strcmp(k->name, "certificate") == 0)
 		return true; /* of the key */
+	if (strcmp(k->name, "protocol") == 0)
+		return false; /* it and tls have to fit */
 	if ((k->flags & KEY_REQUIRED) != 0 || k->kind == K_LIST ||
 	    k->kind == K_PREFIX) /* or rules would be alike */
 		return true;

@@ -463,10 +463,12 @@ static const struct {
 	    P "tls: off -> on\n" P "tls.min_version: 1.2 -> 1.3\n", "" },
 	{ "services[].pools[].tls.watch", POOL, ", tls: { watch: off }",
 	    P "tls: off -> on\n" P "tls.watch: on -> off\n", "" },
-	{ "services[].pools[].tls.alpn", POOL,
-	    ", tls: { alpn: [ http/1.1, http/1.1 ] }",
-	    P "tls: off -> on\n" P
-	      "tls.alpn: [ http/1.1 ] -> [ http/1.1, http/1.1 ]\n",
+	{ "services[].pools[].protocol", POOL, ", protocol: h2c",
+	    P "protocol: h1 -> h2c\n", "" },
+	{ "services[].pools[].probe.service", POOL,
+	    ", protocol: h2c, probe: { type: grpc, service: a.B }",
+	    P "probe.type: http -> grpc\n" P "probe.service: none -> a.B\n" P
+	      "protocol: h1 -> h2c\n",
 	    "" },
 	{ "services[].pools[].slow_start", POOL, ", slow_start: 30s",
 	    P "slow_start: 0 -> 30s\n", "" },

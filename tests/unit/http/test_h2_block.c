@@ -38,7 +38,7 @@ read_block(enum h2_kind kind, const char *lines, bool end)
 
 		h2_block_field(s, &limits, name, value);
 	}
-	h2_block_end(s, &limits, end);
+	h2_block_end(s, &limits, end, METHOD_GET);
 	return s;
 }
 
@@ -160,6 +160,30 @@ static const struct {
 	    BAD_PROTOCOL, 0, NULL, NULL },
 	{ "a protocol without CONNECT", H2_REQUEST,
 	    GET_ ":protocol=websocket\n", true, BAD_METHOD, 0, NULL, NULL },
+	{ "an answer", H2_RESPONSE, ":status=200\nx=y\n", false, BAD_NONE,
+	    FRAMING_CHUNKED, "x", "y" },
+	{ "an answer of a known length", H2_RESPONSE,
+	    ":status=200\ncontent-length=5\n", false, BAD_NONE, FRAMING_LENGTH,
+	    "Content-Length", "5" },
+	{ "an answer that is all: its length is known", H2_RESPONSE,
+	    ":status=200\n", true, BAD_NONE, FRAMING_LENGTH, "Content-Length",
+	    NULL },
+	{ "one that has no body", H2_RESPONSE, ":status=304\n", true, BAD_NONE,
+	    FRAMING_NONE, "Content-Length", NULL },
+	{ "... nor a length", H2_RESPONSE, ":status=204\ncontent-length=5\n",
+	    true, BAD_NONE, FRAMING_NONE, "Content-Length", NULL },
+	{ "an upgrade", H2_RESPONSE, ":status=101\n", false, BAD_STATUS, 0,
+	    NULL, NULL },
+	{ "a status of two digits", H2_RESPONSE, ":status=20\n", true,
+	    BAD_STATUS, 0, NULL, NULL },
+	{ "a status that is no number", H2_RESPONSE, ":status=2x0\n", true,
+	    BAD_STATUS, 0, NULL, NULL },
+	{ "no status", H2_RESPONSE, "x=y\n", false, BAD_STATUS, 0, NULL, NULL },
+	{ "what is of requests", H2_RESPONSE, ":status=200\n:path=/\n", true,
+	    BAD_STATUS, 0, NULL, NULL },
+	{ "two lengths", H2_RESPONSE,
+	    ":status=200\ncontent-length=5\ncontent-length=6\n", false,
+	    BAD_LENGTH_TWICE, 0, NULL, NULL },
 	{ "trailers", H2_TRAILERS, "x-sum=1\n", true, BAD_NONE, FRAMING_NONE,
 	    "x-sum", "1" },
 };
@@ -226,7 +250,7 @@ Test(h2_block, a_large_head_stays_where_it_is)
 
 	memset(value, 'v', sizeof(value));
 	h2_block_field(s, &wide, STR("x"), str_from(value, sizeof(value)));
-	h2_block_end(s, &wide, true);
+	h2_block_end(s, &wide, true, METHOD_GET);
 	s = h2_block_fit(slabs, s);
 	cr_expect_eq(s->size, SLAB_LARGE);
 	cr_expect_eq(slab_lent(slabs), 1);

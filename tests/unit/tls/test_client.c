@@ -23,7 +23,6 @@ up(void)
 {
 	static char a[] = "/a.pem", b[] = "/b.pem", c[] = "/c.pem",
 	            k[] = "/c.key";
-	static int alpn[] = { CFG_ALPN_HTTP_1_1 };
 
 	good = paper_new(PAPER_EC, "a.org", "DNS:a.org", -DAY_S, DAY_S);
 	other = paper_new(PAPER_EC, "b.org", "DNS:b.org", -DAY_S, DAY_S);
@@ -34,9 +33,7 @@ up(void)
 		.n_ca = 2,
 		.verify = true,
 		.own = { { c, str_of(good.cert), 3, 0 },
-		    { k, str_of(good.key), 4, 0 } },
-		.alpn = alpn,
-		.n_alpn = 1 };
+		    { k, str_of(good.key), 4, 0 } } };
 }
 
 static void

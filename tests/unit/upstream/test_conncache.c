@@ -167,9 +167,10 @@ has_fin(void *arg)
 static void
 dial(struct cellar *c, struct user *u)
 {
+	struct upask ask = { .owner = u->owner };
+
 	*u = (struct user){ .owner = u->owner, .connected = 1 };
-	cr_assert_eq(upconn_dial(&c->w, c->inst, NULL, u->owner, &asker, u,
-	                 &u->up),
+	cr_assert_eq(upconn_dial(&c->w, c->inst, &ask, &asker, u, &u->up),
 	    E_OK);
 	rig_run_until(c->loop, is_connected, u);
 	cr_assert_eq(u->connected, E_OK);
@@ -193,7 +194,9 @@ ask(struct cellar *c, struct user *u)
 static bool
 take(struct cellar *c, struct user *u, bool careful)
 {
-	u->up = upconn_take(&c->w, c->inst, NULL, u->owner, careful);
+	struct upask ask = { .owner = u->owner, .careful = careful };
+
+	u->up = upconn_take(&c->w, c->inst, &ask);
 	return u->up != NULL;
 }
 
@@ -824,7 +827,8 @@ Test(conncache, says_why_it_cannot_dial, .timeout = 10)
 
 	set_up(&c);
 	c.inst->addr = rig_addr("255.255.255.255:80");
-	cr_expect_eq(upconn_dial(&c.w, c.inst, NULL, NULL, &asker, NULL, &up),
+	cr_expect_eq(upconn_dial(&c.w, c.inst, &(struct upask){ .tls = NULL },
+	                 &asker, NULL, &up),
 	    E_UNREACH);
 	cr_expect_null(up);
 	expect_counts(&c, 0, 0, 0, "nothing came about");

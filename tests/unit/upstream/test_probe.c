@@ -487,8 +487,10 @@ Test(probe, every_reason_has_a_test)
 		[HEALTH_WHY_UNREACHABLE] = true,
 		[HEALTH_WHY_NAME] = true, /* test_names */
 		[HEALTH_WHY_INTERNAL] = true,
-		[HEALTH_WHY_TLS] = true,  /* e2e/test_tls_instances.py */
-		[HEALTH_WHY_CERT] = true, /* the same */
+		[HEALTH_WHY_TLS] = true,   /* e2e/test_tls_instances.py */
+		[HEALTH_WHY_CERT] = true,  /* the same */
+		[HEALTH_WHY_GRPC] = true,  /* e2e/test_grpc.py */
+		[HEALTH_WHY_NO_H2] = true, /* e2e/test_h2_up.py */
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
