@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "proxy/answer.h"
+#include "proxy/bridge.h"
 #include "proxy/client.h"
 #include "proxy/edit.h"
 #include "proxy/forward.h"
@@ -398,6 +399,8 @@ exchange_refuse(struct exchange *x, unsigned status, enum outcome why)
 	int rc;
 
 	assert(!x->answer_sent);
+	if (bridge_is_misled(x, status))
+		status = 501; /* we are asked for a WebSocket ourselves */
 	if (x->inst != NULL)
 		exchange_note_instance(x);
 	if (why == OUT_INSTANCE_RESET && x->up != NULL &&
@@ -497,11 +500,10 @@ exchange_client_broken(struct exchange *x, int code, enum http_bad why)
 		exchange_abort(x, status, outcome_of_status(status));
 		return;
 	}
-	if (x->in_tunnel)
-		exchange_end(x, tunnel_outcome(x));
-	else
-		exchange_end(x,
-		    code == E_NOMEM ? OUT_INTERNAL : OUT_CLIENT_LEFT);
+	exchange_end(x,
+	    code == E_NOMEM    ? OUT_INTERNAL
+	        : x->in_tunnel ? tunnel_outcome(x)
+	                       : OUT_CLIENT_LEFT);
 	client_cut(c);
 }
 

@@ -327,7 +327,8 @@ exchange_up_broken(struct exchange *x, int code)
 		struct client *c = x->client;
 
 		x->up_eof = true;
-		exchange_end(x, tunnel_outcome(x));
+		exchange_end(x,
+		    code == E_NOMEM ? OUT_INTERNAL : tunnel_outcome(x));
 		client_cut(c);
 		return;
 	}

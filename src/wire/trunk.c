@@ -573,7 +573,8 @@ trunk_new(struct trunk **out, struct lane *l,
 	l->conn.fn = on_conn;
 	if (l->in != NULL)
 		rc = receive(t, lane_unread(l));
-	l->in_off = l->in_len;
+	slab_give(t->wire->slabs, &l->in);
+	l->in_off = l->in_len = 0;
 	begin_streams(t);
 	if (rc != E_OK)
 		fail(t, rc);

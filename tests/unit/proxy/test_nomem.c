@@ -10,9 +10,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/err.h"
+#include "h2hand.h"
 #include "nomem.h"
 #include "proxy/worker.h"
 #include "rig.h"
+#include "session/wskey.h"
 
 #define PATIENCE_S 10
 #define PEERS 64
@@ -46,16 +49,32 @@ drop(struct peer *p)
 	p->fd = -1;
 }
 
+/* Agrees to a WebSocket; its key is asked for when there is one. */
+static void
+play_switch(struct peer *p)
+{
+	static const char name[] = "Sec-WebSocket-Key: ";
+	const char *key = strstr(p->in, name);
+	char accept[WSKEY_ACCEPT_LEN] = "", text[300];
+
+	if (key != NULL && wskey_accept(key + sizeof(name) - 1, accept) != E_OK)
+		key = NULL;
+	(void)snprintf(text, sizeof(text),
+	    "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"
+	    "Upgrade: websocket\r\n%s%.*s\r\n\r\n",
+	    key != NULL ? "Sec-WebSocket-Accept: " : "X: y",
+	    key != NULL ? WSKEY_ACCEPT_LEN : 0, accept);
+	p->raw = true;
+	say(p->fd, text);
+}
+
 /* A whole request is there. */
 static void
 play(struct peer *p)
 {
 	p->n = 0;
 	if (strncmp(p->in, "GET /ws ", 8) == 0) {
-		p->raw = true;
-		say(p->fd,
-		    "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade"
-		    "\r\nUpgrade: websocket\r\n\r\n");
+		play_switch(p);
 	} else if (strncmp(p->in, "GET /cut ", 9) == 0 && cuts++ == 0) {
 		drop(p);
 	} else {
@@ -229,6 +248,63 @@ script(void)
 	close(c);
 }
 
+/* ---- the same over HTTP/2: at once, and a WebSocket ---- */
+
+static unsigned h2_answered; /* streams that ended whole, in a script */
+
+/* What comes, until all streams have ended or the connection has. */
+static void
+hear_h2(int fd)
+{
+	static char got[65536];
+	size_t n = 0, at = 0;
+	unsigned over = 0;
+	time_t end = now_s() + PATIENCE_S;
+
+	while (over < 3) {
+		ssize_t more = recv(fd, got + n, sizeof(got) - n, MSG_DONTWAIT);
+
+		if (more == 0 || (more == -1 && errno != EAGAIN))
+			return;
+		n += more > 0 ? (size_t)more : 0;
+		while (n - at >= H2_HEAD) {
+			struct h2_seen f = h2_read(got + at);
+			bool ends = f.type <= H2_HEADERS &&
+			    (f.flags & H2_END_STREAM);
+
+			if (n - at - H2_HEAD < f.len)
+				break;
+			at += H2_HEAD + f.len;
+			h2_answered += ends;
+			over += ends || (f.id > 0 && f.type == H2_RST);
+		}
+		cr_assert_lt(now_s(), end, "waited in vain for %u", over);
+		world_turn();
+	}
+}
+
+static void
+script_h2(void)
+{
+	struct h2_bytes b;
+	int c = dial();
+
+	h2_begin(&b);
+	h2_head(&b, 1, H2_END_STREAM, H2_GET);
+	h2_head(&b, 3, 0,
+	    ":method=POST\n:scheme=http\n:path=/p\n:authority=x\n"
+	    "content-length=5\n");
+	h2_frame(&b, H2_DATA, H2_END_STREAM, 3, "12345", 5);
+	h2_head(&b, 5, 0, H2_WEBSOCKET);
+	h2_frame(&b, H2_DATA, H2_END_STREAM, 5, "\x81\x80\0\0\0\0", 6);
+	(void)!send(c, b.p, b.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	h2_answered = 0;
+	hear_h2(c);
+	close(c);
+}
+
+static void (*played)(void) = script;
+
 static void
 settle(void)
 {
@@ -278,7 +354,7 @@ round_of(unsigned nth, unsigned many)
 
 	begin();
 	nomem_arm(nth, many);
-	script();
+	played();
 	settle();
 	failures = nomem_disarm();
 	c = dial();
@@ -329,6 +405,34 @@ Test(nomem, any_allocation_fails, .timeout = 120)
 		cr_assert_lt(n, ROUNDS_MAX);
 	}
 	cr_expect_gt(n, 10, "only %u allocations", n);
+}
+
+Test(nomem, http2_is_all_served, .timeout = 30)
+{
+	nomem_libevent();
+	begin();
+	script_h2();
+	settle();
+	cr_expect_eq(h2_answered, 3);
+	cr_expect_eq(rig_outcome(OUT_ANSWERED), 2);
+	cr_expect_eq(rig_outcome(OUT_TUNNELLED), 1);
+	finish();
+}
+
+Test(nomem, any_allocation_fails_over_http2, .timeout = 120)
+{
+	unsigned n = 1;
+
+	nomem_libevent();
+	played = script_h2;
+	cr_expect_eq(round_of(1, 0), 0);
+	while (round_of(n, 1) > 0) {
+		n++;
+		cr_assert_lt(n, ROUNDS_MAX);
+	}
+	cr_expect_gt(n, 10, "only %u allocations", n);
+	for (n = 1; round_of(n, 5) > 0; n++)
+		cr_assert_lt(n, ROUNDS_MAX);
 }
 
 Test(nomem, all_fail_for_a_while, .timeout = 120)

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "base/clock.h"
+#include "nomem.h"
 #include "proxy/exchange.h"
 #include "proxy/websocket.h"
 #include "proxy/worker.h"
@@ -184,6 +185,23 @@ Test(tunnel, deadlines)
 	rig_later(2 * 60 * US_PER_S);
 	get_reset(c); /* "x" begins no frame */
 	cr_expect_eq(rig_outcome(OUT_TUNNEL_TIMEOUT), 1);
+}
+
+/* That is no end of its own. */
+Test(tunnel, ends_when_memory_is_out)
+{
+	static char much[60000];
+
+	for (unsigned side = 0; side < 2; side++) {
+		int u, c = open_tunnel(&u);
+
+		nomem_arm(1, 1000);
+		put_some(side == 0 ? c : u, much, sizeof(much));
+		for (int i = 0; i < 100 && rig_outcome(OUT_INTERNAL) == 0; i++)
+			rig_turn();
+		cr_expect_gt(nomem_disarm(), 0);
+		cr_expect_eq(rig_outcome(OUT_INTERNAL), side + 1);
+	}
 }
 
 Test(tunnel, is_cut_by_the_streams_clock_alone)
