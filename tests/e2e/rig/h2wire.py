@@ -78,9 +78,11 @@ class H2:
     """A connection to us; keeps what it was told by stream."""
 
     def __init__(self, address, timeout=10, wrap=None, settings=b"",
-                 preface=PREFACE):
+                 preface=PREFACE, source=None):
+        """source: an address of ours to come from."""
         host, port = address.rsplit(":", 1)
-        self.sock = socket.create_connection((host, int(port)), timeout)
+        self.sock = socket.create_connection(
+            (host, int(port)), timeout, source and (source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if wrap is not None:
             self.sock = wrap(self.sock)
