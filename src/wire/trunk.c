@@ -361,10 +361,11 @@ flush(struct trunk *t)
 		tell_ready(t);
 		if (t->freed || (t->code != E_OK && t->code != E_SYNTAX))
 			return;
-		(void)fill_out(t);
-		if (t->out == NULL && STAILQ_EMPTY(&t->ready))
+		rc = fill_out(t) || t->out != NULL ? E_OK : E_NOMEM;
+		if (rc == E_OK && t->out == NULL && STAILQ_EMPTY(&t->ready))
 			return;
-		rc = send_out(t);
+		if (rc == E_OK)
+			rc = send_out(t);
 		if (rc != E_OK) {
 			fail(t, rc);
 			tell_ready(t);
