@@ -399,7 +399,8 @@ say_settings(struct h2 *h, const struct h2_settings *s)
 		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW },
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, s->limits.head_bytes },
 		{ NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
-		{ NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 }, /* RFC 8441 */
+		{ NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL,
+		    !s->client }, /* RFC 8441 */
 		{ NGHTTP2_SETTINGS_ENABLE_PUSH, 0 },
 	};
 	/* A server must not send ENABLE_PUSH but 0 (RFC 9113 6.5.2). */

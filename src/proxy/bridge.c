@@ -26,7 +26,7 @@ drop_handshake(struct http_head *h)
 bool
 bridge_is_on(const struct exchange *x)
 {
-	return x->req.h2 && x->tunnel_asked;
+	return x->req.h2 && x->req.upgrade;
 }
 
 int

@@ -17,7 +17,7 @@
 struct exchange;
 struct http_head;
 
-/* Is it one of these? */
+/* Is it one of these?  Also where its instance cannot open a tunnel. */
 bool bridge_is_on(const struct exchange *);
 /*
  * Puts our key into the request; what the client calls one goes no further, in

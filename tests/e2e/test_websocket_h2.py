@@ -238,6 +238,25 @@ def test_a_101_that_is_none_is_not_believed(s, path):
     assert outcomes(s)["instance_malformed"] == 1
 
 
+def test_an_instance_of_http2_has_none(rig):
+    """It is not asked for one; whatever it says, none is open."""
+    def script(conn):
+        while (r := conn.request()) is not None:
+            if r.target == "/no":
+                conn.answer(r.stream, b"no", status="403")
+            else:
+                conn.answer(r.stream, b"yes")
+
+    a = rig.h2("v1", "a", script)
+    s = rig.segued(service(pool("v1", [a], protocol="h2c")))
+    with H2(s.address) as c:
+        c.send(headers(1, connect("/no"), END_HEADERS))
+        assert c.answer(1) == 403
+        c.send(headers(3, connect("/yes"), END_HEADERS))
+        assert c.answer(3) == 501
+        assert c.get(5, "/yes") == 200
+
+
 def test_a_client_that_cancels(s):
     with H2(s.address) as c:
         open_stream(c)
