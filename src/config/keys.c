@@ -503,7 +503,7 @@ static const struct key listener_limit_keys[] = {
 	{ "fields", K_UINT, AT(limits.fields), "100", 1, 128, 0,
 	    .help = "Most fields." },
 	{ "streams", K_UINT, AT(h2_streams), "100", 1, 10000, 0,
-	    .help = "Requests under way on one HTTP/2 connection." },
+	    .help = "Requests under way on one HTTP/2 connection, open WebSockets among them." },
 	END
 };
 static const struct key listener_client_keys[] = {

@@ -88,6 +88,11 @@ exchange_go(struct exchange *x)
 	lane_pause(&x->client->lane);
 	rc = upconn_dial(&x->proxy->up, x->inst, &ask, &exchange_up_user, x,
 	    &x->up);
+	if (rc == E_NOFILES || rc == E_NOMEM) { /* our want, not its fault */
+		exchange_refuse(x, 503,
+		    rc == E_NOFILES ? OUT_OVERLOAD : OUT_INTERNAL);
+		return;
+	}
 	if (rc != E_OK) {
 		exchange_try_failed(x, rc, OUT_CONNECT_FAILED);
 		return;

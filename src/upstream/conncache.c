@@ -1,7 +1,9 @@
 #include "upstream/conncache.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -136,11 +138,24 @@ on_idle_limit(struct deadline *d)
 
 /* ---- caches ---- */
 
+/* The lowest descriptor that is free is the one we get. */
+static int
+first_kept(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == -1 ||
+	    files.rlim_cur > (rlim_t)INT_MAX)
+		return INT_MAX;
+	return (int)(files.rlim_cur - files.rlim_cur / 16);
+}
+
 void
 upworker_init(struct upworker *w, struct wire *wire, unsigned index)
 {
 	w->wire = wire;
 	w->index = index;
+	w->fd_max = first_kept();
 	w->limits = (struct http_limits){ .head_bytes = 65536,
 		.field_bytes = 65536,
 		.target_bytes = 0,
@@ -342,6 +357,8 @@ upconn_make(struct conncache *c, const struct upask *ask,
 		return E_NOMEM;
 	}
 	rc = lane_dial(&u->lane, w->wire, &c->inst->addr, user, &w->limits);
+	if (rc == E_OK && u->lane.conn.fd >= w->fd_max)
+		rc = E_NOFILES;
 	if (rc == E_OK && ask->tls != NULL) {
 		lane_greets(&u->lane);
 		rc = tls_connect(&u->lane.conn, ask->tls, c->inst->host,

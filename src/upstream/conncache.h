@@ -49,6 +49,7 @@ struct upowner {
 struct upworker {
 	struct wire *wire;             /* borrowed */
 	unsigned index;                /* which cell is ours */
+	int fd_max;                    /* from here on they are for others */
 	struct http_limits limits;     /* of what instances send */
 	LIST_HEAD(, conncache) caches; /* of instances with connections */
 	size_t n_conns;                /* of all of them, streams counted */
@@ -120,7 +121,9 @@ struct upconn *upconn_take(struct upworker *, struct instance *,
 /*
  * A new connection, the owner's if there is one; user->connected() follows,
  * and has to call upconn_connected().  With tls it may greet: user->greet()
- * shakes hands (upconn_shake).  E_* when it cannot even begin.
+ * shakes hands (upconn_shake).  E_* when it cannot even begin; E_NOFILES also
+ * before the last of 16 descriptors are touched: probes and operators need
+ * some, and a client of HTTP/2 may want many at once.
  */
 int upconn_dial(struct upworker *, struct instance *, const struct upask *,
     const struct lane_user *user, void *arg, struct upconn **out) MUST_CHECK;

@@ -4,6 +4,7 @@ import os
 import socket
 
 from rig import wait_until
+from rig.h2wire import END_HEADERS, H2, headers
 from rig.segued import pool, service
 from rig.wire import Client, Reader, once
 
@@ -32,6 +33,45 @@ def test_idle_clients_leave_descriptors_for_others(rig):
         assert c.get().status == 200
         assert s.admin.json("GET", "/v1/version")[0] == 200
         assert files_of(s) < 150 and len(crowd) == 300
+    assert once(s.address).status == 200
+
+
+def test_streams_leave_descriptors_for_others(rig):
+    """A client of HTTP/2 may want many: what it cannot have is its own
+    affair, not the instance's."""
+    def tunnel(conn):
+        if (r := conn.request()) is None:
+            return
+        if r.field("upgrade") is None:
+            conn.answer(b"well")
+            return
+        conn.switch(r)
+        conn.reader.rest()
+
+    a = rig.scripted("v1", "a", tunnel)
+    s = rig.segued(service(pool("v1", [a])), workers=1, start=False)
+    s.start(["prlimit", "--nofile=160", *s.command("-c", s.config_path)])
+    ask = [(":method", "CONNECT"), (":protocol", "websocket"),
+           (":scheme", "http"), (":path", "/ws"), (":authority", "x")]
+    said = []
+    with contextlib.ExitStack() as stack:
+        for _ in range(3):
+            c = stack.enter_context(H2(s.address))
+            for n in range(1, 160, 2):
+                c.send(headers(n, ask, END_HEADERS))
+                assert c.until(lambda n=n: n in c.status), c.frames
+                said += c.status[n]
+        assert 90 < said.count(200) < 145 and set(said) == {200, 503}
+        assert files_of(s) < 155
+        assert s.admin.json("GET", "/v1/version")[0] == 200
+        probes = s.admin.pool("v1")["instances"][0]["probes"]
+        wait_until(lambda: s.admin.pool("v1")["instances"][0]["probes"] >
+                   probes + 2)
+        i = s.admin.pool("v1")["instances"][0]
+        assert (i["health"], i["failures"], i["connect_failed"]) == (
+            "up", 0, 0)
+    assert s.admin.status()["services"][0]["outcomes"]["overload"] == \
+        said.count(503)
     assert once(s.address).status == 200
 
 
