@@ -449,3 +449,75 @@ def test_new_files_are_seen(rig, ca, people):
     assert comes_in(ben)
     assert 'what="listeners[web].tls.client_ca[0]: new content"' in \
         rig.text("segued/segue.log")
+
+
+def test_no_handshake_fails_while_all_of_it_changes(rig, ca, people):
+    """100 reloads with other certificates, ticket keys, authorities and lists
+    under handshakes, full and resumed: none fails, no request is lost."""
+    others = Authority(rig, "others")
+    both, tickets = f"{ca.dir}/both.pem", f"{ca.dir}/tickets"
+    web = ca.leaf("localhost", path=f"{ca.dir}/web")
+    cert = whose(people)
+
+    def put(path, data):
+        with open(path + ".new", "wb") as f:
+            f.write(data)
+        os.rename(path + ".new", path)
+
+    def text(path):
+        with open(path, "rb") as f:
+            return f.read()
+    put(both, text(people.cert))
+    put(tickets, os.urandom(80))
+    s = secured(rig, ca, people, certificates=[web.row()], watch=False,
+                client_ca=both, crl=[people.crl(), others.crl()],
+                tickets={"file": tickets})
+    stop, failed, done = threading.Event(), [], [0, 0, 0, 0]
+
+    def knock(resuming):
+        context, session = proving(ca, cert), None
+        while not stop.is_set():
+            with TlsClient(s.address, context, session=session) as c:
+                assert c.get().status == 200
+                done[0] += 1
+                done[1] += c.sock.session_reused
+                session = c.sock.session if resuming else None
+
+    def stay():
+        with TlsClient(s.address, proving(ca, cert)) as c:
+            while not stop.is_set():
+                assert c.get().status == 200
+                done[2] += 1
+
+    def guard(run, *args):
+        try:
+            run(*args)
+        except (OSError, AssertionError, ssl.SSLError) as e:
+            failed.append(repr(e))
+    threads = [threading.Thread(target=guard, args=a) for a in
+               ((knock, False), (knock, True), (knock, True), (stay,))]
+    for t in threads:
+        t.start()
+    try:
+        for i in range(100):
+            if i % 4 == 0:
+                ca.leaf("localhost", f"n{i}.org", path=f"{ca.dir}/web")
+            elif i % 4 == 1:
+                put(tickets, os.urandom(80) + text(tickets)[:80 * 15])
+            elif i % 4 == 2:
+                put(both, text(people.cert) +
+                    (text(others.cert) if i % 8 == 2 else b""))
+            else:
+                people.crl()
+            code, r = s.admin.reload()
+            assert code == 200 and r["changed"], r
+            done[3] += 1
+    finally:
+        stop.set()
+        for t in threads:
+            t.join()
+    assert not failed, failed[:5]
+    assert min(done[:3]) > 50 and done[3] == 100, done
+    assert failures(s) == {}
+    a = s.admin.status()["accounting"]
+    assert a["holds"] is True and a["answered"] == a["accepted"], a

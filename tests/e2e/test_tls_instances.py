@@ -162,6 +162,38 @@ def test_our_own_certificate(rig, ca):
     wait_until(lambda: s.admin.pool("v1")["eligible"] == 0)
 
 
+def test_new_files_are_seen(rig, ca):
+    """Our certificate and the authorities, without a reload, unless watch is
+    off; a wrong one leaves those that run."""
+    a = instance(rig, ca.leaf("localhost"), client_ca=ca)
+    leaf = ca.leaf("segue", usage="clientAuth")
+    s = behind(rig, [by_name(a)], {"ca": ca.cert, "certificate": leaf.cert,
+                                   "key": leaf.key})
+
+    def is_known_as(name):
+        with_new = once(s.address, fields="Connection: close\r\n")
+        return with_new.instance == "a" and a.peer == name
+    assert is_known_as("segue")
+    ca.leaf("segue-2", usage="clientAuth", path=leaf.cert[:-4])
+    wait_until(lambda: is_known_as("segue-2"), 12)
+    assert "event=certificates_changed" in rig.text("segued/segue.log")
+    with open(leaf.cert, "w", encoding="ascii"):
+        pass
+    wait_until(lambda: s.admin.metrics()["segue_reload_ok"] == 0, 12)
+    assert is_known_as("segue-2")
+    s.config["services"][0]["pools"][0]["tls"]["watch"] = False
+    ca.leaf("segue-3", usage="clientAuth", path=leaf.cert[:-4])
+    s.write_config()
+    assert s.admin.reload()[0] == 200
+    settles(lambda: is_known_as("segue-3"))
+    told = rig.text("segued/segue.log").count("event=certificates_changed")
+    ca.leaf("segue-4", usage="clientAuth", path=leaf.cert[:-4])
+    with pytest.raises(AssertionError):
+        wait_until(lambda: is_known_as("segue-4"), 7)
+    assert rig.text("segued/segue.log").count(
+        "event=certificates_changed") == told
+
+
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 def test_sessions_are_resumed(rig, ca, version):
     def one_each(conn):
