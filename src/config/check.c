@@ -421,6 +421,10 @@ check_listener(struct problems *p, struct cfg_listener *l,
 		problem_warn(p, &w,
 		    "this is more than the whole head may have");
 	check_proxy_protocol(p, l, listener);
+	w = where_key(listener, "redirect");
+	if (l->redirect != CFG_REDIRECT_OFF && l->tls.on)
+		problem_warn(p, &w,
+		    "this means nothing on a listener with TLS");
 	l->tls.h2_on = l->h2_on;
 	check_tls(p, &l->tls, listener);
 	in = where_key(listener, "trusted_proxies");

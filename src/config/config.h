@@ -99,6 +99,9 @@ struct cfg_tls {
 	struct tls_server *server; /* made of it by tls/make; NULL: not yet */
 };
 
+/* Where requests in clear are led to. */
+enum cfg_redirect { CFG_REDIRECT_OFF, CFG_REDIRECT_HTTPS };
+
 struct cfg_listener {
 	char *name;
 	bool passthrough; /* looks for services of that mode: off */
@@ -114,10 +117,13 @@ struct cfg_listener {
 	uint64_t write_us; /* client takes no byte of an answer: 30 s */
 	struct cfg_limits limits;
 	struct cfg_clients clients;
-	bool h2_on;             /* default on */
-	unsigned h2_streams;    /* of a connection at a time: 100 */
-	char *health_path;      /* answered by us; NULL: none */
-	char **trusted_proxies; /* CIDR texts, or unix */
+	bool h2_on;                 /* default on */
+	unsigned h2_streams;        /* of a connection at a time: 100 */
+	enum cfg_redirect redirect; /* default off */
+	uint16_t redirect_port;     /* default 443 */
+	char *acme_dir;             /* of ACME challenges; NULL: none */
+	char *health_path;          /* answered by us; NULL: none */
+	char **trusted_proxies;     /* CIDR texts, or unix */
 	size_t n_trusted_proxies;
 	struct cfg_tls tls;
 };
@@ -309,18 +315,21 @@ struct cfg_service {
 	unsigned retry_budget_pct; /* of requests: 20 */
 	uint16_t *retry_statuses;  /* of a safe request: none */
 	size_t n_retry_statuses;
-	enum cfg_drain_mode drain_mode;   /* default keep */
-	uint64_t drain_requests_us;       /* default 60 s */
-	uint64_t drain_flows_us;          /* grace of kept pins: 30 m */
-	uint64_t drain_streams_us;        /* default 300 s */
-	uint64_t drain_spread_us;         /* of closing WebSockets: 5 s */
-	bool via;                         /* Via on requests: on */
-	enum cfg_profile profile;         /* default plain */
-	enum cfg_forwarded forwarded;     /* default both */
-	char *prefix;                     /* X-Forwarded-Prefix, or NULL */
-	enum cfg_client_cert client_cert; /* default none */
-	unsigned client_cert_chain;       /* so many beside it at most: 0 */
-	struct cfg_edit *request_edits;   /* in this order */
+	enum cfg_drain_mode drain_mode;     /* default keep */
+	uint64_t drain_requests_us;         /* default 60 s */
+	uint64_t drain_flows_us;            /* grace of kept pins: 30 m */
+	uint64_t drain_streams_us;          /* default 300 s */
+	uint64_t drain_spread_us;           /* of closing WebSockets: 5 s */
+	bool via;                           /* Via on requests: on */
+	enum cfg_profile profile;           /* default plain */
+	enum cfg_forwarded forwarded;       /* default both */
+	char *prefix;                       /* X-Forwarded-Prefix, or NULL */
+	enum cfg_client_cert client_cert;   /* default none */
+	unsigned client_cert_chain;         /* so many beside it at most: 0 */
+	bool hsts_on;                       /* default off */
+	uint64_t hsts_us;                   /* default 365 d */
+	bool hsts_subdomains, hsts_preload; /* default off */
+	struct cfg_edit *request_edits;     /* in this order */
 	size_t n_request_edits;
 	struct cfg_edit *response_edits;
 	size_t n_response_edits;

@@ -222,6 +222,8 @@ check_edit(struct problems *p, const struct cfg_edit *e, unsigned in,
 		check_value(p, e->value, in, &value);
 }
 
+#define PRELOAD_US (365 * 24 * UINT64_C(3600000000))
+
 static void
 check_list(struct problems *p, const struct cfg_edit *edits, size_t n,
     unsigned in, const struct where *list)
@@ -248,6 +250,8 @@ check_edits(struct problems *p, const struct cfg_service *s,
 	struct where request = where_key(&headers, "request");
 	struct where response = where_key(&headers, "response");
 	struct where prefix = where_key(&headers, "prefix");
+	struct where hsts = where_key(&headers, "hsts");
+	struct where preload = where_key(&hsts, "preload");
 
 	check_list(p, s->request_edits, s->n_request_edits, IN_REQUESTS,
 	    &request);
@@ -257,4 +261,9 @@ check_edits(struct problems *p, const struct cfg_service *s,
 	    s->forwarded != CFG_FORWARDED_X)
 		problem_warn(p, &prefix,
 		    "this means nothing where no X-Forwarded-* is sent");
+	if (s->hsts_on && s->hsts_preload &&
+	    (!s->hsts_subdomains || s->hsts_us < PRELOAD_US))
+		problem_warn(p, &preload,
+		    "browsers take only hosts with subdomains and a max_age "
+		    "of 365d at least into their lists");
 }

@@ -91,6 +91,11 @@ static const char *const client_certs[] = {
 	[CFG_CLIENT_CERT_HAPROXY] = "haproxy",
 	NULL
 };
+static const char *const redirects[] = {
+	[CFG_REDIRECT_OFF] = "off",
+	[CFG_REDIRECT_HTTPS] = "https",
+	NULL
+};
 /* What we speak to instances. */
 static const char *const protocols[] = {
 	[CFG_PROTOCOL_H1] = "h1",
@@ -347,6 +352,15 @@ static const struct key edit_keys[] = {
 #undef STRUCT
 
 #define STRUCT struct cfg_service
+static const struct key hsts_keys[] = {
+	{ "max_age", K_DURATION, AT(hsts_us), "365d", 0, 3650 * D, 0,
+	    .help = "Clients speak TLS alone with the host for so long; 0 makes them forget it." },
+	{ "subdomains", K_BOOL, AT(hsts_subdomains), "off", 0, 0, 0,
+	    .help = "Whether it is for all below the host as well (includeSubDomains)." },
+	{ "preload", K_BOOL, AT(hsts_preload), "off", 0, 0, 0,
+	    .help = "Whether browsers may come with the host in their lists (preload)." },
+	END
+};
 static const struct key headers_keys[] = {
 	{ "profile", K_ENUM, AT(profile), "plain", 0, 0, 0,
 	    .help = "Which fields of strangers go no further: those that say who asks, or also those of tracing and rewriting.",
@@ -361,6 +375,9 @@ static const struct key headers_keys[] = {
 	    .names = client_certs },
 	{ "client_cert_chain", K_UINT, AT(client_cert_chain), "0", 0, 16, 0,
 	    .help = "Certificates that are told beside the client's own, those between it and its authority; a request with more is refused, and 0 tells none." },
+	{ "hsts", K_MAP, 0, NULL, 0, 0, KEY_OFF | KEY_GIVEN,
+	    .help = "Strict-Transport-Security on all answers over TLS, in place of an instance's.",
+	    .sub = hsts_keys, .aux = AT(hsts_on) },
 	{ "request", K_LIST, AT(request_edits), NULL, 0, CFG_EDITS_MAX, 0,
 	    .help = "Rules for the fields of requests, in this order.",
 	    .sub = edit_keys, EACH(n_request_edits, request_edits) },
@@ -577,6 +594,13 @@ static const struct key listener_keys[] = {
 	    .sub = listener_client_keys },
 	{ "http2", K_BOOL, AT(h2_on), "on", 0, 0, 0,
 	    .help = "HTTP/2 with clients that begin with its preface." },
+	{ "redirect", K_ENUM, AT(redirect), "off", 0, 0, 0,
+	    .help = "Whether requests in clear are led to the same place over TLS, once their service is known: GET and HEAD with 301, all others with 308.",
+	    .names = redirects },
+	{ "redirect_port", K_PORT, AT(redirect_port), "443", 1, 65535, 0,
+	    .help = "Port they are led to." },
+	{ "acme_dir", K_FILE, AT(acme_dir), NULL, 0, 4000, 0,
+	    .help = "Directory with the challenges of an ACME client (HTTP-01), which are answered before anything else; by default none." },
 	{ "health", K_MAP, 0, NULL, 0, 0, 0,
 	    .help = "For a balancer in front of us.",
 	    .sub = listener_health_keys },

@@ -26,6 +26,8 @@ static const struct page {
 	const char *retry_after; /* seconds, or NULL */
 } pages[] = {
 	{ 200, "All is well.", NULL },
+	{ 301, "This is served over TLS.", NULL },
+	{ 308, "This is served over TLS.", NULL },
 	{ 400, "The request is malformed.", NULL },
 	{ 403, "This is not allowed here.", NULL },
 	{ 404, "There is no service at this address.", NULL },
@@ -51,7 +53,7 @@ page_of(unsigned status)
 	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
 		if (pages[i].status == status)
 			return &pages[i];
-	return &pages[1];
+	return page_of(400);
 }
 
 /* ---- the form ---- */
@@ -227,8 +229,8 @@ write_body(struct exchange *x, unsigned status, enum cfg_form *form,
 static bool
 is_ours(const struct http_field *f)
 {
-	static const struct str names[] = { STR("Cache-Control"),
-		STR("Allow") };
+	static const struct str names[] = { STR("Cache-Control"), STR("Allow"),
+		STR("Location") };
 
 	switch ((enum http_field_id)f->id) {
 	case FIELD_DATE:
@@ -287,6 +289,9 @@ fill_head(struct exchange *x, struct http_head *h, struct str type,
 	if (rc == E_OK)
 		rc = http_head_add(h, FIELD_OTHER, STR("Cache-Control"),
 		    STR("no-store"));
+	if (rc == E_OK && x->location.p != NULL)
+		rc = http_head_add(h, FIELD_OTHER, STR("Location"),
+		    x->location);
 	if (rc == E_OK && h->status == 405)
 		rc = http_head_add(h, FIELD_OTHER, STR("Allow"), allow);
 	return rc;
@@ -301,7 +306,7 @@ answer_send(struct exchange *x, unsigned status)
 	struct http_head h;
 	char ours[OURS_MAX], seconds[16], length[24];
 	enum cfg_form form;
-	struct str body;
+	struct str body, type = STR("application/octet-stream");
 	const char *retry = write_retry(x, pg, seconds);
 	unsigned flags = x->req.minor == 0 ? H1W_KEEP_ALIVE : 0;
 	bool bare;
@@ -311,7 +316,11 @@ answer_send(struct exchange *x, unsigned status)
 		x->keep_client = false;
 		flags = H1W_CLOSE;
 	}
-	body = write_body(x, status, &form, &room, ours);
+	body = x->own_body;
+	if (body.p == NULL) {
+		body = write_body(x, status, &form, &room, ours);
+		type = str_of(form_types[form]);
+	}
 	bare = x->req.method == METHOD_HEAD || body.len == 0;
 	(void)snprintf(length, sizeof(length), "%zu", body.len);
 	memset(&h, 0, offsetof(struct http_head, f));
@@ -320,7 +329,7 @@ answer_send(struct exchange *x, unsigned status)
 	h.body_len = body.len;
 	if (x->edits_answer)
 		take_edits(x, &h);
-	rc = fill_head(x, &h, str_of(form_types[form]), str_of(length));
+	rc = fill_head(x, &h, type, str_of(length));
 	if (rc == E_OK && retry != NULL)
 		rc = http_head_add(&h, FIELD_RETRY_AFTER, STR("Retry-After"),
 		    str_of(retry));

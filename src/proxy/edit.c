@@ -1,8 +1,11 @@
 #include "proxy/edit.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
+#include "config/config.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/forward.h"
@@ -10,6 +13,8 @@
 #include "proxy/route.h"
 #include "proxy/strip.h"
 #include "upstream/view.h"
+
+#define HSTS_MAX 64 /* bytes of a value */
 
 /* ---- variables ---- */
 
@@ -152,6 +157,29 @@ follow_removals(const struct edits *es, struct http_head *h)
 			drop_all(h, &es->list[i]);
 }
 
+/* Never in clear: RFC 6797 7.2.  One only: clients take the first, 8.1. */
+static int
+add_hsts(struct exchange *x, const struct cfg_service *cfg, struct http_head *h)
+{
+	struct str name = STR("Strict-Transport-Security");
+	char *p;
+	int n;
+
+	if (!cfg->hsts_on || !x->tls_client)
+		return E_OK;
+	p = exchange_alloc(x, HSTS_MAX);
+	if (p == NULL)
+		return E_NOMEM;
+	n = snprintf(p, HSTS_MAX, "max-age=%llu%s%s",
+	    (unsigned long long)(cfg->hsts_us / US_PER_S),
+	    cfg->hsts_subdomains ? "; includeSubDomains" : "",
+	    cfg->hsts_preload ? "; preload" : "");
+	for (unsigned i = 0; i < h->n; i++)
+		if (str_caseeq(str_from(h->f[i].name, h->f[i].name_len), name))
+			h->f[i].flags |= HF_DROP;
+	return http_head_add(h, FIELD_OTHER, name, str_from(p, (size_t)n));
+}
+
 /* ---- where they are followed ---- */
 
 int
@@ -164,11 +192,15 @@ int
 edit_answer(struct exchange *x, struct http_head *h)
 {
 	const struct view_service *vs;
+	int rc;
 
 	if (!x->edits_answer)
 		return E_OK;
 	vs = route_service_now(x);
-	return vs == NULL ? E_OK : follow(x, &vs->response_edits, h);
+	if (vs == NULL)
+		return E_OK;
+	rc = add_hsts(x, vs->cfg, h);
+	return rc == E_OK ? follow(x, &vs->response_edits, h) : rc;
 }
 
 int

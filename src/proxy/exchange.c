@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "proxy/acme.h"
 #include "proxy/answer.h"
 #include "proxy/bridge.h"
 #include "proxy/client.h"
@@ -19,6 +20,7 @@
 #include "proxy/overload.h"
 #include "proxy/passthrough.h"
 #include "proxy/preface.h"
+#include "proxy/redirect.h"
 #include "proxy/route.h"
 #include "proxy/websocket.h"
 #include "proxy/worker.h"
@@ -225,6 +227,20 @@ refuse_forward(struct exchange *x, int rc)
 	}
 }
 
+/* To TLS; why not, if there is no host in it. */
+static void
+redirect(struct exchange *x, int status)
+{
+	if (status < 0) {
+		exchange_refuse(x, 503, OUT_INTERNAL);
+		return;
+	}
+	if (status == 400)
+		x->bad = BAD_HOST_MISSING;
+	exchange_refuse(x, (unsigned)status,
+	    status == 400 ? OUT_BAD_REQUEST : OUT_REDIRECTED);
+}
+
 /* There is no memory for it; a connection less is some more. */
 void
 exchange_shed(struct exchange *x)
@@ -259,8 +275,17 @@ exchange_head(struct exchange *x, const struct http_head *h)
 		exchange_refuse(x, 429, OUT_RATE_LIMITED);
 		return;
 	}
+	if (acme_is_asked(x)) {
+		exchange_refuse(x, 200, OUT_ACME);
+		return;
+	}
 	if (rc != E_OK) {
 		refuse_route(x, rc);
+		return;
+	}
+	rc = redirect_status(x);
+	if (rc != 0) {
+		redirect(x, rc);
 		return;
 	}
 	status = gate_refuses(x, &why);

@@ -96,6 +96,8 @@ struct exchange {
 	bool edits_request;     /* there are rules for fields */
 	bool edits_answer;      /* ... of the answer */
 	uint16_t service_at;    /* where the view had the service, a hint */
+	struct str location;    /* of our own answer; .p NULL: none */
+	struct str own_body;    /* its content; .p NULL: a page */
 	struct str told_client; /* for such rules; .p NULL: not read yet */
 
 	/* all instances are full */

@@ -99,7 +99,8 @@ take_settings(struct exchange *x, const struct view_service *vs)
 	x->service_at = (uint16_t)(vs - x->proxy->view->services);
 	x->profile = (uint8_t)cfg->profile;
 	x->edits_request = vs->request_edits.n > 0;
-	x->edits_answer = vs->response_edits.n > 0;
+	x->edits_answer = vs->response_edits.n > 0 ||
+	    (cfg->hsts_on && x->tls_client);
 	x->scope = (uint8_t)cfg->sticky_scope;
 	name_cookie(x, cfg->sticky_cookie);
 	x->retry_by_status = cfg->n_retry_statuses > 0;

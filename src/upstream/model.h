@@ -88,6 +88,8 @@ int pool_state_of(const char *name);
 	X(STOPPING, ours, "stopping", "we are stopping")                       \
 	X(OVERLOAD, ours, "overload", "a bound of ours was reached")           \
 	X(HEALTH, ours, "health", "we were asked for our own health")           \
+	X(REDIRECTED, ours, "redirected", "a request in clear was led to TLS")  \
+	X(ACME, ours, "acme", "an ACME challenge was answered")                \
 	X(QUEUE_FULL, ours, "queue_full", "all instances and the queue were full") \
 	X(CLIENT_LEFT, client, "client_left", "the client closed before the end") \
 	X(HEAD_TIMEOUT, deadline, "head_timeout", "the request head took too long") \

@@ -294,6 +294,7 @@ count_changes(const struct buf *b)
 
 		n += !str_starts(line, STR("access_log")) &&
 		    memmem(line.p, line.len, "].eject", 7) == NULL &&
+		    memmem(line.p, line.len, "s.hsts", 6) == NULL &&
 		    memmem(line.p, line.len, "].tls", 5) == NULL;
 	}
 	return n;
@@ -358,6 +359,8 @@ Test(dump, form)
 	                           "      requests_per_second: 0\n"
 	                           "      burst: 20\n"
 	                           "    http2: on\n"
+	                           "    redirect: off\n"
+	                           "    redirect_port: 443\n"
 	                           "    trusted_proxies: [ \"10.0.0.0/8\" ]\n"
 	                           "    proxy_protocol: off\n"
 	                           "    tls: off\n"

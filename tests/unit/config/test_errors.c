@@ -579,6 +579,11 @@ static const struct {
 	           "tls: { verify: off }, instances: a:1 } ] } ]\n",
 	    "f:2:60: warning: services[0].pools[0].tls.verify: whoever "
 	    "answers is believed\n" },
+	{ "led from TLS to TLS",
+	    LISTENER("tls: { certificates: [ { certificate: /a } ] }\n  "
+	             "redirect: https"),
+	    "f:4:13: warning: listeners[0].redirect: this means nothing on a "
+	    "listener with TLS\n" },
 	{ "authorities of clients that nobody is asked for",
 	    LISTENER("tls: { certificates: [ { certificate: /a } ], "
 	             "client_ca: /p }"),

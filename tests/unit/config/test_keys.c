@@ -164,6 +164,12 @@ static const struct {
 	    L "clients.requests_per_second: 0 -> 50\n", "" },
 	{ "listeners[].clients.burst", LISTENER, ", clients: { burst: 1 }",
 	    L "clients.burst: 20 -> 1\n", "" },
+	{ "listeners[].redirect", LISTENER, ", redirect: https",
+	    L "redirect: off -> https\n", "" },
+	{ "listeners[].redirect_port", LISTENER, ", redirect_port: 8443",
+	    L "redirect_port: 443 -> 8443\n", "" },
+	{ "listeners[].acme_dir", LISTENER, ", acme_dir: /a",
+	    L "acme_dir: none -> /a\n", "" },
 	{ "listeners[].http2", LISTENER, ", http2: off", L "http2: on -> off\n",
 	    "" },
 	{ "listeners[].limits.streams", LISTENER, ", limits: { streams: 7 }",
@@ -341,6 +347,24 @@ static const struct {
 	{ "services[].headers.client_cert_chain", SERVICE,
 	    ", headers: { client_cert_chain: 16 }",
 	    S "headers.client_cert_chain: 0 -> 16\n", "" },
+	{ "services[].headers.hsts", SERVICE, ", headers: { hsts: on }",
+	    S "headers.hsts: off -> on\n", "" },
+	{ "services[].headers.hsts.max_age", SERVICE,
+	    ", headers: { hsts: { max_age: 1h } }",
+	    S "headers.hsts: off -> on\n" S
+	      "headers.hsts.max_age: 365d -> 1h\n",
+	    "" },
+	{ "services[].headers.hsts.subdomains", SERVICE,
+	    ", headers: { hsts: { subdomains: on } }",
+	    S "headers.hsts: off -> on\n" S
+	      "headers.hsts.subdomains: off -> on\n",
+	    "" },
+	{ "services[].headers.hsts.preload", SERVICE,
+	    ", headers: { hsts: { preload: on, subdomains: on } }",
+	    S "headers.hsts: off -> on\n" S
+	      "headers.hsts.subdomains: off -> on\n" S
+	      "headers.hsts.preload: off -> on\n",
+	    "" },
 	{ "services[].headers.request", SERVICE,
 	    ", headers: { request: [ { remove: X-A* } ] }",
 	    S "headers.request: none -> [ { remove: \"X-A*\" } ]\n", "" },
@@ -874,22 +898,25 @@ static void
 try_bound(struct str path, struct str value)
 {
 	struct buf text = BUF_INIT, yaml = BUF_INIT, said;
-	struct str rest = path, last = path, map = path;
+	struct str rest = path;
 	enum part part = part_of(path);
 	struct cfg *c;
+	unsigned maps = 0;
 
-	while (rest.p != NULL) {
-		map = last;
-		last = str_split(&rest, '.');
-	}
+	for (int at; (at = str_find(rest, ']')) >= 0;)
+		rest = str_sub(rest, (size_t)at + 2, rest.len);
 	if (part != TOP)
 		buf_add_cstr(&text, ", ");
-	if (str_ends(map, STR("]")) || str_eq(map, path))
-		buf_printf(&text, STR_FMT ": " STR_FMT, STR_ARG(last),
-		    STR_ARG(value));
-	else
-		buf_printf(&text, STR_FMT ": { " STR_FMT ": " STR_FMT " }",
-		    STR_ARG(map), STR_ARG(last), STR_ARG(value));
+	while (rest.p != NULL) {
+		struct str name = str_split(&rest, '.');
+
+		buf_printf(&text, STR_FMT ": %s", STR_ARG(name),
+		    rest.p != NULL ? "{ " : "");
+		maps += rest.p != NULL;
+	}
+	buf_add(&text, value.p, value.len);
+	for (; maps > 0; maps--)
+		buf_add_cstr(&text, " }");
 	write_yaml(part, text.p, &yaml);
 	(void)try_text(buf_str(&yaml), &c, &said);
 	cr_assert_not_null(c, "%s: %s", text.p, said.p);
