@@ -222,7 +222,7 @@ check_edit(struct problems *p, const struct cfg_edit *e, unsigned in,
 		check_value(p, e->value, in, &value);
 }
 
-#define PRELOAD_US (365 * 24 * UINT64_C(3600000000))
+#define PRELOAD_US (UINT64_C(365) * 24 * 3600000000)
 
 static void
 check_list(struct problems *p, const struct cfg_edit *edits, size_t n,
