@@ -150,6 +150,14 @@ forget_read(struct lane *l)
 	l->in_off = l->in_len = l->in_base;
 }
 
+/* A request's body stays while it fits: it may have to be sent again. */
+static bool
+keeps_body(const struct lane *l)
+{
+	return lane_can_rewind(l) && !l->reader.is_response && !l->bulk &&
+	    l->in->cap - l->in_len >= BODY_ROOM_MIN;
+}
+
 /* Gives the input slab back when nothing in it is needed. */
 static void
 settle(struct lane *l)
@@ -157,7 +165,8 @@ settle(struct lane *l)
 	if (l->in == NULL || l->in_len > l->in_off)
 		return;
 	if (l->held == l->in) {
-		forget_read(l);
+		if (!keeps_body(l))
+			forget_read(l);
 		return;
 	}
 	slab_give(l->wire->slabs, &l->in);
@@ -194,6 +203,8 @@ make_room(struct lane *l)
 	if (l->in == NULL)
 		return swap_slab(l, l->bulk ? SLAB_LARGE : SLAB_SMALL);
 	if (rest.len == 0) {
+		if (keeps_body(l))
+			return E_OK;
 		forget_read(l);
 		room = l->in->cap - l->in_len;
 		if (l->bulk && l->in->size == SLAB_SMALL)

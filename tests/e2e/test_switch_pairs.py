@@ -17,15 +17,18 @@ Inside = collections.namedtuple("Inside", "tls http2 pool")
 INSTANCES = {
     "h1": Inside(False, False, {}),
     "h1+tls": Inside(True, False, {}),
+    "h2c": Inside(False, True, {"protocol": "h2c"}),
+    "h2": Inside(True, True, {"protocol": "h2"}),
 }
 
 
-def started(rig, ca, inside):
+def started(rig, ca, inside, **nginx):
     """segued with a plain listener and one over TLS; where clients go."""
     own, tls = None, "off"
     if inside.tls:
         own, tls = ca.leaf("127.0.0.1"), {"ca": ca.cert}
-    v1, v2 = ([rig.nginx(v, n, tls=own, http2=inside.http2) for n in names]
+    nginx.update(tls=own, http2=inside.http2)
+    v1, v2 = ([rig.nginx(v, n, **nginx) for n in names]
               for v, names in (("v1", ("a1", "a2")), ("v2", ("b1", "b2"))))
     s = rig.segued(service(
         pool("v1", v1, share="100%", tls=tls, **inside.pool),
@@ -74,3 +77,22 @@ def test_switch_under_load(rig, rounds, inside):
     a = s.admin.status()["accounting"]
     assert a["holds"] is True and a["in_flight"] == 0, a
     assert a["answered"] == a["accepted"] == answers, a
+
+
+@pytest.mark.parametrize("inside", ["h2c", "h2"])
+def test_connections_that_instances_end(rig, inside):
+    """nginx says GOAWAY every twenty requests and does not do what comes then:
+    a post is sent again, since it was never begun."""
+    ca = Authority(rig)
+    s, v1, v2, where = started(rig, ca, INSTANCES[inside], requests=20)
+    crowd = Crowd(where, ca, EACH)
+    try:
+        wait_until(lambda: crowd.failed() or crowd.posts() > 1000, 60,
+                   "a thousand posts")
+    finally:
+        answers = crowd.stop()
+    ids = [i for n in v1 + v2 for i in n.answered_ids()]
+    assert len(ids) == len(set(ids)) == crowd.posts()
+    a = s.admin.status()["accounting"]
+    assert a["holds"] is True and a["answered"] == answers, a
+    assert s.admin.metrics()['segue_retries_total{service="web"}'] > 0

@@ -316,10 +316,25 @@ Test(lane, goes_back_to_the_body)
 	cr_expect_str_eq(body, "hellohello");
 }
 
-Test(lane, cannot_go_back_over_what_is_gone)
+Test(lane, goes_back_over_several_reads)
 {
+	rewind_at_end = true;
 	put(POST_ "he");
 	put("llo");
+	cr_expect_str_eq(told, "begin head:POST batch end rewind end");
+	cr_expect_str_eq(body, "hellohello");
+}
+
+Test(lane, cannot_go_back_over_what_is_gone)
+{
+	static char piece[4001];
+
+	memset(piece, 'x', sizeof(piece) - 1);
+	put("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 20000\r\n\r\n");
+	put(piece);
+	cr_expect(lane_can_rewind(&lane));
+	for (int i = 0; i < 3; i++)
+		put(piece);
 	cr_expect_not(lane_can_rewind(&lane));
 }
 
