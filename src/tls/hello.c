@@ -82,6 +82,8 @@ is_name_char(char c)
 static enum hello_fault
 take_name(struct str name, struct hello *out)
 {
+	if (str_ends(name, STR(".")))
+		name.len--; /* the root's */
 	if (name.len == 0 || name.len > HELLO_NAME_MAX)
 		return HELLO_NAME;
 	for (size_t i = 0; i < name.len; i++) {

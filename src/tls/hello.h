@@ -36,8 +36,9 @@ enum hello_fault { HELLO_FAULTS(X) HELLO_FAULT_COUNT };
 const char *hello_fault_text(enum hello_fault);
 
 struct hello {
-	size_t name_len;               /* 0: it asks for no name */
-	char name[HELLO_NAME_MAX + 1]; /* in lower case, ends with a NUL */
+	size_t name_len; /* 0: it asks for no name */
+	/* in lower case, without the root's dot, ends with a NUL */
+	char name[HELLO_NAME_MAX + 1];
 };
 
 /*

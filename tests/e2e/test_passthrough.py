@@ -16,7 +16,7 @@ from rig import wait_until
 from rig.certs import Authority, TlsClient, raw, settles, tls_once
 from rig.scripted import answer_all
 from rig.segued import pool, service
-from rig.wire import Client, Closed, once
+from rig.wire import Client, Closed
 
 NAME = "id.example.org"
 
@@ -720,3 +720,50 @@ def test_reload_turns_it_on_and_off(rig, ca, leaf):
     settles(lambda: tls_once(s.address, context, host=NAME).instance == "a")
     assert kept.get().instance == "a"
     kept.close()
+
+
+def either(conn):
+    """HTTP in clear, or something on a connection that begins with TLS."""
+    if conn.sock.recv(1, socket.MSG_PEEK) == b"\x16":
+        conn.instance.hellos += 1
+        conn.sock.recv(65536)
+        conn.send(b"no HTTP")
+        return
+    answer_all(conn)
+
+
+def test_a_service_changes_its_mode(rig):
+    """Connections that are kept for requests are none for TLS."""
+    a = rig.scripted("v1", "a", either)
+    a.hellos = 0
+    web = service(pool_tcp("v1", [a], share="100%", probe={"interval": "60s"},
+                           keepalive={"idle": "60s"}), match=[NAME])
+    s = rig.segued(web, workers=1)
+    with Client(s.address) as c:
+        c.address = NAME
+        for _ in range(3):
+            assert c.get().instance == "a"
+    s.config["listeners"][0]["passthrough"] = True
+    s.config["services"][0]["mode"] = "passthrough"
+    s.write_config()
+    del s.config["services"][0]["pools"][0]["keepalive"]
+    code, said = s.admin.reload()
+    assert code != 200 and "keepalive: means nothing in mode passthrough" in \
+        str(said), said
+    with Client(s.address) as c:
+        c.address = NAME
+        assert c.get().instance == "a", "nothing has changed"
+    s.write_config()
+    code, said = s.admin.reload()
+    assert code == 200, said
+
+    def passed():
+        with raw(s.address) as c:
+            c.sendall(hello())
+            return ends(c) == b"no HTTP"
+
+    settles(passed, times=3)
+    assert a.hellos >= 3
+    with raw(s.address) as c:
+        c.sendall(b"GET /get HTTP/1.1\r\nHost: id.example.org\r\n\r\n")
+        assert alert(ends(c)) == "decode_error"

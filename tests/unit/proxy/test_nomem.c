@@ -102,7 +102,7 @@ read_peer(struct peer *p)
 		p->n = 0;
 		return;
 	}
-	end = strstr(p->in, "\r\n\r\n");
+	end = memmem(p->in, p->n, "\r\n\r\n", 4); /* a hello has NULs */
 	if (end != NULL &&
 	    (strncmp(p->in, "POST", 4) != 0 || strlen(end + 4) == 5))
 		play(p);
@@ -392,6 +392,60 @@ Test(nomem, any_allocation_fails_behind_a_balancer, .timeout = 120)
 		cr_assert_lt(n, ROUNDS_MAX);
 	}
 	cr_expect_gt(n, 10, "only %u allocations", n);
+}
+
+#define HELLO                                                                  \
+	"\x16\3\1\0\x3b\1\0\0\x37\3\3"                                         \
+	"0123456789abcdef0123456789abcdef"                                     \
+	"\0\0\2\x13\1\1\0\0\14\0\0\0\10\0\6\0\0\3a.b"
+
+/* A connection that is passed through, after GET for an instance that plays. */
+static bool
+pass_one(void)
+{
+	static const char bytes[] = HELLO GET_A;
+	int c = dial();
+	bool served;
+
+	(void)!send(c, bytes, sizeof(bytes) - 1, MSG_NOSIGNAL);
+	served = strncmp(hear(c, "\r\n\r\nok"), "HTTP/1.1 200", 12) == 0;
+	close(c);
+	return served;
+}
+
+static unsigned
+round_of_passing(unsigned nth)
+{
+	size_t before = nomem_live();
+	unsigned failures;
+
+	for (size_t i = 0; i < PEERS; i++)
+		peers[i].fd = -1;
+	rig_up(&(struct rig_lines){ .listener = "    passthrough: on",
+	    .service = "    mode: passthrough\n    match: a.b" });
+	nomem_arm(nth, 1);
+	(void)pass_one();
+	(void)pass_one();
+	settle();
+	failures = nomem_disarm();
+	cr_expect(pass_one(), "no. %u: the next one is passed through", nth);
+	settle();
+	finish();
+	cr_expect_eq(nomem_live(), before, "no. %u: %zu leaked", nth,
+	    nomem_live() - before);
+	return failures;
+}
+
+Test(nomem, any_allocation_of_passing_fails, .timeout = 120)
+{
+	unsigned n = 1;
+
+	nomem_libevent();
+	while (round_of_passing(n) > 0) {
+		n++;
+		cr_assert_lt(n, ROUNDS_MAX);
+	}
+	cr_expect_gt(n, 5, "only %u allocations", n);
 }
 
 Test(nomem, any_allocation_fails, .timeout = 120)

@@ -30,6 +30,8 @@ static const struct {
 	{ "others before and behind", IN(UP_TO_EXTENSIONS "\0\25" "\0\x17\0\0" SNI_A "\xa\xa\0\1\0"), "a.b", HELLO_NONE },
 	{ "others alone", IN(UP_TO_EXTENSIONS "\0\4\0\x17\0\0"), "", HELLO_NONE },
 	{ "in lower case", IN(UP_TO_EXTENSIONS "\0\17" "\0\0\0\13\0\11\0\0\6X-9_.Z"), "x-9_.z", HELLO_NONE },
+	{ "the root's dot is no part of it", IN(UP_TO_EXTENSIONS "\0\15" "\0\0\0\11\0\7\0\0\4a.b."), "a.b", HELLO_NONE },
+	{ "the root alone", IN(UP_TO_EXTENSIONS "\0\12" "\0\0\0\6\0\4\0\0\1."), NULL, HELLO_NAME },
 	{ "a session and more ciphers", IN("\3\3" RANDOM "\x20" RANDOM "\0\4\x13\1\x13\2\2\0\1\0\14" SNI_A), "a.b", HELLO_NONE },
 	{ "version and random are not looked at", IN("\3\1" RANDOM "\0\0\2\x13\1\1\0\0\14" SNI_A), "a.b", HELLO_NONE },
 	{ "nothing", IN(""), NULL, HELLO_LENGTH },
