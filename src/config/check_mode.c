@@ -59,7 +59,7 @@ check_probe(struct problems *p, const struct cfg_pool *pool,
 {
 	struct where w = where_key(at, "probe");
 
-	if (pool->probe.type == CFG_PROBE_HTTP && pool->probe.port == 0 &&
+	if (pool->probe.type != CFG_PROBE_TCP && pool->probe.port == 0 &&
 	    !(pool->tls.on && pool->probe.tls))
 		problem_warn(p, &w,
 		    "asks in clear; for instances that speak TLS, tls of the "
