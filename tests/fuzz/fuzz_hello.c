@@ -65,11 +65,14 @@ static struct verdict
 check(struct str in)
 {
 	struct verdict v = read_alone(in);
+	size_t step = 1 + in.len / 128;
 	bool told = false;
 
 	if (v.used > 0)
 		check_good(in, &v);
-	for (size_t n = 0; n <= in.len; n++) {
+	/* Of long ones not each cut. */
+	for (size_t left = in.len + 1; left > 0; left -= MIN(left, step)) {
+		size_t n = in.len - (left - 1);
 		struct verdict cut = read_alone(str_sub(in, 0, n));
 
 		MUST(!told || cut.used == v.used);
@@ -78,7 +81,7 @@ check(struct str in)
 		MUST(cut.used <= (ssize_t)n);
 		told |= cut.used != 0;
 	}
-	MUST(told == (v.used != 0));
+	MUST(!told || v.used != 0);
 	return v;
 }
 
