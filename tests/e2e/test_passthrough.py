@@ -767,3 +767,89 @@ def test_a_service_changes_its_mode(rig):
     with raw(s.address) as c:
         c.sendall(b"GET /get HTTP/1.1\r\nHost: id.example.org\r\n\r\n")
         assert alert(ends(c)) == "decode_error"
+
+
+# ---- much of it ----
+
+def test_h2load_through_cutovers(rig, leaf, rounds):
+    """HTTP/2 end to end: many requests on connections that stay where they
+    are, and none of them fails."""
+    v1 = rig.nginx("v1", "a", tls=leaf, http2=True, requests=1000000)
+    v2 = rig.nginx("v2", "b", tls=leaf, http2=True, requests=1000000)
+    s = segued(rig, passing(pool_tcp("v1", [v1], share="100%"),
+                            pool_tcp("v2", [v2])))
+    loads, n = [], 0
+    for i in range(2 * rounds):
+        loads.append(subprocess.Popen(
+            ["h2load", "-D", "1", "-c", "8", "-m", "10",
+             f"--connect-to={s.address}", f"https://{NAME}/get?id=1"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+        n += 1
+        s.do("switch", "v2" if n % 2 else "v1")
+        time.sleep(0.3)
+        if i % 2:
+            assert s.admin.reload()[0] == 200
+    for load in loads:
+        out = load.communicate(timeout=30)[0].decode()
+        assert load.returncode == 0 and "Application protocol: h2" in out, out
+        assert " 0 failed, 0 errored, 0 timeout" in out, out
+        assert " 0 3xx, 0 4xx, 0 5xx" in out, out
+    wait_outcomes(s, {"tunnelled": 8 * len(loads)})
+    assert v1.count() > 100 and v2.count() > 100
+
+
+def test_a_slow_reader_stops_the_sender(rig, ca, leaf):
+    """Either way; memory does not grow meanwhile, and nothing is lost."""
+    size = 24 << 20
+    data = os.urandom(1 << 20)
+
+    def script(conn):
+        for _ in range(size >> 20):
+            conn.sock.sendall(data)
+        got = 0
+        while got < size:
+            part = conn.sock.recv(1 << 20)
+            if not part:
+                return
+            got += len(part)
+            if got < 50000:
+                time.sleep(0.2)
+        conn.sock.sendall(b"thanks")
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(leaf.cert, leaf.key)
+    a = rig.scripted("v1", "a", script, tls=context)
+    s = segued(rig, passing(pool_tcp("v1", [a], share="100%")))
+    most = []
+    with TlsClient(s.address, ca.trusting(), host=NAME) as c:
+        for _ in range(10):
+            time.sleep(0.05)
+            most.append(s.admin.status()["load"]["memory_bytes"])
+        for _ in range(size >> 20):
+            assert c.reader.exactly(1 << 20) == data
+        for _ in range(size >> 20):
+            c.sock.sendall(data)
+            most.append(s.admin.status()["load"]["memory_bytes"])
+        assert c.reader.exactly(6) == b"thanks"
+    assert max(most) < 4 << 20, most
+    row, = s.wait_access(1)
+    assert row["bytes_in"] > size and row["bytes_out"] > size
+
+
+def test_many_half_hellos(rig, ca, leaf):
+    """Who says half a word costs no buffer, and those who say all of it are
+    served beside them."""
+    a = rig.nginx("v1", "a", tls=leaf)
+    s = segued(rig, passing(pool_tcp("v1", [a], share="100%")))
+    before = s.admin.status()["load"]["memory_bytes"]
+    half = [raw(s.address) for _ in range(300)]
+    part = hello()[:200]
+    for c in half:
+        c.sendall(part)
+    for _ in range(5):
+        assert tls_once(s.address, ca.trusting(), host=NAME).status == 200
+    wait_until(lambda: s.admin.status()["load"]["clients"] >= 300)
+    grown = s.admin.status()["load"]["memory_bytes"] - before
+    assert grown < 300 * 1024 + 10 * 30000, grown
+    for c in half:
+        c.close()

@@ -133,6 +133,7 @@ Test(passthrough, hello_in_pieces)
 	for (int i = 0; i < HELLO_LEN; i++) {
 		cr_expect(origin_is_quiet(A));
 		put_n(c, &HELLO[i], 1);
+		cr_expect_eq(rig_slabs(), 0);
 		rig_turns(2);
 	}
 	u = heard_by(A);
