@@ -208,6 +208,12 @@ def assert_holds(s):
     assert a["holds"] is True, a
 
 
+def connections(s):
+    return sum(int(r.split()[1]) for r in
+               s.admin.raw("GET", "/metrics")[2].splitlines()
+               if r.startswith("segue_clients{"))
+
+
 def test_no_message_is_lost_in_switch_drain_and_reload(rig, ws):
     """500 clients; each is closed once, after the deadline, with 1001."""
     load = node.Talk(rig, "ws_clients.js", url(ws), CLIENTS, 250)
@@ -216,6 +222,7 @@ def test_no_message_is_lost_in_switch_drain_and_reload(rig, ws):
     ws.write_config()
     ws.do("reload")
     ws.do("switch", "v2")
+    assert connections(ws) == (8 if ws.over else CLIENTS)
     before = load.ask("report")
     assert before["open"] == CLIENTS and before["closes"] == []
     began = time.time()

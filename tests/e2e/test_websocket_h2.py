@@ -421,6 +421,25 @@ def test_what_is_no_websocket_inside_is_cut(s):
     assert outcomes(s)["drain_cut"] == 1
 
 
+# ---- real ones; more in test_websocket.py ----
+
+@pytest.mark.parametrize("over", ["", "h2:"])
+def test_an_instance_of_both_is_asked_in_http1(rig, over):
+    """protocol: auto: its requests go over HTTP/2, and WebSockets can not."""
+    ca = Authority(rig)
+    leaf = ca.leaf("localhost")
+    a = node.NodeInstance(rig, "ws_server.js", "v1", "-", leaf.cert, leaf.key)
+    s = rig.segued(service(pool(
+        "v1", [{"name": "a", "address": f"localhost:{a.port.number}"}],
+        protocol="auto", tls={"ca": [ca.cert]})))
+    with Client(s.address) as c:
+        assert c.get("/").field("x-over") == "2.0"
+        node.run("ws_try.js", f"{over}ws://{s.address}/ws", "deflate")
+        node.run("ws_try.js", f"{over}ws://{s.address}/ws", "subprotocol")
+        assert c.get("/").field("x-over") == "2.0"
+    wait_until(lambda: outcomes(s).get("tunnelled") == 2)
+
+
 # ---- Chromium, which asks as RFC 8441 says where that is offered ----
 
 PAGE = """<!doctype html><title>talks</title><script>

@@ -1,6 +1,11 @@
 "use strict";
 /*
- * An instance that speaks WebSocket: node ws_server.js HOST PORT NAME [PAGE]
+ * An instance that speaks WebSocket:
+ *
+ *   node ws_server.js HOST PORT NAME [PAGE [CERT KEY]]
+ *
+ * With CERT and KEY it is one of TLS, which likes HTTP/2 best and speaks
+ * WebSocket over HTTP/1 alone.
  *
  *   GET /health   200
  *   GET /page     the file PAGE
@@ -13,9 +18,10 @@
  */
 const fs = require("fs");
 const http = require("http");
+const http2 = require("http2");
 const { WebSocketServer } = require("ws");
 
-const [host, port, name, page] = process.argv.slice(2);
+const [host, port, name, page, cert, key] = process.argv.slice(2);
 const FRAGMENT = 64 * 1024;
 const received = {};
 const closes = [];
@@ -54,8 +60,9 @@ function on_message(ws, data, binary) {
 		ws.send(binary ? data : `${name} ${text}`, { binary });
 }
 
-const server = http.createServer((request, response) => {
+function answer(request, response) {
 	response.setHeader("X-Version", name);
+	response.setHeader("X-Over", request.httpVersion);
 	if (request.url === "/report")
 		response.end(JSON.stringify({ received, closes, told }));
 	else if (request.url === "/page")
@@ -63,7 +70,11 @@ const server = http.createServer((request, response) => {
 			.end(fs.readFileSync(page));
 	else
 		response.end("UP\n");
-});
+}
+
+const server = cert === undefined ? http.createServer(answer)
+	: http2.createSecureServer({ allowHTTP1: true,
+		cert: fs.readFileSync(cert), key: fs.readFileSync(key) }, answer);
 const wss = new WebSocketServer({
 	server, perMessageDeflate: { threshold: 0 }, maxPayload: 64 << 20,
 });
