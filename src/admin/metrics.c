@@ -380,6 +380,17 @@ put_shakes_failed(struct look *l)
 		            f * sizeof(stat_u64)));
 }
 
+/* Who did not ask is no number of interest. */
+static void
+put_staples(struct look *l)
+{
+	for (size_t s = TLS_STAPLE_STAPLED; s < TLS_STAPLE_COUNT; s++)
+		put_with(l, tls_staple_name((enum tls_staple)s),
+		    sum_load(l,
+		        offsetof(struct load_cell, tls_staples) +
+		            s * sizeof(stat_u64)));
+}
+
 /* ---- pools ---- */
 
 static void
@@ -576,6 +587,8 @@ static const struct metric metrics[] = {
 		"Those of segue_tls_handshakes_total that went on with an earlier session." },
 	{ "segue_tls_handshakes_failed_total", C, OF_PROCESS, "reason", put_shakes_failed, 0,
 		"Handshakes of clients that failed, by reason." },
+	{ "segue_tls_staples_total", C, OF_PROCESS, "state", put_staples, 0,
+		"Clients that asked for the status (OCSP) of a certificate with an ocsp file: stapled, or not, as it was overdue." },
 
 	{ "segue_accepted_total", C, OF_SERVICE, NULL, put_accepted, 0,
 		"Exchanges accepted: the sum of segue_ended_total and segue_in_flight. Service - has those that reached none." },

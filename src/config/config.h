@@ -51,6 +51,7 @@ struct cfg_file {
 struct cfg_certificate {
 	struct cfg_file certificate; /* PEM: its own first, then the chain */
 	struct cfg_file key;         /* no path: in the same file */
+	struct cfg_file ocsp;        /* DER; no path: nothing is stapled */
 };
 
 enum cfg_tls_version { CFG_TLS_1_2, CFG_TLS_1_3 };

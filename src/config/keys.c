@@ -490,6 +490,8 @@ static const struct key certificate_keys[] = {
 	    .help = "PEM file with the certificate, then those it was signed with." },
 	{ "key", K_FILE, AT(key.path), NULL, 0, 4095, 0,
 	    .help = "PEM file with its private key; by default it is in the same file." },
+	{ "ocsp", K_FILE, AT(ocsp.path), NULL, 0, 4095, 0,
+	    .help = "File with its authority's word that it was not revoked, in DER, which clients that ask get with it (OCSP stapling); by default none." },
 	END
 };
 #undef STRUCT

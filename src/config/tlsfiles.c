@@ -82,6 +82,8 @@ each_of_listener(struct cfg_listener *l, file_fn *fn, void *arg)
 		    : call(&c->certificate, owner.p, "certificate", fn, arg);
 		if (rc == E_OK)
 			rc = call(&c->key, owner.p, "key", fn, arg);
+		if (rc == E_OK)
+			rc = call(&c->ocsp, owner.p, "ocsp", fn, arg);
 	}
 	buf_reset(&owner);
 	buf_printf(&owner, "listeners[%s].tls.tickets", l->name);
@@ -171,6 +173,7 @@ tlsfiles_wipe(struct cfg *c)
 		for (size_t j = 0; j < t->n_certificates; j++) {
 			wipe(&t->certificates[j].certificate.text);
 			wipe(&t->certificates[j].key.text);
+			wipe(&t->certificates[j].ocsp.text);
 		}
 		wipe(&t->tickets.text);
 		for (size_t j = 0; j < t->n_client_ca; j++)

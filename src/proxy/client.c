@@ -346,9 +346,15 @@ count_shake(struct client *c)
 	struct load_cell *cell = &p->view->load->cells[p->env.index];
 	const struct conn *conn = &c->lane.conn;
 	enum tls_version v = tls_version_of(conn);
+	enum tls_staple staple = tls_staple_of(conn);
 
 	stat_add(&cell->tls_shaken[v], 1);
 	stat_add(&cell->tls_resumed[v], tls_is_resumed(conn));
+	stat_add(&cell->tls_staples[staple], 1);
+	if (staple == TLS_STAPLE_OVERDUE &&
+	    proxy_may_tell(p, &p->shake_told_us))
+		log_warn("event=ocsp_overdue listener=%s",
+		    client_listener(c)->cfg->name);
 }
 
 /* The first call lays TLS over the connection. */

@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "config/config.h"
 #include "tls/cert.h"
 #include "tls/clients.h"
 #include "tls/fault.h"
+#include "tls/ocsp.h"
 #include "tls/stream_int.h"
 #include "tls/tickets.h"
 
@@ -31,6 +34,8 @@ struct shelf {
 	struct set **sets;      /* owned, but the first */
 	size_t n_sets;
 	struct tls_tickets tickets;
+	struct tls_ocsp *ocsp;  /* owned; of each certificate, perhaps empty */
+	size_t n_ocsp;          /* 0: there is none at all */
 	unsigned char alpn[64]; /* as it is on the wire, ours first */
 	unsigned alpn_len;
 };
@@ -51,6 +56,9 @@ shelf_free(struct shelf *s)
 		SSL_CTX_free(s->sets[i]->ctx);
 	free(s->sets);
 	tls_names_free(&s->names);
+	for (size_t i = 0; i < s->n_ocsp; i++)
+		tls_ocsp_free(&s->ocsp[i]);
+	free(s->ocsp);
 	explicit_bzero(&s->tickets, sizeof(s->tickets));
 	free(s);
 }
@@ -137,6 +145,35 @@ on_alpn(SSL *ssl UNUSED, const unsigned char **out, unsigned char *out_len,
 	return SSL_TLSEXT_ERR_OK;
 }
 
+/* The client asks what the authority says of the certificate it gets. */
+static int
+on_status(SSL *ssl, void *arg)
+{
+	const struct shelf *s = arg;
+	const X509 *own = SSL_get_certificate(ssl);
+	int64_t now_s = (int64_t)(clock_wall_us() / US_PER_S);
+
+	for (size_t i = 0; i < s->n_ocsp; i++) {
+		const struct tls_ocsp *o = &s->ocsp[i];
+		unsigned char *copy;
+
+		if (o->len == 0 || o->leaf != own)
+			continue;
+		if (!tls_ocsp_is_timely(o, now_s)) {
+			tls_stream_note_staple(ssl, TLS_STAPLE_OVERDUE);
+			break;
+		}
+		copy = OPENSSL_memdup(o->der, o->len);
+		if (copy == NULL ||
+		    SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)o->len) !=
+		        1)
+			break;
+		tls_stream_note_staple(ssl, TLS_STAPLE_STAPLED);
+		return SSL_TLSEXT_ERR_OK;
+	}
+	return SSL_TLSEXT_ERR_NOACK;
+}
+
 static int
 on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
     EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seals)
@@ -197,6 +234,52 @@ read_certs(struct maker *m, int64_t now_s)
 			say(m, at, c->certificate.path, why);
 	}
 	return m->faulty ? E_DAMAGED : E_OK;
+}
+
+/* One that is overdue is no fault: it is not handed on, which is told. */
+static int
+read_ocsp(struct maker *m, size_t i, int64_t now_s)
+{
+	const struct cfg_file *f = &m->cfg->certificates[i].ocsp;
+	struct tls_ocsp *o = &m->shelf->ocsp[i];
+	const char *why;
+	char at[48];
+	int rc;
+
+	if (f->path == NULL)
+		return E_OK;
+	rc = tls_ocsp_read(f->text, &m->certs[i], o, &why);
+	if (rc == E_SYNTAX) {
+		(void)snprintf(at, sizeof(at), "certificates[%zu].ocsp", i);
+		say(m, at, f->path, why);
+		return E_DAMAGED;
+	}
+	if (rc == E_OK && !tls_ocsp_is_timely(o, now_s))
+		log_warn("event=ocsp_overdue file=\"%s\"", f->path);
+	return rc;
+}
+
+static int
+read_all_ocsp(struct maker *m, int64_t now_s)
+{
+	size_t n = m->cfg->n_certificates;
+	bool any = false;
+	int all = E_OK;
+
+	for (size_t i = 0; i < n; i++)
+		any |= m->cfg->certificates[i].ocsp.path != NULL;
+	if (!any)
+		return E_OK;
+	m->shelf->ocsp = calloc(n, sizeof(*m->shelf->ocsp));
+	if (m->shelf->ocsp == NULL)
+		return E_NOMEM;
+	m->shelf->n_ocsp = n;
+	for (size_t i = 0; i < n && all != E_NOMEM; i++) {
+		int rc = read_ocsp(m, i, now_s);
+
+		all = rc == E_OK ? all : rc;
+	}
+	return all;
 }
 
 static const char *const alpn_names[] = {
@@ -303,6 +386,10 @@ fill_set(struct maker *m, struct set *s, const size_t *certs, size_t n)
 	int rc = use_settings(m, s->ctx);
 
 	s->of = m->shelf;
+	if (m->shelf->n_ocsp > 0) {
+		(void)SSL_CTX_set_tlsext_status_cb(s->ctx, on_status);
+		(void)SSL_CTX_set_tlsext_status_arg(s->ctx, m->shelf);
+	}
 	if (m->shelf->alpn_len > 0)
 		SSL_CTX_set_alpn_select_cb(s->ctx, on_alpn, m->shelf);
 	for (size_t i = 0; i < n && rc == E_OK; i++) {
@@ -439,7 +526,7 @@ use_tickets(struct maker *m, SSL_CTX *ctx)
 
 /* The first set is there: its context is what *out refers to. */
 static int
-fill_shelf(struct maker *m, struct set *first)
+fill_shelf(struct maker *m, struct set *first, int64_t now_s)
 {
 	size_t *scratch = calloc(m->cfg->n_certificates + 1, sizeof(*scratch));
 	int rc = E_NOMEM;
@@ -455,7 +542,9 @@ fill_shelf(struct maker *m, struct set *first)
 	    m->cfg->h2_on, m->shelf->alpn, sizeof(m->shelf->alpn));
 	SSL_CTX_set_tlsext_servername_callback(first->ctx, on_name);
 	SSL_CTX_set_tlsext_servername_arg(first->ctx, m->shelf);
-	rc = use_tickets(m, first->ctx);
+	rc = read_all_ocsp(m, now_s);
+	if (rc == E_OK)
+		rc = use_tickets(m, first->ctx);
 	if (rc == E_OK)
 		rc = fill_set(m, first, scratch, first_certs(m, scratch));
 	if (rc == E_OK)
@@ -466,7 +555,7 @@ out:
 }
 
 static int
-make(struct maker *m, struct tls_server **out)
+make(struct maker *m, int64_t now_s, struct tls_server **out)
 {
 	struct set *first;
 	int rc;
@@ -481,7 +570,7 @@ make(struct maker *m, struct tls_server **out)
 		return E_NOMEM;
 	}
 	(*out)->ctx = first->ctx;
-	rc = fill_shelf(m, first);
+	rc = fill_shelf(m, first, now_s);
 	if (rc != E_OK)
 		tls_server_free(out);
 	return rc;
@@ -502,7 +591,7 @@ tls_server_new(const struct cfg_tls *cfg, const char *where, int64_t now_s,
 		rc = more == E_OK ? rc : more;
 	}
 	if (rc == E_OK)
-		rc = make(&m, out);
+		rc = make(&m, now_s, out);
 	tls_clients_free(&m.clients);
 	for (size_t i = 0; m.certs != NULL && i < cfg->n_certificates; i++)
 		tls_cert_free(&m.certs[i]);

@@ -36,6 +36,7 @@ struct stream {
 	bool write_wants_input; /* conn_sendv() goes on when bytes came */
 	bool peer_known;        /* .peer is made, if there is any */
 	uint8_t fault;          /* enum tls_fault */
+	uint8_t staple;         /* enum tls_staple */
 };
 
 static struct stream *
@@ -647,6 +648,32 @@ const char *
 tls_version_name(enum tls_version v)
 {
 	return version_names[v];
+}
+
+#define X(id, name) [TLS_STAPLE_##id] = (name),
+static const char *const staple_names[] = { TLS_STAPLES(X) };
+#undef X
+
+const char *
+tls_staple_name(enum tls_staple s)
+{
+	return staple_names[s];
+}
+
+void
+tls_stream_note_staple(SSL *ssl, enum tls_staple s)
+{
+	struct stream *t = SSL_get_app_data(ssl);
+
+	if (t != NULL)
+		t->staple = (uint8_t)s;
+}
+
+enum tls_staple
+tls_staple_of(const struct conn *c)
+{
+	return c->over == NULL ? TLS_STAPLE_NONE
+	                       : (enum tls_staple)stream_of(c)->staple;
 }
 
 enum tls_fault

@@ -30,6 +30,16 @@ enum tls_version { TLS_VERSIONS(X) TLS_VERSION_COUNT };
 #undef X
 const char *tls_version_name(enum tls_version);
 
+/* What a client that asked for it got of its certificate's status (OCSP). */
+#define TLS_STAPLES(X)                                                         \
+	X(NONE, "none") /* it did not ask, or there is none */                 \
+	X(STAPLED, "stapled")                                                  \
+	X(OVERDUE, "overdue") /* none, as its time has passed */
+#define X(id, name) TLS_STAPLE_##id,
+enum tls_staple { TLS_STAPLES(X) TLS_STAPLE_COUNT };
+#undef X
+const char *tls_staple_name(enum tls_staple);
+
 /* What OpenSSL holds for a connection without bytes in transit: measured. */
 #define TLS_STREAM_BYTES 16384
 
@@ -64,6 +74,7 @@ struct str tls_alpn(const struct conn *);
 /* The name the client asked for (SNI), in any case; empty: none. */
 struct str tls_sni(const struct conn *);
 bool tls_is_resumed(const struct conn *);
+enum tls_staple tls_staple_of(const struct conn *);
 /*
  * May a request for that host (lower case, no port) come over it?  It may when
  * the client named that host, or none, in the handshake, or when the

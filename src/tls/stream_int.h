@@ -14,6 +14,7 @@
 #include "base/attr.h"
 #include "base/str.h"
 #include "config/config.h"
+#include "tls/stream.h"
 
 struct conn;
 struct tls_kept;
@@ -35,6 +36,8 @@ int tls_stream_dial(struct conn *, SSL *ssl, struct tls_kept *kept,
 uint64_t tls_stream_settings(const struct conn *); /* 0: plain or accepted */
 /* SSL_CTX_sess_set_new_cb(): into the stream's tls_kept. */
 int tls_stream_keep(SSL *, SSL_SESSION *);
+
+void tls_stream_note_staple(SSL *, enum tls_staple);
 
 /* ---- peer.c ---- */
 

@@ -42,6 +42,7 @@ struct load_cell {
 	stat_u64 tls_shaken[TLS_VERSION_COUNT];
 	stat_u64 tls_resumed[TLS_VERSION_COUNT]; /* of these */
 	stat_u64 tls_failed[TLS_FAULT_COUNT];
+	stat_u64 tls_staples[TLS_STAPLE_COUNT];
 } CACHE_ALIGNED;
 
 struct load {

@@ -303,3 +303,51 @@ def test_ticket_file_of_a_wrong_size(s, ca):
     r = s.segue("reload")
     assert r.code == 1 and "1 to 16 keys of 80 bytes" in r.err + r.out
     settles(lambda: names(s, ca) == ["localhost", "old.org"])
+
+
+# ---- OCSP ----
+
+def stapled(s):
+    """What openssl(1) is told of the certificate; None: nothing."""
+    r = subprocess.run(
+        ["openssl", "s_client", "-connect", s.address, "-status",
+         "-servername", "localhost"], stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, check=False, timeout=20)
+    if "OCSP response: no response sent" in r.stdout:
+        return None
+    assert "OCSP Response Status: successful" in r.stdout, r.stdout
+    assert "Cert Status: good" in r.stdout
+    return r.stdout.split("OCSP Response Data:")[1].split("======")[0]
+
+
+def test_ocsp(rig, s, ca):
+    """Stapled where there is one; a new one is seen; a wrong one is refused."""
+    assert stapled(s) is None
+    path = ca.ocsp(s.leaf, f"{ca.dir}/web.ocsp")
+    s.tls["certificates"][0]["ocsp"] = path
+    s.tls["watch"] = True
+    assert reload(s)[0] == 0
+    settles(lambda: stapled(s) is not None)
+    first = stapled(s)
+    assert names(s, ca) == ["localhost", "old.org"]
+    key = 'segue_tls_staples_total{state="stapled"}'
+    assert s.admin.metrics()[key] > 0
+    assert s.admin.metrics()[key.replace("stapled", "overdue")] == 0
+    ca.ocsp(s.leaf, path)
+    wait_until(lambda: stapled(s) != first, 12)
+    assert "ocsp: new content" in rig.text("segued/segue.log")
+    s.tls["watch"] = False
+    assert reload(s)[0] == 0
+    for spoil, why in (
+            (lambda: ca.ocsp(ca.leaf("localhost"), path),
+             "it is not about this certificate"),
+            (lambda: ca.ocsp(s.leaf, path, revoked=True),
+             "it says that the certificate was revoked"),
+            (lambda: open(path, "w", encoding="ascii").close(),
+             "it is no response of OCSP in DER")):
+        spoil()
+        r = s.segue("reload")
+        assert r.code == 1, r
+        assert f"listeners[web].tls.certificates[0].ocsp: {path}: {why}" in \
+            r.err + r.out
+    settles(lambda: stapled(s) is not None)

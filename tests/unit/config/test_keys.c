@@ -202,6 +202,11 @@ static const struct {
 	    L "tls: off -> on\n" L "tls.certificates: none -> "
 	      "[ { certificate: /b, key: c.key } ]\n",
 	    "" },
+	{ "listeners[].tls.certificates[].ocsp", LISTENER,
+	    ", tls: { certificates: [ { certificate: /b, ocsp: b.ocsp } ] }",
+	    L "tls: off -> on\n" L "tls.certificates: none -> "
+	      "[ { certificate: /b, ocsp: b.ocsp } ]\n",
+	    "" },
 	{ "listeners[].tls.min_version", LISTENER, TLS("min_version: 1.3"),
 	    TLS_ON L "tls.min_version: 1.2 -> 1.3\n", "" },
 	{ "listeners[].tls.ciphers", LISTENER, TLS("ciphers: ECDHE+AES"),

@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <openssl/ec.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
@@ -164,6 +165,45 @@ paper_crl(const struct paper *ca, const struct paper *revoked, long from_s,
 	return text_of(b);
 }
 
+struct str
+paper_ocsp(const struct paper *ca, const struct paper *by,
+    const struct paper *about, int status, long from_s, long to_s)
+{
+	X509 *issuer = read_cert(ca), *x = read_cert(about);
+	X509 *signer = read_cert(by);
+	EVP_PKEY *key = read_key(by);
+	OCSP_BASICRESP *all = OCSP_BASICRESP_new();
+	OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha1(), x, issuer);
+	ASN1_TIME *from = X509_gmtime_adj(NULL, from_s);
+	ASN1_TIME *to = X509_gmtime_adj(NULL, to_s);
+	OCSP_RESPONSE *r;
+	unsigned char *der = NULL;
+	char *copy;
+	int n;
+
+	cr_assert_not_null(OCSP_basic_add1_status(all, id, status, 0,
+	    status == V_OCSP_CERTSTATUS_REVOKED ? from : NULL, from, to));
+	cr_assert_eq(OCSP_basic_sign(all, signer, key, EVP_sha256(), NULL, 0),
+	    1);
+	r = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, all);
+	n = i2d_OCSP_RESPONSE(r, &der);
+	cr_assert_gt(n, 0);
+	copy = malloc((size_t)n);
+	cr_assert_not_null(copy);
+	memcpy(copy, der, (size_t)n);
+	OPENSSL_free(der);
+	OCSP_RESPONSE_free(r);
+	OCSP_BASICRESP_free(all);
+	OCSP_CERTID_free(id);
+	ASN1_TIME_free(from);
+	ASN1_TIME_free(to);
+	EVP_PKEY_free(key);
+	X509_free(issuer);
+	X509_free(signer);
+	X509_free(x);
+	return str_from(copy, (size_t)n);
+}
+
 void
 paper_free(struct paper *p)
 {
@@ -198,6 +238,7 @@ paper_cfg(struct cfg_certificate *rows, const struct paper *papers, size_t n)
 		rows[i] = (struct cfg_certificate){
 			.certificate = { path, str_of(papers[i].cert), 0, 0 },
 			.key = { key, str_of(papers[i].key), 0, 0 },
+			.ocsp = { NULL, { NULL, 0 }, 0, 0 },
 		};
 	return (struct cfg_tls){ .on = true,
 		.certificates = rows,

@@ -31,6 +31,9 @@ struct paper paper_ca(const char *subject, const struct paper *above);
 /* Its list, with one certificate revoked or none (NULL); free(3). */
 char *paper_crl(const struct paper *ca, const struct paper *revoked,
     long from_s, long to_s);
+/* What by says of one that ca has signed, in DER; free(3) its .p. */
+struct str paper_ocsp(const struct paper *ca, const struct paper *by,
+    const struct paper *about, int status, long from_s, long to_s);
 void paper_free(struct paper *);
 /* The key with a passphrase; free(3). */
 char *paper_lock_key(const struct paper *);
