@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+#include "proxy/grpc.h"
 #include "proxy/preface.h"
 #include "proxy/websocket.h"
 #include "proxy/worker.h"
@@ -205,6 +206,8 @@ write_json(struct buf *out, const struct exchange *x, const char *when,
 		json_kv_u64(&j, "close_code", websocket_code(x->ws));
 		json_kv_cstr(&j, "closed_by", websocket_closer(x->ws));
 	}
+	if (x->grpc && x->grpc_status != GRPC_UNSAID)
+		json_kv_u64(&j, "grpc_status", x->grpc_status);
 	json_kv_u64(&j, "retries", x->retries);
 	json_kv_u64(&j, "bytes_in", x->bytes_in);
 	json_kv_u64(&j, "bytes_out", x->bytes_out);

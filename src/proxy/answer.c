@@ -12,6 +12,7 @@
 #include "proxy/edit.h"
 #include "proxy/exchange.h"
 #include "proxy/forward.h"
+#include "proxy/grpc.h"
 #include "proxy/route.h"
 #include "proxy/worker.h"
 #include "upstream/view.h"
@@ -297,6 +298,36 @@ fill_head(struct exchange *x, struct http_head *h, struct str type,
 	return rc;
 }
 
+/* Trailers only: one head that is the end, too. */
+static int
+send_grpc(struct exchange *x, const struct page *pg)
+{
+	struct http_head h;
+	char digits[4];
+	int rc;
+
+	x->grpc_status = (uint8_t)grpc_status_of(pg->status,
+	    (enum outcome)x->outcome);
+	(void)snprintf(digits, sizeof(digits), "%u", x->grpc_status);
+	memset(&h, 0, offsetof(struct http_head, f));
+	h.status = 200;
+	if (x->edits_answer)
+		take_edits(x, &h);
+	rc = http_head_add(&h, FIELD_DATE, STR("Date"), proxy_date(x->proxy));
+	if (rc == E_OK)
+		rc = http_head_add(&h, FIELD_CONTENT_TYPE, STR("Content-Type"),
+		    STR("application/grpc"));
+	if (rc == E_OK)
+		rc = http_head_add(&h, FIELD_OTHER, STR("grpc-status"),
+		    str_of(digits));
+	if (rc == E_OK)
+		rc = http_head_add(&h, FIELD_OTHER, STR("grpc-message"),
+		    str_of(pg->sentence));
+	return rc == E_OK
+	    ? lane_send_head(&x->client->lane, &h, FRAMING_NONE, 0)
+	    : rc;
+}
+
 int
 answer_send(struct exchange *x, unsigned status)
 {
@@ -312,6 +343,8 @@ answer_send(struct exchange *x, unsigned status)
 	bool bare;
 	int rc;
 
+	if (x->grpc)
+		return send_grpc(x, pg);
 	if (!x->keep_client || x->client->stop_asked) {
 		x->keep_client = false;
 		flags = H1W_CLOSE;

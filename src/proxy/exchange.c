@@ -16,6 +16,7 @@
 #include "proxy/edit.h"
 #include "proxy/forward.h"
 #include "proxy/gate.h"
+#include "proxy/grpc.h"
 #include "proxy/health.h"
 #include "proxy/overload.h"
 #include "proxy/passthrough.h"
@@ -184,6 +185,8 @@ keep_head(struct exchange *x, const struct http_head *h)
 	x->keep_client = h->keep_alive;
 	x->tunnel_asked = may_tunnel(h);
 	x->awaits_continue = h->expect_continue;
+	x->grpc = grpc_is(h);
+	x->grpc_status = GRPC_UNSAID;
 	x->tls_client = used_tls(x, h);
 }
 
@@ -297,6 +300,8 @@ exchange_head(struct exchange *x, const struct http_head *h)
 		exchange_shed(x);
 		return;
 	}
+	if (x->grpc)
+		grpc_begin(x);
 	if (x->body_max != 0 && h->framing == FRAMING_LENGTH &&
 	    h->body_len > x->body_max) {
 		exchange_refuse(x, 413, OUT_TOO_LARGE);
@@ -350,8 +355,8 @@ exchange_body(struct exchange *x, struct str bytes)
 		exchange_abort(x, 503, OUT_INTERNAL);
 		return true;
 	}
-	if (x->step == STEP_SEND)
-		exchange_up_waits(x, x->first_byte_us);
+	if (x->step == STEP_SEND || x->is_stream)
+		exchange_up_progress(x);
 	return !lane_is_full(&x->up->lane);
 }
 
@@ -390,7 +395,7 @@ exchange_wait_client(struct exchange *x)
 		if (c->wait == WAIT_WRITE)
 			return; /* its clock runs */
 		w = WAIT_WRITE;
-	} else if (x->step == STEP_SEND && !x->req_done &&
+	} else if (x->step == STEP_SEND && !x->req_done && !x->grpc &&
 	    !x->awaits_continue && !lane_pending(&x->up->lane)) {
 		w = WAIT_BODY;
 	}
@@ -461,6 +466,8 @@ exchange_abort(struct exchange *x, unsigned status, enum outcome why)
 		exchange_refuse(x, status, why);
 		return;
 	}
+	if (grpc_finish(x, why))
+		return;
 	exchange_end(x, why);
 	client_cut(c);
 }
@@ -575,8 +582,10 @@ exchange_account_instance(struct exchange *x)
 		return;
 	took = loop_now_us(x->proxy->env.loop) - x->head_us;
 	exchange_count_status(x->icell->status, x->status);
-	hist_add(&x->icell->latency, took);
 	exchange_count_status(x->pcell->status, x->status);
+	if (x->is_stream)
+		return; /* its length says nothing of the instance */
+	hist_add(&x->icell->latency, took);
 	hist_add(&x->pcell->latency, took);
 }
 
@@ -608,7 +617,7 @@ exchange_end(struct exchange *x, enum outcome why)
 	x->client->exchange = NULL;
 	exchange_account_instance(x);
 	account_fault(x, why);
-	if (x->in_tunnel)
+	if (x->in_tunnel || x->is_stream)
 		tunnel_account(x);
 	accesslog_write(&x->proxy->log, x);
 	exchange_release(x, keep);

@@ -143,6 +143,8 @@ struct exchange {
 	bool retry_by_status; /* there are answers to ask elsewhere after */
 	bool tunnel_asked;
 	bool in_tunnel;
+	bool grpc;                 /* a call of gRPC */
+	bool is_stream;            /* ... that is counted as a stream */
 	bool client_eof, up_eof;   /* in a tunnel: no more bytes from it */
 	bool client_shut, up_shut; /* in a tunnel: no more bytes to it */
 	bool tls_client;           /* it used TLS, or its trusted proxy says
@@ -162,6 +164,7 @@ struct exchange {
 	uint64_t ends_us;             /* a tunnel whose time is over ends
 	                                 then, 0: it is not */
 	uint8_t ends_as;              /* enum outcome */
+	uint8_t grpc_status;          /* said to the client, or GRPC_UNSAID */
 
 	struct spill *spill;
 	uint32_t arena_used;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+#include "proxy/grpc.h"
 #include "proxy/park.h"
 #include "proxy/queue.h"
 #include "proxy/route.h"
@@ -50,6 +51,14 @@ what_to_ask(struct exchange *x)
 	return ask;
 }
 
+/* A connection of HTTP/2 that has failed somebody is lent no more. */
+static bool
+carries_many(const struct upask *ask)
+{
+	return ask->protocol == CFG_PROTOCOL_H2 ||
+	    ask->protocol == CFG_PROTOCOL_H2C;
+}
+
 void
 exchange_go(struct exchange *x)
 {
@@ -76,7 +85,7 @@ exchange_go(struct exchange *x)
 	x->answer_begun = x->sent_head = false;
 	ask = what_to_ask(x);
 	/* One kept connection has failed us: the next try gets a fresh one. */
-	if (x->retries == 0 && !x->passes)
+	if (!x->passes && (x->retries == 0 || carries_many(&ask)))
 		x->up = upconn_take(&x->proxy->up, x->inst, &ask);
 	if (x->up != NULL) {
 		x->up->lane.user = &exchange_up_user;
@@ -106,7 +115,7 @@ void
 exchange_up_waits(struct exchange *x, uint64_t limit_us)
 {
 	struct loop *loop = x->proxy->env.loop;
-	uint64_t due_us = loop_now_us(loop) + limit_us;
+	uint64_t due_us = grpc_due_us(x, loop_now_us(loop) + limit_us);
 
 	if (x->ends_us != 0)
 		due_us = MIN(due_us, x->ends_us);
@@ -141,7 +150,10 @@ exchange_release(struct exchange *x, bool keep)
 		return;
 	leaving = x->pool->leaving;
 	/* From the subtraction on, the instance may be freed. */
-	stat_sub(x->in_tunnel ? &x->icell->streams : &x->icell->inflight, 1);
+	stat_sub(x->in_tunnel || x->is_stream ? &x->icell->streams
+	                                      : &x->icell->inflight,
+	    1);
+	x->is_stream = false;
 	x->inst = NULL;
 	x->icell = NULL;
 	if (x->pcell->queue != NULL)

@@ -12,6 +12,7 @@
 #include "proxy/edit.h"
 #include "proxy/exchange.h"
 #include "proxy/forward.h"
+#include "proxy/grpc.h"
 #include "proxy/passthrough.h"
 #include "proxy/preface.h"
 #include "proxy/websocket.h"
@@ -199,6 +200,8 @@ on_final(struct exchange *x, struct http_head *h)
 	x->status = h->status;
 	x->keep_up = h->keep_alive && h->framing != FRAMING_CLOSE;
 	upconn_hear(x->up, h);
+	if (x->grpc)
+		grpc_hear(x, h);
 	if (!x->req_done)
 		x->keep_client = false; /* an early answer */
 	if (x->client->stop_asked)
@@ -258,6 +261,8 @@ on_trailers(struct lane *l, struct http_head *h)
 	if (x == NULL)
 		return;
 	x->answer_trailed = true;
+	if (x->grpc)
+		grpc_hear(x, h);
 	edit_answer_trailers(x, h);
 	if (lane_send_end(&x->client->lane, h) != E_OK)
 		exchange_abort(x, 503, OUT_INTERNAL);
@@ -373,7 +378,7 @@ on_broken(struct lane *l, int code, enum http_bad why)
 static bool
 client_is_slow(const struct exchange *x)
 {
-	return !x->req_done && !x->awaits_continue &&
+	return !x->req_done && !x->awaits_continue && !x->grpc &&
 	    !lane_pending(&x->up->lane);
 }
 
@@ -395,6 +400,8 @@ exchange_up_deadline(struct deadline *d)
 {
 	struct exchange *x = CONTAINER_OF(d, struct upconn, deadline)->user;
 
+	if (grpc_looked(x))
+		return;
 	switch ((enum exchange_step)x->step) {
 	case STEP_CONNECT:
 		exchange_timed_out(x, OUT_CONNECT_TIMEOUT);

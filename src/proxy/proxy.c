@@ -106,11 +106,13 @@ static void
 cut_one(struct exchange *x, const struct view_service *vs,
     const struct view_pool *vp)
 {
+	bool stream = x->in_tunnel || x->is_stream;
+
 	if (x->pool != vp->pool || x->inst == NULL)
 		return;
-	if (x->in_tunnel && (vp->cut & CUT_STREAMS) != 0)
+	if (stream && (vp->cut & CUT_STREAMS) != 0)
 		tunnel_end(x, STREAM_DRAIN, vs->cfg->drain_spread_us);
-	else if (!x->in_tunnel && (vp->cut & CUT_REQUESTS) != 0)
+	else if (!stream && (vp->cut & CUT_REQUESTS) != 0)
 		exchange_cut(x, OUT_DRAIN_CUT);
 }
 
@@ -314,7 +316,7 @@ stop_streams(struct proxy *p)
 
 	for (x = TAILQ_FIRST(&p->exchanges); x != NULL; x = next) {
 		next = TAILQ_NEXT(x, link);
-		if (x->in_tunnel)
+		if (x->in_tunnel || x->is_stream)
 			stop_stream(x);
 	}
 }

@@ -144,7 +144,7 @@ tunnel_end(struct exchange *x, enum stream_why why, uint64_t within_us)
 {
 	if (x->ws != NULL)
 		websocket_close(x, why, within_us);
-	else if (x->passes)
+	else if (x->passes || x->is_stream)
 		end_by_lot(x, why, within_us);
 	else if (why == STREAM_DRAIN)
 		exchange_cut(x, OUT_DRAIN_CUT);
