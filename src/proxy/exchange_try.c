@@ -51,14 +51,6 @@ what_to_ask(struct exchange *x)
 	return ask;
 }
 
-/* A connection of HTTP/2 that has failed somebody is lent no more. */
-static bool
-carries_many(const struct upask *ask)
-{
-	return ask->protocol == CFG_PROTOCOL_H2 ||
-	    ask->protocol == CFG_PROTOCOL_H2C;
-}
-
 void
 exchange_go(struct exchange *x)
 {
@@ -85,7 +77,7 @@ exchange_go(struct exchange *x)
 	x->answer_begun = x->sent_head = false;
 	ask = what_to_ask(x);
 	/* One kept connection has failed us: the next try gets a fresh one. */
-	if (!x->passes && (x->retries == 0 || carries_many(&ask)))
+	if (x->retries == 0 && !x->passes)
 		x->up = upconn_take(&x->proxy->up, x->inst, &ask);
 	if (x->up != NULL) {
 		x->up->lane.user = &exchange_up_user;

@@ -159,6 +159,7 @@ on_closed(void *arg UNUSED, void *stream, uint32_t code)
 	struct stream *s = stream;
 
 	s->closed = true;
+	s->trunk->calmed |= code == H2_CALM;
 	trunk_unask(s);
 	if (code == H2_REFUSED_STREAM && s->lane != NULL && !has_answer(s))
 		s->lane->sent = 0; /* as if it had never been asked */
@@ -652,7 +653,8 @@ lane_asks(struct lane *l, struct trunk *t, const struct lane_user *user,
 size_t
 trunk_room(const struct trunk *t)
 {
-	size_t all = t->code == E_OK ? h2_may_ask(t->h2) : 0;
+	bool may = t->code == E_OK && !t->calmed;
+	size_t all = may ? h2_may_ask(t->h2) : 0;
 
 	return all > t->n_lanes ? all - t->n_lanes : 0;
 }

@@ -71,6 +71,7 @@ struct trunk {
 	bool warned; /* trunk_stop() */
 	bool told;   /* broken() was called */
 	bool freed;
+	bool calmed;        /* the peer has had too much of it */
 	bool short_of_room; /* somebody is stuck since .out was full */
 };
 
@@ -100,7 +101,8 @@ void lane_on_stream(struct lane *, struct stream *, const struct lane_user *,
 /* One of a trunk that asks; the head is still to be sent.  E_NOMEM. */
 int lane_asks(struct lane *, struct trunk *, const struct lane_user *,
     const struct http_limits *) MUST_CHECK;
-/* How many more requests may be asked now; 0 for ever when it is to end. */
+/* How many more requests may be asked now; 0 for ever when it is to end, or the
+ * peer has refused one as too much (ENHANCE_YOUR_CALM). */
 size_t trunk_room(const struct trunk *);
 /* Reads what waits in the kernel: is it still fit to be asked? */
 bool trunk_look(struct trunk *) MUST_CHECK;
