@@ -331,6 +331,7 @@ class Load:
 
     def live(self, i):
         while not self.stopping.is_set():
+            began = time.monotonic()
             try:
                 with TlsClient(self.s.address, self.context, host=NAME,
                                source=SOURCES[i]) as c:
@@ -340,7 +341,7 @@ class Load:
                         assert a.status == 200, a.head
                         assert version in (None, a.version)
                         version = a.version
-                    self.born.append(version)
+                    self.born.append((began, version))
             except (OSError, AssertionError, Closed) as e:
                 self.failed.append(repr(e))
 
@@ -373,12 +374,15 @@ def test_switch_under_load(rig, ca, leaf, rounds):
             with TlsClient(s.address, context, host=NAME) as old:
                 assert old.get().version == "v1"
                 s.do("switch", "v2")
+                switched = time.monotonic()
                 for _ in range(3):
                     assert tls_once(s.address, context,
                                     host=NAME).version == "v2"
                 assert s.admin.reload()[0] == 200
                 load.wait_born(24)
-                assert set(load.born[-8:]) == {"v2"}
+                new = [v for began, v in list(load.born)
+                       if began > switched]
+                assert new and set(new) == {"v2"}
                 assert old.get().version == "v1", "it stays where it is"
             s.do("drain", "v1", "--wait", "--timeout", "30s")
             load.wait_born(12)
@@ -614,12 +618,16 @@ def test_bounds_of_an_address(rig, ca, leaf):
     a = rig.nginx("v1", "a", tls=leaf)
     s = segued(rig, passing(pool_tcp("v1", [a], share="100%")),
                {"clients": {"requests_per_second": 1, "burst": 3}})
-    for _ in range(3):
-        assert tls_once(s.address, ca.trusting(), host=NAME).status == 200
-    with raw(s.address) as c:
-        c.sendall(hello())
-        assert alert(ends(c)) == "internal_error"
-    wait_outcomes(s, {"tunnelled": 3, "rate_limited": 1})
+    first, socks = hello(), [raw(s.address) for _ in range(12)]
+    for c in socks:
+        c.sendall(first)
+    began = [c.recv(7) for c in socks]
+    for c in socks:
+        c.close()
+    told = [alert(b) for b in began if b[0] == 0x15]
+    assert set(told) == {"internal_error"} and len(told) <= 9, began
+    wait_outcomes(s, {"tunnelled": 12 - len(told),
+                      "rate_limited": len(told)})
 
 
 # ---- bad clients ----
@@ -778,15 +786,20 @@ def test_h2load_through_cutovers(rig, leaf, rounds):
     v2 = rig.nginx("v2", "b", tls=leaf, http2=True, requests=1000000)
     s = segued(rig, passing(pool_tcp("v1", [v1], share="100%"),
                             pool_tcp("v2", [v2])))
-    loads, n = [], 0
+
+    def has_had(name, n):
+        return any(int(v) >= n for k, v in s.admin.metrics().items()
+                   if k.startswith("segue_instance_passed_through_total{")
+                   and f'instance="{name}"' in k)
+
+    loads = []
     for i in range(2 * rounds):
         loads.append(subprocess.Popen(
             ["h2load", "-D", "1", "-c", "8", "-m", "10",
              f"--connect-to={s.address}", f"https://{NAME}/get?id=1"],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
-        n += 1
-        s.do("switch", "v2" if n % 2 else "v1")
-        time.sleep(0.3)
+        wait_until(lambda i=i: has_had("ab"[i % 2], 8 * (i // 2 + 1)), 10)
+        s.do("switch", "v1" if i % 2 else "v2")
         if i % 2:
             assert s.admin.reload()[0] == 200
     for load in loads:
@@ -795,7 +808,7 @@ def test_h2load_through_cutovers(rig, leaf, rounds):
         assert " 0 failed, 0 errored, 0 timeout" in out, out
         assert " 0 3xx, 0 4xx, 0 5xx" in out, out
     wait_outcomes(s, {"tunnelled": 8 * len(loads)})
-    assert v1.count() > 100 and v2.count() > 100
+    assert v1.count() > 10 and v2.count() > 10
 
 
 def test_a_slow_reader_stops_the_sender(rig, ca, leaf):
