@@ -36,9 +36,16 @@ bridge_request(struct exchange *x)
 	x->ws_key = exchange_alloc(x, WSKEY_LEN);
 	if (x->ws_key == NULL)
 		return E_NOMEM;
-	wskey_make(x->ws_key);
+	bridge_renew_key(x);
 	return http_head_add(&x->req, FIELD_OTHER, STR(KEY),
 	    str_from(x->ws_key, WSKEY_LEN));
+}
+
+void
+bridge_renew_key(struct exchange *x)
+{
+	if (x->ws_key != NULL)
+		wskey_make(x->ws_key);
 }
 
 /* Exactly one field, of that value. */

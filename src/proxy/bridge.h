@@ -3,8 +3,8 @@
  * that speaks HTTP/1 (RFC 8441 5).
  *
  * The codec has made a GET with Upgrade of the extended CONNECT.  HTTP/2 has no
- * Sec-WebSocket-Key and no Sec-WebSocket-Accept: the key is made here, once an
- * exchange, and the instance's word on it is for us.
+ * Sec-WebSocket-Key and no Sec-WebSocket-Accept: the key is made here, one for
+ * each try, and the instance's word on it is for us.
  *
  * Thread: worker.
  */
@@ -20,10 +20,12 @@ struct http_head;
 /* Is it one of these?  Also where its instance cannot open a tunnel. */
 bool bridge_is_on(const struct exchange *);
 /*
- * Puts our key into the request; what the client calls one goes no further, in
- * any spelling.  E_NOMEM, E_FULL.
+ * Makes room for our key in the request; what the client calls one goes no
+ * further, in any spelling.  E_NOMEM, E_FULL.
  */
 int bridge_request(struct exchange *) MUST_CHECK;
+/* Before each try: a key that no other has seen (RFC 6455 4.1). */
+void bridge_renew_key(struct exchange *);
 /*
  * Does that 101 open the WebSocket that was asked for (RFC 6455 4.1)?  Its
  * words of the handshake are dropped.

@@ -38,6 +38,7 @@ exchange_send(struct exchange *x)
 
 	l->method = x->req.method;
 	x->step = STEP_SEND;
+	bridge_renew_key(x);
 	exchange_up_waits(x, x->first_byte_us);
 	stat_add(&x->icell->requests, 1);
 	if (lane_send_head(l, &x->req, x->req.framing, flags) != E_OK ||

@@ -126,23 +126,32 @@ key_of(const char *head)
 	"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"          \
 	"Upgrade: websocket\r\nSec-WebSocket-Accept: %.28s\r\n\r\n"
 
+static char asked[WSKEY_LEN]; /* the last key */
+
 static int
-take(const char *format)
+take_at(int origin, const char *format)
 {
 	char accept[WSKEY_ACCEPT_LEN + 1] = "", text[500];
-	int u = origin_accept(A);
+	int u = origin_accept(origin);
 	const char *h = get_head(u);
 
 	cr_expect(has(h, "GET /ws HTTP/1.1\r\n"), "%s", h);
 	cr_expect(has(h, "\r\nConnection: upgrade\r\n"), "%s", h);
 	cr_expect(has(h, "\r\nUpgrade: websocket\r\n"), "%s", h);
-	cr_assert_eq(wskey_accept(key_of(h), accept), E_OK);
+	memcpy(asked, key_of(h), sizeof(asked));
+	cr_assert_eq(wskey_accept(asked, accept), E_OK);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	(void)snprintf(text, sizeof(text), format, accept);
 #pragma GCC diagnostic pop
 	put(u, text);
 	return u;
+}
+
+static int
+take(const char *format)
+{
+	return take_at(A, format);
 }
 
 static int
@@ -271,6 +280,27 @@ Test(websocket_h2, is_opened_by_a_fitting_101_alone)
 	}
 	cr_expect_eq(stat_get(&rig_icell(A)->malformed), 5,
 	    "what any client can have is no fault");
+}
+
+Test(websocket_h2, each_try_has_a_key_of_its_own)
+{
+	char key[WSKEY_LEN];
+	int c, u, other;
+
+	rig_health(B, true);
+	rig_publish();
+	c = ask(0, H2_WEBSOCKET);
+	while (origin_is_quiet(A) && origin_is_quiet(B))
+		rig_turn();
+	other = origin_is_quiet(A) ? A : B;
+	u = origin_accept(other == A ? B : A);
+	memcpy(key, key_of(get_head(u)), sizeof(key));
+	reset(u);
+	u = take_at(other, SWITCHING);
+	cr_expect_eq(status(c, 0), 200);
+	cr_expect_neq(memcmp(key, asked, sizeof(key)), 0);
+	say(c, 0, "ping", 4);
+	get(u, "ping");
 }
 
 /* Our own 200, too. */
