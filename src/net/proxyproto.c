@@ -22,7 +22,9 @@ enum tlv_type {
 	TLV_CRC32C = 0x03,
 	TLV_UNIQUE_ID = 0x05,
 	TLV_TLS = 0x20,
-	TLV_TLS_VERSION = 0x21
+	TLV_TLS_VERSION = 0x21,
+	TLV_TLS_CN = 0x22,
+	TLV_TLS_CIPHER = 0x23
 };
 
 static const struct str v1_begin = { "PROXY ", 6 };
@@ -288,6 +290,8 @@ read_tlvs(struct str preface, struct pp_preface *out)
 			fault = take_once(&tls, value);
 			break;
 		case TLV_TLS_VERSION: /* inside of TLV_TLS only */
+		case TLV_TLS_CN:
+		case TLV_TLS_CIPHER:
 			break;
 		}
 	}
@@ -523,6 +527,92 @@ write_v2(const struct pp_preface *p, char *out)
 	memcpy(out + 14, &rest, sizeof(rest));
 	renew_checksum(out, len, len - tlvs.len);
 	return len;
+}
+
+/* ---- TLVs of our own ---- */
+
+/* Where they are written; what does not fit makes .failed. */
+struct tlvs {
+	char *p;
+	size_t len, cap;
+	bool failed;
+};
+
+static void
+put_bytes(struct tlvs *t, const void *p, size_t n)
+{
+	t->failed |= n > t->cap - t->len;
+	if (t->failed || n == 0)
+		return;
+	memcpy(t->p + t->len, p, n);
+	t->len += n;
+}
+
+static void
+put_tlv(struct tlvs *t, enum tlv_type type, struct str value)
+{
+	char head[TLV_HEAD] = { (char)type, (char)(value.len >> 8),
+		(char)(value.len & 255) };
+
+	if (value.p == NULL)
+		return;
+	t->failed |= value.len > UINT16_MAX;
+	put_bytes(t, head, sizeof(head));
+	put_bytes(t, value.p, value.len);
+}
+
+enum { BY_TLS = 1, CERT_NOW = 2, CERT_ONCE = 4 };
+
+static void
+put_tls(struct tlvs *t, const struct pp_tls *tls)
+{
+	char bits = BY_TLS, unverified[4] = { 0, 0, 0, 1 };
+	size_t at = t->len, len;
+
+	if (tls->has_cert) {
+		bits |= tls->resumed ? CERT_ONCE : CERT_NOW | CERT_ONCE;
+		unverified[3] = 0;
+	}
+	put_tlv(t, TLV_TLS, STR(""));
+	put_bytes(t, &bits, 1);
+	put_bytes(t, unverified, sizeof(unverified));
+	put_tlv(t, TLV_TLS_VERSION, tls->version);
+	put_tlv(t, TLV_TLS_CN, tls->cn);
+	put_tlv(t, TLV_TLS_CIPHER, tls->cipher);
+	if (t->failed)
+		return;
+	len = t->len - at - TLV_HEAD; /* below cap, which is below 64 KiB */
+	t->p[at + 1] = (char)(len >> 8);
+	t->p[at + 2] = (char)(len & 255);
+}
+
+static bool
+says(struct str tlvs, enum tlv_type what)
+{
+	struct str value;
+	uint8_t type;
+
+	while (next_tlv(&tlvs, &type, &value))
+		if (type == what)
+			return true;
+	return false;
+}
+
+size_t
+pp_add_tls(const struct pp_tls *tls, const struct pp_preface *p, char *out,
+    size_t len, size_t cap)
+{
+	struct tlvs t = { .len = len, .cap = MIN(cap, PP_MAX) };
+
+	t.p = out;
+	t.failed = len > t.cap;
+	if (!says(p->tlvs, TLV_ALPN))
+		put_tlv(&t, TLV_ALPN, tls->alpn);
+	if (!says(p->tlvs, TLV_AUTHORITY))
+		put_tlv(&t, TLV_AUTHORITY, tls->authority);
+	if (!says(p->tlvs, TLV_TLS))
+		put_tls(&t, tls);
+	return t.failed ? len : t.len;
 }
 
 size_t

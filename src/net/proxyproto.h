@@ -72,6 +72,22 @@ struct pp_preface {
 ssize_t pp_read(struct str in, struct pp_preface *out,
     enum pp_fault *fault) MUST_CHECK;
 
+/* TLS of a client that we have ended ourselves; .p NULL: not said. */
+struct pp_tls {
+	struct str version, cipher;
+	struct str cn; /* of its certificate */
+	struct str alpn, authority;
+	bool has_cert, resumed; /* a verified one; of an earlier connection */
+};
+
+/*
+ * Appends to out, which has p's TLVs and room for cap bytes, those that say so;
+ * what p says already is the word of who was nearer to the client, and stands.
+ * The bytes then, or len as it was where they do not fit.
+ */
+size_t pp_add_tls(const struct pp_tls *, const struct pp_preface *p, char *out,
+    size_t len, size_t cap);
+
 /*
  * Writes p as a preface of that version; .version does not matter.
  *

@@ -8,9 +8,15 @@
 #include "base/err.h"
 #include "config/config.h"
 #include "proxy/client.h"
+#include "proxy/proof.h"
 #include "proxy/worker.h"
+#include "tls/peer.h"
+#include "tls/stream.h"
 #include "upstream/conncache.h"
 #include "upstream/view.h"
+
+/* Of version 2 at most: its head, and two paths of Unix sockets. */
+#define PP_ADDRESSES 232
 
 bool
 preface_is_heard(const struct view_listener *l, bool trusted)
@@ -155,18 +161,48 @@ say_seen(const struct client *c, struct pp_preface *p)
 	p->src = c->peer;
 	p->dst.len = sizeof(p->dst.un);
 	p->has_addrs = is_ip(&p->src) &&
-	    getsockname(c->lane.conn.fd, &p->dst.sa, &p->dst.len) == 0;
+	    getsockname(client_conn(c)->fd, &p->dst.sa, &p->dst.len) == 0;
+}
+
+/* Of the client's TLS, where we have ended it; p->tlvs lie in room then. */
+static int
+say_tls(struct client *c, struct pp_preface *p, char room[PP_MAX])
+{
+	const struct conn *conn = client_conn(c);
+	const struct tls_peer *peer;
+	struct pp_tls tls = { .resumed = tls_is_resumed(conn) };
+	size_t len = p->tlvs.len;
+	int rc = proof_look(c, &peer);
+
+	if (rc != E_OK)
+		return rc;
+	tls.version = str_of(tls_version_name(tls_version_of(conn)));
+	tls.cipher = str_of(tls_cipher(conn));
+	if (tls_alpn(conn).len > 0)
+		tls.alpn = tls_alpn(conn);
+	if (tls_sni(conn).len > 0)
+		tls.authority = tls_sni(conn);
+	if (peer != NULL) {
+		tls.has_cert = true;
+		if (peer->cn.len > 0)
+			tls.cn = peer->cn;
+	}
+	if (len > 0)
+		memcpy(room, p->tlvs.p, len);
+	len = pp_add_tls(&tls, p, room, len, PP_MAX - PP_ADDRESSES);
+	p->tlvs = str_from(room, len);
+	return E_OK;
 }
 
 int
-preface_send(const struct client *c, enum cfg_send_proxy version,
-    struct upconn *u)
+preface_send(struct client *c, enum cfg_send_proxy version, struct upconn *u)
 {
 	struct pp_preface p = { .has_addrs = false };
-	char bytes[PP_MAX];
+	char bytes[PP_MAX], room[PP_MAX];
 	struct iovec rest;
 	ssize_t n;
 	size_t len;
+	int rc;
 
 	if (version == CFG_SEND_PROXY_OFF || u->introduced)
 		return E_OK;
@@ -174,6 +210,12 @@ preface_send(const struct client *c, enum cfg_send_proxy version,
 		p = c->preface->said;
 	else
 		say_seen(c, &p);
+	if (version == CFG_SEND_PROXY_V2 && !p.local &&
+	    tls_is_on(client_conn(c))) {
+		rc = say_tls(c, &p, room);
+		if (rc != E_OK)
+			return rc;
+	}
 	len = pp_write(version == CFG_SEND_PROXY_V1 ? 1 : 2, &p, bytes);
 	assert(len > 0); /* what came in goes out */
 	rest = (struct iovec){ bytes + u->greeted, len - u->greeted };

@@ -45,10 +45,11 @@ int preface_stage(struct client *) MUST_CHECK;
 void preface_free(struct client *);
 /*
  * Says to an instance whose connection it is, on a connection that has said
- * nothing yet: the client's address and what a preface said of it.  E_OK,
- * E_AGAIN: not all of it yet; else why it cannot.
+ * nothing yet: the client's address, what a preface said of it and, in version
+ * 2, what we know of its TLS.  E_OK, E_AGAIN: not all of it yet; else why it
+ * cannot.
  */
-int preface_send(const struct client *, enum cfg_send_proxy,
+int preface_send(struct client *, enum cfg_send_proxy,
     struct upconn *) MUST_CHECK;
 /* Does the balancer say that the client used TLS? */
 bool preface_says_tls(const struct client *);

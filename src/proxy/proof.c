@@ -17,9 +17,10 @@ static const enum client_cert_style styles[] = {
 };
 
 /* What the connection keeps of it counts for memory.limit. */
-static int
-look(struct client *c, const struct tls_peer **peer)
+int
+proof_look(struct client *of, const struct tls_peer **peer)
 {
+	struct client *c = client_connection(of);
 	int rc = tls_peer_of(client_conn(c), peer);
 
 	if (*peer != NULL && c->proof_bytes == 0) {
@@ -55,7 +56,7 @@ proof_add(struct exchange *x)
 
 	if (x->vs->cfg->client_cert == CFG_CLIENT_CERT_NONE)
 		return E_OK;
-	rc = look(client_connection(x->client), &peer);
+	rc = proof_look(x->client, &peer);
 	if (rc != E_OK || peer == NULL)
 		return rc;
 	c.der = peer->der;

@@ -12,7 +12,13 @@
 
 struct client;
 struct exchange;
+struct tls_peer;
 
+/*
+ * The certificate of the client's connection, *out NULL: none.  E_OK or
+ * E_NOMEM.
+ */
+int proof_look(struct client *, const struct tls_peer **out) MUST_CHECK;
 /*
  * Adds the fields to x->req, in place of all such fields, a trusted proxy's
  * included.  Without a certificate, or where the service wants none told, the

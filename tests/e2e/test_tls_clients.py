@@ -43,7 +43,7 @@ def secured(rig, ca, people, verify="required", headers=None, **tls):
     s = rig.segued(service(pool("v1", [rig.a], share="100%"),
                            headers=headers or {"client_cert": "rfc9440"}),
                    start=False)
-    s.tls = {"certificates": [ca.leaf("localhost").row()],
+    s.tls = {"certificates": [ca.leaf("localhost", "web.example").row()],
              "client_ca": people.cert, "verify_client": verify, **tls}
     s.config["listeners"][0]["tls"] = s.tls
     s.write_config()
@@ -211,9 +211,10 @@ def test_styles(rig, ca, people, style):
     context.set_alpn_protocols(["h2"])
     more = tuple((n.lower(), "untrue") for n in ALL)
     with H2(s.address, wrap=lambda sock: context.wrap_socket(
-            sock, server_hostname="localhost")) as c:
+            sock, server_hostname="web.example")) as c:
         for stream in (1, 3):
-            c.get(stream, more=more)
+            rig.a.requests.clear()
+            assert c.get(stream, more=more) == 200
             assert told(rig.a.requests[-1]) == want
             assert b"untrue" not in rig.a.requests[-1].head
 
@@ -282,6 +283,58 @@ def test_memory_is_counted(rig, ca, people):
     for c in clients:
         c.close()
     wait_until(lambda: s.admin.metrics()[metric] < before + 65536)
+
+
+def tlvs(data):
+    """{type: value} of PROXY's version 2."""
+    found = {}
+    while data:
+        n = int.from_bytes(data[1:3], "big")
+        found[data[0]] = data[3:3 + n]
+        data = data[3 + n:]
+    return found
+
+
+@pytest.mark.parametrize("protocol", ["http/1.1", "h2"])
+def test_send_proxy_says_it(rig, ca, people, protocol):
+    """Name, protocol, version, cipher and whose certificate, in TLVs."""
+    said = []
+
+    def script(conn):
+        head = conn.reader.exactly(16)
+        rest = conn.reader.exactly(int.from_bytes(head[14:], "big"))
+        if head[12] == 0x21:
+            assert head[13] == 0x11 and rest[:4] == b"\x7f\0\0\1"
+            said.append(tlvs(rest[12:]))
+        while conn.request() is not None:
+            conn.answer(b"x")
+
+    s = secured(rig, ca, people, "optional")
+    b = rig.scripted("v1", "b", script)
+    s.config["services"][0]["pools"][0]["send_proxy"] = "v2"
+    s.config["services"][0]["pools"][0]["instances"] = [
+        {"name": "b", "address": b.address}]
+    s.stop()
+    s.write_config()
+    s.start()
+    for cert in (None, whose(people)):
+        context = proving(ca, cert)
+        context.set_alpn_protocols([protocol])
+        if protocol == "h2":
+            with H2(s.address, wrap=lambda sock: context.wrap_socket(
+                    sock, server_hostname="web.example")) as c:
+                assert c.get(1) == 200
+        else:
+            assert tls_once(s.address, context,
+                            host="web.example").status == 200
+    assert len(said) == 2
+    for t, bits, verify, cn in ((said[0], 1, 1, None),
+                                (said[1], 7, 0, b"anna")):
+        assert (t.get(1), t[2]) == (protocol.encode(), b"web.example"), t
+        assert t[0x20][:5] == bytes([bits, 0, 0, 0, verify])
+        inner = tlvs(t[0x20][5:])
+        assert inner[0x21] == b"TLSv1.3" and b"AES" in inner[0x23]
+        assert inner.get(0x22) == cn
 
 
 # ---- sessions that are resumed ----

@@ -1,4 +1,4 @@
-"""Certificates change under a running daemon: at a reload, and by themselves."""
+"""Certificates change under a running daemon: at a reload, by themselves."""
 import os
 import ssl
 import subprocess

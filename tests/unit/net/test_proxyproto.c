@@ -328,3 +328,87 @@ Test(proxyproto, what_does_not_fit_is_not_written)
 	p.tlvs.len++;
 	cr_expect_eq(pp_write(2, &p, out), (size_t)0);
 }
+
+/* ---- what we say of TLS that we ended ---- */
+
+static void
+expect_bytes(const char *got, size_t n, struct str want, const char *why)
+{
+	cr_expect(str_eq(str_from(got, n), want), "%s: %zu bytes, not %zu", why,
+	    n, want.len);
+}
+
+Test(proxyproto, tls_of_our_own)
+{
+	struct pp_tls tls = { .version = STR("TLSv1.3"),
+		.cipher = STR("AES"),
+		.alpn = STR("h2"),
+		.authority = STR("a.b") };
+	struct pp_preface p = { .has_addrs = false }, back;
+	enum pp_fault fault;
+	char out[PP_MAX], preface[PP_MAX];
+	size_t n = pp_add_tls(&tls, &p, out, 0, PP_MAX);
+
+	expect_bytes(out, n,
+	    STR("\1\0\2h2\2\0\3a.b\x20\0\x15\1\0\0\0\1"
+	        "\x21\0\7TLSv1.3\x23\0\3AES"),
+	    "without a certificate");
+	p.tlvs = str_from(out, n);
+	n = pp_write(2, &p, preface);
+	cr_assert_eq(pp_read(str_from(preface, n), &back, &fault), (ssize_t)n);
+	cr_expect(back.over_tls);
+	cr_expect(str_eq(back.tls_version, STR("TLSv1.3")));
+	cr_expect(str_eq(back.alpn, STR("h2")));
+	cr_expect(str_eq(back.authority, STR("a.b")));
+	tls = (struct pp_tls){ .cn = STR("anna"), .has_cert = true };
+	p.tlvs = (struct str){ NULL, 0 };
+	n = pp_add_tls(&tls, &p, out, 0, PP_MAX);
+	expect_bytes(out, n, STR("\x20\0\x0c\7\0\0\0\0\x22\0\4anna"),
+	    "with one");
+	tls.resumed = true;
+	n = pp_add_tls(&tls, &p, out, 0, PP_MAX);
+	expect_bytes(out, n, STR("\x20\0\x0c\5\0\0\0\0\x22\0\4anna"),
+	    "of an earlier connection");
+}
+
+/* Who was nearer to the client knows better. */
+Test(proxyproto, tls_that_was_said_already)
+{
+	struct pp_tls tls = { .alpn = STR("h2"), .authority = STR("a.b") };
+	struct str said = STR("\x20\0\5\1\0\0\0\1\1\0\2h3");
+	struct pp_preface p = { .tlvs = said };
+	char out[PP_MAX];
+	size_t n;
+
+	memcpy(out, said.p, said.len);
+	n = pp_add_tls(&tls, &p, out, said.len, PP_MAX);
+	expect_bytes(out, n, STR("\x20\0\5\1\0\0\0\1\1\0\2h3\2\0\3a.b"),
+	    "the rest");
+}
+
+/* All of it or nothing, and never a byte behind the room. */
+Test(proxyproto, tls_that_does_not_fit)
+{
+	struct pp_tls tls = { .version = STR("TLSv1.3"),
+		.alpn = STR("h2"),
+		.authority = STR("a.b") };
+	struct pp_preface p = { .has_addrs = false };
+	char out[PP_MAX], before[PP_MAX];
+	size_t need = pp_add_tls(&tls, &p, out, 0, PP_MAX);
+
+	for (size_t len = 0; len < 8; len++) {
+		for (size_t cap = 0; cap < len + need + 2; cap++) {
+			size_t n;
+
+			memset(out, 'x', sizeof(out));
+			n = pp_add_tls(&tls, &p, out, len, cap);
+			cr_expect_eq(n, cap >= len + need ? len + need : len,
+			    "%zu of %zu", len, cap);
+			memset(before, 'x', sizeof(before));
+			cr_expect_eq(memcmp(out + MAX(cap, len),
+			                 before + MAX(cap, len),
+			                 sizeof(out) - MAX(cap, len)),
+			    0, "%zu of %zu", len, cap);
+		}
+	}
+}
