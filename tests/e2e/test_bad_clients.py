@@ -133,8 +133,6 @@ def test_ten_thousand_idle(rig):
                 if r.startswith("segue_clients{")]
         assert len(rows) == 2 and min(rows) > 0.4 * n, rows
     watch.check_back()
-    # a sanitizer's build is slower at all of it: the client has its number
-    wait_until(lambda: good.asked >= 100, 60, "a hundred requests")
     good.check()
 
 
@@ -217,7 +215,7 @@ def test_memory_limit(rig):
 def test_lame_duck(rig):
     """A balancer is told before we go; nobody else notices."""
     s = listener(simple(rig, start=False,
-                        stop={"lame_duck": "1s", "linger": "100ms"}),
+                        stop={"lame_duck": "2s", "linger": "100ms"}),
                  health={"path": "/.segue/health"})
     assert once(s.address, "/.segue/health").status == 200
     good = Steady(s.address)
@@ -225,13 +223,13 @@ def test_lame_duck(rig):
     began = time.monotonic()
     s.send(15)
     wait_until(lambda: once(s.address, "/.segue/health").status == 503)
-    while time.monotonic() - began < 0.8:
+    while time.monotonic() - began < 0.8 or good.asked < 50:
         assert once(s.address).status == 200
         assert s.admin.status()["load"]["lame_duck"] is True
     good.check(50)
     assert s.wait_exit() == 0
     s.checked = True
-    assert 0.9 < time.monotonic() - began < 6
+    assert 1.9 < time.monotonic() - began < 7
 
 
 def test_a_second_signal_ends_the_lame_duck(rig):
