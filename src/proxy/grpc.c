@@ -9,6 +9,7 @@
 #include "proxy/exchange.h"
 #include "proxy/queue.h"
 #include "proxy/worker.h"
+#include "upstream/view.h"
 
 #define STREAM_US (1 * US_PER_S) /* what lasts longer is a stream */
 /* The client's clock began earlier: it should be the first to see the end. */
@@ -50,11 +51,24 @@ timeout_us(const struct http_head *h)
 	return 0;
 }
 
+static bool
+has_calls(const struct view_service *vs)
+{
+	for (size_t i = 0; i < vs->n_pools; i++)
+		if (vs->pools[i].cfg->protocol != CFG_PROTOCOL_H1)
+			return true;
+	return false;
+}
+
 void
 grpc_begin(struct exchange *x)
 {
 	uint64_t own_us = timeout_us(&x->req);
 
+	if (!has_calls(x->vs)) {
+		x->grpc = false; /* by a word alone nobody has more bounds */
+		return;
+	}
 	x->body_max = 0; /* of many messages there is no end */
 	x->progress_us = x->tunnel_us;
 	x->first_byte_us = x->tunnel_us;

@@ -40,7 +40,8 @@ enum grpc_status {
 
 /* Is that request a call? */
 bool grpc_is(const struct http_head *) MUST_CHECK;
-/* It is, and a service is found: its deadlines. */
+/* It is, and a service is found: its deadlines; or it is none after all, since
+ * all pools of the service speak HTTP/1. */
 void grpc_begin(struct exchange *);
 /* What a refusal of ours with that HTTP status is called. */
 enum grpc_status grpc_status_of(unsigned status, enum outcome why);

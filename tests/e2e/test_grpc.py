@@ -127,6 +127,17 @@ def test_an_answer_that_breaks_ends_with_a_status(rig, s):
     assert last_line(s, grpc_status=UNAVAILABLE)["outcome"] == "instance_cut"
 
 
+def test_a_word_lifts_no_bounds_of_http1(rig):
+    """Whoever calls his POST a call, where there are none, posts."""
+    s = rig.segued(service(
+        pool("v1", [rig.scripted("v1", "a")]), limits={"body": "1KiB"}))
+    with H2(s.address) as c:
+        c.send(headers(1, request("/x", "POST", more=[
+            ("content-type", "application/grpc")]), END_HEADERS) +
+            frame(DATA, 0, 1, b"x" * 2000))
+        assert c.answer(1) == 413, c.frames
+
+
 def test_health_probes(rig):
     a, b = instance(rig, "v1"), instance(rig, "v2")
     s = rig.segued([
