@@ -98,13 +98,13 @@ tell(struct exchange *x, const char *dir, const char *name, int rc)
 }
 
 bool
-acme_is_asked(struct exchange *x)
+acme_is_asked(struct exchange *x, const struct cfg_listener *l)
 {
-	const char *dir = client_listener(x->client)->cfg->acme_dir;
+	const char *dir = l->acme_dir;
 	char name[TOKEN_MAX + 1];
 	int fd, rc;
 
-	if (dir == NULL || !token_of(x, name))
+	if (!token_of(x, name))
 		return false;
 	fd = open_file(dir, name);
 	if (fd == -1 && errno == ENOENT)

@@ -14,13 +14,15 @@
 
 #include "base/attr.h"
 
+struct cfg_listener;
 struct exchange;
 
 /*
- * Is it a GET or HEAD of a challenge that lies in the listener's directory?
+ * Is it a GET or HEAD of a challenge that lies in the listener's directory,
+ * which it has?
  * Then x->own_body has it.  A name is of letters, digits, "-" and "_" alone
  * and its file no symbolic link, so that nothing else can be asked for.
  */
-bool acme_is_asked(struct exchange *);
+bool acme_is_asked(struct exchange *, const struct cfg_listener *);
 
 #endif

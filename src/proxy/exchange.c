@@ -185,7 +185,7 @@ keep_head(struct exchange *x, const struct http_head *h)
 	x->keep_client = h->keep_alive;
 	x->tunnel_asked = may_tunnel(h);
 	x->awaits_continue = h->expect_continue;
-	x->grpc = grpc_is(h);
+	x->grpc = h->h2 && grpc_is(h);
 	x->grpc_status = GRPC_UNSAID;
 	x->tls_client = used_tls(x, h);
 }
@@ -259,6 +259,8 @@ void
 exchange_head(struct exchange *x, const struct http_head *h)
 {
 	enum outcome why;
+	/* What a listener has of its own is looked for only if it has it. */
+	const struct cfg_listener *l = client_listener(x->client)->cfg;
 	unsigned status;
 	int rc;
 
@@ -269,16 +271,16 @@ exchange_head(struct exchange *x, const struct http_head *h)
 		exchange_refuse(x, 405, OUT_NOT_SUPPORTED);
 		return;
 	}
-	if (health_is_asked(x)) {
+	if (l->health_path != NULL && health_is_asked(x, l)) {
 		exchange_refuse(x, health_status(x->proxy), OUT_HEALTH);
 		return;
 	}
 	rc = route_service(x);
-	if (gate_is_too_fast(x)) {
+	if (l->clients.requests_per_second != 0 && gate_is_too_fast(x, l)) {
 		exchange_refuse(x, 429, OUT_RATE_LIMITED);
 		return;
 	}
-	if (acme_is_asked(x)) {
+	if (l->acme_dir != NULL && acme_is_asked(x, l)) {
 		exchange_refuse(x, 200, OUT_ACME);
 		return;
 	}
@@ -286,7 +288,8 @@ exchange_head(struct exchange *x, const struct http_head *h)
 		refuse_route(x, rc);
 		return;
 	}
-	rc = redirect_status(x);
+	if (l->redirect != CFG_REDIRECT_OFF)
+		rc = redirect_status(x, l);
 	if (rc != 0) {
 		redirect(x, rc);
 		return;

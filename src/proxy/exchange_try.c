@@ -107,8 +107,10 @@ void
 exchange_up_waits(struct exchange *x, uint64_t limit_us)
 {
 	struct loop *loop = x->proxy->env.loop;
-	uint64_t due_us = grpc_due_us(x, loop_now_us(loop) + limit_us);
+	uint64_t due_us = loop_now_us(loop) + limit_us;
 
+	if (x->grpc)
+		due_us = grpc_due_us(x, due_us);
 	if (x->ends_us != 0)
 		due_us = MIN(due_us, x->ends_us);
 	x->up->deadline.fn = exchange_up_deadline;

@@ -401,7 +401,7 @@ exchange_up_deadline(struct deadline *d)
 {
 	struct exchange *x = CONTAINER_OF(d, struct upconn, deadline)->user;
 
-	if (grpc_looked(x))
+	if (x->grpc && grpc_looked(x))
 		return;
 	switch ((enum exchange_step)x->step) {
 	case STEP_CONNECT:

@@ -367,7 +367,7 @@ forward_request(struct exchange *x)
 	if (x->edits_request || x->edits_answer)
 		rc = edit_note_client(x);
 	strip_request(&x->req, x->vs->cfg->profile, x->client->trusted);
-	if (rc == E_OK)
+	if (rc == E_OK && x->vs->cfg->client_cert != CFG_CLIENT_CERT_NONE)
 		rc = proof_add(x);
 	if (rc == E_OK)
 		rc = hide_cookie(x);

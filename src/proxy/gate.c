@@ -107,10 +107,10 @@ gate_connection(struct proxy *p, const struct addr *peer, unsigned listener,
 }
 
 bool
-gate_is_too_fast(struct exchange *x)
+gate_is_too_fast(struct exchange *x, const struct cfg_listener *l)
 {
 	const struct client *c = x->client;
-	const struct cfg_clients *cfg = &client_listener(c)->cfg->clients;
+	const struct cfg_clients *cfg = &l->clients;
 	struct callers *callers = x->proxy->env.callers;
 	const struct addr *from;
 	struct addr room;

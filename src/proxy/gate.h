@@ -13,6 +13,7 @@
 #include "upstream/model.h"
 
 struct addr;
+struct cfg_listener;
 struct client;
 struct exchange;
 struct proxy;
@@ -34,9 +35,11 @@ bool gate_connection(struct proxy *, const struct addr *peer, unsigned listener,
 const struct addr *gate_source(const struct exchange *, struct addr *room);
 
 /*
- * Does its client ask too often?  Then x->retry_s says when to come again.
+ * Does its client ask too often, if the listener has a bound?  Then x->retry_s
+ * says when to come again.
  */
-bool gate_is_too_fast(struct exchange *x) MUST_CHECK;
+bool gate_is_too_fast(struct exchange *,
+    const struct cfg_listener *) MUST_CHECK;
 
 /*
  * Once routed, and before the turn is over: 0 when the rules let it pass, else

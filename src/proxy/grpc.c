@@ -23,7 +23,7 @@ grpc_is(const struct http_head *h)
 {
 	struct str v = http_head_value(h, FIELD_CONTENT_TYPE);
 
-	if (!h->h2 || h->method != METHOD_POST || !str_casestarts(v, type))
+	if (h->method != METHOD_POST || !str_casestarts(v, type))
 		return false;
 	return v.len == type.len || v.p[type.len] == '+' ||
 	    v.p[type.len] == ';';
@@ -162,7 +162,7 @@ grpc_finish(struct exchange *x, enum outcome why)
 static bool
 may_become(const struct exchange *x)
 {
-	return x->grpc && !x->is_stream &&
+	return !x->is_stream &&
 	    (x->step == STEP_SEND || x->step == STEP_ANSWER);
 }
 
@@ -192,8 +192,6 @@ grpc_looked(struct exchange *x)
 {
 	uint64_t now = loop_now_us(x->proxy->env.loop);
 
-	if (!x->grpc)
-		return false;
 	if (x->ends_us != 0 && now >= x->ends_us) {
 		exchange_cut(x, (enum outcome)x->ends_as);
 		return true;

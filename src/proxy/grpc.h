@@ -38,7 +38,7 @@ enum grpc_status {
 };
 #define GRPC_UNSAID 255 /* exchange.grpc_status: none was seen */
 
-/* Is that request a call? */
+/* Is that request, which came by HTTP/2, a call? */
 bool grpc_is(const struct http_head *) MUST_CHECK;
 /* It is, and a service is found: its deadlines; or it is none after all, since
  * all pools of the service speak HTTP/1. */
@@ -53,9 +53,9 @@ void grpc_hear(struct exchange *, const struct http_head *);
  */
 bool grpc_finish(struct exchange *, enum outcome why) MUST_CHECK;
 
-/* When it is to be looked at next, if its clock says due_us. */
+/* When a call is to be looked at next, if its clock says due_us. */
 uint64_t grpc_due_us(const struct exchange *, uint64_t due_us);
-/* That has come: true when there is no more to it.  x may have ended. */
+/* That of a call has come: true when there is no more to it.  x may have ended. */
 bool grpc_looked(struct exchange *) MUST_CHECK;
 
 #endif

@@ -8,15 +8,12 @@
 #include "upstream/view.h"
 
 bool
-health_is_asked(const struct exchange *x)
+health_is_asked(const struct exchange *x, const struct cfg_listener *l)
 {
-	const char *want = client_listener(x->client)->cfg->health_path;
 	struct str path, query;
 
-	if (want == NULL)
-		return false;
 	target_split(x->req.target, &path, &query);
-	return str_eq(path, str_of(want));
+	return str_eq(path, str_of(l->health_path));
 }
 
 static bool

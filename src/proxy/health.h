@@ -10,11 +10,12 @@
 
 #include "base/attr.h"
 
+struct cfg_listener;
 struct exchange;
 struct proxy;
 
-/* Is its target the listener's health path? */
-bool health_is_asked(const struct exchange *);
+/* Is its target the listener's health path, which there is? */
+bool health_is_asked(const struct exchange *, const struct cfg_listener *);
 /* 200; 503 when we stop, are about to, or no service can serve. */
 unsigned health_status(const struct proxy *);
 

@@ -31,8 +31,8 @@ passthrough_looks(const struct client *c)
 bool
 passthrough_has(const struct client *c, struct str host)
 {
-	return client_listener(c)->cfg->passthrough &&
-	    tls_is_on(client_conn(c)) &&
+	return tls_is_on(client_conn(c)) &&
+	    client_listener(c)->cfg->passthrough &&
 	    view_passes(c->proxy->view, host, true) != NULL;
 }
 
@@ -93,7 +93,7 @@ pass(struct client *c, const struct view_service *vs, struct str name)
 	x->head_us = x->begun_us;
 	client_wait_for(c, WAIT_NONE);
 	route_passthrough(x, vs);
-	if (gate_is_too_fast(x))
+	if (gate_is_too_fast(x, client_listener(c)->cfg))
 		exchange_refuse(x, 429, OUT_RATE_LIMITED);
 	else if (x->shed)
 		exchange_shed(x);

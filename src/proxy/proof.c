@@ -54,8 +54,6 @@ proof_add(struct exchange *x)
 	struct client_cert c = { .verified = true };
 	int rc;
 
-	if (x->vs->cfg->client_cert == CFG_CLIENT_CERT_NONE)
-		return E_OK;
 	rc = proof_look(x->client, &peer);
 	if (rc != E_OK || peer == NULL)
 		return rc;

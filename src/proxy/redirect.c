@@ -35,14 +35,13 @@ make_location(struct exchange *x, struct str host, unsigned port)
 }
 
 int
-redirect_status(struct exchange *x)
+redirect_status(struct exchange *x, const struct cfg_listener *l)
 {
-	const struct cfg_listener *l = client_listener(x->client)->cfg;
 	enum http_method method = x->req.method;
 	struct str host;
 	uint16_t port;
 
-	if (l->redirect == CFG_REDIRECT_OFF || x->tls_client)
+	if (x->tls_client)
 		return 0;
 	if (!target_authority(x->req.authority, &host, &port))
 		return 400;

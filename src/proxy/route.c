@@ -44,7 +44,7 @@ lower_host(struct str authority, char *out, struct str *host)
 }
 
 /* Over TLS the name makes browsers refuse a cookie that anybody else set. */
-static void
+static ALWAYS_INLINE void
 name_cookie(struct exchange *x, const char *name)
 {
 	static const char prefix[] = "__Host-";
@@ -78,7 +78,7 @@ source_hash(const struct exchange *x)
 	return last.len == 0 ? 0 : hash_bytes(last.p, last.len, BUCKET_SEED);
 }
 
-static void
+static ALWAYS_INLINE void
 take_settings(struct exchange *x, const struct view_service *vs)
 {
 	const struct cfg_service *cfg = vs->cfg;

@@ -196,13 +196,6 @@ cache_forget_empty(struct conncache *c)
 }
 
 bool
-cache_is_leaving(const struct instance *i)
-{
-	return i->gone || i->pool->leaving || i->admin != INST_IN ||
-	    i->health != HEALTH_UP;
-}
-
-bool
 cache_may_end_soon(const struct instance *i)
 {
 	return i->pool->drains || cache_is_leaving(i);

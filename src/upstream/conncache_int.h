@@ -38,7 +38,12 @@ struct conncache *cache_of(struct upworker *, struct instance *) MUST_CHECK;
 /* Frees it, when there is no connection left. */
 void cache_forget_empty(struct conncache *);
 /* The instance takes no more exchanges. */
-bool cache_is_leaving(const struct instance *);
+static inline bool
+cache_is_leaving(const struct instance *i)
+{
+	return i->gone || i->pool->leaving || i->admin != INST_IN ||
+	    i->health != HEALTH_UP;
+}
 /* Its process may end soon, whoever is still served. */
 bool cache_may_end_soon(const struct instance *);
 /* It closed one that had been idle for so long. */
