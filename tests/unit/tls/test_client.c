@@ -32,8 +32,8 @@ up(void)
 		.ca = ca,
 		.n_ca = 2,
 		.verify = true,
-		.own = { { c, str_of(good.cert), 3, 0 },
-		    { k, str_of(good.key), 4, 0 } } };
+		.own = { .certificate = { c, str_of(good.cert), 3, 0 },
+		    .key = { k, str_of(good.key), 4, 0 } } };
 }
 
 static void
