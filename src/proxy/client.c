@@ -350,6 +350,7 @@ count_shake(struct client *c)
 
 	stat_add(&cell->tls_shaken[v], 1);
 	stat_add(&cell->tls_resumed[v], tls_is_resumed(conn));
+	proof_note(c);
 	stat_add(&cell->tls_staples[staple], 1);
 	if (staple == TLS_STAPLE_OVERDUE &&
 	    proxy_may_tell(p, &p->shake_told_us))
@@ -459,6 +460,7 @@ client_accept(struct proxy *p, int fd, const struct addr *peer,
 	c->exchange = NULL;
 	c->preface = NULL;
 	c->proof_bytes = 0;
+	c->proof_read = false;
 	c->ups = (struct upowner){ .idle = { NULL } };
 	c->trunk = NULL;
 	c->parent = NULL;

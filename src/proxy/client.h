@@ -57,6 +57,7 @@ struct client {
 	uint16_t listener;       /* index */
 	uint8_t wait;            /* enum client_wait */
 	uint8_t stage;           /* of the greeting that is next */
+	bool proof_read;         /* counted in .proof_bytes */
 	bool hears_preface;      /* the first stage is due */
 	bool passes;             /* its bytes are for an instance, unread */
 	bool trusted;            /* among the listener's trusted_proxies */

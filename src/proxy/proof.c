@@ -16,17 +16,22 @@ static const enum client_cert_style styles[] = {
 	[CFG_CLIENT_CERT_HAPROXY] = CLIENT_CERT_HAPROXY,
 };
 
-/* What the connection keeps of it counts for memory.limit. */
+static void
+count(struct client *c, size_t bytes)
+{
+	c->proof_bytes += (uint32_t)bytes;
+	c->proxy->proof_bytes += bytes;
+}
+
 int
 proof_look(struct client *of, const struct tls_peer **peer)
 {
 	struct client *c = client_connection(of);
 	int rc = tls_peer_of(client_conn(c), peer);
 
-	if (*peer != NULL && c->proof_bytes == 0) {
-		c->proof_bytes = (uint32_t)(*peer)->bytes;
-		c->proxy->proof_bytes += c->proof_bytes;
-	}
+	if (*peer != NULL && !c->proof_read)
+		count(c, (*peer)->bytes);
+	c->proof_read |= *peer != NULL;
 	return rc;
 }
 
@@ -63,6 +68,12 @@ proof_add(struct exchange *x)
 	c.subject = peer->subject;
 	c.issuer = peer->issuer;
 	return write_fields(x, &c);
+}
+
+void
+proof_note(struct client *c)
+{
+	count(c, tls_peer_weight(&c->lane.conn));
 }
 
 void

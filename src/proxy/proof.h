@@ -26,7 +26,11 @@ int proof_look(struct client *, const struct tls_peer **out) MUST_CHECK;
  * longer than the service allows, or the fields than heads may be.
  */
 int proof_add(struct exchange *) MUST_CHECK;
-/* The client's connection was closed. */
+/*
+ * A connection has shaken hands, or was closed: what is held of a certificate
+ * counts for memory.limit.
+ */
+void proof_note(struct client *);
 void proof_forget(struct client *);
 
 #endif

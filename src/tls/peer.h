@@ -31,4 +31,10 @@ struct tls_peer {
  */
 int tls_peer_of(const struct conn *, const struct tls_peer **out) MUST_CHECK;
 
+/* What OpenSSL holds for one certificate of a client: measured. */
+#define TLS_PEER_CERT_BYTES 5120
+
+/* Of all that the client came with; 0: none. */
+size_t tls_peer_weight(const struct conn *);
+
 #endif

@@ -755,6 +755,20 @@ tls_peer_of(const struct conn *c, const struct tls_peer **out)
 	return E_OK;
 }
 
+size_t
+tls_peer_weight(const struct conn *c)
+{
+	const struct stream *t = stream_of(c);
+	int n;
+
+	if (t == NULL || t->settings != 0 ||
+	    SSL_get0_peer_certificate(t->ssl) == NULL)
+		return 0;
+	/* The last one is the authority, and ours. */
+	n = sk_X509_num(SSL_get0_verified_chain(t->ssl)) - 1;
+	return (size_t)MAX(n, 1) * TLS_PEER_CERT_BYTES;
+}
+
 bool
 tls_serves(const struct conn *c, struct str host)
 {

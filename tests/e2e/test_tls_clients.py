@@ -279,7 +279,7 @@ def test_memory_is_counted(rig, ca, people):
     for c in clients:
         assert c.get().status == 200
     wait_until(lambda: s.admin.metrics()[metric] >=
-               before + 20 * (16384 + 300))
+               before + 20 * (16384 + 5120 + 300))
     for c in clients:
         c.close()
     wait_until(lambda: s.admin.metrics()[metric] < before + 65536)
