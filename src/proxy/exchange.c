@@ -198,6 +198,7 @@ refuse_route(struct exchange *x, int rc)
 		exchange_refuse(x, 404, OUT_NO_SERVICE);
 		return;
 	case E_UNREACH:
+	case E_STATE:
 		exchange_refuse(x, 421, OUT_NO_SERVICE);
 		return;
 	case E_TOOBIG:
@@ -262,7 +263,7 @@ exchange_head(struct exchange *x, const struct http_head *h)
 	/* What a listener has of its own is looked for only if it has it. */
 	const struct cfg_listener *l = client_listener(x->client)->cfg;
 	unsigned status;
-	int rc;
+	int rc, to = 0;
 
 	keep_head(x, h);
 	client_wait_for(x->client, WAIT_NONE);
@@ -284,14 +285,14 @@ exchange_head(struct exchange *x, const struct http_head *h)
 		exchange_refuse(x, 200, OUT_ACME);
 		return;
 	}
-	if (rc != E_OK) {
-		refuse_route(x, rc);
+	if (l->redirect != CFG_REDIRECT_OFF && (rc == E_OK || rc == E_STATE))
+		to = redirect_status(x, l);
+	if (to != 0) {
+		redirect(x, to);
 		return;
 	}
-	if (l->redirect != CFG_REDIRECT_OFF)
-		rc = redirect_status(x, l);
-	if (rc != 0) {
-		redirect(x, rc);
+	if (rc != E_OK) {
+		refuse_route(x, rc);
 		return;
 	}
 	status = gate_refuses(x, &why);

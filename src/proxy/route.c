@@ -187,7 +187,9 @@ route_service(struct exchange *x)
 		return rc;
 	if (vs == NULL && host.len > 0 &&
 	    !view_serves_host(x->proxy->view, host))
-		return E_UNREACH;
+		return view_passes(x->proxy->view, host, true) != NULL
+		    ? E_STATE
+		    : E_UNREACH;
 	if (vs == NULL)
 		return E_NOENT;
 	x->vs = vs;

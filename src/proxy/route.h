@@ -15,7 +15,9 @@ struct view_service;
 
 /*
  * Finds the service and takes over its settings; false when there is none.
- * E_OK; E_NOENT no service; E_SYNTAX a path with a broken escape; E_TOOBIG.
+ * E_OK; E_NOENT no service; E_UNREACH none for the host, or not on this
+ * connection; E_STATE the host is passed through, by TLS alone; E_SYNTAX a path
+ * with a broken escape; E_TOOBIG.
  */
 int route_service(struct exchange *) MUST_CHECK;
 /* The same for a connection that is passed through: that is its service. */

@@ -254,6 +254,30 @@ def test_host_of_plain_http_is_another_world(rig, ca, leaf):
     assert tls_once(s.address, ca.trusting(), host=NAME).instance == "a"
 
 
+def test_plain_http_is_led_to_tls(rig, ca, leaf):
+    """Who asks in clear for a host that is passed through is sent there by a
+    listener that redirects, and nobody else is."""
+    a = rig.nginx("v1", "a", tls=leaf)
+    s = rig.segued(passing(pool_tcp("v1", [a], share="100%")), start=False)
+    plain, none = rig.port(), rig.port()
+    s.config["listeners"][0]["passthrough"] = True
+    s.config["listeners"] += [
+        {"name": "plain", "address": plain.address, "redirect": "https"},
+        {"name": "none", "address": none.address}]
+    s.write_config()
+    s.start()
+    with Client(plain.address) as c:
+        c.address = NAME
+        got = c.get("/a?b")
+        assert (got.status, got.field("location")) == \
+            (301, f"https://{NAME}/a?b")
+        c.address = "x.example.org"
+        assert c.get().status == 421
+    with Client(none.address) as c:
+        c.address = NAME
+        assert c.get().status == 421
+
+
 def test_any_name_and_none(rig, ca, leaf):
     a = rig.nginx("v1", "a", tls=leaf)
     b = rig.nginx("v1", "b", tls=leaf)
