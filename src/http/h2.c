@@ -180,9 +180,9 @@ on_section(struct h2 *h, const nghttp2_frame *f)
 		return;
 	}
 	b = h2_block_of(s);
-	/* Without a status they are the trailers of an answer. */
+	/* Without a status they are the trailers of an answer, good or bad. */
 	if (b->kind == H2_RESPONSE && b->head.status == 0 && end &&
-	    b->bad == BAD_NONE)
+	    b->bad != BAD_STATUS)
 		b->kind = H2_TRAILERS;
 	if (b->kind == H2_RESPONSE)
 		asked = h->user->method(h->arg, stream);
@@ -656,10 +656,16 @@ h2_request(struct h2 *h, const struct http_head *head, bool https, bool more,
 	return id == NGHTTP2_ERR_NOMEM ? E_NOMEM : E_FULL;
 }
 
+bool
+h2_may_begin(const struct h2 *h)
+{
+	return !h->over && nghttp2_session_check_request_allowed(h->ng) != 0;
+}
+
 uint32_t
 h2_may_ask(const struct h2 *h)
 {
-	if (h->over || nghttp2_session_check_request_allowed(h->ng) == 0)
+	if (!h2_may_begin(h))
 		return 0;
 	return nghttp2_session_get_remote_settings(h->ng,
 	    NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);

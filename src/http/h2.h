@@ -146,6 +146,8 @@ int h2_respond(struct h2 *, int32_t id, const struct http_head *,
  */
 int32_t h2_request(struct h2 *, const struct http_head *, bool https, bool more,
     void *stream) MUST_CHECK;
+/* False: no new requests, ever; it is to end. */
+bool h2_may_begin(const struct h2 *) MUST_CHECK;
 /* How many requests may be open at a time; 0: no new ones, it is to end. */
 uint32_t h2_may_ask(const struct h2 *);
 /* Trailers, sent behind the body: to be called from pull() with .end. */

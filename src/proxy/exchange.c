@@ -438,7 +438,7 @@ exchange_refuse(struct exchange *x, unsigned status, enum outcome why)
 	if (x->inst != NULL)
 		exchange_note_instance(x);
 	if (why == OUT_INSTANCE_RESET && x->up != NULL &&
-	    upconn_is_reused(x->up))
+	    upconn_is_raced(x->up))
 		stat_add(&x->icell->lost, 1);
 	exchange_release(x, false);
 	x->outcome = (uint8_t)why;

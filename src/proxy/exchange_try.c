@@ -148,6 +148,7 @@ exchange_release(struct exchange *x, bool keep)
 	                                      : &x->icell->inflight,
 	    1);
 	x->is_stream = false;
+	x->ends_us = 0; /* of a drain that the next try need not be in */
 	x->inst = NULL;
 	x->icell = NULL;
 	if (x->pcell->queue != NULL)
@@ -275,7 +276,7 @@ exchange_try_failed(struct exchange *x, int code, enum outcome why)
 {
 	/* Kept for reuse and found closed: that says little of its instance. */
 	bool raced = why == OUT_INSTANCE_RESET && x->up != NULL &&
-	    upconn_is_reused(x->up);
+	    upconn_is_raced(x->up);
 	bool byte_sent = x->up != NULL &&
 	    x->up->lane.sent != x->up->sent_before;
 	/* Body bytes that lie in our slab and went nowhere are not used up. */

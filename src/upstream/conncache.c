@@ -454,6 +454,13 @@ was_raced(const struct upconn *u)
 	    u->lane.reader.phase == H1_HEAD && !u->lane.begun;
 }
 
+bool
+upconn_is_raced(const struct upconn *u)
+{
+	return upconn_is_reused(u) &&
+	    (!u->is_stream || uptrunk_is_ending(u->trunk));
+}
+
 void
 upconn_close(struct upconn **up)
 {

@@ -153,6 +153,11 @@ upconn_is_reused(const struct upconn *u)
 	return u->uses > 1;
 }
 /*
+ * It has broken: because it had been kept, or because the connection that it
+ * was one stream of ends, and not by what the instance did to its request?
+ */
+bool upconn_is_raced(const struct upconn *) MUST_CHECK;
+/*
  * Closes idle connections to instances that take no more exchanges, or whose
  * pool drains; to be called after a new view was adopted.
  */

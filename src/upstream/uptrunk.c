@@ -10,9 +10,11 @@
 #include "tls/stream.h"
 #include "wire/trunk.h"
 
-#define STREAMS_MAX 256         /* of a connection, whatever it takes */
-#define WAITING_MAX 100         /* what RFC 9113 6.5.2 recommends to allow */
-#define WINDOW_BYTES (1u << 20) /* unread, of all its streams */
+#define STREAMS_MAX 256 /* of a connection, whatever it takes */
+#define WAITING_MAX 100 /* what RFC 9113 6.5.2 recommends to allow */
+#define WIDE_ROOM 16    /* streams: another one need not stay idle */
+/* Unread, of all its streams: slow readers must not stop the others. */
+#define WINDOW_BYTES (STREAMS_MAX * H2_STREAM_WINDOW)
 #define IDLE_US (4 * US_PER_S)  /* until somebody says how long */
 #define DOUBT_US (1 * US_PER_S) /* of silence */
 
@@ -41,6 +43,33 @@ on_idle_limit(struct deadline *d)
 	close_trunk(CONTAINER_OF(d, struct upconn, deadline)->trunk);
 }
 
+static bool
+is_idle(const struct uptrunk *ut)
+{
+	return ut->n_streams == 0 && ut->trunk != NULL && !ut->telling;
+}
+
+/*
+ * One idle connection that takes many streams will do: tries that wanted a
+ * fresh one may have left others.  Where each takes few, as many stay as of
+ * HTTP/1.
+ */
+static void
+drop_spare(struct uptrunk *ut)
+{
+	struct conncache *c = ut->conn->cache;
+	unsigned may_stay = trunk_room(ut->trunk) < WIDE_ROOM ? ut->max_idle
+	                                                      : 1;
+	struct uptrunk *o, *next;
+	unsigned n = 1;
+
+	for (o = LIST_FIRST(&c->trunks); o != NULL; o = next) {
+		next = LIST_NEXT(o, link);
+		if (o != ut && is_idle(o) && ++n > may_stay)
+			close_trunk(o);
+	}
+}
+
 /* Nobody is on it any more. */
 static void
 rest(struct uptrunk *ut)
@@ -55,6 +84,7 @@ rest(struct uptrunk *ut)
 		close_trunk(ut);
 		return;
 	}
+	drop_spare(ut);
 	ut->idle_since_us = now_of(c);
 	ut->conn->deadline.fn = on_idle_limit;
 	deadline_set(loop, &ut->conn->deadline,
@@ -69,6 +99,12 @@ is_silent(const struct upconn *u)
 
 	return t != NULL && t->heard_us <= u->lent_us &&
 	    now_of(u->cache) - u->lent_us >= DOUBT_US;
+}
+
+bool
+uptrunk_is_ending(const struct uptrunk *ut)
+{
+	return ut->trunk == NULL || trunk_ends(ut->trunk);
 }
 
 void
@@ -89,6 +125,7 @@ void
 uptrunk_keep(struct uptrunk *ut, uint64_t idle_us, unsigned max_idle)
 {
 	ut->idle_us = idle_us;
+	ut->max_idle = max_idle;
 	ut->leaving |= max_idle == 0;
 }
 
@@ -316,6 +353,7 @@ become(struct upconn *u, struct uptrunk *ut)
 	u->uses = 0; /* counts streams */
 	ut->conn = u;
 	ut->idle_us = IDLE_US;
+	ut->max_idle = 1;
 	TAILQ_INIT(&ut->waiting);
 	LIST_INSERT_HEAD(&u->cache->trunks, ut, link);
 	u->cache->worker->n_trunks++;
@@ -376,6 +414,7 @@ uptrunk_dial(struct conncache *c, const struct upask *ask,
 		return E_NOMEM;
 	}
 	u->waits = true;
+	u->uses = 1; /* nobody has used it before it is connected */
 	TAILQ_INSERT_TAIL(&ut->waiting, u, wait_link);
 	*out = u;
 	return E_OK;

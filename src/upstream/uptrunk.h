@@ -32,6 +32,7 @@ struct uptrunk {
 	struct upconn_list waiting; /* until it is */
 	uint64_t idle_since_us;
 	uint64_t idle_us;   /* at most, as its last user said */
+	unsigned max_idle;  /* of its cache, so too */
 	unsigned n_streams; /* lent, with those that wait */
 	bool needs_h2;      /* ALPN must choose it */
 	bool leaving;       /* takes no more */
@@ -47,6 +48,8 @@ int uptrunk_dial(struct conncache *, const struct upask *,
 int uptrunk_split(struct upconn **) MUST_CHECK;
 /* The next one to end says how long it may be idle. */
 void uptrunk_keep(struct uptrunk *, uint64_t idle_us, unsigned max_idle);
+/* It asks no more, or never has: a stream's end may be due to that. */
+bool uptrunk_is_ending(const struct uptrunk *);
 /* A stream is closed; maybe its trunk, too. */
 void uptrunk_let_go(struct upconn *);
 /* Closes idle ones, and those of an instance that leaves when they are. */

@@ -312,6 +312,7 @@ stream_close(struct conn *c, bool hard)
 	bool whole = s->fin && !hard && !lane_pending(l) &&
 	    (!l->reader.is_response || s->ended);
 	bool known = s->id != 0 && !s->closed && !s->reset;
+	struct slab *b;
 
 	l->stream = NULL;
 	s->lane = NULL;
@@ -320,6 +321,8 @@ stream_close(struct conn *c, bool hard)
 		h2_consumed(t->h2, s->id, s->in_len - s->in_off);
 	s->in_off = s->in_len = 0;
 	slab_give(t->wire->slabs, &s->in);
+	while ((b = stream_next_head(s)) != NULL)
+		slab_give(t->wire->slabs, &b);
 	if (known && !whole)
 		h2_reset(t->h2, s->id,
 		    cut_code(s, hard && !l->reader.is_response));

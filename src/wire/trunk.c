@@ -10,6 +10,7 @@
 #define READS_MAX 16    /* of a turn */
 #define FRAME_MAX 16500 /* bytes the codec gives at once, as a rule */
 #define ROUNDS_MAX 8    /* of filling and sending, in a turn */
+#define HEADS_MAX 8     /* of one stream, unread: the last is the answer's */
 
 static void on_defer(struct defer *);
 static void on_more(struct later *);
@@ -83,14 +84,25 @@ stream_new(struct trunk *t, int32_t id)
 	return s;
 }
 
-static void
+/* False: more than anybody says before an answer. */
+static bool
 add_head(struct stream *s, struct slab *block)
 {
 	struct slab **at = &s->heads;
+	unsigned n = 0;
 
-	while (*at != NULL)
-		at = &(*at)->next;
-	*at = block;
+	for (; *at != NULL; at = &(*at)->next)
+		n++;
+	if (n < HEADS_MAX)
+		*at = block;
+	return n < HEADS_MAX;
+}
+
+/* Nobody will read it. */
+static bool
+is_given_up(const struct stream *s)
+{
+	return s->reset || (s->lane == NULL && s->heads == NULL);
 }
 
 static void
@@ -99,6 +111,10 @@ on_head(void *arg, int32_t id, void *stream, struct slab *block, bool end)
 	struct trunk *t = arg;
 	struct stream *s = stream;
 
+	if (s != NULL && is_given_up(s)) {
+		slab_give(t->wire->slabs, &block);
+		return;
+	}
 	if (s == NULL) { /* the peer's */
 		s = stream_new(t, id);
 		if (s == NULL) {
@@ -109,8 +125,13 @@ on_head(void *arg, int32_t id, void *stream, struct slab *block, bool end)
 		h2_name(t->h2, id, s);
 		t->n_fresh++;
 	}
-	add_head(s, block);
-	s->ended |= end;
+	if (add_head(s, block)) {
+		s->ended |= end;
+	} else {
+		slab_give(t->wire->slabs, &block);
+		s->reset = true;
+		h2_reset(t->h2, s->id, H2_CALM);
+	}
 	trunk_tell(s, true, false);
 }
 
@@ -120,12 +141,13 @@ on_data(void *arg, void *stream, struct str bytes)
 	struct trunk *t = arg;
 	struct stream *s = stream;
 
-	if (s->reset || (s->lane == NULL && s->heads == NULL)) {
+	if (is_given_up(s)) {
 		h2_consumed(t->h2, s->id, bytes.len);
 		return;
 	}
 	if (stream_put(s, bytes) != E_OK) {
 		s->reset = true;
+		h2_consumed(t->h2, s->id, bytes.len);
 		h2_reset(t->h2, s->id, H2_INTERNAL_ERROR);
 	}
 	trunk_tell(s, true, false);
@@ -196,6 +218,7 @@ on_pong(void *arg)
 
 /* ---- asking ---- */
 
+/* Its head is in .out and will leave, whatever becomes of its lane. */
 static void
 on_asked(void *arg, void *stream)
 {
@@ -205,6 +228,7 @@ on_asked(void *arg, void *stream)
 	if (s->asked || s->lane == NULL)
 		return;
 	s->asked = true;
+	s->lane->sent++;
 	LIST_INSERT_HEAD(&t->asked, s, asked_link);
 }
 
@@ -217,14 +241,15 @@ trunk_unask(struct stream *s)
 	LIST_REMOVE(s, asked_link);
 }
 
-/* A byte of their heads may have left. */
+/* A byte of their heads may have left; or none has, and none will. */
 static void
-note_asked(struct trunk *t)
+unask_all(struct trunk *t, bool left)
 {
 	struct stream *s;
 
 	while ((s = LIST_FIRST(&t->asked)) != NULL) {
-		s->lane->sent++;
+		if (!left)
+			s->lane->sent = 0;
 		trunk_unask(s);
 	}
 }
@@ -315,7 +340,7 @@ send_out(struct trunk *t)
 	if (n < 0)
 		return (int)n;
 	if (n > 0)
-		note_asked(t);
+		unask_all(t, true);
 	t->out_off += (uint32_t)n;
 	if (t->out_off == t->out_len)
 		slab_give(t->wire->slabs, &t->out);
@@ -343,6 +368,8 @@ fail(struct trunk *t, int code)
 	if (t->code != E_OK)
 		return;
 	t->code = code;
+	if (code != E_SYNTAX) /* then .out goes out before the end */
+		unask_all(t, false);
 	TAILQ_FOREACH (s, &t->streams, link) {
 		if (s->fin_sent && s->ended)
 			continue;
@@ -657,6 +684,12 @@ trunk_room(const struct trunk *t)
 	size_t all = may ? h2_may_ask(t->h2) : 0;
 
 	return all > t->n_lanes ? all - t->n_lanes : 0;
+}
+
+bool
+trunk_ends(const struct trunk *t)
+{
+	return t->code != E_OK || t->calmed || !h2_may_begin(t->h2);
 }
 
 bool

@@ -9,8 +9,10 @@
  * full in the lanes.
  *
  * On one that was dialled, requests are asked (lane_asks); .sent of such a lane
- * is 0 until a byte of its request has gone to the kernel, and again when the
- * peer has said that it did not look at it.
+ * is 0 until its head cannot be called back: it waits among the bytes that are
+ * to be sent, and goes out even if the lane is closed.  It is 0 again when the
+ * connection has broken before a byte of it had gone to the kernel, and when
+ * the peer has said that it did not look at it.
  *
  * What is to be sent goes out at the end of a turn, in as few calls as can be.
  *
@@ -57,7 +59,7 @@ struct trunk {
 	struct str rest; /* of the codec's last bytes: no room in .out */
 	struct stream_list streams;
 	struct ready_list ready;
-	struct asked_list asked; /* their heads lie in .out */
+	struct asked_list asked; /* their heads lie in .out, whole */
 	uint64_t heard_us;       /* when bytes came last */
 	size_t n_lanes;
 	size_t n_fresh; /* streams that have no lane yet */
@@ -104,6 +106,8 @@ int lane_asks(struct lane *, struct trunk *, const struct lane_user *,
 /* How many more requests may be asked now; 0 for ever when it is to end, or the
  * peer has refused one as too much (ENHANCE_YOUR_CALM). */
 size_t trunk_room(const struct trunk *);
+/* It takes no more requests, ever. */
+bool trunk_ends(const struct trunk *) MUST_CHECK;
 /* Reads what waits in the kernel: is it still fit to be asked? */
 bool trunk_look(struct trunk *) MUST_CHECK;
 
