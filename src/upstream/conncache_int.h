@@ -31,6 +31,7 @@ struct conncache {
 	struct uptrunk_list trunks; /* the newest first */
 	unsigned n_idle;            /* of the first two */
 	unsigned n_conns;           /* all there are, streams counted */
+	uint32_t said_streams;      /* that one trunk takes; 0: not said yet */
 };
 
 /* NULL: out of memory. */

@@ -243,10 +243,23 @@ is_fit_again(struct uptrunk *ut, const struct upask *ask)
 	return true;
 }
 
+/* A new one has not said yet how many it takes: as many as the others do. */
+static bool
+is_full(const struct uptrunk *ut, unsigned most)
+{
+	uint32_t said = ut->conn->cache->said_streams;
+
+	return ut->n_streams >= (said == 0 ? most : MIN(most, said));
+}
+
 static bool
 is_fit(struct uptrunk *ut, const struct upask *ask)
 {
-	if (ut->trunk == NULL || ut->leaving || ut->n_streams >= STREAMS_MAX)
+	uint32_t said = ut->trunk == NULL ? 0 : trunk_takes(ut->trunk);
+
+	if (said != 0)
+		ut->conn->cache->said_streams = said;
+	if (ut->trunk == NULL || ut->leaving || is_full(ut, STREAMS_MAX))
 		return false;
 	if (!tls_fits(&ut->conn->lane.conn, ask->tls)) {
 		ut->leaving = true; /* made before a reload */
@@ -388,7 +401,7 @@ being_made(struct conncache *c, const struct upask *ask)
 
 	LIST_FOREACH (ut, &c->trunks, link)
 		if (ut->trunk == NULL && !ut->leaving &&
-		    ut->n_streams < WAITING_MAX &&
+		    !is_full(ut, WAITING_MAX) &&
 		    tls_fits(&ut->conn->lane.conn, ask->tls))
 			return ut;
 	return NULL;

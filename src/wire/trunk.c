@@ -686,6 +686,14 @@ trunk_room(const struct trunk *t)
 	return all > t->n_lanes ? all - t->n_lanes : 0;
 }
 
+uint32_t
+trunk_takes(const struct trunk *t)
+{
+	uint32_t n = t->code == E_OK ? h2_may_ask(t->h2) : 0;
+
+	return n == UINT32_MAX ? 0 : n;
+}
+
 bool
 trunk_ends(const struct trunk *t)
 {

@@ -106,6 +106,8 @@ int lane_asks(struct lane *, struct trunk *, const struct lane_user *,
 /* How many more requests may be asked now; 0 for ever when it is to end, or the
  * peer has refused one as too much (ENHANCE_YOUR_CALM). */
 size_t trunk_room(const struct trunk *);
+/* How many requests it takes at a time, as the peer has said; 0: not yet. */
+uint32_t trunk_takes(const struct trunk *) MUST_CHECK;
 /* It takes no more requests, ever. */
 bool trunk_ends(const struct trunk *) MUST_CHECK;
 /* Reads what waits in the kernel: is it still fit to be asked? */

@@ -580,6 +580,25 @@ Test(uptrunk, one_that_takes_no_more_gets_company, .timeout = 10)
 	tear_down(&c);
 }
 
+/* Those who wait are as many as the others take, though it has said nothing. */
+Test(uptrunk, what_one_has_said_holds_for_the_next, .timeout = 10)
+{
+	struct cellar c;
+	struct user *u = c.users;
+
+	set_up(&c);
+	c.origin.max_streams = 2;
+	c.origin.how = HOLDS;
+	dial_and_wait(&c, &u[0]);
+	ask(&u[0]);
+	rig_run_for(c.loop, 20 * US_PER_MS);
+	cr_assert(take(&c, &u[1], false));
+	for (unsigned i = 2; i < 7; i++)
+		dial(&c, &u[i]);
+	expect_open(&c, 4, "two each");
+	tear_down(&c);
+}
+
 /* Tries that want a fresh one do not leave as many idle. */
 Test(uptrunk, one_idle_will_do, .timeout = 10)
 {
