@@ -22,7 +22,7 @@
 
 /* ---- an instance ---- */
 
-enum how { ANSWERS, HOLDS, RESETS, REFUSES, HINTS, SENDS };
+enum how { ANSWERS, HOLDS, RESETS, REFUSES, HINTS, SENDS, TRAILS };
 
 struct origin {
 	struct loop *loop;
@@ -34,6 +34,7 @@ struct origin {
 	enum how how;
 	unsigned hints;       /* before each answer */
 	size_t body_bytes;    /* of each answer, if it SENDS */
+	unsigned trailers;    /* fields, if it TRAILS */
 	uint32_t max_streams; /* of connections yet to come */
 	unsigned accepted, asked, reset;
 };
@@ -106,6 +107,10 @@ peer_head(void *arg, int32_t id, void *stream UNUSED, struct slab *block,
 	case HINTS:
 		respond(p, id, 200, false);
 		return;
+	case TRAILS:
+		p->ids[0] = id;
+		respond(p, id, 200, true);
+		return;
 	case SENDS:
 		respond(p, id, 200, true);
 		return;
@@ -138,13 +143,28 @@ peer_stream_closed(void *arg, void *stream UNUSED, uint32_t code)
 	((struct peer *)arg)->origin->reset += code != H2_NO_ERROR;
 }
 
+static void
+say_trailers(struct peer *p)
+{
+	static struct http_head h;
+
+	h.n = 0;
+	for (unsigned i = 0; i < p->origin->trailers; i++)
+		cr_assert_eq(http_head_add(&h, FIELD_OTHER, STR("a"), STR("b")),
+		    E_OK);
+	cr_expect_eq(h2_trailers(p->h2, p->ids[0], &h), E_OK);
+}
+
 /* All of it at once: a window's worth. */
 static size_t
-peer_pull(void *arg, void *stream UNUSED, char *out, size_t cap,
-    bool *end UNUSED)
+peer_pull(void *arg, void *stream UNUSED, char *out, size_t cap, bool *end)
 {
-	size_t n = MIN(((struct peer *)arg)->origin->body_bytes, cap);
+	struct peer *p = arg;
+	size_t n = MIN(p->origin->body_bytes, cap);
 
+	*end = p->origin->how == TRAILS;
+	if (*end)
+		say_trailers(p);
 	memset(out, 'x', n);
 	return n;
 }
@@ -254,7 +274,7 @@ struct user {
 	struct upconn *up;
 	struct cellar *cellar;
 	int connected; /* 1: not told yet */
-	bool answered, broken, raced, stuck, insists;
+	bool answered, trailed, ended, broken, raced, stuck, insists;
 	uint64_t sent; /* when it broke */
 	size_t got;
 };
@@ -305,6 +325,12 @@ on_head(struct lane *l, struct http_head *h)
 	user_of(l)->answered |= h->status >= 200;
 }
 
+static void
+on_trailers(struct lane *l, struct http_head *h UNUSED)
+{
+	user_of(l)->trailed = true;
+}
+
 static bool
 on_data(struct lane *l, struct str bytes)
 {
@@ -315,7 +341,8 @@ on_data(struct lane *l, struct str bytes)
 static void
 on_end(struct lane *l)
 {
-	if (!user_of(l)->answered)
+	user_of(l)->ended = user_of(l)->answered;
+	if (!user_of(l)->ended)
 		lane_next(l);
 }
 
@@ -341,7 +368,7 @@ static const struct lane_user asker = {
 	.begin = on_lane,
 	.head = on_head,
 	.data = on_data,
-	.trailers = on_head,
+	.trailers = on_trailers,
 	.end = on_end,
 	.batch = on_batch,
 	.drained = on_lane,
@@ -396,6 +423,12 @@ static bool
 is_done(void *arg)
 {
 	return ((struct user *)arg)->answered || ((struct user *)arg)->broken;
+}
+
+static bool
+is_over(void *arg)
+{
+	return ((struct user *)arg)->ended || ((struct user *)arg)->broken;
 }
 
 static bool
@@ -796,6 +829,35 @@ Test(uptrunk, hints_before_an_answer, .timeout = 10)
 		cr_expect_eq(u->answered, hints[i].answered, "%s",
 		    hints[i].why);
 		cr_expect_eq(u->broken, !hints[i].answered, "%s", hints[i].why);
+		tear_down(&c);
+	}
+}
+
+static const struct {
+	const char *why;
+	unsigned n;
+	bool whole;
+} trails[] = {
+	{ "one field", 1, true },
+	{ "as many as may be", HTTP_FIELDS_MAX, true },
+	{ "more: not left out of the answer in silence", HTTP_FIELDS_MAX + 1,
+	    false },
+};
+
+Test(uptrunk, trailers, .timeout = 10)
+{
+	for (size_t i = 0; i < ARRAY_LEN(trails); i++) {
+		struct cellar c;
+		struct user *u = c.users;
+
+		set_up(&c);
+		c.origin.how = TRAILS;
+		c.origin.trailers = trails[i].n;
+		dial_and_wait(&c, u);
+		ask(u);
+		rig_run_until(c.loop, is_over, u);
+		cr_expect_eq(u->ended, trails[i].whole, "%s", trails[i].why);
+		cr_expect_eq(u->trailed, trails[i].whole, "%s", trails[i].why);
 		tear_down(&c);
 	}
 }
