@@ -126,6 +126,7 @@ struct exchange {
 	TAILQ_ENTRY(exchange) park_link;
 
 	/* progress */
+	uint8_t n_interims;   /* that came, on the present connection */
 	bool held_head;       /* req points into the client's slab */
 	bool body_taken;      /* a body byte was handed on */
 	bool req_done;        /* the request is read to its end */

@@ -75,6 +75,7 @@ exchange_go(struct exchange *x)
 	if (!x->req.has_authority)
 		x->req.authority = str_of(x->inst->addr_text);
 	x->answer_begun = x->sent_head = false;
+	x->n_interims = 0;
 	ask = what_to_ask(x);
 	/* One kept connection has failed us: the next try gets a fresh one. */
 	if (x->retries == 0 && !x->passes)

@@ -19,6 +19,8 @@
 #include "proxy/worker.h"
 #include "upstream/conncache.h"
 
+#define INTERIMS_MAX 100 /* before one answer */
+
 static struct exchange *
 exchange_of(struct lane *l)
 {
@@ -135,11 +137,18 @@ malformed(struct exchange *x, enum http_bad why)
 	exchange_abort(x, 502, OUT_INSTANCE_MALFORMED);
 }
 
-/* 1xx: on to the client, if it can read them; never the end. */
+/*
+ * 1xx: on to the client, if it can read them; never the end.  Without a bound
+ * those that a slow client does not take would pile up.
+ */
 static void
 on_interim(struct exchange *x, struct http_head *h)
 {
 	x->interim = true;
+	if (++x->n_interims > INTERIMS_MAX) {
+		malformed(x, BAD_STATUS);
+		return;
+	}
 	x->awaits_continue = false;
 	if (x->req.minor == 0)
 		return;

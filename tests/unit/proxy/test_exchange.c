@@ -217,6 +217,22 @@ Test(exchange, interim_answers_go_on)
 	get(c, "ok");
 }
 
+/* They are no answer, and an instance may not say them for ever. */
+Test(exchange, interim_answers_have_an_end)
+{
+	int c = client_ask(GET_A), u = origin_accept(A);
+
+	(void)get_head(u);
+	for (unsigned i = 0; i < 100; i++) {
+		put(u, "HTTP/1.1 102 Processing\r\n\r\n");
+		cr_expect(has(get_head(c), " 102 "));
+	}
+	put(u, "HTTP/1.1 102 Processing\r\n\r\n" OK_ANSWER);
+	cr_expect(has(get_head(c), " 502 "));
+	rig_turns(5);
+	cr_expect_eq(rig_outcome(OUT_INSTANCE_MALFORMED), 1);
+}
+
 Test(exchange, interim_answers_are_not_for_old_clients)
 {
 	int c = client_ask(G10), u = origin_accept(A);
