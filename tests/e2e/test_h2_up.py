@@ -314,6 +314,8 @@ def test_many_share_few_connections(rig):
 # ---- TLS ----
 
 def tls_pool(ca, *instances, protocol, name="v1", **more):
+    for i in instances:
+        i.listen_as_localhost()  # ::1 may come first
     return pool(name, [{"name": i.name, "address":
                         f"localhost:{i.port.number}"} for i in instances],
                 protocol=protocol, tls={"ca": [ca.cert]}, **more)

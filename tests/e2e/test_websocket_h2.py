@@ -427,10 +427,10 @@ def test_what_is_no_websocket_inside_is_cut(s):
 def test_an_instance_of_both_is_asked_in_http1(rig, over):
     """protocol: auto: its requests go over HTTP/2, and WebSockets can not."""
     ca = Authority(rig)
-    leaf = ca.leaf("localhost")
+    leaf = ca.leaf("127.0.0.1")
     a = node.NodeInstance(rig, "ws_server.js", "v1", "-", leaf.cert, leaf.key)
     s = rig.segued(service(pool(
-        "v1", [{"name": "a", "address": f"localhost:{a.port.number}"}],
+        "v1", [{"name": "a", "address": a.address}],
         protocol="auto", tls={"ca": [ca.cert]})))
     with Client(s.address) as c:
         assert c.get("/").field("x-over") == "2.0"
