@@ -476,13 +476,24 @@ read_some(struct trunk *t)
 	return rc == E_OK;
 }
 
+/*
+ * Is there more to read?  Who waits for answers looks for a reset, too, whose
+ * edge may have been that of bytes before it (net/conn.h).
+ */
+static bool
+may_read(const struct trunk *t)
+{
+	const struct conn *c = &t->lane->conn;
+
+	return c->maybe_input ||
+	    (c->unsure && t->n_lanes > 0 && t->lane->reader.is_response);
+}
+
 static void
 read_all(struct trunk *t)
 {
-	struct conn *c = &t->lane->conn;
-
 	for (unsigned i = 0; i < READS_MAX; i++) {
-		if (t->freed || t->code != E_OK || !c->maybe_input)
+		if (t->freed || t->code != E_OK || !may_read(t))
 			return;
 		if (!read_some(t))
 			return;

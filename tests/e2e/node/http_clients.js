@@ -10,6 +10,7 @@
  * What is not as it must be is in .failed; .born has the version of each
  * session in their order.
  */
+const dns = require("dns");
 const fs = require("fs");
 const http = require("http");
 const http2 = require("http2");
@@ -23,6 +24,8 @@ const EACH = 12;
 const BODY = "x".repeat(3000);
 const report = { answers: 0, born: [], failed: [], protocols: {} };
 let stopping = false;
+
+dns.setDefaultResultOrder("ipv4first"); // nobody listens on ::1
 
 /* Reads a stream of Node's to its end. */
 function drained(stream)
