@@ -703,6 +703,25 @@ Test(uptrunk, a_goaway_lets_the_streams_end, .timeout = 10)
 	tear_down(&c);
 }
 
+/* Bytes and the reset behind them are one edge: nothing else tells of it. */
+Test(uptrunk, a_reset_behind_bytes_is_seen, .timeout = 10)
+{
+	struct cellar c;
+	struct user *u = c.users;
+
+	set_up(&c);
+	c.origin.how = HOLDS;
+	dial_and_wait(&c, &u[0]);
+	ask(&u[0]);
+	rig_run_for(c.loop, 20 * US_PER_MS);
+	h2_goaway(c.origin.peers->h2, H2_NO_ERROR);
+	peer_send(c.origin.peers);
+	peer_close(c.origin.peers, true);
+	rig_run_for(c.loop, 100 * US_PER_MS);
+	cr_expect(u[0].broken);
+	tear_down(&c);
+}
+
 Test(uptrunk, of_an_instance_that_leaves, .timeout = 10)
 {
 	struct cellar c;
