@@ -103,6 +103,14 @@ class Http1 {
 	}
 }
 
+/* Node 18 has no getSetCookie(); there is one cookie at most. */
+function cookies_of(headers)
+{
+	if (headers.getSetCookie)
+		return headers.getSetCookie();
+	return headers.has("set-cookie") ? [headers.get("set-cookie")] : [];
+}
+
 class Fetch {
 	async ask(path, body, cookie) {
 		const got = await fetch(new URL(path, url), {
@@ -112,7 +120,7 @@ class Fetch {
 		await got.arrayBuffer();
 		return { status: got.status,
 			version: got.headers.get("x-version"),
-			cookies: got.headers.getSetCookie(), protocol: "fetch" };
+			cookies: cookies_of(got.headers), protocol: "fetch" };
 	}
 
 	end() {}
