@@ -248,6 +248,14 @@ void tunnel_drained(struct exchange *, bool to_client);
 
 /* ---- exchange_up.c: the instance's side ---- */
 extern const struct lane_user exchange_up_user;
+/* It asks for an upgrade, and its instance is spoken to in HTTP/1 then. */
+static inline bool
+exchange_may_upgrade(const struct exchange *x)
+{
+	return x->tunnel_asked &&
+	    (x->up_protocol == CFG_PROTOCOL_H1 ||
+	        x->up_protocol == CFG_PROTOCOL_AUTO);
+}
 /* The instance's connection is waited for so long from now. */
 void exchange_up_waits(struct exchange *, uint64_t limit_us);
 void exchange_up_deadline(struct deadline *);

@@ -36,7 +36,7 @@ wait_for_place(struct exchange *x)
 
 /* A tunnel needs a connection of its own, which is HTTP/1. */
 static struct upask
-what_to_ask(struct exchange *x)
+what_to_ask(const struct exchange *x)
 {
 	struct upask ask = { .tls = x->up_tls,
 		.protocol = x->up_protocol,
@@ -44,10 +44,8 @@ what_to_ask(struct exchange *x)
 
 	if (x->send_proxy != CFG_SEND_PROXY_OFF)
 		ask.owner = &client_connection(x->client)->ups;
-	if (x->tunnel_asked && ask.protocol == CFG_PROTOCOL_AUTO)
+	if (exchange_may_upgrade(x))
 		ask.protocol = CFG_PROTOCOL_H1;
-	else if (ask.protocol != CFG_PROTOCOL_H1)
-		x->tunnel_asked = false;
 	return ask;
 }
 

@@ -36,7 +36,7 @@ void
 exchange_send(struct exchange *x)
 {
 	struct lane *l = &x->up->lane;
-	unsigned flags = x->tunnel_asked ? H1W_UPGRADE : 0;
+	unsigned flags = exchange_may_upgrade(x) ? H1W_UPGRADE : 0;
 
 	l->method = x->req.method;
 	x->step = STEP_SEND;
@@ -162,7 +162,7 @@ on_switching(struct exchange *x, struct http_head *h)
 {
 	bool is_websocket = websocket_is(h); /* before the field is dropped */
 
-	if (!x->tunnel_asked) {
+	if (!exchange_may_upgrade(x)) {
 		malformed(x, BAD_STATUS);
 		return;
 	}

@@ -71,6 +71,11 @@ enum tls_version tls_version_of(const struct conn *);
 const char *tls_cipher(const struct conn *); /* "": none */
 /* What ALPN chose; empty: nothing, which means HTTP/1.1. */
 struct str tls_alpn(const struct conn *);
+static inline bool
+tls_chose_h2(const struct conn *c)
+{
+	return tls_is_on(c) && str_eq(tls_alpn(c), STR("h2"));
+}
 /* The name the client asked for (SNI), in any case; empty: none. */
 struct str tls_sni(const struct conn *);
 bool tls_is_resumed(const struct conn *);

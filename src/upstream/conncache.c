@@ -429,8 +429,7 @@ upconn_connected(struct upconn **up)
 {
 	struct upconn *u = *up;
 
-	if (u->is_stream || !tls_is_on(&u->lane.conn) ||
-	    !str_eq(tls_alpn(&u->lane.conn), STR("h2")))
+	if (u->is_stream || !tls_chose_h2(&u->lane.conn))
 		return E_OK;
 	return uptrunk_split(up);
 }

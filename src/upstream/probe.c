@@ -384,27 +384,12 @@ on_greet(struct lane *l)
 		    p->inst->pool->service->name, p->inst->pool->name,
 		    p->inst->name, tls_why(&l->conn));
 	if (rc == E_OK && p->cfg.protocol == CFG_PROTOCOL_H2 &&
-	    !str_eq(tls_alpn(&l->conn), STR("h2")))
+	    !tls_chose_h2(&l->conn))
 		return E_UNSUPPORTED;
 	return rc;
 }
 
 /* ---- HTTP/2 ---- */
-
-static void
-on_trunk_stream(struct trunk *t UNUSED, struct stream *s UNUSED)
-{
-}
-
-static void
-on_trunk_idle(struct trunk *t UNUSED)
-{
-}
-
-static void
-on_trunk_in_head(struct trunk *t UNUSED, bool in UNUSED)
-{
-}
 
 static void
 on_trunk_broken(struct trunk *t, int code)
@@ -413,19 +398,14 @@ on_trunk_broken(struct trunk *t, int code)
 }
 
 static const struct trunk_user trunk_user = {
-	.stream = on_trunk_stream,
-	.idle = on_trunk_idle,
-	.in_head = on_trunk_in_head,
 	.broken = on_trunk_broken,
 };
 
 static bool
 speaks_h2(const struct probe *p)
 {
-	const struct conn *c = &p->conn.lane.conn;
-
 	return p->cfg.protocol == CFG_PROTOCOL_H2C ||
-	    (tls_is_on(c) && str_eq(tls_alpn(c), STR("h2")));
+	    tls_chose_h2(&p->conn.lane.conn);
 }
 
 /* The lane that the question goes over. */

@@ -146,22 +146,6 @@ uptrunk_drop_idle(struct conncache *c)
 /* ---- what a trunk tells ---- */
 
 static void
-on_stream(struct trunk *t UNUSED, struct stream *s UNUSED)
-{
-	/* refused: instances do not ask us */
-}
-
-static void
-on_idle(struct trunk *t UNUSED)
-{
-}
-
-static void
-on_in_head(struct trunk *t UNUSED, bool in UNUSED)
-{
-}
-
-static void
 on_broken(struct trunk *t, int code UNUSED)
 {
 	struct uptrunk *ut = t->arg;
@@ -176,9 +160,6 @@ on_broken(struct trunk *t, int code UNUSED)
 }
 
 static const struct trunk_user trunk_user = {
-	.stream = on_stream,
-	.idle = on_idle,
-	.in_head = on_in_head,
 	.broken = on_broken,
 };
 
@@ -305,8 +286,7 @@ on_greet(struct lane *l)
 	struct upconn *u = CONTAINER_OF(l, struct upconn, lane);
 	int rc = upconn_shake(u);
 
-	if (rc != E_OK || !u->trunk->needs_h2 ||
-	    str_eq(tls_alpn(&l->conn), STR("h2")))
+	if (rc != E_OK || !u->trunk->needs_h2 || tls_chose_h2(&l->conn))
 		return rc;
 	log_warn("service=%s pool=%s instance=%s event=no_http2 "
 	         "why=\"ALPN did not choose h2\"",

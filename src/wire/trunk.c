@@ -15,6 +15,13 @@
 static void on_defer(struct defer *);
 static void on_more(struct later *);
 
+/* It was dialled: the requests are ours. */
+static bool
+asks(const struct trunk *t)
+{
+	return t->lane->reader.is_response;
+}
+
 /* ---- telling lanes ---- */
 
 void
@@ -419,7 +426,8 @@ receive(struct trunk *t, struct str bytes)
 	t->receiving = false;
 	if (t->in_head != h2_in_block(t->h2)) {
 		t->in_head = !t->in_head;
-		t->user->in_head(t, t->in_head);
+		if (!asks(t))
+			t->user->in_head(t, t->in_head);
 	}
 	return rc;
 }
@@ -485,8 +493,7 @@ may_read(const struct trunk *t)
 {
 	const struct conn *c = &t->lane->conn;
 
-	return c->maybe_input ||
-	    (c->unsure && t->n_lanes > 0 && t->lane->reader.is_response);
+	return c->maybe_input || (c->unsure && t->n_lanes > 0 && asks(t));
 }
 
 static void
@@ -579,7 +586,7 @@ trunk_let_go(struct stream *s)
 	if (s->closed)
 		stream_forget(s);
 	trunk_push_later(t);
-	if (t->n_lanes == 0 && t->code == E_OK)
+	if (t->n_lanes == 0 && t->code == E_OK && !asks(t))
 		t->user->idle(t);
 }
 

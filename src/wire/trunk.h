@@ -35,8 +35,9 @@ struct trunk;
 /* What an idle one takes, nghttp2's part included; measured. */
 #define TRUNK_BYTES ((size_t)8 << 10)
 
+/* The first three are told of those accepted only. */
 struct trunk_user {
-	/* Of those accepted: the peer opened a stream: lane_on_stream() it within this call, or
+	/* The peer opened a stream: lane_on_stream() it within this call, or
 	 * it is refused. */
 	void (*stream)(struct trunk *, struct stream *);
 	/* No lane is left on it. */
