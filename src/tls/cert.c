@@ -25,6 +25,13 @@ bio_of(struct str s)
 	return BIO_new_mem_buf(s.p, (int)s.len);
 }
 
+void
+tls_cert_settle(X509 *x)
+{
+	(void)X509_check_purpose(x, -1, 0);
+	ERR_clear_error();
+}
+
 bool
 tls_pem_is_at_end(void)
 {
@@ -56,8 +63,10 @@ read_chain(struct str pem, struct tls_cert *c, const char **why)
 		                           : tls_fault_say();
 		goto out;
 	}
+	tls_cert_settle(c->leaf);
 	while ((x = PEM_read_bio_X509(b, NULL, no_passphrase, &asked)) !=
 	    NULL) {
+		tls_cert_settle(x);
 		if (sk_X509_push(c->chain, x) == 0) {
 			X509_free(x);
 			rc = E_NOMEM;

@@ -29,6 +29,12 @@ int tls_cert_read(struct str certificate, struct str key, int64_t now_s,
     struct tls_cert *out, const char **why) MUST_CHECK;
 void tls_cert_free(struct tls_cert *);
 /*
+ * Has OpenSSL read the extensions of a certificate now.  Otherwise the first
+ * thread that verifies with it does so, under its lock, while others look.
+ * Who cannot be read so is refused when it is used.
+ */
+void tls_cert_settle(X509 *);
+/*
  * After a PEM_read_...() that gave nothing: is it for the text being at its
  * end?  Then OpenSSL's error is taken, else it is left.
  */

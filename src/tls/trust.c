@@ -32,6 +32,7 @@ judge_end(int count, const char *none, const char **why)
 static int
 add_ca(struct tls_trust *t, X509 *x)
 {
+	tls_cert_settle(x);
 	if (t->cas == NULL)
 		t->cas = sk_X509_new_null();
 	if (t->cas == NULL || X509_STORE_add_cert(t->store, x) != 1 ||
@@ -101,7 +102,10 @@ what_is_wrong(const struct tls_trust *t, X509_CRL *list, int64_t now_s)
 	return NULL;
 }
 
-/* Takes list over. */
+/*
+ * Takes list over.  Sorted here: else the first thread that looks for a number
+ * in it sorts it, while others look.
+ */
 static int
 add_list(struct tls_trust *t, X509_CRL *list, int64_t now_s, const char **why)
 {
@@ -110,6 +114,7 @@ add_list(struct tls_trust *t, X509_CRL *list, int64_t now_s, const char **why)
 	*why = what_is_wrong(t, list, now_s);
 	if (*why != NULL)
 		goto fail;
+	sk_X509_REVOKED_sort(X509_CRL_get_REVOKED(list));
 	rc = E_NOMEM;
 	if (t->lists == NULL)
 		t->lists = sk_X509_CRL_new_null();

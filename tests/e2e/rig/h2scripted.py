@@ -53,6 +53,7 @@ class H2Connection:
         self.h2.local_settings.update(
             {h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS:
              self.instance.streams})
+        self.h2.local_settings.acknowledge()  # else it says its default
         self.h2.initiate_connection()
         self.flush()
 
