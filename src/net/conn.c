@@ -50,11 +50,9 @@ plain_sendv(struct conn *c, const struct iovec *iov, int n)
 {
 	struct msghdr msg = { .msg_iov = (struct iovec *)(uintptr_t)iov,
 		.msg_iovlen = (size_t)n };
-	size_t want = 0;
+	size_t want = iov_bytes(iov, n);
 	ssize_t sent;
 
-	for (int i = 0; i < n; i++)
-		want += iov[i].iov_len;
 	do {
 		if (n == 1)
 			sent = send(c->fd, iov[0].iov_base, iov[0].iov_len,

@@ -73,6 +73,16 @@ conn_recv(struct conn *c, void *p, size_t len)
 	return c->ops->recv(c, p, len);
 }
 
+static inline size_t
+iov_bytes(const struct iovec *iov, int n)
+{
+	size_t bytes = 0;
+
+	for (int i = 0; i < n; i++)
+		bytes += iov[i].iov_len;
+	return bytes;
+}
+
 /* >= 0 bytes taken (fewer than asked: .no_room); E_RESET, E_IO. */
 static inline ssize_t
 conn_sendv(struct conn *c, const struct iovec *iov, int n)

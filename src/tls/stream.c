@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
@@ -15,6 +17,11 @@
 #include "tls/stream_int.h"
 
 #define RECORD_BYTES 16384 /* the most that one record holds */
+/*
+ * Asked of the kernel at once where bytes come in bulk: three full records of
+ * TLS 1.3, behind the 3 bytes by which OpenSSL aligns the first.
+ */
+#define BULK_BYTES (3 + 3 * (RECORD_BYTES + 22))
 /* Bytes that may come without any data in them: a flood of them is ended. */
 #define IDLE_BYTES_MAX 65536
 
@@ -28,10 +35,15 @@ struct stream {
 	int sys_error;
 	bool blocked; /* the kernel had nothing */
 	bool emptied; /* ... has nothing: the last read was short */
+	bool quiet;   /* ... and we have sent since: a reset has its own edge */
 	bool sys_eof;
 	bool shaken;
 	bool dead; /* OpenSSL gave up: no call but SSL_free() */
 	bool shut_due;
+	bool bulk;     /* the last read gave at least a full record */
+	bool more;     /* behind what is being written: no packet of its own */
+	bool corked;   /* the kernel may wait for it */
+	bool was_full; /* the last time the kernel did not take all */
 	bool read_wants_room;   /* conn_recv() goes on when we may send */
 	bool write_wants_input; /* conn_sendv() goes on when bytes came */
 	bool peer_known;        /* .peer is made, if there is any */
@@ -57,11 +69,17 @@ sock_read(BIO *b, char *p, int len)
 	BIO_clear_retry_flags(b);
 	if (t->sys_error != 0)
 		return -1;
+	if (t->quiet && !t->shaken) {
+		t->blocked = true;
+		BIO_set_retry_read(b);
+		return -1;
+	}
 	do
 		n = recv(c->fd, p, (size_t)len, 0);
 	while (n == -1 && errno == EINTR);
 	t->blocked = n == -1 && errno == EAGAIN;
 	t->emptied = t->blocked || (n > 0 && n < len);
+	t->quiet = false;
 	if (t->blocked)
 		BIO_set_retry_read(b);
 	else if (n == -1)
@@ -73,20 +91,52 @@ sock_read(BIO *b, char *p, int len)
 	return (int)n;
 }
 
+/*
+ * Tickets of TLS 1.3 need no packet of their own: nobody waits for them, and
+ * most often an answer comes right behind.  The kernel waits for 0.2 s.
+ */
+static bool
+is_ticket(const struct stream *t)
+{
+	return !t->shaken && SSL_get_state(t->ssl) == TLS_ST_SW_SESSION_TICKET;
+}
+
+/*
+ * A send buffer that is full may hold less than a segment, as on loopback: then
+ * nothing would move for 0.2 s.  Set anew, the option sends what there is.
+ */
+static void
+uncork(struct conn *c)
+{
+	int one = 1;
+
+	if (stream_of(c)->corked)
+		(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one,
+		    sizeof(one));
+	stream_of(c)->corked = false;
+}
+
 static int
 sock_write(BIO *b, const char *p, int len)
 {
 	struct conn *c = BIO_get_data(b);
+	struct stream *t = stream_of(c);
+	int how = MSG_NOSIGNAL | (t->more || is_ticket(t) ? MSG_MORE : 0);
 	ssize_t n;
 
 	BIO_clear_retry_flags(b);
 	do
-		n = send(c->fd, p, (size_t)len, MSG_NOSIGNAL);
+		n = send(c->fd, p, (size_t)len, how);
 	while (n == -1 && errno == EINTR);
-	if (n == -1 && errno == EAGAIN)
+	if (n == -1 && errno == EAGAIN) {
 		BIO_set_retry_write(b);
-	else if (n == -1)
-		stream_of(c)->sys_error = errno;
+		uncork(c);
+	} else if (n == -1) {
+		t->sys_error = errno;
+	} else {
+		t->corked = (how & MSG_MORE) != 0;
+	}
+	t->quiet = n == len && t->emptied;
 	return (int)n;
 }
 
@@ -254,6 +304,18 @@ read_inside(struct conn *c, read_fn *fn, char *p, size_t len, enum verdict *v)
 	return -1;
 }
 
+/* For the next buffer: this one is given back when all in it was read. */
+static void
+expect_more(struct stream *t, size_t got)
+{
+	bool bulk = got >= RECORD_BYTES;
+
+	if (bulk == t->bulk)
+		return;
+	t->bulk = bulk;
+	SSL_set_default_read_buffer_len(t->ssl, bulk ? BULK_BYTES : 0);
+}
+
 static ssize_t
 stream_recv(struct conn *c, void *p, size_t len)
 {
@@ -280,6 +342,7 @@ stream_recv(struct conn *c, void *p, size_t len)
 		if (!SSL_has_pending(stream_of(c)->ssl))
 			break;
 	}
+	expect_more(stream_of(c), got);
 	note_rest(c);
 	return (ssize_t)got;
 }
@@ -334,7 +397,7 @@ stream_sendv(struct conn *c, const struct iovec *iov, int n)
 	static _Thread_local char scratch[RECORD_BYTES];
 	struct stream *t = stream_of(c);
 	struct cursor at = { iov, n, 0 };
-	size_t done = 0;
+	size_t done = 0, all = iov_bytes(iov, n);
 
 	if (t->dead)
 		return fail(c);
@@ -346,6 +409,7 @@ stream_sendv(struct conn *c, const struct iovec *iov, int n)
 
 		ERR_clear_error();
 		t->blocked = true; /* WANT_READ can only mean that */
+		t->more = done + rec.len < all && !t->was_full;
 		sent = SSL_write(t->ssl, rec.p, (int)rec.len);
 		if (sent > 0) {
 			done += (size_t)sent;
@@ -358,20 +422,25 @@ stream_sendv(struct conn *c, const struct iovec *iov, int n)
 		t->write_wants_input = v == WANT_INPUT;
 		break;
 	}
-	c->no_room = at.n > 0;
+	t->more = false;
+	t->was_full = c->no_room = at.n > 0;
 	return (ssize_t)done;
 }
 
 /* ---- the end ---- */
 
-/* False: the kernel does not take it now. */
+/*
+ * False: the kernel does not take it now.  OpenSSL calls it sent even then, and
+ * sends it when it is called once more.
+ */
 static bool
 say_goodbye(struct stream *t)
 {
 	int n;
 
 	if (!t->shaken || t->dead || t->sys_error != 0 ||
-	    (SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN) != 0)
+	    (!t->shut_due &&
+	        (SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN) != 0))
 		return true;
 	ERR_clear_error();
 	n = SSL_shutdown(t->ssl);
@@ -442,9 +511,12 @@ on_watch(struct watch *w, unsigned what)
 	struct stream *t = stream_of(c);
 
 	conn_note(c, what);
-	if ((what & (WATCH_READ | WATCH_CLOSED)) != 0 && t->write_wants_input) {
-		t->write_wants_input = c->no_room = false;
-		what |= WATCH_WRITE;
+	if ((what & (WATCH_READ | WATCH_CLOSED)) != 0) {
+		t->quiet = t->emptied = false;
+		if (t->write_wants_input) {
+			t->write_wants_input = c->no_room = false;
+			what |= WATCH_WRITE;
+		}
 	}
 	if ((what & WATCH_WRITE) != 0 && t->read_wants_room) {
 		t->read_wants_room = false;

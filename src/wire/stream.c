@@ -146,13 +146,11 @@ static ssize_t
 stream_sendv(struct conn *c, const struct iovec *iov, int n)
 {
 	struct stream *s = stream_of(c);
-	size_t want = 0;
+	size_t want = iov_bytes(iov, n);
 	bool all;
 
 	if (s->reset || s->closed)
 		return E_RESET;
-	for (int i = 0; i < n; i++)
-		want += iov[i].iov_len;
 	c->no_room = false;
 	s->iov = iov;
 	s->n_iov = n;
