@@ -73,6 +73,7 @@ slab_take(struct slab_store *s, enum slab_size size)
 		b->size = (uint8_t)size;
 	}
 	b->next = NULL;
+	b->aged = false;
 	s->lent++;
 	s->lent_bytes += total_bytes[size];
 	return b;
@@ -96,6 +97,24 @@ slab_give(struct slab_store *s, struct slab **bp)
 	b->next = s->idle[b->size];
 	s->idle[b->size] = b;
 	s->n_idle++;
+}
+
+/* Who was taken last is taken first: the aged ones are at the end. */
+size_t
+slab_tidy(struct slab_store *s)
+{
+	for (int i = 0; i < SLAB_SIZES; i++) {
+		struct slab **at = &s->idle[i], *b;
+
+		for (; *at != NULL && !(*at)->aged; at = &(*at)->next)
+			(*at)->aged = true;
+		while ((b = *at) != NULL) {
+			*at = b->next;
+			s->n_idle--;
+			free(b);
+		}
+	}
+	return s->n_idle;
 }
 
 size_t

@@ -3,12 +3,14 @@
  *
  * A connection takes a slab when bytes arrive or leave and gives it back when
  * none are in transit.  Each worker owns one slab_store; at most keep_max free
- * slabs are kept for reuse, the rest goes back to the system.
+ * slabs are kept for reuse, and for as long as they are used now and then: the
+ * rest goes back to malloc.
  *
  * Thread: the owner of the store.
  */
 #ifndef BASE_SLAB_H
 #define BASE_SLAB_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +28,7 @@ struct slab {
 	struct slab *next;       /* free list */
 	uint32_t cap;            /* bytes in data[] */
 	uint8_t size;            /* enum slab_size */
+	bool aged;               /* free since before the last slab_tidy() */
 	_Alignas(8) char data[]; /* structs may lie in it */
 };
 
@@ -35,6 +38,8 @@ void slab_store_free(struct slab_store **); /* asserts that none is lent */
 /* NULL when memory is out. */
 struct slab *slab_take(struct slab_store *, enum slab_size) MUST_CHECK;
 void slab_give(struct slab_store *, struct slab **); /* NULL inside is fine */
+/* Drops what nobody took since the last call; how many free ones are left. */
+size_t slab_tidy(struct slab_store *);
 /* Slabs lent now, and what they take. */
 size_t slab_lent(const struct slab_store *);
 size_t slab_lent_bytes(const struct slab_store *);

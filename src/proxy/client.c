@@ -63,6 +63,7 @@ client_close(struct client *c)
 	TAILQ_REMOVE(&p->clients, c, link);
 	p->n_clients--;
 	p->n_tls -= c->over_tls;
+	p->n_shaking -= c->shaking;
 	p->n_accepted[c->listener]--;
 	if (c->place != 0)
 		callers_leave(p->env.callers, c->place);
@@ -374,17 +375,21 @@ handshake_stage(struct client *c)
 			client_note_refusal(c, REFUSED_MEMORY, "");
 			return rc;
 		}
-		c->over_tls = true;
+		c->over_tls = c->shaking = true;
 		c->proxy->n_tls++;
+		c->proxy->n_shaking++;
 		if (c->wait != WAIT_HANDSHAKE)
 			client_wait_for(c, WAIT_HANDSHAKE);
 	}
 	rc = tls_shake(conn);
-	if (rc == E_OK)
-		count_shake(c);
-	else if (rc != E_AGAIN)
+	if (rc == E_AGAIN)
+		return rc;
+	c->shaking = false;
+	c->proxy->n_shaking--;
+	if (rc != E_OK)
 		return end_shake(c, rc);
-	return rc;
+	count_shake(c);
+	return E_OK;
 }
 
 /* In the order of the bytes. */
@@ -474,7 +479,7 @@ client_accept(struct proxy *p, int fd, const struct addr *peer,
 	c->stage = 0;
 	c->hears_preface = hears;
 	c->passes = false;
-	c->over_tls = false;
+	c->over_tls = c->shaking = false;
 	c->taken = c->stuck_since_us = 0;
 	c->stop_asked = p->stopping;
 	TAILQ_INSERT_TAIL(&p->clients, c, link);

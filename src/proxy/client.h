@@ -62,6 +62,7 @@ struct client {
 	bool passes;             /* its bytes are for an instance, unread */
 	bool trusted;            /* among the listener's trusted_proxies */
 	bool over_tls;           /* counted in .n_tls */
+	bool shaking;            /* counted in .n_shaking */
 	bool stop_asked;         /* we stop: the next answer says so */
 };
 

@@ -45,7 +45,8 @@ exchange_step_name(enum exchange_step s)
 static struct exchange *
 exchange_new(struct proxy *p)
 {
-	struct exchange *x = TAILQ_FIRST(&p->spare);
+	/* Of whose bytes most are in the cache. */
+	struct exchange *x = TAILQ_LAST(&p->spare, exchange_list);
 
 	if (x != NULL) {
 		TAILQ_REMOVE(&p->spare, x, link);
@@ -102,19 +103,39 @@ exchange_retire(struct exchange *x)
 	p->n_spare++;
 }
 
-void
-exchange_trim_spare(struct proxy *p, size_t keep)
+/* They are in the order in which they became spare. */
+static void
+drop_oldest(struct proxy *p, size_t n)
 {
-	struct exchange *x;
+	for (; n > 0; n--) {
+		struct exchange *x = TAILQ_FIRST(&p->spare);
 
-	TAILQ_CONCAT(&p->spare, &p->ended, link);
-	while (p->n_spare > keep) {
-		x = TAILQ_FIRST(&p->spare);
 		TAILQ_REMOVE(&p->spare, x, link);
 		p->n_spare--;
 		p->n_exchanges--;
 		free(x);
 	}
+}
+
+void
+exchange_trim_spare(struct proxy *p, size_t keep)
+{
+	TAILQ_CONCAT(&p->spare, &p->ended, link);
+	if (p->n_spare > keep)
+		drop_oldest(p, p->n_spare - keep);
+}
+
+void
+exchange_tidy(struct proxy *p)
+{
+	struct exchange *x;
+	size_t aged = 0;
+
+	TAILQ_FOREACH (x, &p->spare, link) {
+		aged += x->aged;
+		x->aged = true;
+	}
+	drop_oldest(p, aged);
 }
 
 /* ---- begin ---- */

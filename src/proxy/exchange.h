@@ -65,6 +65,7 @@ struct exchange {
 	uint8_t cause;   /* enum pool_cause, once routed */
 	uint8_t bad;     /* enum http_bad when we refused it */
 	bool passes;     /* a whole connection, proxy/passthrough */
+	bool aged;       /* spare since before the last exchange_tidy() */
 	TAILQ_ENTRY(exchange) link;
 	struct proxy *proxy;     /* borrowed */
 	struct client *client;   /* borrowed: outlives its exchanges */
@@ -230,6 +231,8 @@ void exchange_count_status(stat_u64 *cells, unsigned status);
 void exchange_account_instance(struct exchange *);
 /* Between turns: those that ended are spare now, those that are many go. */
 void exchange_trim_spare(struct proxy *, size_t keep);
+/* Drops spare ones that were not used since the last call. */
+void exchange_tidy(struct proxy *);
 
 /* ---- tunnel.c ---- */
 /* The stream's time is over; within_us is for those that close orderly. */

@@ -26,7 +26,8 @@ overload_bytes(const struct proxy *p)
 	    p->n_exchanges * sizeof(struct exchange) + p->spilled_bytes +
 	    p->preface_bytes + p->proof_bytes +
 	    p->up.n_conns * sizeof(struct upconn) +
-	    (p->n_tls + p->up.n_tls) * TLS_STREAM_BYTES;
+	    (p->n_tls + p->up.n_tls) * TLS_STREAM_BYTES +
+	    p->n_shaking * TLS_SHAKE_BYTES;
 }
 
 bool

@@ -9,6 +9,8 @@
  *                 + exchanges, spare ones too, * sizeof(struct exchange)
  *                 + their spilled arenas, and what follows their frames
  *                 + connections to instances * sizeof(struct upconn)
+ *                 + connections of TLS * TLS_STREAM_BYTES
+ *                 + handshakes of clients * TLS_SHAKE_BYTES
  *
  * Thread: worker.
  */

@@ -18,6 +18,19 @@
 #include "upstream/view.h"
 
 #define SLABS_KEPT 256
+#define TIDY_US (1 * US_PER_S)
+
+/* What a burst needed and nobody since. */
+static void
+on_tidy(struct deadline *d)
+{
+	struct proxy *p = CONTAINER_OF(d, struct proxy, tidy);
+
+	exchange_tidy(p);
+	if (slab_tidy(p->wire.slabs) > 0 || p->n_spare > 0)
+		deadline_set(p->env.loop, d,
+		    loop_now_us(p->env.loop) + TIDY_US);
+}
 
 static void
 on_look_again(struct deadline *d UNUSED)
@@ -54,6 +67,7 @@ proxy_new(const struct proxy_env *env, struct proxy **out)
 	TAILQ_INIT(&p->spare);
 	park_init(p);
 	p->look_again.fn = on_look_again;
+	p->tidy.fn = on_tidy;
 	LIST_INIT(&p->queues);
 	p->budget.tokens = RETRY_TOKENS_START;
 	p->pin_off_us = clock_wall_us() - clock_mono_us();
@@ -214,6 +228,9 @@ void
 proxy_turn(struct proxy *p)
 {
 	exchange_trim_spare(p, EXCHANGES_KEPT);
+	if (p->n_spare > 0 && !p->tidy.armed)
+		deadline_set(p->env.loop, &p->tidy,
+		    loop_now_us(p->env.loop) + TIDY_US);
 	adopt(p);
 	park_turn(p, false);
 	overload_turn(p);
@@ -358,6 +375,7 @@ proxy_free(struct proxy **pp)
 	upworker_close(&p->up);
 	deadline_clear(p->env.loop, &p->stop_deadline);
 	deadline_clear(p->env.loop, &p->look_again);
+	deadline_clear(p->env.loop, &p->tidy);
 	accesslog_free(&p->log);
 	exchange_trim_spare(p, 0);
 	sealer_free(&p->sealer);

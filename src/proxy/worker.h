@@ -40,6 +40,7 @@ struct proxy {
 	struct client_list clients;
 	size_t n_clients;
 	size_t n_tls;         /* of these, over TLS */
+	size_t n_shaking;     /* of these, in their handshake */
 	size_t n_streams;     /* of HTTP/2 clients */
 	size_t n_trunks;      /* HTTP/2 clients */
 	size_t n_exchanges;   /* in the three lists below */
@@ -59,6 +60,7 @@ struct proxy {
 	struct retry_budget budget;
 	struct accesslog log;
 	struct deadline stop_deadline;
+	struct deadline tidy;       /* set while something is spare */
 	uint64_t refusal_told_us;   /* when a refused connection was logged */
 	uint64_t shake_told_us;     /* when a failed handshake was */
 	struct deadline look_again; /* overload */

@@ -372,7 +372,7 @@ start(struct network *n, char *why, size_t cap)
 	if (rc == E_OK)
 		rc = start_drive(n, why, cap);
 	if (rc == E_OK)
-		rc = trim_new(n->loop, registry_load(n->registry), &n->trim);
+		rc = trim_new(n->loop, &n->trim);
 	if (rc == E_OK)
 		rc = start_admin(n);
 	if (rc == E_OK)

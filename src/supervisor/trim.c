@@ -3,30 +3,29 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+#include "base/attr.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "net/loop.h"
-#include "upstream/load.h"
 
 #define LOOK_US US_PER_S
 
 struct trim {
-	const struct load *load; /* borrowed */
-	struct alarm *alarm;     /* owned */
+	struct alarm *alarm; /* owned */
 	struct trim_judge judge;
 };
 
 bool
-trim_is_due(struct trim_judge *j, uint64_t bytes)
+trim_is_due(struct trim_judge *j, uint64_t used, uint64_t idle)
 {
-	bool was_small = j->was_small;
+	uint64_t least = MAX(TRIM_LEAST, used / TRIM_PART);
+	bool was_much = j->was_much;
 
-	if (bytes > j->peak)
-		j->peak = bytes;
-	j->was_small = bytes <= j->peak / 2 && j->peak - bytes >= TRIM_LEAST;
-	if (!j->was_small || !was_small)
+	j->given = MIN(j->given, idle); /* what is free no more was taken */
+	j->was_much = idle - j->given >= least;
+	if (!j->was_much || !was_much)
 		return false;
-	*j = (struct trim_judge){ .peak = bytes };
+	*j = (struct trim_judge){ .given = idle };
 	return true;
 }
 
@@ -34,21 +33,21 @@ static void
 on_look(void *arg)
 {
 	struct trim *t = arg;
+	struct mallinfo2 m = mallinfo2();
 
-	if (trim_is_due(&t->judge, load_bytes(t->load)))
+	if (trim_is_due(&t->judge, m.uordblks, m.fordblks))
 		(void)malloc_trim(0);
 	alarm_set(t->alarm, LOOK_US);
 }
 
 int
-trim_new(struct loop *loop, const struct load *load, struct trim **out)
+trim_new(struct loop *loop, struct trim **out)
 {
 	struct trim *t = calloc(1, sizeof(*t));
 
 	*out = NULL;
 	if (t == NULL)
 		return E_NOMEM;
-	t->load = load;
 	t->alarm = alarm_new(loop, on_look, t);
 	if (t->alarm == NULL) {
 		free(t);

@@ -1,7 +1,7 @@
 /*
- * trim - gives memory back to the kernel once most of what was in use is in use
- * no more: malloc keeps whatever lies below a piece that is, and a flood would
- * be seen in our size for ever.
+ * trim - gives memory back to the kernel that malloc keeps for nothing: whatever
+ * lies below a piece in use stays ours, so a flood, or a thousand handshakes at
+ * once, would be seen in our size for ever.
  *
  * Thread: control.
  */
@@ -12,25 +12,28 @@
 
 #include "base/attr.h"
 
-#define TRIM_LEAST (UINT64_C(4) << 20) /* bytes; for less it is not worth it */
+#define TRIM_LEAST (UINT64_C(2) << 20) /* bytes; for less it is not worth it */
+#define TRIM_PART 16                   /* nor for a smaller part of all */
 
-struct load;
 struct loop;
 struct trim;
 
 struct trim_judge {
-	uint64_t peak;  /* bytes in use at most, since it was due */
-	bool was_small; /* at the last look */
+	uint64_t
+	    given;     /* free bytes that were given back, and are still free */
+	bool was_much; /* at the last look */
 };
 
 /*
- * A look: is it due?  When at two looks in a row half of the peak and TRIM_LEAST
- * are not in use any more; then the peak begins anew.
+ * A look: is it due?  When at two looks in a row TRIM_LEAST and a TRIM_PART-th
+ * of what is in use are free and were not given back yet.
+ *
+ * used, idle  bytes that malloc lends, and that it could lend
  */
-bool trim_is_due(struct trim_judge *, uint64_t bytes) MUST_CHECK;
+bool trim_is_due(struct trim_judge *, uint64_t used, uint64_t idle) MUST_CHECK;
 
-/* Looks once a second; load is borrowed. */
-int trim_new(struct loop *, const struct load *, struct trim **) MUST_CHECK;
+/* Looks once a second. */
+int trim_new(struct loop *, struct trim **) MUST_CHECK;
 void trim_free(struct trim **);
 
 #endif

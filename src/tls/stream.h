@@ -42,6 +42,8 @@ const char *tls_staple_name(enum tls_staple);
 
 /* What OpenSSL holds for a connection without bytes in transit: measured. */
 #define TLS_STREAM_BYTES 16384
+/* ... and for one that shakes hands, besides: its messages, a buffer. */
+#define TLS_SHAKE_BYTES 24576
 
 /* c is plain and nothing was read yet.  E_NOMEM: c is as it was. */
 int tls_accept(struct conn *c, struct tls_server *) MUST_CHECK;

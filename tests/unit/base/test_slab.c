@@ -125,6 +125,27 @@ Test(slab, keep_max_is_for_both_sizes_together, .disabled = HAVE_ASAN)
 	slab_store_free(&s);
 }
 
+Test(slab, what_nobody_takes_goes, .disabled = HAVE_ASAN)
+{
+	struct slab_store *s = slab_store_new(N + 1);
+	struct slab *b;
+
+	cr_expect_eq(slab_tidy(s), 0);
+	take_and_give(s, SLAB_SMALL);
+	b = slab_take(s, SLAB_LARGE);
+	slab_give(s, &b);
+	cr_expect_eq(slab_tidy(s), N + 1, "all were taken since");
+	b = slab_take(s, SLAB_SMALL);
+	slab_give(s, &b);
+	cr_expect_eq(slab_tidy(s), 1, "but for one");
+	cr_expect_eq(slab_tidy(s), 0);
+	cr_expect_eq(slab_lent(s), 0);
+	b = slab_take(s, SLAB_SMALL);
+	cr_expect_eq(slab_tidy(s), 0, "lent ones stay");
+	slab_give(s, &b);
+	slab_store_free(&s);
+}
+
 Test(slab, sizes_do_not_mix)
 {
 	struct slab_store *s = slab_store_new(N);

@@ -6,31 +6,35 @@
 
 static const struct {
 	const char *why;
-	uint64_t bytes;
+	uint64_t used, idle;
 	bool due;
 } rows[] = {
-	{ "nothing yet", 0, false },
-	{ "a flood", 40 * MIB, false },
-	{ "it goes on", 60 * MIB, false },
-	{ "not half of it has gone", 31 * MIB, false },
-	{ "half has gone, perhaps for a moment", 30 * MIB, false },
-	{ "it comes back", 50 * MIB, false },
-	{ "it has gone", 2 * MIB, false },
-	{ "and stays away", 2 * MIB, true },
-	{ "once is enough", 2 * MIB, false },
-	{ "little more than before", 5 * MIB, false },
-	{ "little has gone", 2 * MIB, false },
-	{ "and is not worth it", 2 * MIB, false },
-	{ "the next flood", 9 * MIB, false },
-	{ "has gone", 1 * MIB, false },
-	{ "too", 1 * MIB, true },
+	{ "nothing yet", 0, 0, false },
+	{ "a flood: all is in use", 40 * MIB, 1 * MIB, false },
+	{ "it is over, perhaps for a moment", 2 * MIB, 39 * MIB, false },
+	{ "it comes back", 40 * MIB, 1 * MIB, false },
+	{ "it is over", 2 * MIB, 39 * MIB, false },
+	{ "and stays away", 2 * MIB, 39 * MIB, true },
+	{ "once is enough", 2 * MIB, 39 * MIB, false },
+	{ "however long it lasts", 2 * MIB, 39 * MIB, false },
+	{ "what was given back is taken again", 21 * MIB, 20 * MIB, false },
+	{ "and free again, but not yet ours to give", 3 * MIB, 38 * MIB,
+	    false },
+	{ "it is, at the second look", 3 * MIB, 38 * MIB, true },
+	{ "little more", 2 * MIB, 39 * MIB, false },
+	{ "is not worth it", 2 * MIB, 39 * MIB, false },
+	{ "much in use", 800 * MIB, 10 * MIB, false },
+	{ "a small part of it is free", 700 * MIB, 90 * MIB, false },
+	{ "and is not worth it", 700 * MIB, 90 * MIB, false },
+	{ "an eighth is", 690 * MIB, 100 * MIB, false },
+	{ "worth it", 690 * MIB, 100 * MIB, true },
 };
 
-Test(trim, when_a_flood_is_over)
+Test(trim, when_much_lies_idle)
 {
 	struct trim_judge j = { 0 };
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		cr_expect_eq(trim_is_due(&j, rows[i].bytes), rows[i].due,
-		    "%zu: %s", i, rows[i].why);
+		cr_expect_eq(trim_is_due(&j, rows[i].used, rows[i].idle),
+		    rows[i].due, "%zu: %s", i, rows[i].why);
 }
