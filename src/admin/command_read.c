@@ -245,6 +245,9 @@ static const char *const verb_names[] = { RO_VERBS(X) };
 static const char *const admin_names[] = { INST_ADMINS(X) };
 #undef X
 static const char *const mode_names[] = { "keep", "move", "evict" };
+#define X(id, name) [RO_ACTION_##id] = (name),
+static const char *const action_names[] = { RO_ACTIONS(X) };
+#undef X
 
 /* It was read before all others. */
 static void
@@ -257,6 +260,15 @@ static void
 read_admin(struct reading *r, const struct key *k, const struct json *v)
 {
 	int n = read_word(r, k->name, v, admin_names, INST_ADMIN_COUNT);
+
+	if (n != -1)
+		*(uint8_t *)place(r, k->at) = (uint8_t)n;
+}
+
+static void
+read_action(struct reading *r, const struct key *k, const struct json *v)
+{
+	int n = read_word(r, k->name, v, action_names, RO_ACTION_COUNT);
 
 	if (n != -1)
 		*(uint8_t *)place(r, k->at) = (uint8_t)n;
@@ -285,7 +297,8 @@ static const struct key keys[] = {
 	/* name        kind          place           given         verbs needs */
 	{ "verb",       read_verb,     0,                0, ALL, ALL },
 	{ "service",    read_name,     AT(cmd.service),  0, ALL, 0 },
-	{ "pool",       read_name,     AT(cmd.pool),     0, ALL, ALL },
+	{ "pool",       read_name,     AT(cmd.pool),     0, ALL, ALL & ~V(ROLLOUT) },
+	{ "action",     read_action,   AT(cmd.action),   0, V(ROLLOUT), V(ROLLOUT) },
 	{ "instance",   read_name,     AT(cmd.instance), 0, INSTANCES, INSTANCES },
 	{ "address",    read_address,  AT(cmd.address),  0, V(ADD_INSTANCE), V(ADD_INSTANCE) },
 	{ "weight",     read_weight,   AT(cmd.weight),   0, V(ADD_INSTANCE), 0 },

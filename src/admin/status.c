@@ -12,6 +12,7 @@
 #include "base/units.h"
 #include "rollout/drive.h"
 #include "rollout/facts.h"
+#include "rollout/steps.h"
 #include "session/pin.h"
 #include "upstream/eject.h"
 #include "upstream/load.h"
@@ -273,6 +274,51 @@ put_pending(struct json_out *j, const struct ro_pending *p)
 }
 
 static void
+put_step(struct json_out *j, const struct ro_step *s)
+{
+	struct buf text = BUF_INIT;
+
+	steps_describe(s, &text);
+	json_begin_object(j);
+	json_kv_cstr(j, "step", steps_kind_name((enum cfg_step_kind)s->kind));
+	json_kv_str(j, "text", buf_str(&text));
+	json_end_object(j);
+	buf_free(&text);
+}
+
+static void
+put_rollout(struct json_out *j, const struct ro_rollout *r)
+{
+	struct buf where = BUF_INIT;
+
+	json_key(j, "rollout");
+	if (r->stand == RO_STAND_NONE) {
+		json_put_null(j);
+		return;
+	}
+	steps_where(r, &where);
+	json_begin_object(j);
+	json_kv_u64(j, "id", r->id);
+	json_kv_cstr(j, "to", r->to);
+	json_kv_cstr(j, "stand", steps_stand_name((enum ro_stand)r->stand));
+	json_kv_bool(j, "failed", r->failed);
+	json_kv_str(j, "where", buf_str(&where));
+	json_kv_cstr(j, "why", r->why);
+	json_kv_cstr(j, "who", r->who);
+	json_kv_time(j, "began", r->began_us);
+	json_kv_time(j, "since", r->since_us);
+	json_kv_time(j, "ended", r->ended_us);
+	json_kv_u64(j, "at", r->at);
+	json_key(j, "steps");
+	json_begin_array(j);
+	for (size_t i = 0; i < r->n_steps; i++)
+		put_step(j, &r->steps[i]);
+	json_end_array(j);
+	json_end_object(j);
+	buf_free(&where);
+}
+
+static void
 put_counters(struct json_out *j, const struct service *s, bool unrouted)
 {
 	struct account a;
@@ -303,6 +349,7 @@ put_service(struct scene *sc, const struct ro_service *s)
 	if (counted != NULL)
 		put_counters(j, counted, false);
 	put_pending(j, &s->pending);
+	put_rollout(j, &s->rollout);
 	json_key(j, "pools");
 	json_begin_array(j);
 	for (size_t i = 0; i < s->n_pools; i++)

@@ -65,6 +65,7 @@ const struct json *json_at(const struct json *, size_t index);
 size_t json_len(const struct json *); /* array elements or object members */
 bool json_is_array(const struct json *);
 bool json_is_object(const struct json *);
+bool json_is_null(const struct json *); /* or absent */
 /* Text of a string value, NULL when it is none. */
 const char *json_text(const struct json *);
 bool json_int(const struct json *, int64_t *out);

@@ -8,6 +8,7 @@
 /* Macros of jansson's that are functions of ours. */
 #undef json_is_array
 #undef json_is_object
+#undef json_is_null
 
 #include "base/json.h"
 
@@ -66,6 +67,12 @@ bool
 json_is_object(const struct json *j)
 {
 	return j != NULL && json_typeof(in(j)) == JSON_OBJECT;
+}
+
+bool
+json_is_null(const struct json *j)
+{
+	return j == NULL || json_typeof(in(j)) == JSON_NULL;
 }
 
 size_t

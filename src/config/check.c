@@ -334,6 +334,7 @@ check_services(struct problems *p, struct cfg *c, const struct where *top)
 		check_access(p, s, &w);
 		check_edits(p, s, &w);
 		check_pages(p, s->pages, s->n_pages, &w);
+		check_rollout(p, s, &w);
 		check_pools(p, s, &w);
 		instances += count_instances(s);
 	}

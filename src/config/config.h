@@ -20,6 +20,7 @@
 #define CFG_POOLS_MAX 8        /* pools of one service */
 #define CFG_INSTANCES_MAX 4096 /* instances of all services */
 #define CFG_WORKERS_MAX 64
+#define CFG_STEPS_MAX 32          /* steps of a rollout */
 #define CFG_EDITS_MAX 32          /* rules of a service, each way */
 #define CFG_MEMORY_AUTO 0u        /* memory_limit: of the machine */
 #define CFG_MEMORY_OFF UINT64_MAX /* memory_limit: none */
@@ -295,6 +296,37 @@ struct cfg_page {
 /* Who ends the TLS of a service: we, or its instances, unread by us. */
 enum cfg_mode { CFG_MODE_HTTP, CFG_MODE_PASSTHROUGH };
 
+/* What a step of a rollout does; see rollout/state.h. */
+enum cfg_step_kind {
+	CFG_STEP_READY,
+	CFG_STEP_SHARE,
+	CFG_STEP_PAUSE,
+	CFG_STEP_APPROVE,
+	CFG_STEP_PROMOTE,
+	CFG_STEP_DRAIN
+};
+
+struct cfg_step {
+	enum cfg_step_kind kind;
+	char *name;        /* what people call it, or NULL */
+	uint32_t share_bp; /* of SHARE */
+	bool share_given;
+	uint64_t for_us;      /* of PAUSE */
+	uint64_t deadline_us; /* 0: that of its kind */
+};
+
+/* Presets of steps; a list of steps is one's own. */
+enum cfg_strategy { CFG_STRATEGY_BLUE_GREEN, CFG_STRATEGY_CANARY };
+/* What follows when a step of a rollout fails. */
+enum cfg_on_failure { CFG_FAILURE_ROLLBACK, CFG_FAILURE_PAUSE };
+
+struct cfg_rollout {
+	enum cfg_strategy strategy;     /* default blue_green */
+	enum cfg_on_failure on_failure; /* default rollback */
+	struct cfg_step *steps;         /* none: those of the strategy */
+	size_t n_steps;
+};
+
 struct cfg_service {
 	char *name;
 	enum cfg_mode mode; /* default http */
@@ -338,6 +370,7 @@ struct cfg_service {
 	size_t n_rules;
 	struct cfg_page *pages; /* before those of the whole daemon */
 	size_t n_pages;
+	struct cfg_rollout rollout;
 	struct cfg_pool *pools;
 	size_t n_pools;
 };

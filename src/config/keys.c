@@ -121,6 +121,26 @@ static const char *const probe_types[] = {
 	NULL
 };
 
+static const char *const strategies[] = {
+	[CFG_STRATEGY_BLUE_GREEN] = "blue_green",
+	[CFG_STRATEGY_CANARY] = "canary",
+	NULL
+};
+static const char *const on_failures[] = {
+	[CFG_FAILURE_ROLLBACK] = "rollback",
+	[CFG_FAILURE_PAUSE] = "pause",
+	NULL
+};
+static const char *const step_kinds[] = {
+	[CFG_STEP_READY] = "ready",
+	[CFG_STEP_SHARE] = "share",
+	[CFG_STEP_PAUSE] = "pause",
+	[CFG_STEP_APPROVE] = "approve",
+	[CFG_STEP_PROMOTE] = "promote",
+	[CFG_STEP_DRAIN] = "drain",
+	NULL
+};
+
 /* ---- what lists are made of ---- */
 
 static const struct key word_item = { "", K_WORD, 0, NULL, 0, 255, 0, .help = NULL };
@@ -438,6 +458,36 @@ static const struct key drain_keys[] = {
 	    .help = "WebSockets whose time is over are closed at moments spread over so long, so that not all clients come back at once." },
 	END
 };
+#undef STRUCT
+#define STRUCT struct cfg_step
+static const struct key step_keys[] = {
+	{ "step", K_ENUM, AT(kind), NULL, 0, 0, KEY_REQUIRED,
+	    .help = "ready: the new pool proves itself; share: it gets that much of new sessions; pause: for a time; approve: until somebody does; promote: it gets all; drain: the others drain.",
+	    .names = step_kinds },
+	{ "name", K_LABEL, AT(name), NULL, 0, 0, 0,
+	    .help = "What people call it." },
+	{ "share", K_SHARE, AT(share_bp), NULL, 0, CFG_SHARE_ALL, 0,
+	    .help = "Of step share: how much.", .aux = AT(share_given) },
+	{ "for", K_DURATION, AT(for_us), "0", 0, 30 * D, 0,
+	    .help = "Of step pause: how long." },
+	{ "deadline", K_DURATION, AT(deadline_us), "0", 0, 30 * D, 0,
+	    .help = "A step that takes longer has failed; 0 is 10m for ready, 1m for share and promote, the drain's own clocks and a minute for drain, and none for the others." },
+	END
+};
+#undef STRUCT
+#define STRUCT struct cfg_service
+static const struct key rollout_keys[] = {
+	{ "strategy", K_ENUM, AT(rollout.strategy), "blue_green", 0, 0, 0,
+	    .help = "The steps where none are listed. blue_green: ready, promote, drain; canary: ready, shares of 5%, 25% and 50% with a pause of 10m after each, promote, drain.",
+	    .names = strategies },
+	{ "steps", K_LIST, AT(rollout.steps), NULL, 0, CFG_STEPS_MAX, 0,
+	    .help = "The steps, in this order: words, or maps.",
+	    .sub = step_keys, EACH(rollout.n_steps, rollout.steps), .scalar = "step" },
+	{ "on_failure", K_ENUM, AT(rollout.on_failure), "rollback", 0, 0, 0,
+	    .help = "When a step fails, or the new pool can serve no more: rollback gives the shares of before back and drains the new pool; pause waits for an operator.",
+	    .names = on_failures },
+	END
+};
 static const struct key service_keys[] = {
 	{ "name", K_NAME, AT(name), NULL, 0, 0, KEY_REQUIRED,
 	    .help = "Name in commands, logs and metrics." },
@@ -464,6 +514,9 @@ static const struct key service_keys[] = {
 	{ "drain", K_MAP, 0, NULL, 0, 0, 0,
 	    .help = "How its pools drain, unless the command says otherwise.",
 	    .sub = drain_keys },
+	{ "rollout", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "How a rollout takes it from one pool to the next.",
+	    .sub = rollout_keys },
 	{ "via", K_BOOL, AT(via), "on", 0, 0, KEY_HTTP,
 	    .help = "Whether requests to instances carry a Via field." },
 	{ "headers", K_MAP, 0, NULL, 0, 0, KEY_HTTP,

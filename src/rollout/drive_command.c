@@ -10,12 +10,14 @@
 #include "rollout/drive_int.h"
 #include "rollout/facts.h"
 #include "rollout/news.h"
+#include "rollout/steps.h"
 #include "rollout/waiters.h"
 
 struct command {
 	struct change change;
 	struct ro_command cmd;
-	uint64_t waiter; /* id; it may have left */
+	struct ro_rollout plan; /* of a rollout that starts */
+	uint64_t waiter;        /* id; it may have left */
 };
 
 static struct command *
@@ -43,12 +45,27 @@ drive_apply_instances(struct drive *d, struct cfg *cfg, char *why, size_t cap)
 	return rc;
 }
 
+/* The steps are those of the configuration when its turn comes. */
+static void
+plan(struct drive *d, struct command *m)
+{
+	const struct cfg_service *s = cfg_service_find(d->cfg,
+	    str_of(facts_service_of(&d->next, &m->cmd)));
+
+	if (s == NULL)
+		return; /* told by the machine */
+	steps_plan(s, &m->plan);
+	m->cmd.plan = &m->plan;
+}
+
 static bool
 decide(struct drive *d, struct change *c)
 {
 	const struct ro_command *cmd = &command_of(c)->cmd;
 	struct ro_facts facts = *drive_facts(d);
 
+	if (cmd->verb == RO_ROLLOUT)
+		plan(d, command_of(c));
 	facts.instance = facts_of_instance(d->env.registry, d->cfg, &d->state,
 	    cmd);
 	c->refusal = machine_command(&d->next, &facts, cmd, c->why,

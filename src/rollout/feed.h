@@ -21,6 +21,7 @@
 #define FEED_TYPES(X)                                                          \
 	X(COMMAND, "command") /* an operator's, with its result */             \
 	X(POOL, "pool")       /* a pool changed its state or share */          \
+	X(ROLLOUT, "rollout") /* one went on by a step, or ended */            \
 	X(HEALTH, "health")   /* an instance changed its health */             \
 	X(EJECT, "eject")     /* an instance rests, or is in again */          \
 	X(RELOAD, "reload")                                                    \

@@ -281,6 +281,8 @@ machine_clock(struct ro_state *s, const struct ro_facts *facts,
 		enum ro_changed c = clock_service(&t, i, facts);
 
 		changed = MAX(changed, c);
+		c = rollout_clock(s, i, facts, due_us);
+		changed = MAX(changed, c);
 	}
 	if (changed == RO_HARD) {
 		s->generation++;

@@ -22,11 +22,26 @@
 	X(UNDRAIN, "undrain")                                                  \
 	X(INSTANCE, "instance")                                                \
 	X(ADD_INSTANCE, "add-instance")                                        \
-	X(REMOVE_INSTANCE, "remove-instance")
+	X(REMOVE_INSTANCE, "remove-instance")                                  \
+	X(ROLLOUT, "rollout")
 
 #define X(id, name) RO_##id,
 enum ro_verb { RO_VERBS(X) RO_VERB_COUNT };
 #undef X
+
+/* What a rollout is told: identifier, name as typed. */
+#define RO_ACTIONS(X)                                                          \
+	X(START, "start")                                                      \
+	X(PAUSE, "pause")                                                      \
+	X(RESUME, "resume")                                                    \
+	X(APPROVE, "approve")                                                  \
+	X(SKIP, "skip")                                                        \
+	X(ABORT, "abort")                                                      \
+	X(ROLLBACK, "rollback")
+#define X(id, name) RO_ACTION_##id,
+enum ro_action { RO_ACTIONS(X) RO_ACTION_COUNT };
+#undef X
+const char *ro_action_name(enum ro_action);
 
 /* Why a command is refused: identifier, name, sentence when none fits better. */
 /* clang-format off */
@@ -41,6 +56,8 @@ enum ro_verb { RO_VERBS(X) RO_VERB_COUNT };
 	X(LAST_POOL, "last_pool", "no other pool could serve")                 \
 	X(LAST_INSTANCE, "last_instance", "no other instance could serve")     \
 	X(AMBIGUOUS, "ambiguous", "several pools could take the rest")         \
+	X(ROLLOUT, "rollout", "a rollout is under way, or none is")            \
+	X(ROLLED_BACK, "rolled_back", "the rollout was rolled back")           \
 	X(EXISTS, "exists", "there is one of that name")                       \
 	X(TOO_MANY, "too_many", "more than the state has room for")            \
 	X(BAD_VALUE, "bad_value", "a value is out of range or malformed")      \
@@ -68,11 +85,13 @@ struct ro_command {
 	char service[CFG_NAME_MAX + 1]; /* empty: the only one */
 	char pool[CFG_NAME_MAX + 1];
 	char instance[CFG_NAME_MAX + 1];
-	char address[ADDR_TEXT_MAX]; /* of ADD_INSTANCE */
-	uint32_t share_bp;           /* of SHARE */
-	unsigned weight;             /* of ADD_INSTANCE; 0: 1 */
-	uint8_t admin;               /* of INSTANCE; enum inst_admin */
-	bool when_ready, drain;      /* of SWITCH */
+	char address[ADDR_TEXT_MAX];   /* of ADD_INSTANCE */
+	uint32_t share_bp;             /* of SHARE */
+	unsigned weight;               /* of ADD_INSTANCE; 0: 1 */
+	uint8_t admin;                 /* of INSTANCE; enum inst_admin */
+	uint8_t action;                /* of ROLLOUT; enum ro_action */
+	const struct ro_rollout *plan; /* of ROLLOUT start: steps_plan()'s */
+	bool when_ready, drain;        /* of SWITCH */
 	bool force;
 	struct ro_drain
 	    clocks;           /* SWITCH with drain, DRAIN: mode and the three */
@@ -130,7 +149,14 @@ ro_facts_of(const struct ro_facts *f, size_t service, size_t pool)
  * instance   sets the admin word.
  * add, remove-instance   what differs from the configuration.
  *
- * force      overrides not_ready, last_pool and last_instance.
+ * rollout    start: its steps go on with the clock from now on.  pause,
+ *            resume: a step that failed begins anew; the time between counts
+ *            for none.  approve: a step that waits for it is done; skip: any
+ *            is.  abort: traffic stays as it is; rollback: shares as before,
+ *            and the new pool drains.  While one is under way, commands about
+ *            pools are refused; by force they pause it.
+ *
+ * force      overrides not_ready, last_pool, last_instance and rollout.
  * returns    RO_NO_NONE, or the reason with a sentence in why[cap]; then *s
  *            may be half changed and is thrown away
  */

@@ -47,6 +47,17 @@ enum ro_refusal job_refuse(struct job *, enum ro_refusal, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 const struct ro_facts_pool *job_facts(const struct job *,
     const struct ro_pool *);
+/* May it be given a share?  Facts may be newer than the state. */
+bool job_can_serve(const struct job *, const struct ro_pool *);
+enum ro_refusal job_must_serve(struct job *);
+#define JOB_UNFIT_MAX 256
+/* Why a pool that cannot serve cannot, as in "v1 is drained". */
+void job_say_unfit(const struct job *, const struct ro_pool *,
+    char out[JOB_UNFIT_MAX]);
+/* .pool gets .cmd->share_bp, the others the rest. */
+enum ro_refusal job_share(struct job *);
+/* Who gave the command, fit to be kept. */
+void job_sign(const struct job *, char out[RO_WHO_MAX]);
 /* May it stand between quotes in a log, and in a file read for ever? */
 bool job_char_is_plain(char);
 
@@ -56,5 +67,15 @@ enum ro_refusal instance_check_add(struct job *);
 enum ro_refusal instance_set_admin(struct job *);
 enum ro_refusal instance_add(struct job *);
 enum ro_refusal instance_remove(struct job *);
+
+/* ---- rollouts ---- */
+
+/* Commands about pools while one is under way; by force it pauses. */
+enum ro_refusal rollout_forbids(struct job *);
+enum ro_refusal rollout_check(struct job *);
+enum ro_refusal rollout_command(struct job *);
+/* Of service at: one step at most. */
+enum ro_changed rollout_clock(struct ro_state *, size_t at,
+    const struct ro_facts *, uint64_t *due_us);
 
 #endif

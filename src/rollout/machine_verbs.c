@@ -27,9 +27,8 @@ job_facts(const struct job *j, const struct ro_pool *p)
 	return ro_facts_of(j->facts, j->svc_at, (size_t)(p - j->svc->pools));
 }
 
-/* May it be given a share?  Facts may be newer than the state. */
-static bool
-can_serve(const struct job *j, const struct ro_pool *p)
+bool
+job_can_serve(const struct job *j, const struct ro_pool *p)
 {
 	const struct ro_facts_pool *f = job_facts(j, p);
 
@@ -63,30 +62,29 @@ is_out(const struct ro_pool *p)
 	return p->state == POOL_DRAINED || p->state == POOL_RETIRED;
 }
 
-#define UNFIT_MAX 256
-
-/* Why a pool that cannot serve cannot, as in "v1 is drained". */
-static void
-say_unfit(const struct job *j, const struct ro_pool *p, char out[UNFIT_MAX])
+void
+job_say_unfit(const struct job *j, const struct ro_pool *p,
+    char out[JOB_UNFIT_MAX])
 {
 	const char *unready = job_facts(j, p)->unready;
 
 	if (is_out(p) || p->state == POOL_DRAINING)
-		(void)snprintf(out, UNFIT_MAX, "%s is %s", p->name,
+		(void)snprintf(out, JOB_UNFIT_MAX, "%s is %s", p->name,
 		    pool_state_name((enum pool_state)p->state));
 	else
-		(void)snprintf(out, UNFIT_MAX, "%s is not ready: %s", p->name,
+		(void)snprintf(out, JOB_UNFIT_MAX, "%s is not ready: %s",
+		    p->name,
 		    unready[0] != '\0' ? unready : "it has not proved itself");
 }
 
-static enum ro_refusal
-must_serve(struct job *j)
+enum ro_refusal
+job_must_serve(struct job *j)
 {
-	char unfit[UNFIT_MAX];
+	char unfit[JOB_UNFIT_MAX];
 
-	if (can_serve(j, j->pool) || j->cmd->force)
+	if (job_can_serve(j, j->pool) || j->cmd->force)
 		return RO_NO_NONE;
-	say_unfit(j, j->pool, unfit);
+	job_say_unfit(j, j->pool, unfit);
 	if (j->cmd->verb == RO_SWITCH)
 		return job_refuse(j, RO_NO_NOT_READY,
 		    "%s; --when-ready waits until it is, --force does not",
@@ -119,7 +117,7 @@ look_at_rest(struct job *j)
 		if (p == j->pool)
 			continue;
 		r.sum += p->share_bp;
-		if (!can_serve(j, p))
+		if (!job_can_serve(j, p))
 			continue;
 		r.able_sum += p->share_bp;
 		r.able++;
@@ -144,7 +142,7 @@ scale(struct job *j, bool able_only, uint32_t from_bp, uint32_t to_bp)
 		uint64_t part = (uint64_t)p->share_bp * to_bp;
 
 		if (p == j->pool || p->share_bp == 0 ||
-		    (able_only && !can_serve(j, p)))
+		    (able_only && !job_can_serve(j, p)))
 			continue;
 		p->share_bp = (uint32_t)(part / from_bp);
 		cut[i] = part % from_bp;
@@ -164,11 +162,11 @@ refuse_last_pool(struct job *j, bool force_helps)
 	const char *help = force_helps
 	    ? "--force does it all the same"
 	    : "name the one that shall have it, with --force";
-	char unfit[UNFIT_MAX] = "there is no other";
+	char unfit[JOB_UNFIT_MAX] = "there is no other";
 
 	for (size_t i = 0; i < j->svc->n_pools; i++)
 		if (&j->svc->pools[i] != j->pool)
-			say_unfit(j, &j->svc->pools[i], unfit);
+			job_say_unfit(j, &j->svc->pools[i], unfit);
 	return job_refuse(j, RO_NO_LAST_POOL,
 	    "no other pool of %s could serve the rest: %s; %s", j->svc->name,
 	    unfit, help);
@@ -206,14 +204,14 @@ divide_rest(struct job *j, uint32_t left)
 
 /* ---- verbs about pools ---- */
 
-static enum ro_refusal
-do_share(struct job *j)
+enum ro_refusal
+job_share(struct job *j)
 {
 	enum ro_refusal r = must_not_drain(j);
 
 	/* Whoever is down must be able to give away. */
 	if (r == RO_NO_NONE && j->cmd->share_bp > j->pool->share_bp)
-		r = must_serve(j);
+		r = job_must_serve(j);
 	if (r == RO_NO_NONE)
 		r = divide_rest(j, CFG_SHARE_ALL - j->cmd->share_bp);
 	if (r != RO_NO_NONE)
@@ -249,7 +247,7 @@ do_switch(struct job *j)
 	/* The way back in the middle of a drain is one command, too. */
 	if (j->pool->state == POOL_DRAINING)
 		pool_goto(j->pool, POOL_ACTIVE, j->facts->wall_us);
-	r = must_serve(j);
+	r = job_must_serve(j);
 	if (r == RO_NO_NOT_READY && j->cmd->when_ready) {
 		begin_pending(j);
 		return RO_NO_NONE;
@@ -377,14 +375,16 @@ check_switch(struct job *j)
 static const struct {
 	enum ro_refusal (*check)(struct job *);
 	enum ro_refusal (*carry_out)(struct job *);
+	bool moves; /* traffic: not beside a rollout */
 } verbs[RO_VERB_COUNT] = {
-	[RO_SHARE] = { check_share, do_share },
-	[RO_SWITCH] = { check_switch, do_switch },
-	[RO_DRAIN] = { check_clocks, do_drain },
-	[RO_UNDRAIN] = { check_none, do_undrain },
-	[RO_INSTANCE] = { instance_check_admin, instance_set_admin },
-	[RO_ADD_INSTANCE] = { instance_check_add, instance_add },
-	[RO_REMOVE_INSTANCE] = { check_none, instance_remove },
+	[RO_SHARE] = { check_share, job_share, true },
+	[RO_SWITCH] = { check_switch, do_switch, true },
+	[RO_DRAIN] = { check_clocks, do_drain, true },
+	[RO_UNDRAIN] = { check_none, do_undrain, true },
+	[RO_INSTANCE] = { instance_check_admin, instance_set_admin, false },
+	[RO_ADD_INSTANCE] = { instance_check_add, instance_add, false },
+	[RO_REMOVE_INSTANCE] = { check_none, instance_remove, false },
+	[RO_ROLLOUT] = { rollout_check, rollout_command, false },
 };
 
 #define LIST_MAX 192 /* bytes; longer lists are cut */
@@ -425,6 +425,8 @@ find_pool(struct job *j)
 	char list[LIST_MAX] = "";
 
 	j->svc_at = (size_t)(j->svc - j->s->services);
+	if (j->cmd->verb == RO_ROLLOUT && j->cmd->pool[0] == '\0')
+		return RO_NO_NONE; /* that under way has one */
 	j->pool = ro_pool_find(j->svc, j->cmd->pool);
 	if (j->pool != NULL)
 		return RO_NO_NONE;
@@ -441,14 +443,14 @@ job_char_is_plain(char c)
 	return c >= ' ' && c <= '~' && c != '"' && c != '\\';
 }
 
-static void
-sign(struct ro_state *s, const char *who)
+void
+job_sign(const struct job *j, char out[RO_WHO_MAX])
 {
-	size_t n = str_copy(str_of(who), s->changed_by, RO_WHO_MAX);
+	size_t n = str_copy(str_of(j->cmd->who), out, RO_WHO_MAX);
 
 	for (size_t i = 0; i < n; i++)
-		if (!job_char_is_plain(s->changed_by[i]))
-			s->changed_by[i] = '?';
+		if (!job_char_is_plain(out[i]))
+			out[i] = '?';
 }
 
 enum ro_refusal
@@ -468,12 +470,14 @@ machine_command(struct ro_state *s, const struct ro_facts *facts,
 		r = find_pool(&j);
 	if (r == RO_NO_NONE)
 		r = verbs[cmd->verb].check(&j);
+	if (r == RO_NO_NONE && verbs[cmd->verb].moves)
+		r = rollout_forbids(&j);
 	if (r == RO_NO_NONE)
 		r = verbs[cmd->verb].carry_out(&j);
 	if (r != RO_NO_NONE)
 		return r;
 	s->generation++;
 	s->changed_us = facts->wall_us;
-	sign(s, cmd->who);
+	job_sign(&j, s->changed_by);
 	return RO_NO_NONE;
 }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "rollout/facts.h"
+#include "rollout/steps.h"
 
 static void
 set_name(char out[FEED_NAME_MAX], const char *name)
@@ -71,12 +72,24 @@ add_instance(struct buf *out, const struct ro_command *c)
 		buf_printf(out, " --weight %u", c->weight);
 }
 
+static void
+add_rollout(struct buf *out, const struct ro_command *c)
+{
+	if (c->action < RO_ACTION_COUNT)
+		buf_printf(out, " %s",
+		    ro_action_name((enum ro_action)c->action));
+	if (c->action == RO_ACTION_START)
+		buf_printf(out, " --to %s", c->pool);
+}
+
 /* The command as one would type it. */
 static void
 add_command(struct buf *out, const struct ro_command *c)
 {
 	buf_add_cstr(out, ro_verb_name(c->verb));
-	if (c->instance[0] != '\0')
+	if (c->verb == RO_ROLLOUT)
+		add_rollout(out, c);
+	else if (c->instance[0] != '\0')
 		add_instance(out, c);
 	else
 		buf_printf(out, " %s", c->pool);
@@ -223,10 +236,33 @@ tell_pool(struct feed *f, const char *service, const struct ro_pool *was,
 	tell(f, &e, &text);
 }
 
+/* ---- rollouts ---- */
+
+/* A step is told when it comes, not again when its action was carried out. */
+static void
+tell_rollout(struct feed *f, const char *service, const struct ro_rollout *was,
+    const struct ro_rollout *is)
+{
+	struct feed_event e = { .type = FEED_ROLLOUT };
+	struct buf text = BUF_INIT;
+
+	if (was->id == is->id && was->stand == is->stand && was->at == is->at)
+		return;
+	buf_printf(&text, "to %s: ", is->to);
+	steps_where(is, &text);
+	unquote(&text);
+	log_info("service=%s rollout=%llu change=\"" STR_FMT "\"", service,
+	    (unsigned long long)is->id, STR_ARG(text));
+	set_name(e.service, service);
+	set_name(e.pool, is->to);
+	tell(f, &e, &text);
+}
+
 void
 news_changes(struct feed *f, struct ro_state *before,
     const struct ro_state *after)
 {
+	static const struct ro_rollout never = { .stand = RO_STAND_NONE };
 	static const struct ro_pool none = { .state = POOL_COLD };
 
 	for (size_t s = 0; s < after->n_services; s++) {
@@ -241,6 +277,8 @@ news_changes(struct feed *f, struct ro_state *before,
 			tell_pool(f, svc->name, was == NULL ? &none : was,
 			    &svc->pools[p]);
 		}
+		tell_rollout(f, svc->name, old == NULL ? &never : &old->rollout,
+		    &svc->rollout);
 	}
 }
 

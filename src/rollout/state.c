@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "rollout/steps.h"
 
 int
 ro_state_new(struct ro_state *s)
@@ -177,6 +178,20 @@ any_stays(struct ro_service *old, const struct cfg_service *cfg)
 	return false;
 }
 
+/* One to a pool that vanished has ended; its number is not given again. */
+static void
+fit_rollout(struct ro_rollout *to, struct ro_service *svc,
+    const struct ro_rollout *old, uint64_t wall_us)
+{
+	*to = *old;
+	if (!steps_under_way(to) || ro_pool_find(svc, to->to) != NULL)
+		return;
+	to->stand = RO_STAND_ABORTED;
+	to->ended_us = wall_us;
+	to->paused_us = 0;
+	str_copy(STR("its pool is no more"), to->why, sizeof(to->why));
+}
+
 static void
 fit_service(struct ro_service *to, struct ro_service *old,
     const struct cfg_service *cfg, uint64_t wall_us)
@@ -198,6 +213,7 @@ fit_service(struct ro_service *to, struct ro_service *old,
 	}
 	if (anew)
 		return;
+	fit_rollout(&to->rollout, to, &old->rollout, wall_us);
 	to->pending = old->pending;
 	if (ro_pool_find(to, to->pending.pool) == NULL)
 		memset(&to->pending, 0, sizeof(to->pending));
@@ -283,19 +299,30 @@ ro_state_reconcile(struct ro_state *s, const struct cfg *cfg, uint64_t wall_us,
 
 typedef void stamp_fn(uint64_t *us, int64_t arg);
 
+static void
+each_set(uint64_t **stamps, size_t n, stamp_fn *fn, int64_t arg)
+{
+	for (size_t i = 0; i < n; i++)
+		if (*stamps[i] != 0)
+			fn(stamps[i], arg);
+}
+
 /* Every stamp from which a duration is counted, where it is set. */
 static void
 for_each_stamp(struct ro_state *s, stamp_fn *fn, int64_t arg)
 {
 	for (size_t i = 0; i < s->n_services; i++) {
+		struct ro_rollout *r = &s->services[i].rollout;
+		uint64_t *of_rollout[] = { &r->began_us, &r->ended_us,
+			&r->since_us, &r->paused_us };
+
+		each_set(of_rollout, ARRAY_LEN(of_rollout), fn, arg);
 		for (size_t p = 0; p < s->services[i].n_pools; p++) {
 			struct ro_pool *pool = &s->services[i].pools[p];
 			uint64_t *all[] = { &pool->since_us,
 				&pool->drain.began_us, &pool->drain.closed_us };
 
-			for (size_t n = 0; n < ARRAY_LEN(all); n++)
-				if (*all[n] != 0)
-					fn(all[n], arg);
+			each_set(all, ARRAY_LEN(all), fn, arg);
 		}
 	}
 }
@@ -331,11 +358,22 @@ prove_anew(struct ro_pool *p, uint64_t wall_us)
 	p->since_us = wall_us;
 }
 
+/* While nobody looked no deadline ran; a pause did. */
+static void
+wake_rollout(struct ro_rollout *r, uint64_t wall_us)
+{
+	if (r->stand == RO_STAND_RUNNING &&
+	    r->steps[r->at].kind != CFG_STEP_PAUSE)
+		r->since_us = wall_us;
+}
+
 void
 ro_state_wake(struct ro_state *s, uint64_t wall_us)
 {
-	for (size_t i = 0; i < s->n_services; i++)
+	for (size_t i = 0; i < s->n_services; i++) {
+		wake_rollout(&s->services[i].rollout, wall_us);
 		for (size_t p = 0; p < s->services[i].n_pools; p++)
 			prove_anew(&s->services[i].pools[p], wall_us);
+	}
 	for_each_stamp(s, not_after, (int64_t)wall_us);
 }

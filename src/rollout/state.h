@@ -53,12 +53,57 @@ struct ro_pending {
 	struct ro_drain clocks; /* for that drain */
 };
 
+/* How a rollout stands: identifier, name. */
+#define RO_STANDS(X)                                                           \
+	X(NONE, "none")       /* there never was one */                        \
+	X(RUNNING, "running") /* its steps go on by themselves */              \
+	X(PAUSED, "paused")   /* by an operator, or a step failed */           \
+	X(DONE, "done")                                                        \
+	X(ROLLED_BACK, "rolled_back")                                          \
+	X(ABORTED, "aborted") /* traffic stays as it was then */
+#define X(id, name) RO_STAND_##id,
+enum ro_stand { RO_STANDS(X) RO_STAND_COUNT };
+#undef X
+
+struct ro_step {
+	uint8_t kind; /* enum cfg_step_kind */
+	char name[CFG_NAME_MAX + 1];
+	uint32_t share_bp;
+	uint64_t for_us, deadline_us; /* deadline 0: none */
+};
+
+#define RO_WHY_MAX 192
+
+/* The way of a service to a pool: the last one, under way or ended. */
+struct ro_rollout {
+	uint64_t id;                 /* of the service's rollouts, from 1 */
+	uint8_t stand;               /* enum ro_stand */
+	uint8_t on_failure;          /* enum cfg_on_failure */
+	bool entered;                /* the step's action was carried out */
+	bool failed;                 /* the step has; PAUSED */
+	char to[CFG_NAME_MAX + 1];   /* the pool */
+	char who[RO_WHO_MAX];        /* began it */
+	char why[RO_WHY_MAX];        /* it stands as it does; or empty */
+	uint64_t began_us, ended_us; /* wall clock; 0: not yet */
+	uint64_t since_us;           /* the step is what it is at */
+	uint64_t paused_us;          /* 0: it is not */
+	struct ro_drain clocks;      /* of what it drains */
+	size_t n_before;             /* shares when it began */
+	struct {
+		char pool[CFG_NAME_MAX + 1];
+		uint32_t share_bp;
+	} before[CFG_POOLS_MAX];
+	size_t at, n_steps; /* .at == .n_steps: all are done */
+	struct ro_step steps[CFG_STEPS_MAX];
+};
+
 struct ro_service {
 	char name[CFG_NAME_MAX + 1];
 	uint32_t epoch; /* grows with whatever changes who serves whom */
 	size_t n_pools;
 	struct ro_pool pools[CFG_POOLS_MAX];
 	struct ro_pending pending;
+	struct ro_rollout rollout;
 };
 
 struct ro_state {

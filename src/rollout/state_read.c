@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "rollout/state.h"
+#include "rollout/steps.h"
 
 /* ---- values: present, of the right type, within range ---- */
 
@@ -113,13 +114,87 @@ read_pools(const struct json *j, struct ro_service *s)
 }
 
 static bool
+read_step(const struct json *j, struct ro_step *s)
+{
+	int kind = steps_kind_of(json_get_text(j, "step", ""));
+
+	s->kind = (uint8_t)kind;
+	return kind >= 0 && read_text(j, "name", s->name, sizeof(s->name)) &&
+	    read_u32(j, "share_bp", CFG_SHARE_ALL, &s->share_bp) &&
+	    read_u64(j, "for_us", &s->for_us) &&
+	    read_u64(j, "deadline_us", &s->deadline_us);
+}
+
+static bool
+read_steps(const struct json *j, struct ro_rollout *r)
+{
+	if (!json_is_array(j) || json_len(j) > CFG_STEPS_MAX)
+		return false;
+	for (size_t i = 0; i < json_len(j); i++)
+		if (!read_step(json_at(j, i), &r->steps[r->n_steps++]))
+			return false;
+	return true;
+}
+
+static bool
+read_before(const struct json *j, struct ro_rollout *r)
+{
+	if (!json_is_array(j) || json_len(j) > CFG_POOLS_MAX)
+		return false;
+	for (size_t i = 0; i < json_len(j); i++, r->n_before++)
+		if (!read_name(json_at(j, i), "pool", r->before[i].pool) ||
+		    !read_u32(json_at(j, i), "share_bp", CFG_SHARE_ALL,
+		        &r->before[i].share_bp))
+			return false;
+	return true;
+}
+
+/* A step that is under way is one of them. */
+static bool
+is_somewhere(const struct ro_rollout *r)
+{
+	return r->at <= r->n_steps &&
+	    (!steps_under_way(r) || r->at < r->n_steps);
+}
+
+static bool
+read_rollout(const struct json *j, struct ro_rollout *r)
+{
+	int stand = steps_stand_of(json_get_text(j, "stand", ""));
+	uint32_t on_failure;
+	uint64_t at;
+
+	if (stand < 0 ||
+	    !read_u32(j, "on_failure", CFG_FAILURE_PAUSE, &on_failure) ||
+	    !read_u64(j, "at", &at))
+		return false;
+	r->stand = (uint8_t)stand;
+	r->on_failure = (uint8_t)on_failure;
+	r->at = at;
+	return read_u64(j, "id", &r->id) &&
+	    read_bool(j, "entered", &r->entered) &&
+	    read_bool(j, "failed", &r->failed) && read_name(j, "to", r->to) &&
+	    read_text(j, "who", r->who, sizeof(r->who)) &&
+	    read_text(j, "why", r->why, sizeof(r->why)) &&
+	    read_u64(j, "began_us", &r->began_us) &&
+	    read_u64(j, "ended_us", &r->ended_us) &&
+	    read_u64(j, "since_us", &r->since_us) &&
+	    read_u64(j, "paused_us", &r->paused_us) &&
+	    read_drain(json_get(j, "clocks"), &r->clocks) &&
+	    read_before(json_get(j, "before"), r) &&
+	    read_steps(json_get(j, "steps"), r) && is_somewhere(r);
+}
+
+static bool
 read_service(const struct json *j, struct ro_service *s)
 {
 	const struct json *pending = json_get(j, "pending");
+	const struct json *rollout = json_get(j, "rollout");
 
 	if (!read_name(j, "name", s->name) ||
 	    !read_u32(j, "epoch", UINT32_MAX, &s->epoch) ||
-	    !read_pools(json_get(j, "pools"), s))
+	    !read_pools(json_get(j, "pools"), s) ||
+	    (rollout != NULL && !read_rollout(rollout, &s->rollout)))
 		return false;
 	if (pending == NULL)
 		return true;

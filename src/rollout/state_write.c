@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "rollout/state.h"
+#include "rollout/steps.h"
 
 #define HASH_SEED UINT64_C(0x57a7e)
 
@@ -39,6 +40,61 @@ write_pool(struct json_out *j, const struct ro_pool *p)
 }
 
 static void
+write_step(struct json_out *j, const struct ro_step *s)
+{
+	json_begin_object(j);
+	json_kv_cstr(j, "step", steps_kind_name((enum cfg_step_kind)s->kind));
+	json_kv_cstr(j, "name", s->name);
+	json_kv_u64(j, "share_bp", s->share_bp);
+	json_kv_u64(j, "for_us", s->for_us);
+	json_kv_u64(j, "deadline_us", s->deadline_us);
+	json_end_object(j);
+}
+
+static void
+write_before(struct json_out *j, const struct ro_rollout *r)
+{
+	json_key(j, "before");
+	json_begin_array(j);
+	for (size_t i = 0; i < r->n_before; i++) {
+		json_begin_object(j);
+		json_kv_cstr(j, "pool", r->before[i].pool);
+		json_kv_u64(j, "share_bp", r->before[i].share_bp);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void
+write_rollout(struct json_out *j, const struct ro_rollout *r)
+{
+	json_key(j, "rollout");
+	json_begin_object(j);
+	json_kv_u64(j, "id", r->id);
+	json_kv_cstr(j, "stand", steps_stand_name((enum ro_stand)r->stand));
+	json_kv_u64(j, "on_failure", r->on_failure);
+	json_kv_bool(j, "entered", r->entered);
+	json_kv_bool(j, "failed", r->failed);
+	json_kv_cstr(j, "to", r->to);
+	json_kv_cstr(j, "who", r->who);
+	json_kv_cstr(j, "why", r->why);
+	json_kv_u64(j, "began_us", r->began_us);
+	json_kv_u64(j, "ended_us", r->ended_us);
+	json_kv_u64(j, "since_us", r->since_us);
+	json_kv_u64(j, "paused_us", r->paused_us);
+	json_key(j, "clocks");
+	write_drain(j, &r->clocks);
+	write_before(j, r);
+	json_kv_u64(j, "at", r->at);
+	json_key(j, "steps");
+	json_begin_array(j);
+	for (size_t i = 0; i < r->n_steps; i++)
+		write_step(j, &r->steps[i]);
+	json_end_array(j);
+	json_end_object(j);
+}
+
+static void
 write_service(struct json_out *j, const struct ro_service *s)
 {
 	json_begin_object(j);
@@ -58,6 +114,8 @@ write_service(struct json_out *j, const struct ro_service *s)
 		write_drain(j, &s->pending.clocks);
 		json_end_object(j);
 	}
+	if (s->rollout.stand != RO_STAND_NONE)
+		write_rollout(j, &s->rollout);
 	json_end_object(j);
 }
 

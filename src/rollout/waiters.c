@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "net/loop.h"
 #include "rollout/facts.h"
+#include "rollout/steps.h"
 
 struct waiter {
 	TAILQ_ENTRY(waiter) link;
@@ -17,6 +18,7 @@ struct waiter {
 	uint64_t id, began_us;
 	struct ro_command cmd; /* with the service's name filled in */
 	bool wait;
+	uint64_t rollout;    /* its number, once begun */
 	bool begun;          /* it is so; else it waits for the disk */
 	struct alarm *limit; /* NULL: none */
 	uint64_t generation;
@@ -153,12 +155,15 @@ find(struct waiters *ws, uint64_t id)
 }
 
 void
-waiters_begun(struct waiters *ws, uint64_t id, const struct ro_state *s)
+waiters_begun(struct waiters *ws, uint64_t id, struct ro_state *s)
 {
 	struct waiter *w = find(ws, id);
+	const struct ro_service *svc;
 
 	if (w == NULL)
 		return;
+	svc = ro_service_find(s, w->cmd.service);
+	w->rollout = svc == NULL ? 0 : svc->rollout.id;
 	w->begun = true;
 	w->generation = s->generation;
 }
@@ -201,7 +206,7 @@ waiters_on_progress(struct waiters *ws, uint64_t id, drive_progress_fn *fn)
 
 /* ---- the end of what a command began ---- */
 
-enum ending { GOES_ON, ENDED, OUTRUN };
+enum ending { GOES_ON, ENDED, OUTRUN, TAKEN_BACK };
 
 static bool
 any_draining(const struct ro_service *s)
@@ -223,6 +228,20 @@ switch_ending(const struct waiter *w, const struct ro_service *s,
 	return w->cmd.drain && any_draining(s) ? GOES_ON : ENDED;
 }
 
+/* Who waits, waits for that one, however it is told meanwhile. */
+static enum ending
+rollout_ending(const struct waiter *w, const struct ro_service *s)
+{
+	const struct ro_rollout *r = &s->rollout;
+
+	if (r->id != w->rollout || r->stand == RO_STAND_ABORTED)
+		return OUTRUN;
+	if (r->stand == RO_STAND_ROLLED_BACK &&
+	    w->cmd.action != RO_ACTION_ROLLBACK)
+		return TAKEN_BACK;
+	return steps_under_way(r) ? GOES_ON : ENDED;
+}
+
 static enum ending
 ending_of(const struct waiter *w, struct ro_state *s)
 {
@@ -233,6 +252,8 @@ ending_of(const struct waiter *w, struct ro_state *s)
 		return GOES_ON;
 	if (!w->wait)
 		return ENDED;
+	if (svc != NULL && w->cmd.verb == RO_ROLLOUT)
+		return rollout_ending(w, svc);
 	if (p == NULL)
 		return OUTRUN; /* reloaded away */
 	if (w->cmd.verb == RO_SWITCH)
@@ -291,6 +312,19 @@ had_streams(const struct waiter *w)
 	return n > 0;
 }
 
+static void
+describe_rollout(const struct waiter *w, const struct ro_service *s,
+    struct buf *b)
+{
+	if (!w->wait)
+		return; /* it goes on */
+	buf_printf(b, "the rollout of %s to %s: ", s->name, s->rollout.to);
+	steps_where(&s->rollout, b);
+	if (s->rollout.stand == RO_STAND_DONE)
+		add_pools(b, s, POOL_DRAINED, "is drained and may be stopped",
+		    "are drained and may be stopped");
+}
+
 /* Of a switch with a drain: whoever asked may not know which pools served. */
 static void
 describe_end(const struct waiter *w, struct ro_state *state, struct buf *b)
@@ -299,6 +333,10 @@ describe_end(const struct waiter *w, struct ro_state *state, struct buf *b)
 
 	if (s == NULL)
 		return;
+	if (w->cmd.verb == RO_ROLLOUT) {
+		describe_rollout(w, s, b);
+		return;
+	}
 	if (w->cmd.verb == RO_DRAIN && had_streams(w)) {
 		buf_printf(b, "%s is drained and may be stopped", w->cmd.pool);
 		add_streams(b, w);
@@ -314,17 +352,23 @@ describe_end(const struct waiter *w, struct ro_state *state, struct buf *b)
 		add_streams(b, w);
 }
 
+static const enum ro_refusal refusal_of[] = {
+	[ENDED] = RO_NO_NONE,
+	[OUTRUN] = RO_NO_SUPERSEDED,
+	[TAKEN_BACK] = RO_NO_ROLLED_BACK,
+};
+
 static void
-answer_end(struct waiters *ws, struct waiter *w, struct ro_state *s, bool ended)
+answer_end(struct waiters *ws, struct waiter *w, struct ro_state *s,
+    enum ending e)
 {
 	struct buf b = BUF_INIT;
 
-	if (ended)
-		describe_end(w, s, &b);
-	else
+	if (e == OUTRUN)
 		buf_add_cstr(&b, ro_refusal_text(RO_NO_SUPERSEDED));
-	answer(ws, w, ended ? RO_NO_NONE : RO_NO_SUPERSEDED, false,
-	    b.p == NULL || b.failed ? "" : b.p);
+	else
+		describe_end(w, s, &b);
+	answer(ws, w, refusal_of[e], false, b.p == NULL || b.failed ? "" : b.p);
 	buf_free(&b);
 }
 
@@ -340,7 +384,7 @@ answer_one(struct waiters *ws, struct ro_state *s)
 		if (e == GOES_ON)
 			continue;
 		w->generation = s->generation;
-		answer_end(ws, w, s, e == ENDED);
+		answer_end(ws, w, s, e);
 		return true;
 	}
 	return false;
@@ -368,12 +412,24 @@ sum_up(struct drive *d, const struct ro_service *s, const struct waiter *w,
 	}
 }
 
+static void
+describe_step(const struct ro_rollout *r, char *out, size_t cap)
+{
+	struct buf b = BUF_INIT;
+
+	steps_where(r, &b);
+	str_copy(buf_str(&b), out, cap);
+	buf_free(&b);
+}
+
 /* Of a switch the first pool that holds it; of a drain its own. */
 static void
 describe(struct drive *d, const struct ro_service *s, const struct waiter *w,
     char *out, size_t cap)
 {
 	out[0] = '\0';
+	if (w->cmd.verb == RO_ROLLOUT)
+		describe_step(&s->rollout, out, cap);
 	for (size_t i = 0; i < s->n_pools && out[0] == '\0'; i++)
 		if (w->cmd.verb == RO_SWITCH ||
 		    strcmp(s->pools[i].name, w->cmd.pool) == 0)

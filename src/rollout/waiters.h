@@ -37,7 +37,7 @@ uint64_t waiters_add(struct waiters *, const struct ro_state *,
     const struct ro_command *, bool wait, uint64_t wait_us, drive_done_fn *,
     void *arg) MUST_CHECK;
 /* The command is on disk and in memory, in that state. */
-void waiters_begun(struct waiters *, uint64_t id, const struct ro_state *);
+void waiters_begun(struct waiters *, uint64_t id, struct ro_state *);
 /* It was refused: answers. */
 void waiters_refuse(struct waiters *, uint64_t id, const struct ro_state *,
     enum ro_refusal, const char *why);

@@ -24,6 +24,7 @@ static const struct {
 } fields[] = {
 	{ OPT_SERVICE, "service" },
 	{ OPT_POOL, "pool" },
+	{ OPT_TO, "pool" },
 	{ OPT_NAME, "instance" },
 	{ OPT_WEIGHT, "weight" },
 	{ OPT_WHEN_READY, "when_ready" },
@@ -73,7 +74,7 @@ write_operand(struct json_out *j, const struct args *a, size_t i)
 			json_kv_cstr(j, "instance", a->operand[i]);
 		break;
 	case ARG_WORD:
-		json_kv_cstr(j, "admin", a->operand[i]);
+		json_kv_cstr(j, a->command->operands[i].key, a->operand[i]);
 		break;
 	case ARG_SHARE:
 		units_share((uint32_t)a->operand_number[i], share);
@@ -140,12 +141,35 @@ write_admin(const char *name, const char *word, struct buf *out)
 }
 
 static void
+write_rollout(const struct args *a, struct buf *out)
+{
+	static const struct {
+		const char *word, *says;
+	} rows[] = { { "pause", "paused" }, { "resume", "it goes on" },
+		{ "approve", "approved; it goes on" },
+		{ "skip", "skipped; it goes on with the next step" },
+		{ "abort", "given up; traffic stays as it is" },
+		{ "rollback", "the shares of before are back" } };
+
+	if (strcmp(a->operand[0], "start") == 0)
+		buf_printf(out,
+		    "the rollout to %s has begun; \"segue rollout "
+		    "status\" shows where it is",
+		    a->option[OPT_TO]);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (strcmp(rows[i].word, a->operand[0]) == 0)
+			buf_add_cstr(out, rows[i].says);
+}
+
+static void
 write_moved(const struct args *a, struct buf *out)
 {
 	const char *verb = a->command->name, *first = a->operand[0];
 	char share[UNITS_MAX];
 
-	if (strcmp(verb, "share") == 0) {
+	if (strcmp(verb, "rollout") == 0) {
+		write_rollout(a, out);
+	} else if (strcmp(verb, "share") == 0) {
 		units_share((uint32_t)a->operand_number[1], share);
 		buf_printf(out, "%s gets %s of new sessions", first, share);
 	} else if (strcmp(verb, "drain") == 0) {
@@ -183,6 +207,10 @@ act_write_name(const struct args *a, struct buf *out)
 {
 	bool is_switch = strcmp(a->command->name, "switch") == 0;
 
+	if (strcmp(a->command->name, "rollout") == 0) {
+		buf_add_cstr(out, "the rollout");
+		return;
+	}
 	buf_printf(out, "the %s %s %s", a->command->name,
 	    is_switch ? "to" : "of", a->operand[0]);
 }
@@ -354,6 +382,25 @@ needs_pool(const struct args *a)
 {
 	return a->command->operands[0].kind == ARG_INSTANCE &&
 	    !args_has(a, OPT_POOL);
+}
+
+int
+rollout_run(struct run *r)
+{
+	const struct args *a = &r->args;
+	const char *action = a->operand[0];
+	bool starts = strcmp(action, "start") == 0;
+
+	if (starts != args_has(a, OPT_TO))
+		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
+		    starts ? "rollout start needs --to POOL"
+		           : "--to is for rollout start");
+	if (strcmp(action, "status") != 0)
+		return act_command(r);
+	if (args_has(a, OPT_WAIT) || args_has(a, OPT_FORCE))
+		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
+		    "rollout status takes neither --wait nor --force");
+	return see_rollout(r);
 }
 
 int

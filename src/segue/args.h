@@ -38,6 +38,7 @@ struct arg_row {
 	const char *name; /* as the help shows it; NULL: there is none */
 	enum arg_kind kind;
 	const char *words; /* of ARG_WORD: "in|drain|maint" */
+	const char *key;   /* ... what the daemon calls it, or NULL */
 	bool optional;     /* of an operand */
 };
 
@@ -79,6 +80,8 @@ struct arg_row {
 	    "how long requests in flight may last")                            \
 	X(STREAMS, "streams", 0, "DURATION", DURATION, NULL,                   \
 	    "how long streams may stay open")                                  \
+	X(TO, "to", 0, "POOL", POOL, NULL,                                     \
+	    "the pool that is to serve")                                       \
 	X(FORCE, "force", 0, NULL, NONE, NULL,                                 \
 	    "even if it leaves nobody ready to serve")                         \
 	X(NAME, "name", 0, "NAME", TEXT, NULL,                                 \
@@ -88,7 +91,13 @@ struct arg_row {
 	X(FOLLOW, "follow", 'f', NULL, NONE, NULL,                             \
 	    "go on with what happens from now on")                             \
 	X(LAST, "last", 0, "N", COUNT, NULL,                                   \
-	    "begin with the last N kept ones; default 20")
+	    "begin with the last N kept ones; default 20")                     \
+	X(OLD, "old", 0, "FILE", PATH, NULL,                                   \
+	    "metadata of the version that serves")                             \
+	X(NEW, "new", 0, "FILE", PATH, NULL,                                   \
+	    "metadata of the version that is to serve")                        \
+	X(PATCH_ROLLING, "patch-rolling", 0, "WHEN", WORD, "auto|on|off",      \
+	    "do patch releases roll: auto, on or off")
 /* clang-format on */
 
 #define X(id, name, letter, arg, kind, words, help) OPT_##id,

@@ -11,6 +11,8 @@
 		.name = (name_), .kind = ARG_##kind_                           \
 	}
 
+#define ROLLOUT_WORDS "start|status|pause|resume|approve|skip|abort|rollback"
+
 static const struct command rows[] = {
 	{ .name = "status",
 	    .options = OPT(WATCH),
@@ -55,11 +57,26 @@ static const struct command rows[] = {
 	    .operands = { OPERAND("POOL", POOL) },
 	    .help = "take a drain back",
 	    .run = act_command },
+	{ .name = "rollout",
+	    .operands = { { .name = "ACTION",
+	        .kind = ARG_WORD,
+	        .words = ROLLOUT_WORDS,
+	        .key = "action" } },
+	    .options = OPT(TO) | OPT(WAIT) | OPT(FORCE),
+	    .help = "take a service to another pool step by step",
+	    .more =
+	        "start --to POOL goes through the steps that the "
+	        "configuration has for the\nservice.  status shows where it "
+	        "is; approve ends a step that waits for it; skip\nany step; "
+	        "abort leaves traffic as it is; rollback gives the shares of "
+	        "before\nback and drains the new pool.\n",
+	    .run = rollout_run },
 	{ .name = "instance",
 	    .operands = { OPERAND("NAME", INSTANCE),
 	        { .name = "in|drain|maint",
 	            .kind = ARG_WORD,
-	            .words = "in|drain|maint" } },
+	            .words = "in|drain|maint",
+	            .key = "admin" } },
 	    .options = OPT(POOL) | OPT(FORCE),
 	    .help = "take an instance in, let its work end, or out",
 	    .run = act_command },
@@ -91,6 +108,20 @@ static const struct command rows[] = {
 	{ .name = "config",
 	    .help = "print the configuration in effect",
 	    .run = daemon_config },
+	{ .name = "compat",
+	    .operands = { { .name = "check|show",
+	                      .kind = ARG_WORD,
+	                      .words = "check|show" },
+	        { .name = "FILE", .kind = ARG_PATH, .optional = true } },
+	    .options = OPT(OLD) | OPT(NEW) | OPT(PATCH_ROLLING),
+	    .help = "may a new version run beside the old one?",
+	    .more = "check compares what two versions of Keycloak say of "
+	            "themselves (kc.sh\nupdate-compatibility metadata): "
+	            "--old FILE --new FILE.  It exits 0 when they\nmay run "
+	            "side by side, 3 when the old one must be gone first, 4 "
+	            "when the\nnew one does not roll at all.  show FILE "
+	            "prints one such file.  The daemon\nis not asked.\n",
+	    .run = compat_run },
 	{ .name = "version",
 	    .help = "print the versions of both programs",
 	    .run = daemon_version },

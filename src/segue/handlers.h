@@ -8,13 +8,16 @@
 #include "segue/command.h"
 
 /* see.c: the status document, or one view of it */
-command_fn see_status, see_pools, see_instances, see_sessions;
+command_fn see_status, see_pools, see_instances, see_sessions, see_rollout;
 /* act.c: a change */
 command_fn act_command;
+command_fn rollout_run; /* or, for its status, a look */
 /* events.c */
 command_fn events_run;
 /* daemon.c */
 command_fn daemon_reload, daemon_config, daemon_version;
+/* compat.c: without the daemon */
+command_fn compat_run;
 /* help.c */
 command_fn help_run;
 

@@ -145,3 +145,9 @@ see_sessions(struct run *r)
 {
 	return see(r, view_sessions);
 }
+
+int
+see_rollout(struct run *r)
+{
+	return see(r, view_rollout);
+}

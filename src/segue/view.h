@@ -26,6 +26,7 @@ view_fn view_status; /* who serves, how healthy, what moves, what blocks */
 view_fn view_pools;
 view_fn view_instances;
 view_fn view_sessions;
+view_fn view_rollout; /* the steps of each service's, and where it is */
 
 /*
  * Does the document have what the view is limited to?  If not, why[cap] says

@@ -179,6 +179,22 @@ put_pending(struct screen *s, const struct json *pending)
 	end_line(s);
 }
 
+/* An ended one says nothing of what moves. */
+static void
+put_rollout(struct screen *s, const struct json *rollout)
+{
+	const char *stand = json_get_text(rollout, "stand", "");
+	bool paused = strcmp(stand, "paused") == 0;
+
+	if (!paused && strcmp(stand, "running") != 0)
+		return;
+	put_label(s, paused ? STYLE_BAD : STYLE_WARN,
+	    paused ? "blocks" : "moves");
+	put(s, STYLE_PLAIN, "the rollout to %s: %s", show_text(rollout, "to"),
+	    show_text(rollout, "where"));
+	end_line(s);
+}
+
 static void
 put_drain(struct screen *s, const struct json *status, const struct json *pool)
 {
@@ -283,6 +299,7 @@ put_service(struct screen *s, const struct json *status,
 	put_service_head(s, service);
 	view_pool_table(status, &one, 2, s->out);
 	put_pending(s, json_get(service, "pending"));
+	put_rollout(s, json_get(service, "rollout"));
 	for (size_t i = 0; i < json_len(pools); i++)
 		put_drain(s, status, json_at(pools, i));
 	for (size_t i = 0; i < json_len(pools); i++)

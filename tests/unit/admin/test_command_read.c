@@ -23,10 +23,11 @@ static const struct {
 	    "verb: it is missing" },
 	{ "verb of another type", "{\"verb\":1}", ANSWER_BAD_REQUEST,
 	    "verb: 1 is none of share, switch, drain, undrain, instance, "
-	    "add-instance, remove-instance" },
+	    "add-instance, remove-instance, rollout" },
 	{ "verb misspelt", "{\"verb\":\"swich\"}", ANSWER_BAD_VALUE,
 	    "verb: \"swich\" is none of share, switch, drain, undrain, "
-	    "instance, add-instance, remove-instance; did you mean switch?" },
+	    "instance, add-instance, remove-instance, rollout; did you mean "
+	    "switch?" },
 	{ "key misspelt", C("\"share\":\"1%\",\"forse\":true"),
 	    ANSWER_BAD_REQUEST,
 	    "forse: there is no such key; did you mean force?" },

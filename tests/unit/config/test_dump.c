@@ -131,6 +131,8 @@ add_scalar(const struct key *k, struct buf *out)
 			n++;
 		if (strcmp(k->name, "type") == 0)
 			n = 2; /* grpc asks for a protocol */
+		if (strcmp(k->name, "step") == 0)
+			n = 1; /* others ask for values, or for an order */
 		buf_add_cstr(out, k->names[roll((unsigned)n)]);
 		break;
 	case K_ADDR:
@@ -208,6 +210,8 @@ is_wanted(const struct key *k)
 		return false;
 	if (strcmp(k->name, "allow") == 0)
 		return false; /* it or deny */
+	if (strcmp(k->name, "for") == 0)
+		return false; /* of steps that pause */
 	if (strcmp(k->name, "trusted_proxies") == 0)
 		return true; /* proxy_protocol asks for one */
 	if (strcmp(k->name, "client_ca") == 0 ||

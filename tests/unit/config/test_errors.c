@@ -692,6 +692,46 @@ static const struct {
 	    SERVICE("rules: [ { allow: /a, hide: on } ]\n  " POOLS),
 	    "f:4:31: warning: services[0].rules[0].hide: this means nothing "
 	    "with allow\n" },
+	{ "a share without its share",
+	    SERVICE(
+	        "rollout: { steps: [ { step: share }, promote ] }\n  " POOLS),
+	    "f:4:23: services[0].rollout.steps[0].share: is missing; a "
+	    "percentage is expected\n" },
+	{ "a pause without its time",
+	    SERVICE("rollout: { steps: [ pause, promote ] }\n  " POOLS),
+	    "f:4:23: services[0].rollout.steps[0].for: is missing; a duration "
+	    "is expected\n" },
+	{ "a share that is none",
+	    SERVICE("rollout: { steps: [ { step: promote, share: 5% } ] }\n"
+	            "  " POOLS),
+	    "f:4:47: services[0].rollout.steps[0].share: this step has no such "
+	    "value\n" },
+	{ "a step that does not exist",
+	    SERVICE("rollout: { steps: [ promot ] }\n  " POOLS),
+	    "f:4:21: warning: services[0].rollout.steps: without promote both "
+	    "pools serve when it is done\n"
+	    "f:4:23: services[0].rollout.steps[0].step: promot is not one of "
+	    "ready, share, pause, approve, promote, drain; did you mean "
+	    "promote?\n" },
+	{ "a drain of those that serve",
+	    SERVICE("rollout: { steps: [ drain, promote ] }\n  " POOLS),
+	    "f:4:23: services[0].rollout.steps[0]: the others would drain "
+	    "while "
+	    "they serve; promote comes first\n" },
+	{ "a share after all",
+	    SERVICE("rollout: { steps: [ promote, { step: share, share: 5% } ] "
+	            "}\n  " POOLS),
+	    "f:4:32: services[0].rollout.steps[1]: it has all of new sessions "
+	    "since promote\n" },
+	{ "steps that end half way",
+	    SERVICE("rollout: { steps: [ ready ] }\n  " POOLS),
+	    "f:4:21: warning: services[0].rollout.steps: without promote both "
+	    "pools serve when it is done\n" },
+	{ "steps and a strategy",
+	    SERVICE(
+	        "rollout: { strategy: canary, steps: [ promote ] }\n  " POOLS),
+	    "f:4:24: warning: services[0].rollout.strategy: this means nothing "
+	    "where steps are listed\n" },
 	{ "retries with no budget", SERVICE("retry: { budget: 0% }\n  " POOLS),
 	    "f:4:20: warning: services[0].retry.budget: with nothing to spend "
 	    "there are no retries; \"attempts: 0\" says so\n" },

@@ -438,6 +438,48 @@ static const struct {
 	    S "drain.streams: 5m -> 5s\n", "" },
 	{ "services[].drain.spread", SERVICE, ", drain: { spread: 1m }",
 	    S "drain.spread: 5s -> 1m\n", "" },
+	{ "services[].rollout.strategy", SERVICE,
+	    ", rollout: { strategy: canary }",
+	    S "rollout.strategy: blue_green -> canary\n", "" },
+	{ "services[].rollout.on_failure", SERVICE,
+	    ", rollout: { on_failure: pause }",
+	    S "rollout.on_failure: rollback -> pause\n", "" },
+	{ "services[].rollout.steps", SERVICE,
+	    ", rollout: { steps: [ promote ] }",
+	    S "rollout.steps: none -> [ { step: promote, share: 0%, for: 0, "
+	      "deadline: 0 } "
+	      "]\n",
+	    "" },
+	{ "services[].rollout.steps[].step", SERVICE,
+	    ", rollout: { steps: [ promote, drain ] }",
+	    S "rollout.steps: none -> [ { step: promote, share: 0%, for: 0, "
+	      "deadline: 0 "
+	      "}, { step: drain, share: 0%, for: 0, deadline: 0 } ]\n",
+	    "" },
+	{ "services[].rollout.steps[].name", SERVICE,
+	    ", rollout: { steps: [ { step: promote, name: all } ] }",
+	    S "rollout.steps: none -> [ { step: promote, name: all, share: 0%, "
+	      "for: 0, "
+	      "deadline: 0 } ]\n",
+	    "" },
+	{ "services[].rollout.steps[].share", SERVICE,
+	    ", rollout: { steps: [ { step: share, share: 5% }, promote ] }",
+	    S "rollout.steps: none -> [ { step: share, share: 5%, for: 0, "
+	      "deadline: 0 }, { step: promote, share: 0%, for: 0, deadline: 0 "
+	      "} ]\n",
+	    "" },
+	{ "services[].rollout.steps[].for", SERVICE,
+	    ", rollout: { steps: [ { step: pause, for: 1m }, promote ] }",
+	    S "rollout.steps: none -> [ { step: pause, share: 0%, for: 1m, "
+	      "deadline: 0 }, "
+	      "{ step: promote, share: 0%, for: 0, deadline: 0 } ]\n",
+	    "" },
+	{ "services[].rollout.steps[].deadline", SERVICE,
+	    ", rollout: { steps: [ { step: promote, deadline: 1m } ] }",
+	    S "rollout.steps: none -> [ { step: promote, share: 0%, for: 0, "
+	      "deadline: 1m } "
+	      "]\n",
+	    "" },
 	{ "services[].via", SERVICE, ", via: FALSE", S "via: on -> off\n", "" },
 	{ "services[].via", SERVICE, ", via: yes", "", "" },
 	{ "services[].pools", POOLS, ", { name: v2, instances: b:1 }",
@@ -950,9 +992,10 @@ Test(keys, bounds_are_inside, .timeout = 20)
 		range = str_split(&column, '\t');
 		dots = range.len == 0 ? NULL
 		                      : memmem(range.p, range.len, "..", 2);
-		/* half a share alone would be wrong */
+		/* half a share alone would be wrong, as a step's value alone */
 		if (dots == NULL || str_ends(range, STR("elements")) ||
-		    str_ends(path, STR(".share")))
+		    str_ends(path, STR(".share")) ||
+		    str_starts(path, STR("services[].rollout.steps[].")))
 			continue;
 		try_bound(path, str_from(range.p, (size_t)(dots - range.p)));
 		try_bound(path,

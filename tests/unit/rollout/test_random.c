@@ -52,6 +52,23 @@ turn_world(struct world *w)
 	w->now += roll(5) == 0 ? roll(2000) * S : roll(1000000);
 }
 
+/* Steps in any order: what forbids one, fails it. */
+static const struct ro_rollout *
+any_plan(void)
+{
+	static struct ro_rollout plan;
+
+	plan = (struct ro_rollout){ .on_failure = (uint8_t)roll(2),
+		.n_steps = 1 + roll(CFG_STEPS_MAX) };
+	for (size_t i = 0; i < plan.n_steps; i++)
+		plan.steps[i] =
+		    (struct ro_step){ .kind = (uint8_t)roll(CFG_STEP_DRAIN + 1),
+			    .share_bp = roll(ALL + 1),
+			    .for_us = roll(100) * S,
+			    .deadline_us = roll(2) * roll(1000) * S };
+	return &plan;
+}
+
 static struct ro_command
 any_command(void)
 {
@@ -70,6 +87,8 @@ any_command(void)
 	c.when_ready = roll(2) > 0;
 	c.drain = roll(2) > 0;
 	c.force = roll(8) == 0;
+	c.action = (uint8_t)roll(RO_ACTION_COUNT);
+	c.plan = any_plan();
 	c.clocks.mode = (uint8_t)roll(3);
 	c.clocks.flows_us = roll(3) * 600 * S;
 	c.clocks.requests_us = roll(3) * 30 * S;

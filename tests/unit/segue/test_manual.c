@@ -53,7 +53,7 @@ write_item(const struct command *c, struct buf *out)
 		if (o->name == NULL)
 			continue;
 		if (o->kind == ARG_WORD) {
-			struct str rest = str_of(o->name);
+			struct str rest = str_of(o->words);
 			struct str w = str_split(&rest, '|');
 
 			buf_printf(out, " Cm " STR_FMT, STR_ARG(w));

@@ -1,0 +1,576 @@
+/*
+ * What a rollout decides: which step comes next, and what follows when one
+ * fails.  Its steps do what commands do.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "rollout/machine_int.h"
+#include "rollout/steps.h"
+
+#define X(id, name) [RO_ACTION_##id] = (name),
+static const char *const action_names[] = { RO_ACTIONS(X) };
+#undef X
+
+const char *
+ro_action_name(enum ro_action a)
+{
+	return action_names[a];
+}
+
+static struct ro_rollout *
+rollout_of(struct job *j)
+{
+	return &j->svc->rollout;
+}
+
+static void
+end(struct job *j, enum ro_stand stand, const char *why)
+{
+	struct ro_rollout *r = rollout_of(j);
+
+	r->stand = (uint8_t)stand;
+	r->ended_us = j->facts->wall_us;
+	r->paused_us = 0;
+	str_copy(str_of(why), r->why, sizeof(r->why));
+}
+
+static void
+stand_still(struct job *j, const char *why)
+{
+	struct ro_rollout *r = rollout_of(j);
+
+	r->stand = RO_STAND_PAUSED;
+	r->paused_us = j->facts->wall_us;
+	str_copy(str_of(why), r->why, sizeof(r->why));
+}
+
+/* ---- the way back ---- */
+
+/* Who had a share takes it again: it must be there. */
+static enum ro_refusal
+must_take_back(struct job *j)
+{
+	const struct ro_rollout *r = rollout_of(j);
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < r->n_before; i++)
+		sum += r->before[i].share_bp;
+	if (sum == 0)
+		return job_refuse(j, RO_NO_NO_POOL,
+		    "no pool had a share before");
+	for (size_t i = 0; i < r->n_before; i++) {
+		struct ro_pool *p = ro_pool_find(j->svc, r->before[i].pool);
+		char unfit[JOB_UNFIT_MAX];
+
+		if (r->before[i].share_bp == 0)
+			continue;
+		if (p == NULL)
+			return job_refuse(j, RO_NO_NO_POOL,
+			    "%s, which had a share before, is no more",
+			    r->before[i].pool);
+		if (job_facts(j, p)->eligible > 0 || j->cmd->force)
+			continue;
+		job_say_unfit(j, p, unfit);
+		return job_refuse(j, RO_NO_LAST_POOL,
+		    "the shares of before cannot come back: %s", unfit);
+	}
+	return RO_NO_NONE;
+}
+
+static void
+give_back(struct job *j)
+{
+	const struct ro_rollout *r = rollout_of(j);
+
+	for (size_t i = 0; i < j->svc->n_pools; i++)
+		j->svc->pools[i].share_bp = 0;
+	for (size_t i = 0; i < r->n_before; i++) {
+		struct ro_pool *p = ro_pool_find(j->svc, r->before[i].pool);
+
+		if (p == NULL || r->before[i].share_bp == 0)
+			continue;
+		p->share_bp = r->before[i].share_bp;
+		pool_activate(p, j->facts->wall_us);
+	}
+	service_forget_pending(j->svc);
+	j->svc->epoch++;
+}
+
+/* Shares as before; the new pool drains unless it had one, too. */
+static enum ro_refusal
+roll_back(struct job *j, const char *why)
+{
+	struct ro_rollout *r = rollout_of(j);
+	struct ro_pool *to = ro_pool_find(j->svc, r->to);
+	enum ro_refusal refusal = must_take_back(j);
+
+	if (refusal != RO_NO_NONE)
+		return refusal;
+	give_back(j);
+	if (to != NULL && to->state == POOL_ACTIVE && to->share_bp == 0)
+		pool_begin_drain(j->svc, to, &r->clocks, j->facts->wall_us);
+	end(j, RO_STAND_ROLLED_BACK, why);
+	return RO_NO_NONE;
+}
+
+static void fail(struct job *, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* The step did not do: by the service's rule.  A long sentence is cut. */
+static void
+fail(struct job *j, const char *fmt, ...)
+{
+	struct ro_rollout *r = rollout_of(j);
+	struct buf why = BUF_INIT;
+	char text[RO_WHY_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(&why, fmt, ap);
+	va_end(ap);
+	str_copy(buf_str(&why), text, sizeof(text));
+	r->failed = true;
+	if (r->on_failure == CFG_FAILURE_PAUSE) {
+		stand_still(j, text);
+	} else if (roll_back(j, text) != RO_NO_NONE) {
+		buf_printf(&why, "; %s", j->why);
+		str_copy(buf_str(&why), text, sizeof(text));
+		stand_still(j, text);
+	}
+	buf_free(&why);
+}
+
+/* ---- steps ---- */
+
+static enum ro_refusal
+enter_nothing(struct job *j UNUSED, const struct ro_step *s UNUSED)
+{
+	return RO_NO_NONE;
+}
+
+static enum ro_refusal
+enter_share(struct job *j, const struct ro_step *s)
+{
+	struct ro_command cmd = *j->cmd;
+	struct job share = *j;
+
+	cmd.verb = RO_SHARE;
+	cmd.share_bp = s->share_bp;
+	share.cmd = &cmd;
+	return job_share(&share);
+}
+
+static enum ro_refusal
+enter_promote(struct job *j, const struct ro_step *s UNUSED)
+{
+	enum ro_refusal r = job_must_serve(j);
+
+	if (r == RO_NO_NONE)
+		service_switch(j->svc, j->pool, false, NULL, j->facts->wall_us);
+	return r;
+}
+
+static enum ro_refusal
+enter_drain(struct job *j, const struct ro_step *s UNUSED)
+{
+	for (size_t i = 0; i < j->svc->n_pools; i++) {
+		struct ro_pool *p = &j->svc->pools[i];
+
+		if (p != j->pool && p->state == POOL_ACTIVE && p->share_bp == 0)
+			pool_begin_drain(j->svc, p, &rollout_of(j)->clocks,
+			    j->facts->wall_us);
+	}
+	return RO_NO_NONE;
+}
+
+static bool
+is_always(const struct job *j UNUSED, const struct ro_step *s UNUSED)
+{
+	return true;
+}
+
+static bool
+is_ready(const struct job *j, const struct ro_step *s UNUSED)
+{
+	return job_can_serve(j, j->pool);
+}
+
+static bool
+is_adopted(const struct job *j, const struct ro_step *s UNUSED)
+{
+	return job_facts(j, j->pool)->view_current;
+}
+
+static bool
+is_over(const struct job *j, const struct ro_step *s)
+{
+	return j->facts->wall_us >= j->svc->rollout.since_us + s->for_us;
+}
+
+static bool
+is_never(const struct job *j UNUSED, const struct ro_step *s UNUSED)
+{
+	return false;
+}
+
+static bool
+is_drained(const struct job *j, const struct ro_step *s UNUSED)
+{
+	for (size_t i = 0; i < j->svc->n_pools; i++)
+		if (&j->svc->pools[i] != j->pool &&
+		    j->svc->pools[i].state == POOL_DRAINING)
+			return false;
+	return true;
+}
+
+/* One row a kind. */
+static const struct {
+	bool (*may_enter)(const struct job *, const struct ro_step *);
+	enum ro_refusal (*enter)(struct job *, const struct ro_step *);
+	bool (*is_done)(const struct job *, const struct ro_step *);
+	const char *late; /* what has not come about by the deadline */
+} kinds[] = {
+	[CFG_STEP_READY] = { is_always, enter_nothing, is_ready,
+	    "is not ready" },
+	[CFG_STEP_SHARE] = { is_ready, enter_share, is_adopted,
+	    "does not get its share" },
+	[CFG_STEP_PAUSE] = { is_always, enter_nothing, is_over, "pauses" },
+	[CFG_STEP_APPROVE] = { is_always, enter_nothing, is_never,
+	    "was not approved" },
+	[CFG_STEP_PROMOTE] = { is_ready, enter_promote, is_adopted,
+	    "does not get all" },
+	[CFG_STEP_DRAIN] = { is_always, enter_drain, is_drained,
+	    "serves, but others still drain" },
+};
+
+static const struct ro_step *
+step_of(const struct ro_rollout *r)
+{
+	return &r->steps[r->at];
+}
+
+/* ---- the clock ---- */
+
+static void
+next_step(struct job *j)
+{
+	struct ro_rollout *r = rollout_of(j);
+
+	r->at++;
+	r->entered = false;
+	r->since_us = j->facts->wall_us;
+	if (r->at == r->n_steps)
+		end(j, RO_STAND_DONE, "");
+}
+
+static void
+fail_late(struct job *j, const struct ro_step *s)
+{
+	const char *unready = job_facts(j, j->pool)->unready;
+
+	if (!job_can_serve(j, j->pool) && unready[0] != '\0')
+		fail(j, "%s is not ready in time: %s", j->pool->name, unready);
+	else
+		fail(j, "%s %s in time", j->pool->name, kinds[s->kind].late);
+}
+
+/* The step's action; what forbids it, fails it. */
+static void
+enter(struct job *j)
+{
+	struct ro_rollout *r = rollout_of(j);
+	const struct ro_step *s = step_of(r);
+	char why[RO_WHY_MAX];
+
+	if (kinds[s->kind].enter(j, s) == RO_NO_NONE) {
+		r->entered = true;
+		return;
+	}
+	str_copy(str_of(j->why), why, sizeof(why));
+	fail(j, "%s", why);
+}
+
+/* It could serve, it has sessions, and nobody is left to serve them. */
+static bool
+is_lost(const struct job *j)
+{
+	return j->pool->state == POOL_ACTIVE && j->pool->share_bp > 0 &&
+	    j->pool->life == RO_LIFE_DEAD;
+}
+
+/* When to look again though nothing happens. */
+static void
+ask_again(const struct ro_rollout *r, uint64_t *due_us)
+{
+	const struct ro_step *s = step_of(r);
+	uint64_t all[] = { s->kind == CFG_STEP_PAUSE ? s->for_us : 0,
+		s->deadline_us };
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (all[i] != 0 &&
+		    (*due_us == 0 || r->since_us + all[i] < *due_us))
+			*due_us = r->since_us + all[i];
+}
+
+/* The rollout of a service goes on by one step at most. */
+static enum ro_changed
+advance(struct job *j, uint64_t *due_us)
+{
+	struct ro_rollout *r = rollout_of(j);
+	const struct ro_step *s = step_of(r);
+
+	if (is_lost(j)) {
+		fail(j, "%s can serve no more: %s", j->pool->name,
+		    job_facts(j, j->pool)->unready);
+	} else if (!r->entered && kinds[s->kind].may_enter(j, s)) {
+		enter(j);
+	} else if (r->entered && kinds[s->kind].is_done(j, s)) {
+		next_step(j);
+	} else if (s->deadline_us != 0 &&
+	    j->facts->wall_us >= r->since_us + s->deadline_us) {
+		fail_late(j, s);
+	} else {
+		ask_again(r, due_us);
+		return RO_SAME;
+	}
+	return RO_HARD;
+}
+
+enum ro_changed
+rollout_clock(struct ro_state *s, size_t at, const struct ro_facts *facts,
+    uint64_t *due_us)
+{
+	struct ro_command cmd = { .verb = RO_ROLLOUT };
+	char why[2 * RO_WHY_MAX] = "";
+	struct job j = { .s = s,
+		.facts = facts,
+		.cmd = &cmd,
+		.svc = &s->services[at],
+		.svc_at = at,
+		.why = why,
+		.cap = sizeof(why) };
+
+	if (j.svc->rollout.stand != RO_STAND_RUNNING)
+		return RO_SAME;
+	j.pool = ro_pool_find(j.svc, j.svc->rollout.to);
+	return j.pool == NULL ? RO_SAME : advance(&j, due_us);
+}
+
+/* ---- commands ---- */
+
+#define HERE_MAX 256
+
+static void
+say_where(const struct ro_rollout *r, char out[HERE_MAX])
+{
+	struct buf text = BUF_INIT;
+
+	steps_where(r, &text);
+	str_copy(buf_str(&text), out, HERE_MAX);
+	buf_free(&text);
+}
+
+static enum ro_refusal
+refuse_none(struct job *j)
+{
+	const struct ro_rollout *r = rollout_of(j);
+
+	char here[HERE_MAX];
+
+	if (r->stand == RO_STAND_NONE)
+		return job_refuse(j, RO_NO_ROLLOUT, "there is no rollout of %s",
+		    j->svc->name);
+	say_where(r, here);
+	return job_refuse(j, RO_NO_ROLLOUT, "the rollout of %s to %s is %s",
+	    j->svc->name, r->to, here);
+}
+
+static enum ro_refusal
+refuse_under_way(struct job *j)
+{
+	const struct ro_rollout *r = rollout_of(j);
+	char here[HERE_MAX];
+
+	say_where(r, here);
+	return job_refuse(j, RO_NO_ROLLOUT,
+	    "a rollout of %s to %s is under way: %s", j->svc->name, r->to,
+	    here);
+}
+
+enum ro_refusal
+rollout_forbids(struct job *j)
+{
+	struct ro_rollout *r = rollout_of(j);
+	enum ro_refusal refusal;
+	size_t len;
+
+	if (!steps_under_way(r))
+		return RO_NO_NONE;
+	if (!j->cmd->force) {
+		refusal = refuse_under_way(j);
+		len = strlen(j->why);
+		(void)snprintf(j->why + len, j->cap - len,
+		    "; --force does it all the same and pauses that");
+		return refusal;
+	}
+	if (r->stand == RO_STAND_RUNNING)
+		stand_still(j, "an operator changed something by force");
+	return RO_NO_NONE;
+}
+
+static enum ro_refusal
+may_start(struct job *j)
+{
+	if (steps_under_way(rollout_of(j)))
+		return refuse_under_way(j);
+	if (j->pool->state == POOL_DRAINING)
+		return job_refuse(j, RO_NO_DRAINING,
+		    "%s is draining; \"segue undrain %s\" takes it back first",
+		    j->pool->name, j->pool->name);
+	if (j->pool->share_bp == CFG_SHARE_ALL)
+		return job_refuse(j, RO_NO_BAD_VALUE,
+		    "%s has all of new sessions already", j->pool->name);
+	return RO_NO_NONE;
+}
+
+static enum ro_refusal
+start(struct job *j)
+{
+	struct ro_rollout *r = rollout_of(j);
+	enum ro_refusal refusal = may_start(j);
+	uint64_t id = r->id + 1;
+
+	if (refusal != RO_NO_NONE)
+		return refusal;
+	*r = *j->cmd->plan;
+	r->id = id;
+	r->stand = RO_STAND_RUNNING;
+	r->at = 0;
+	r->entered = r->failed = false;
+	r->began_us = r->since_us = j->facts->wall_us;
+	r->ended_us = r->paused_us = 0;
+	r->why[0] = '\0';
+	str_copy(str_of(j->pool->name), r->to, sizeof(r->to));
+	job_sign(j, r->who);
+	r->n_before = j->svc->n_pools;
+	for (size_t i = 0; i < r->n_before; i++) {
+		str_copy(str_of(j->svc->pools[i].name), r->before[i].pool,
+		    sizeof(r->before[i].pool));
+		r->before[i].share_bp = j->svc->pools[i].share_bp;
+	}
+	/* What was drained proves itself anew. */
+	if (j->pool->state == POOL_DRAINED || j->pool->state == POOL_RETIRED)
+		pool_goto(j->pool, POOL_STARTING, j->facts->wall_us);
+	service_forget_pending(j->svc);
+	return RO_NO_NONE;
+}
+
+static enum ro_refusal
+pause_it(struct job *j)
+{
+	if (rollout_of(j)->stand == RO_STAND_RUNNING)
+		stand_still(j, "an operator paused it");
+	return RO_NO_NONE;
+}
+
+/* The time of the pause counts for no step; one that failed begins anew. */
+static enum ro_refusal
+resume(struct job *j)
+{
+	struct ro_rollout *r = rollout_of(j);
+
+	if (r->stand == RO_STAND_RUNNING)
+		return RO_NO_NONE;
+	if (r->failed) {
+		r->entered = false;
+		r->since_us = j->facts->wall_us;
+	} else if (j->facts->wall_us > r->paused_us) {
+		r->since_us += j->facts->wall_us - r->paused_us;
+	}
+	r->failed = false;
+	r->stand = RO_STAND_RUNNING;
+	r->paused_us = 0;
+	r->why[0] = '\0';
+	return RO_NO_NONE;
+}
+
+static enum ro_refusal
+approve(struct job *j)
+{
+	const struct ro_rollout *r = rollout_of(j);
+	char here[HERE_MAX];
+
+	if (r->stand == RO_STAND_RUNNING && r->entered &&
+	    step_of(r)->kind == CFG_STEP_APPROVE) {
+		next_step(j);
+		return RO_NO_NONE;
+	}
+	say_where(r, here);
+	return job_refuse(j, RO_NO_ROLLOUT, "nothing waits for approval: %s",
+	    here);
+}
+
+/* The step counts as done, whatever has become of it. */
+static enum ro_refusal
+skip(struct job *j)
+{
+	enum ro_refusal r = resume(j);
+
+	next_step(j);
+	return r;
+}
+
+static enum ro_refusal
+give_up(struct job *j)
+{
+	end(j, RO_STAND_ABORTED, "an operator gave it up");
+	return RO_NO_NONE;
+}
+
+static enum ro_refusal
+roll_back_now(struct job *j)
+{
+	enum ro_refusal refusal = roll_back(j, "an operator took it back");
+	size_t len = strlen(j->why);
+
+	if (refusal != RO_NO_NONE)
+		(void)snprintf(j->why + len, j->cap - len,
+		    "; --force does it all the same");
+	return refusal;
+}
+
+/* One row an action; all but start need a rollout that is under way. */
+static enum ro_refusal (*const actions[])(struct job *) = {
+	[RO_ACTION_START] = start,
+	[RO_ACTION_PAUSE] = pause_it,
+	[RO_ACTION_RESUME] = resume,
+	[RO_ACTION_APPROVE] = approve,
+	[RO_ACTION_SKIP] = skip,
+	[RO_ACTION_ABORT] = give_up,
+	[RO_ACTION_ROLLBACK] = roll_back_now,
+};
+
+enum ro_refusal
+rollout_check(struct job *j)
+{
+	bool starts = j->cmd->action == RO_ACTION_START;
+
+	if (j->cmd->action >= RO_ACTION_COUNT)
+		return job_refuse(j, RO_NO_BAD_VALUE,
+		    "there is no such action");
+	if (starts &&
+	    (j->pool == NULL || j->cmd->plan == NULL ||
+	        j->cmd->plan->n_steps == 0))
+		return job_refuse(j, RO_NO_NO_POOL,
+		    "to which pool?  --to names it");
+	if (!starts && !steps_under_way(rollout_of(j)))
+		return refuse_none(j);
+	return RO_NO_NONE;
+}
+
+enum ro_refusal
+rollout_command(struct job *j)
+{
+	return actions[j->cmd->action](j);
+}

@@ -1,0 +1,171 @@
+#include "rollout/steps.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/units.h"
+
+#define MINUTE (60 * US_PER_S)
+
+static const char *const kind_names[] = {
+	[CFG_STEP_READY] = "ready",
+	[CFG_STEP_SHARE] = "share",
+	[CFG_STEP_PAUSE] = "pause",
+	[CFG_STEP_APPROVE] = "approve",
+	[CFG_STEP_PROMOTE] = "promote",
+	[CFG_STEP_DRAIN] = "drain",
+};
+
+#define X(id, name) [RO_STAND_##id] = (name),
+static const char *const stand_names[] = { RO_STANDS(X) };
+#undef X
+
+static int
+index_of(const char *const *names, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(names[i], name) == 0)
+			return (int)i;
+	return -1;
+}
+
+const char *
+steps_kind_name(enum cfg_step_kind k)
+{
+	return kind_names[k];
+}
+
+int
+steps_kind_of(const char *name)
+{
+	return index_of(kind_names, ARRAY_LEN(kind_names), name);
+}
+
+const char *
+steps_stand_name(enum ro_stand s)
+{
+	return stand_names[s];
+}
+
+int
+steps_stand_of(const char *name)
+{
+	return index_of(stand_names, ARRAY_LEN(stand_names), name);
+}
+
+/* ---- presets ---- */
+
+static const struct cfg_step blue_green[] = {
+	{ .kind = CFG_STEP_READY },
+	{ .kind = CFG_STEP_PROMOTE },
+	{ .kind = CFG_STEP_DRAIN },
+};
+
+static const struct cfg_step canary[] = {
+	{ .kind = CFG_STEP_READY },
+	{ .kind = CFG_STEP_SHARE, .share_bp = 500 },
+	{ .kind = CFG_STEP_PAUSE, .for_us = 10 * MINUTE },
+	{ .kind = CFG_STEP_SHARE, .share_bp = 2500 },
+	{ .kind = CFG_STEP_PAUSE, .for_us = 10 * MINUTE },
+	{ .kind = CFG_STEP_SHARE, .share_bp = 5000 },
+	{ .kind = CFG_STEP_PAUSE, .for_us = 10 * MINUTE },
+	{ .kind = CFG_STEP_PROMOTE },
+	{ .kind = CFG_STEP_DRAIN },
+};
+
+static const struct {
+	const struct cfg_step *steps;
+	size_t n;
+} presets[] = {
+	[CFG_STRATEGY_BLUE_GREEN] = { blue_green, ARRAY_LEN(blue_green) },
+	[CFG_STRATEGY_CANARY] = { canary, ARRAY_LEN(canary) },
+};
+
+/* ---- the plan ---- */
+
+static uint64_t
+deadline_of(const struct cfg_step *s, const struct ro_drain *clocks)
+{
+	if (s->deadline_us != 0)
+		return s->deadline_us;
+	switch (s->kind) {
+	case CFG_STEP_READY:
+		return 10 * MINUTE;
+	case CFG_STEP_SHARE:
+	case CFG_STEP_PROMOTE:
+		return MINUTE;
+	case CFG_STEP_DRAIN:
+		return MAX(clocks->flows_us + clocks->requests_us,
+		           clocks->streams_us) +
+		    MINUTE;
+	default:
+		return 0;
+	}
+}
+
+static void
+add_step(struct ro_rollout *r, const struct cfg_step *s)
+{
+	struct ro_step *to = &r->steps[r->n_steps++];
+
+	*to = (struct ro_step){ .kind = (uint8_t)s->kind,
+		.share_bp = s->share_bp,
+		.for_us = s->for_us,
+		.deadline_us = deadline_of(s, &r->clocks) };
+	if (s->name != NULL)
+		str_copy(str_of(s->name), to->name, sizeof(to->name));
+}
+
+void
+steps_plan(const struct cfg_service *s, struct ro_rollout *out)
+{
+	const struct cfg_step *steps = s->rollout.steps;
+	size_t n = s->rollout.n_steps;
+
+	if (n == 0) {
+		steps = presets[s->rollout.strategy].steps;
+		n = presets[s->rollout.strategy].n;
+	}
+	out->on_failure = (uint8_t)s->rollout.on_failure;
+	out->clocks = (struct ro_drain){ .mode = (uint8_t)s->drain_mode,
+		.flows_us = s->drain_flows_us,
+		.requests_us = s->drain_requests_us,
+		.streams_us = s->drain_streams_us };
+	out->at = out->n_steps = 0;
+	for (size_t i = 0; i < n && i < CFG_STEPS_MAX; i++)
+		add_step(out, &steps[i]);
+}
+
+void
+steps_describe(const struct ro_step *s, struct buf *out)
+{
+	char text[UNITS_MAX];
+
+	if (s->name[0] != '\0')
+		buf_printf(out, "%s: ", s->name);
+	buf_add_cstr(out, kind_names[s->kind]);
+	text[0] = '\0';
+	if (s->kind == CFG_STEP_SHARE)
+		units_share(s->share_bp, text);
+	else if (s->kind == CFG_STEP_PAUSE)
+		units_duration(s->for_us, text);
+	if (text[0] != '\0')
+		buf_printf(out, " %s", text);
+}
+
+void
+steps_where(const struct ro_rollout *r, struct buf *out)
+{
+	if (steps_under_way(r)) {
+		buf_printf(out, "step %zu of %zu, ", r->at + 1, r->n_steps);
+		steps_describe(&r->steps[r->at], out);
+		if (r->stand == RO_STAND_PAUSED)
+			buf_add_cstr(out, ", paused");
+	} else if (r->stand == RO_STAND_ROLLED_BACK) {
+		buf_add_cstr(out, "rolled back");
+	} else {
+		buf_add_cstr(out, stand_names[r->stand]);
+	}
+	if (r->why[0] != '\0')
+		buf_printf(out, ": %s", r->why);
+}

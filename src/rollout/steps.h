@@ -1,0 +1,35 @@
+/*
+ * steps - the list that a rollout goes through: presets written out, and what
+ * each step is called.
+ *
+ * Thread: any.
+ */
+#ifndef ROLLOUT_STEPS_H
+#define ROLLOUT_STEPS_H
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "rollout/state.h"
+
+/* The steps, clocks and on_failure of a service; the rest of *out stays. */
+void steps_plan(const struct cfg_service *, struct ro_rollout *out);
+
+const char *steps_kind_name(enum cfg_step_kind);
+int steps_kind_of(const char *name); /* -1: none */
+const char *steps_stand_name(enum ro_stand);
+int steps_stand_of(const char *name); /* -1: none */
+
+/* "share 25%", "pause 10m"; its own name in front, if it has one. */
+void steps_describe(const struct ro_step *, struct buf *out);
+
+/* How it stands: "step 2 of 8, share 5%, paused: WHY", "rolled back: WHY". */
+void steps_where(const struct ro_rollout *, struct buf *out);
+
+/* Neither ended nor never begun. */
+static inline bool
+steps_under_way(const struct ro_rollout *r)
+{
+	return r->stand == RO_STAND_RUNNING || r->stand == RO_STAND_PAUSED;
+}
+
+#endif

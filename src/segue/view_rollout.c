@@ -1,0 +1,121 @@
+/*
+ * The steps of a rollout: those done, the one it is at, those to come.
+ */
+#include <string.h>
+
+#include "base/units.h"
+#include "segue/text.h"
+#include "segue/view_int.h"
+
+static const struct table_column columns[] = {
+	{ "N", true, NULL },
+	{ "STEP", false, NULL },
+	{ "HOW", false, NULL },
+	{ NULL, false, NULL },
+};
+
+static const struct {
+	const char *stand;
+	enum style style;
+	const char *here, *behind; /* the step it is at; those after it */
+} stands[] = {
+	{ "running", STYLE_WARN, "now", "to come" },
+	{ "paused", STYLE_BAD, "paused", "to come" },
+	{ "done", STYLE_GOOD, "-", "-" },
+	{ "rolled_back", STYLE_BAD, "rolled back here", "-" },
+	{ "aborted", STYLE_BAD, "given up here", "-" },
+};
+
+static size_t
+row_of(const char *stand)
+{
+	size_t i = 0;
+
+	while (i + 1 < ARRAY_LEN(stands) && strcmp(stands[i].stand, stand) != 0)
+		i++;
+	return i;
+}
+
+static void
+add_step(struct table *t, const struct json *rollout, size_t i)
+{
+	size_t at = (size_t)json_get_int(rollout, "at", 0);
+	size_t row = row_of(json_get_text(rollout, "stand", ""));
+	const struct json *step = json_at(json_get(rollout, "steps"), i);
+	const char *word = i < at ? "done"
+	    : i == at             ? stands[row].here
+	                          : stands[row].behind;
+	enum style style = i < at ? STYLE_GOOD
+	    : i == at             ? stands[row].style
+	                          : STYLE_DIM;
+	char n[24];
+
+	(void)snprintf(n, sizeof(n), "%zu", i + 1);
+	view_cell(t, STYLE_PLAIN, n);
+	view_cell(t, i < at ? STYLE_PLAIN : style, show_text(step, "text"));
+	view_cell(t, style, word);
+}
+
+/* "web to v2: step 2 of 3, promote; begun 5s ago by uid 0 (root)" */
+static void
+put_head(const struct json *status, const struct json *service,
+    const struct json *rollout, bool colour, struct buf *out)
+{
+	const char *now = json_get_text(status, "now", NULL);
+	struct buf raw = BUF_INIT, clean = BUF_INIT;
+	char began[SHOW_MAX], ended[SHOW_MAX];
+
+	buf_printf(&raw, "%s to %s: %s; begun %s ago by %s",
+	    show_text(service, "name"), show_text(rollout, "to"),
+	    show_text(rollout, "where"),
+	    show_age(now, json_get_text(rollout, "began", NULL), began),
+	    show_text(rollout, "who"));
+	if (json_get_text(rollout, "ended", NULL) != NULL)
+		buf_printf(&raw, ", ended %s ago",
+		    show_age(now, json_get_text(rollout, "ended", NULL),
+		        ended));
+	text_clean(&clean, buf_str(&raw));
+	style_add(out, colour, STYLE_BOLD, buf_str(&clean));
+	buf_add_char(out, '\n');
+	out->failed |= raw.failed || clean.failed;
+	buf_free(&raw);
+	buf_free(&clean);
+}
+
+static void
+put_rollout(const struct json *status, const struct json *service, bool colour,
+    struct buf *out)
+{
+	const struct json *rollout = json_get(service, "rollout");
+	struct table *t = table_new(columns);
+
+	put_head(status, service, rollout, colour, out);
+	for (size_t i = 0; i < json_len(json_get(rollout, "steps")); i++)
+		add_step(t, rollout, i);
+	if (t == NULL)
+		out->failed = true;
+	else
+		table_write(t, colour, 2, out);
+	table_free(&t);
+}
+
+void
+view_rollout(const struct json *status, const struct view *v, struct buf *out)
+{
+	const struct json *services = json_get(status, "services");
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_len(services); i++) {
+		const struct json *s = json_at(services, i);
+
+		if ((v->service != NULL &&
+		        strcmp(show_text(s, "name"), v->service) != 0) ||
+		    !json_is_object(json_get(s, "rollout")))
+			continue;
+		if (n++ > 0)
+			buf_add_char(out, '\n');
+		put_rollout(status, s, v->colour, out);
+	}
+	if (n == 0)
+		buf_add_cstr(out, "there is no rollout\n");
+}

@@ -1,0 +1,201 @@
+"""Rollouts: steps that go on by themselves, under load; taken back when one
+fails; told by operators; killed in the middle."""
+import random
+import time
+
+from rig import wait_until
+from rig.load import say
+from rig.segued import pool, service
+from rig.site import Site
+
+DRAIN = {"flows": "1s", "requests": "2s", "streams": "2s"}
+STEPS = ["ready", {"step": "share", "share": "10%"},
+         {"step": "pause", "for": "1s"}, {"step": "share", "share": "50%"},
+         {"step": "pause", "for": "1s"}, "promote", "drain"]
+
+
+def rollout(s):
+    return s.admin.status()["services"][0]["rollout"]
+
+
+def shares(s):
+    return {p["name"]: p["share_bp"]
+            for p in s.admin.status()["services"][0]["pools"]}
+
+
+def wait_stand(s, stand, seconds=20):
+    wait_until(lambda: rollout(s)["stand"] == stand, seconds, stand)
+    return rollout(s)
+
+
+def small(rig, steps, **more):
+    """Two scripted instances; no load."""
+    rig.a, rig.b = rig.scripted("v1", "a"), rig.scripted("v2", "b")
+    return rig.segued(service(
+        pool("v1", [rig.a], share="100%"), pool("v2", [rig.b]), drain=DRAIN,
+        rollout={"steps": steps, **more}))
+
+
+# ---- under load ----
+
+def test_canary_under_load(rig):
+    """Whole: nothing fails, nobody bounces, and it says what it does."""
+    site = Site(rig, drain=DRAIN, rollout={"steps": STEPS})
+    site.start_load()
+    r = site.segued.do("rollout", "start", "--to", "v2", "--wait")
+    assert r.out.startswith(
+        "the rollout of web to v2: done; v1 is drained and may be stopped"), r
+    assert "step 3 of 7, pause 1s" in r.err, r.err
+    site.finish()
+    assert shares(site.segued) == {"v1": 0, "v2": 10000}
+    told = [e["text"] for e in site.admin.events("follow=0&last=500")
+            if e["type"] == "rollout"]
+    assert told == [
+        "to v2: step 1 of 7, ready", "to v2: step 2 of 7, share 10%",
+        "to v2: step 3 of 7, pause 1s", "to v2: step 4 of 7, share 50%",
+        "to v2: step 5 of 7, pause 1s", "to v2: step 6 of 7, promote",
+        "to v2: step 7 of 7, drain", "to v2: done"], told
+
+
+def test_candidate_dies_under_load(rig):
+    """Both instances of V2 end at 10 %: the shares of before come back at
+    once.  Who was on V2 has lost its version, nobody else sees a thing."""
+    site = Site(rig, drain=DRAIN, rollout={"steps": [
+        "ready", {"step": "share", "share": "10%"}, "approve", "promote"]})
+    site.start_load()
+    site.segued.do("rollout", "start", "--to", "v2")
+    wait_until(lambda: rollout(site.segued)["at"] == 2, what="approve")
+    site.wait_answers(400)
+    for i in site.v2:
+        i.stop()
+    r = wait_stand(site.segued, "rolled_back", 5)
+    assert r["why"].startswith("v2 can serve no more: "), r
+    assert shares(site.segued) == {"v1": 10000, "v2": 0}
+    site.wait_answers(400)
+    final = site.load.stop()
+    print(say(final))
+    # Posts that were at V2 when it ended; what is safe was asked again.
+    assert final["failures_safe"] == {} and final["failed"] <= 20, \
+        (final["failures_unsafe"], final["samples"])
+    a = site.admin.status()["accounting"]
+    assert a["holds"] is True, a
+
+
+# ---- operators ----
+
+def test_told_by_operators(rig):
+    s = small(rig, ["ready", {"step": "share", "share": "20%"}, "approve",
+                    "promote", "drain"])
+    assert s.do("rollout", "status").out == "there is no rollout\n"
+    assert s.segue("rollout", "approve").code == 3
+    s.do("rollout", "start", "--to", "v2")
+    wait_until(lambda: rollout(s)["at"] == 2, what="approve")
+    r = s.do("rollout", "status")
+    lines = r.out.splitlines()
+    assert lines[0].startswith("web to v2: step 3 of 5, approve; begun "), r
+    assert [" ".join(line.split()) for line in lines[1:]] == [
+        "N STEP HOW", "1 ready done", "2 share 20% done", "3 approve now",
+        "4 promote to come", "5 drain to come"], r
+    assert "moves" in s.do("status").out
+    assert "the rollout to v2: step 3 of 5, approve" in s.do("status").out
+
+    r = s.segue("rollout", "start", "--to", "v2")
+    assert r.code == 3 and "is under way: step 3 of 5, approve" in r.err, r
+    r = s.segue("share", "v2", "30%")
+    assert r.code == 3 and "--force does it all the same" in r.err, r
+    s.do("rollout", "pause")
+    assert "paused" in s.do("rollout", "status").out
+    r = s.segue("rollout", "approve")
+    assert r.code == 3 and "paused" in r.err, r
+    s.do("rollout", "resume")
+    s.do("rollout", "approve")
+    assert wait_stand(s, "done")["at"] == 5
+    assert shares(s) == {"v1": 0, "v2": 10000}
+    assert "done" in s.do("rollout", "status").out
+    assert "moves" not in s.do("status").out
+
+
+def test_rollback_and_again(rig):
+    s = small(rig, ["ready", {"step": "share", "share": "20%"}, "approve",
+                    "promote"])
+    s.do("rollout", "start", "--to", "v2")
+    wait_until(lambda: rollout(s)["at"] == 2, what="approve")
+    r = s.do("rollout", "rollback")
+    assert r.out == "the shares of before are back\n", r
+    assert shares(s) == {"v1": 10000, "v2": 0}
+    assert rollout(s)["stand"] == "rolled_back"
+    wait_until(lambda: s.admin.pool("v2")["state"] == "drained",
+               what="v2 to be drained")
+    s.do("rollout", "start", "--to", "v2")
+    wait_until(lambda: rollout(s)["at"] == 2, what="approve, again")
+    assert rollout(s)["id"] == 2
+    s.do("rollout", "abort")
+    assert shares(s) == {"v1": 8000, "v2": 2000}
+
+
+def test_not_ready_in_time(rig):
+    s = small(rig, [{"step": "ready", "deadline": "1s"}, "promote"])
+    rig.b.deafen()
+    wait_until(lambda: not s.admin.pool("v2")["ready"], what="v2 to be down")
+    r = s.segue("rollout", "start", "--to", "v2", "--wait")
+    assert r.code == 3 and "v2 is not ready in time: " in r.err, r
+    assert shares(s) == {"v1": 10000, "v2": 0}
+
+
+def test_wrong_words(rig):
+    s = small(rig, ["ready", "promote"])
+    for words, code, why in (
+            (["start"], 2, "needs --to POOL"),
+            (["start", "--to", "v3"], 2, "has no pool v3; it has v1, v2"),
+            (["start", "--to", "v1"], 2, "v1 has all of new sessions"),
+            (["pause", "--to", "v2"], 2, "--to is for rollout start"),
+            (["status", "--wait"], 2, "takes neither"),
+            (["strat", "--to", "v2"], 2, "did you mean start?"),
+            (["pause"], 3, "there is no rollout of web")):
+        r = s.segue("rollout", *words)
+        assert r.code == code and why in r.err, (words, r)
+    assert rollout(s) is None
+
+
+# ---- bad days ----
+
+def test_reload_takes_its_pool_away(rig):
+    s = small(rig, ["ready", {"step": "share", "share": "20%"}, "approve",
+                    "promote"])
+    s.do("rollout", "start", "--to", "v2")
+    wait_until(lambda: rollout(s)["at"] == 2, what="approve")
+    del s.config["services"][0]["pools"][1]
+    s.write_config()
+    s.do("reload")
+    assert rollout(s)["stand"] == "aborted"
+    assert shares(s) == {"v1": 10000}
+
+
+def test_killed_at_random_instants(rig):
+    """Master and all are killed again and again: it stands at a named step
+    or goes on, one of the pools always serves, and it ends."""
+    seed = time.time_ns() % 100000
+    dice = random.Random(seed)
+    print(f"seed {seed}")
+    s = small(rig, ["ready", {"step": "share", "share": "10%"},
+                    {"step": "pause", "for": "1s"},
+                    {"step": "share", "share": "60%"}, "promote", "drain"])
+    s.do("rollout", "start", "--to", "v2")
+    at, kills = 0, 0
+    while kills < 100:
+        time.sleep(dice.uniform(0.001, 0.06) * min(rig.slower, 5))
+        s.kill_all()
+        kills += 1
+        s.start(ready=False)
+        r = rollout(s)
+        assert r["stand"] in ("running", "done"), (seed, r)
+        assert r["at"] >= at, (seed, at, r)
+        at = r["at"]
+        assert sum(shares(s).values()) == 10000, seed
+        if r["stand"] == "done" or (at == 4 and dice.random() < 0.2):
+            wait_stand(s, "done")
+            s.do("rollout", "start", "--to",
+                 "v1" if shares(s)["v1"] == 0 else "v2")
+            at = 0
+    print(f"{kills} kills, {rollout(s)['id']} rollouts")
+    wait_stand(s, "done", 30)

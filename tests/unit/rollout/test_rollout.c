@@ -1,0 +1,542 @@
+/*
+ * A rollout, edge by edge: steps come and go with the clock, fail, and are
+ * told by operators.
+ */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "rollout/steps.h"
+#include "world.h"
+
+#define ALL CFG_SHARE_ALL
+
+static struct world w;
+static struct ro_rollout plan;
+
+static void
+begin(void)
+{
+	world_make(&w);
+	world_tick(&w);
+	plan = (struct ro_rollout){
+		.clocks = { .mode = CFG_DRAIN_KEEP,
+		    .flows_us = 60 * S,
+		    .requests_us = 10 * S,
+		    .streams_us = 60 * S },
+	};
+}
+
+static void
+end(void)
+{
+	world_free(&w);
+}
+
+TestSuite(rollout, .init = begin, .fini = end, .timeout = 20);
+
+static void
+add(enum cfg_step_kind kind, uint32_t share_bp, uint64_t for_us,
+    uint64_t deadline_us)
+{
+	plan.steps[plan.n_steps++] = (struct ro_step){ .kind = (uint8_t)kind,
+		.share_bp = share_bp,
+		.for_us = for_us,
+		.deadline_us = deadline_us };
+}
+
+/* ready, 10 %, 30 s, approve, promote, drain */
+static void
+plan_canary(void)
+{
+	add(CFG_STEP_READY, 0, 0, 600 * S);
+	add(CFG_STEP_SHARE, 1000, 0, 60 * S);
+	add(CFG_STEP_PAUSE, 0, 30 * S, 0);
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	add(CFG_STEP_PROMOTE, 0, 0, 60 * S);
+	add(CFG_STEP_DRAIN, 0, 0, 200 * S);
+}
+
+static enum ro_refusal
+tell(enum ro_action action, bool force)
+{
+	struct ro_command c = world_command(RO_ROLLOUT, "");
+
+	c.action = (uint8_t)action;
+	c.force = force;
+	if (action == RO_ACTION_START) {
+		str_copy(STR("v2"), c.pool, sizeof(c.pool));
+		c.plan = &plan;
+	}
+	return world_do(&w, &c);
+}
+
+#define TELL(action) tell(RO_ACTION_##action, false)
+
+static const struct ro_rollout *
+it(void)
+{
+	return &w.s.services[0].rollout;
+}
+
+static void
+expect_at(size_t at, enum ro_stand stand, const char *where)
+{
+	cr_expect_eq(it()->at, at, "%s: at %zu", where, it()->at);
+	cr_expect_eq(it()->stand, stand, "%s: %s (%s)", where,
+	    steps_stand_name((enum ro_stand)it()->stand), it()->why);
+}
+
+static void
+expect_shares(uint32_t v1, uint32_t v2, const char *where)
+{
+	cr_expect_eq(world_pool(&w, 1)->share_bp, v1, "%s: v1 %u", where,
+	    world_pool(&w, 1)->share_bp);
+	cr_expect_eq(world_pool(&w, 2)->share_bp, v2, "%s: v2 %u", where,
+	    world_pool(&w, 2)->share_bp);
+}
+
+static void
+pass(uint64_t us)
+{
+	w.now += us;
+	(void)world_tick(&w);
+}
+
+/* With v2 ready, at the approve step. */
+static void
+go_to_approve(void)
+{
+	plan_canary();
+	world_fit(&w, 2, true);
+	cr_assert_eq(TELL(START), RO_NO_NONE, "%s", w.why);
+	pass(0);
+	pass(30 * S);
+	expect_at(3, RO_STAND_RUNNING, "approve");
+}
+
+Test(rollout, from_start_to_end)
+{
+	plan_canary();
+	cr_assert_eq(TELL(START), RO_NO_NONE, "%s", w.why);
+	cr_expect_str_eq(it()->who, "tester");
+	pass(20 * S);
+	expect_at(0, RO_STAND_RUNNING, "v2 is not ready yet");
+	expect_shares(ALL, 0, "ready");
+	world_fit(&w, 2, true);
+	pass(S);
+	expect_at(2, RO_STAND_RUNNING, "pause");
+	expect_shares(9000, 1000, "pause");
+	pass(29 * S);
+	expect_at(2, RO_STAND_RUNNING, "29 s");
+	pass(S);
+	expect_at(3, RO_STAND_RUNNING, "30 s");
+	pass(100000 * S);
+	expect_at(3, RO_STAND_RUNNING, "nobody approved");
+	cr_assert_eq(TELL(APPROVE), RO_NO_NONE, "%s", w.why);
+	world_facts(&w, 1)->sessions = 3;
+	pass(0);
+	expect_at(5, RO_STAND_RUNNING, "drain");
+	expect_shares(0, ALL, "drain");
+	cr_expect_eq(world_pool(&w, 1)->state, POOL_DRAINING);
+	world_facts(&w, 1)->sessions = 0;
+	pass(S);
+	expect_at(6, RO_STAND_DONE, "done");
+	cr_expect_eq(world_pool(&w, 1)->state, POOL_DRAINED);
+	cr_expect_eq(it()->ended_us, w.now);
+}
+
+Test(rollout, asks_to_be_looked_at_again)
+{
+	plan_canary();
+	world_fit(&w, 2, true);
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	pass(0);
+	cr_expect_eq(w.due, w.now + 30 * S, "when the pause is over");
+}
+
+/* A step is not done before every worker knows. */
+Test(rollout, waits_for_workers)
+{
+	plan_canary();
+	world_fit(&w, 2, true);
+	world_facts(&w, 2)->view_current = false;
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	pass(0);
+	expect_at(1, RO_STAND_RUNNING, "share");
+	expect_shares(9000, 1000, "share");
+	world_facts(&w, 2)->view_current = true;
+	pass(0);
+	expect_at(2, RO_STAND_RUNNING, "pause");
+}
+
+/* ---- failures ---- */
+
+Test(rollout, not_ready_in_time)
+{
+	plan_canary();
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	pass(599 * S);
+	expect_at(0, RO_STAND_RUNNING, "before");
+	pass(S);
+	expect_at(0, RO_STAND_ROLLED_BACK, "after");
+	cr_expect_str_eq(it()->why,
+	    "v2 is not ready in time: i1 is down: connection refused");
+	expect_shares(ALL, 0, "after");
+}
+
+Test(rollout, a_candidate_that_dies_is_taken_back)
+{
+	go_to_approve();
+	world_facts(&w, 2)->eligible = 1;
+	world_facts(&w, 2)->ready = false;
+	pass(S);
+	expect_at(3, RO_STAND_RUNNING, "one of two is enough to go on");
+	world_facts(&w, 2)->sessions = 1;
+	world_fit(&w, 2, false);
+	pass(S);
+	expect_at(3, RO_STAND_ROLLED_BACK, "none is");
+	cr_expect_str_eq(it()->why,
+	    "v2 can serve no more: i1 is down: connection refused");
+	expect_shares(ALL, 0, "none is");
+	cr_expect_eq(world_pool(&w, 2)->state, POOL_DRAINING);
+}
+
+Test(rollout, or_waits_for_an_operator)
+{
+	plan.on_failure = CFG_FAILURE_PAUSE;
+	go_to_approve();
+	world_fit(&w, 2, false);
+	pass(S);
+	expect_at(3, RO_STAND_PAUSED, "none is up");
+	cr_expect(it()->failed);
+	expect_shares(9000, 1000, "stays");
+	world_fit(&w, 2, true);
+	pass(S);
+	expect_at(3, RO_STAND_PAUSED, "it does not go on by itself");
+	cr_assert_eq(TELL(RESUME), RO_NO_NONE);
+	pass(0);
+	cr_assert_eq(TELL(APPROVE), RO_NO_NONE, "%s", w.why);
+	pass(0);
+	expect_shares(0, ALL, "went on");
+}
+
+/* Both cannot serve: traffic is not moved to nobody. */
+Test(rollout, no_way_back_is_told)
+{
+	go_to_approve();
+	world_fit(&w, 1, false);
+	world_fit(&w, 2, false);
+	pass(S);
+	expect_at(3, RO_STAND_PAUSED, "both are down");
+	expect_shares(9000, 1000, "both are down");
+	cr_expect_not_null(strstr(it()->why, "v2 can serve no more"), "%s",
+	    it()->why);
+	cr_expect_not_null(strstr(it()->why,
+	                       "the shares of before cannot come back: v1 is"),
+	    "%s", it()->why);
+	cr_expect_eq(TELL(ROLLBACK), RO_NO_LAST_POOL);
+	cr_expect_eq(tell(RO_ACTION_ROLLBACK, true), RO_NO_NONE);
+	expect_shares(ALL, 0, "by force");
+}
+
+/* After a start nothing is known of health: that is no failure. */
+Test(rollout, a_restart_is_no_failure)
+{
+	go_to_approve();
+	cr_assert_eq(TELL(APPROVE), RO_NO_NONE);
+	w.now += 3600 * S;
+	ro_state_wake(&w.s, w.now);
+	world_pool(&w, 1)->life = world_pool(&w, 2)->life = RO_LIFE_UNKNOWN;
+	world_fit(&w, 1, false);
+	world_fit(&w, 2, false);
+	pass(S);
+	expect_at(4, RO_STAND_RUNNING, "promote waits");
+	expect_shares(9000, 1000, "promote waits");
+	world_fit(&w, 1, true);
+	world_fit(&w, 2, true);
+	world_facts(&w, 1)->sessions = 1;
+	pass(S);
+	expect_shares(0, ALL, "promoted");
+}
+
+Test(rollout, promote_waits_for_readiness_only_so_long)
+{
+	go_to_approve();
+	cr_assert_eq(TELL(APPROVE), RO_NO_NONE);
+	world_pool(&w, 2)->life = RO_LIFE_UNKNOWN;
+	world_fit(&w, 2, false);
+	pass(59 * S);
+	expect_at(4, RO_STAND_RUNNING, "waits");
+	pass(S);
+	expect_at(4, RO_STAND_ROLLED_BACK, "too long");
+}
+
+Test(rollout, a_drain_that_lasts_too_long)
+{
+	go_to_approve();
+	cr_assert_eq(TELL(APPROVE), RO_NO_NONE);
+	world_facts(&w, 1)->inflight = 1;
+	world_facts(&w, 1)->sessions = 1;
+	pass(0);
+	pass(199 * S);
+	expect_at(5, RO_STAND_RUNNING, "drain");
+	pass(S);
+	expect_at(5, RO_STAND_ROLLED_BACK, "too long");
+	expect_shares(ALL, 0, "too long");
+	cr_expect_eq(world_pool(&w, 1)->state, POOL_ACTIVE);
+}
+
+/* ---- operators ---- */
+
+/* What each action says when: none yet, running, paused, done. */
+static const struct {
+	enum ro_action action;
+	enum ro_refusal never, running, paused, done;
+} edges[] = {
+	{ RO_ACTION_START, RO_NO_NONE, RO_NO_ROLLOUT, RO_NO_ROLLOUT,
+	    RO_NO_NONE },
+	{ RO_ACTION_PAUSE, RO_NO_ROLLOUT, RO_NO_NONE, RO_NO_NONE,
+	    RO_NO_ROLLOUT },
+	{ RO_ACTION_RESUME, RO_NO_ROLLOUT, RO_NO_NONE, RO_NO_NONE,
+	    RO_NO_ROLLOUT },
+	{ RO_ACTION_APPROVE, RO_NO_ROLLOUT, RO_NO_NONE, RO_NO_ROLLOUT,
+	    RO_NO_ROLLOUT },
+	{ RO_ACTION_SKIP, RO_NO_ROLLOUT, RO_NO_NONE, RO_NO_NONE,
+	    RO_NO_ROLLOUT },
+	{ RO_ACTION_ABORT, RO_NO_ROLLOUT, RO_NO_NONE, RO_NO_NONE,
+	    RO_NO_ROLLOUT },
+	{ RO_ACTION_ROLLBACK, RO_NO_ROLLOUT, RO_NO_NONE, RO_NO_NONE,
+	    RO_NO_ROLLOUT },
+};
+
+Test(rollout, every_action_in_every_stand)
+{
+	for (size_t i = 0; i < ARRAY_LEN(edges); i++) {
+		const char *name = ro_action_name(edges[i].action);
+
+		end(), begin();
+		plan_canary();
+		cr_expect_eq(tell(edges[i].action, false), edges[i].never,
+		    "%s, never: %s", name, w.why);
+		end(), begin();
+		go_to_approve();
+		cr_expect_eq(tell(edges[i].action, false), edges[i].running,
+		    "%s, running: %s", name, w.why);
+		end(), begin();
+		go_to_approve();
+		cr_assert_eq(TELL(PAUSE), RO_NO_NONE);
+		cr_expect_eq(tell(edges[i].action, false), edges[i].paused,
+		    "%s, paused: %s", name, w.why);
+		end(), begin();
+		go_to_approve();
+		cr_assert_eq(TELL(ABORT), RO_NO_NONE);
+		cr_expect_eq(tell(edges[i].action, false), edges[i].done,
+		    "%s, done: %s", name, w.why);
+	}
+}
+
+Test(rollout, a_pause_stops_the_clock)
+{
+	plan_canary();
+	world_fit(&w, 2, true);
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	pass(0);
+	pass(10 * S);
+	cr_assert_eq(TELL(PAUSE), RO_NO_NONE);
+	pass(1000 * S);
+	expect_at(2, RO_STAND_PAUSED, "paused");
+	cr_assert_eq(TELL(RESUME), RO_NO_NONE);
+	pass(19 * S);
+	expect_at(2, RO_STAND_RUNNING, "29 s in all");
+	pass(S);
+	expect_at(3, RO_STAND_RUNNING, "30 s in all");
+}
+
+Test(rollout, skip_passes_a_step_over)
+{
+	plan_canary();
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	cr_assert_eq(TELL(SKIP), RO_NO_NONE);
+	expect_at(1, RO_STAND_RUNNING, "ready was skipped");
+	for (size_t i = 0; i < 5; i++)
+		cr_assert_eq(TELL(SKIP), RO_NO_NONE, "%s", w.why);
+	expect_at(6, RO_STAND_DONE, "all were");
+	expect_shares(ALL, 0, "nothing was done");
+}
+
+Test(rollout, abort_leaves_traffic)
+{
+	go_to_approve();
+	cr_assert_eq(TELL(ABORT), RO_NO_NONE);
+	pass(1000 * S);
+	expect_at(3, RO_STAND_ABORTED, "aborted");
+	expect_shares(9000, 1000, "aborted");
+}
+
+Test(rollout, rollback_gives_shares_back)
+{
+	world_put(&w, 3, POOL_ACTIVE, 2500);
+	world_put(&w, 1, POOL_ACTIVE, 7500);
+	world_fit(&w, 3, true);
+	go_to_approve();
+	cr_expect_eq(world_pool(&w, 3)->share_bp, 2250);
+	cr_assert_eq(TELL(APPROVE), RO_NO_NONE);
+	world_facts(&w, 1)->sessions = world_facts(&w, 3)->sessions = 1;
+	pass(0);
+	expect_at(5, RO_STAND_RUNNING, "drain");
+	cr_assert_eq(TELL(ROLLBACK), RO_NO_NONE, "%s", w.why);
+	expect_shares(7500, 0, "rolled back");
+	cr_expect_eq(world_pool(&w, 3)->share_bp, 2500);
+	cr_expect_eq(world_pool(&w, 1)->state, POOL_ACTIVE);
+	cr_expect_eq(world_pool(&w, 2)->state, POOL_DRAINING);
+}
+
+/* Commands about pools would pull where it pushes. */
+Test(rollout, other_commands_are_refused)
+{
+	struct ro_command c = world_command(RO_SHARE, "v2");
+
+	go_to_approve();
+	c.share_bp = 5000;
+	cr_expect_eq(world_do(&w, &c), RO_NO_ROLLOUT);
+	cr_expect_not_null(strstr(w.why, "step 4 of 6, approve; --force"), "%s",
+	    w.why);
+	c.force = true;
+	cr_expect_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	expect_shares(5000, 5000, "by force");
+	expect_at(3, RO_STAND_PAUSED, "by force");
+	cr_expect_not(it()->failed);
+	c = world_command(RO_INSTANCE, "v2");
+	w.inst = (struct ro_facts_instance){ .exists = true,
+		.eligible = true,
+		.configured = "127.0.0.1:2" };
+	str_copy(STR("i1"), c.instance, sizeof(c.instance));
+	c.admin = INST_MAINT;
+	cr_expect_eq(world_do(&w, &c), RO_NO_NONE, "of instances: %s", w.why);
+}
+
+static const struct {
+	enum pool_state state;
+	uint32_t share_bp;
+	enum ro_refusal refusal;
+} starts[] = {
+	{ POOL_COLD, 0, RO_NO_NONE },
+	{ POOL_READY, 0, RO_NO_NONE },
+	{ POOL_ACTIVE, 0, RO_NO_NONE },
+	{ POOL_ACTIVE, 1000, RO_NO_NONE },
+	{ POOL_DRAINED, 0, RO_NO_NONE },
+	{ POOL_FAILED, 0, RO_NO_NONE },
+	{ POOL_DRAINING, 0, RO_NO_DRAINING },
+	{ POOL_ACTIVE, ALL, RO_NO_BAD_VALUE },
+};
+
+Test(rollout, may_start_to)
+{
+	for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+		end(), begin();
+		plan_canary();
+		world_put(&w, 2, starts[i].state, starts[i].share_bp);
+		world_put(&w, 1, POOL_ACTIVE, ALL - starts[i].share_bp);
+		cr_expect_eq(TELL(START), starts[i].refusal, "%zu: %s", i,
+		    w.why);
+	}
+}
+
+/* ---- on disk ---- */
+
+Test(rollout, survives_on_disk)
+{
+	struct buf text = BUF_INIT, again = BUF_INIT;
+	struct ro_state back;
+	char why[256];
+
+	go_to_approve();
+	str_copy(STR("look at \"it\""), w.s.services[0].rollout.steps[3].name,
+	    CFG_NAME_MAX);
+	ro_state_write(&w.s, &text);
+	cr_assert_eq(ro_state_new(&back), E_OK);
+	cr_assert_eq(ro_state_read(buf_str(&text), &back, why, sizeof(why)),
+	    E_OK, "%s", why);
+	ro_state_write(&back, &again);
+	cr_expect(str_eq(buf_str(&text), buf_str(&again)));
+	cr_expect_eq(back.services[0].rollout.at, 3);
+	cr_expect_eq(back.services[0].rollout.n_steps, 6);
+	cr_expect_eq(back.services[0].rollout.before[0].share_bp, ALL);
+	ro_state_free(&back);
+	buf_free(&text);
+	buf_free(&again);
+}
+
+Test(rollout, ends_with_its_pool)
+{
+	struct cfg_problems problems;
+	struct cfg *cfg;
+
+	go_to_approve();
+	cr_assert_eq(cfg_parse(STR("listeners: \":1\"\nservices:\n"
+	                           "  - { name: a, pools: [ { name: v1, "
+	                           "instances: [ \"127.0.0.1:1\" ] } ] }\n"),
+	                 "f", &cfg, &problems),
+	    E_OK);
+	cr_assert_eq(ro_state_reconcile(&w.s, cfg, w.now, NULL), E_OK);
+	expect_at(3, RO_STAND_ABORTED, "v2 is no more");
+	cr_expect_str_eq(it()->why, "its pool is no more");
+	cfg_problems_free(&problems);
+	cfg_unref(&cfg);
+}
+
+/* ---- plans ---- */
+
+static void
+expect_plan(const char *rollout, const char *expected)
+{
+	struct buf text = BUF_INIT, said = BUF_INIT;
+	struct cfg_problems problems;
+	struct ro_rollout r = { .id = 7 };
+	struct cfg *cfg;
+
+	buf_printf(&text,
+	    "listeners: \":1\"\nservices:\n"
+	    "  - name: a\n    rollout: %s\n"
+	    "    pools: [ { name: v1, instances: [ \"127.0.0.1:1\" ] } ]\n",
+	    rollout);
+	cr_assert_eq(cfg_parse(buf_str(&text), "f", &cfg, &problems), E_OK,
+	    "%s: %s", rollout, problems.n > 0 ? problems.list[0].text : "");
+	steps_plan(&cfg->services[0], &r);
+	for (size_t i = 0; i < r.n_steps; i++) {
+		buf_add_cstr(&said, i == 0 ? "" : ", ");
+		steps_describe(&r.steps[i], &said);
+	}
+	cr_expect_str_eq(said.p, expected, "%s", rollout);
+	cr_expect_eq(r.id, 7);
+	cfg_problems_free(&problems);
+	cfg_unref(&cfg);
+	buf_free(&text);
+	buf_free(&said);
+}
+
+Test(rollout, presets_are_written_out)
+{
+	expect_plan("{}", "ready, promote, drain");
+	expect_plan("{ strategy: canary }",
+	    "ready, share 5%, pause 10m, share 25%, pause 10m, share 50%, "
+	    "pause 10m, promote, drain");
+	expect_plan(
+	    "{ steps: [ ready, { step: share, share: 12.5%, name: a-few }"
+	    ", { step: pause, for: 90s }, approve, promote ] }",
+	    "ready, a-few: share 12.5%, pause 1m30s, approve, promote");
+}
+
+Test(rollout, names_of_kinds)
+{
+	for (int k = CFG_STEP_READY; k <= CFG_STEP_DRAIN; k++)
+		cr_expect_eq(
+		    steps_kind_of(steps_kind_name((enum cfg_step_kind)k)), k);
+	for (int s = 0; s < RO_STAND_COUNT; s++)
+		cr_expect_eq(steps_stand_of(steps_stand_name((enum ro_stand)s)),
+		    s);
+	cr_expect_eq(steps_kind_of("redy"), -1);
+	cr_expect_eq(steps_stand_of(""), -1);
+}
