@@ -24,10 +24,10 @@ static const struct {
 	{ "little more", 2 * MIB, 39 * MIB, false },
 	{ "is not worth it", 2 * MIB, 39 * MIB, false },
 	{ "much in use", 800 * MIB, 10 * MIB, false },
-	{ "a small part of it is free", 700 * MIB, 90 * MIB, false },
-	{ "and is not worth it", 700 * MIB, 90 * MIB, false },
-	{ "an eighth is", 690 * MIB, 100 * MIB, false },
-	{ "worth it", 690 * MIB, 100 * MIB, true },
+	{ "a small part of it is free", 755 * MIB, 55 * MIB, false },
+	{ "and is not worth it", 755 * MIB, 55 * MIB, false },
+	{ "a sixteenth is", 752 * MIB, 58 * MIB, false },
+	{ "worth it", 752 * MIB, 58 * MIB, true },
 };
 
 Test(trim, when_much_lies_idle)
