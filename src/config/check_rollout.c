@@ -55,7 +55,9 @@ check_rollout(struct problems *p, const struct cfg_service *s,
 
 		check_value(p, &w, r->steps[i].kind == CFG_STEP_SHARE,
 		    r->steps[i].share_bp > 0, "share", "a percentage");
-		check_value(p, &w, r->steps[i].kind == CFG_STEP_PAUSE,
+		check_value(p, &w,
+		    r->steps[i].kind == CFG_STEP_PAUSE ||
+		        r->steps[i].kind == CFG_STEP_ANALYZE,
 		    r->steps[i].for_us > 0, "for", "a duration");
 	}
 	check_order(p, r, &list);

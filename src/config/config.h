@@ -302,6 +302,7 @@ enum cfg_step_kind {
 	CFG_STEP_SHARE,
 	CFG_STEP_PAUSE,
 	CFG_STEP_APPROVE,
+	CFG_STEP_ANALYZE,
 	CFG_STEP_PROMOTE,
 	CFG_STEP_DRAIN
 };
@@ -311,7 +312,9 @@ struct cfg_step {
 	char *name;        /* what people call it, or NULL */
 	uint32_t share_bp; /* of SHARE */
 	bool share_given;
-	uint64_t for_us;      /* of PAUSE */
+	uint64_t for_us;      /* of PAUSE and ANALYZE */
+	unsigned errors_pct;  /* of ANALYZE: so much worse may it be: 2 */
+	unsigned requests;    /* ... after so many at least: 100 */
 	uint64_t deadline_us; /* 0: that of its kind */
 };
 

@@ -136,6 +136,7 @@ static const char *const step_kinds[] = {
 	[CFG_STEP_SHARE] = "share",
 	[CFG_STEP_PAUSE] = "pause",
 	[CFG_STEP_APPROVE] = "approve",
+	[CFG_STEP_ANALYZE] = "analyze",
 	[CFG_STEP_PROMOTE] = "promote",
 	[CFG_STEP_DRAIN] = "drain",
 	NULL
@@ -462,14 +463,18 @@ static const struct key drain_keys[] = {
 #define STRUCT struct cfg_step
 static const struct key step_keys[] = {
 	{ "step", K_ENUM, AT(kind), NULL, 0, 0, KEY_REQUIRED,
-	    .help = "ready: the new pool proves itself; share: it gets that much of new sessions; pause: for a time; approve: until somebody does; promote: it gets all; drain: the others drain.",
+	    .help = "ready: the new pool proves itself; share: it gets that much of new sessions; pause: for a time; approve: until somebody does; analyze: for a time, in which it must not fail more often than the others; promote: it gets all; drain: the others drain.",
 	    .names = step_kinds },
 	{ "name", K_LABEL, AT(name), NULL, 0, 0, 0,
 	    .help = "What people call it." },
 	{ "share", K_SHARE, AT(share_bp), NULL, 0, CFG_SHARE_ALL, 0,
 	    .help = "Of step share: how much.", .aux = AT(share_given) },
 	{ "for", K_DURATION, AT(for_us), "0", 0, 30 * D, 0,
-	    .help = "Of step pause: how long." },
+	    .help = "Of steps pause and analyze: how long." },
+	{ "errors", K_PERCENT, AT(errors_pct), "2%", 0, 100, 0,
+	    .help = "Of step analyze: so much more of its requests may fail than of the others'; five that fail are never too many." },
+	{ "requests", K_UINT, AT(requests), "100", 1, 1000000, 0,
+	    .help = "Of step analyze: after fewer nothing is concluded; when the time is over then, it pauses." },
 	{ "deadline", K_DURATION, AT(deadline_us), "0", 0, 30 * D, 0,
 	    .help = "A step that takes longer has failed; 0 is 10m for ready, 1m for share and promote, the drain's own clocks and a minute for drain, and none for the others." },
 	END
@@ -478,7 +483,7 @@ static const struct key step_keys[] = {
 #define STRUCT struct cfg_service
 static const struct key rollout_keys[] = {
 	{ "strategy", K_ENUM, AT(rollout.strategy), "blue_green", 0, 0, 0,
-	    .help = "The steps where none are listed. blue_green: ready, promote, drain; canary: ready, shares of 5%, 25% and 50% with a pause of 10m after each, promote, drain.",
+	    .help = "The steps where none are listed. blue_green: ready, promote, drain; canary: ready, shares of 5%, 25% and 50%, each analyzed for 10m, promote, drain.",
 	    .names = strategies },
 	{ "steps", K_LIST, AT(rollout.steps), NULL, 0, CFG_STEPS_MAX, 0,
 	    .help = "The steps, in this order: words, or maps.",

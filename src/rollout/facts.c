@@ -94,6 +94,27 @@ judge_ready(struct pool *p, const struct cfg_pool *cfg, const struct count *c,
 		*due_us = wall_us + hold - since;
 }
 
+/* Tries that failed count, though another one may have done. */
+static struct ro_toll
+toll_of(struct registry *r, const struct pool *p)
+{
+	const struct instance *i = NULL;
+	struct ro_toll t = { 0 };
+	uint64_t failed = 0;
+
+	for (unsigned w = 0; w < p->n_workers; w++) {
+		for (size_t c = 0; c < STATUS_N; c++)
+			t.requests += stat_get(&p->cells[w].status[c]);
+		t.bad += stat_get(&p->cells[w].status[STATUS_5XX]);
+	}
+	while ((i = registry_instance_next(r, p, i)) != NULL)
+		for (unsigned w = 0; w < p->n_workers; w++)
+			failed += stat_get(&i->cells[w].failures);
+	t.requests += failed;
+	t.bad += failed;
+	return t;
+}
+
 static void
 gather_pool(struct registry *r, const struct cfg_service *svc,
     const struct cfg_pool *cfg, const struct facts_now *now,
@@ -115,6 +136,7 @@ gather_pool(struct registry *r, const struct cfg_service *svc,
 		for (size_t i = 0; i < STREAM_END_COUNT; i++)
 			f->streams_ended[i] += stat_get(
 			    &p->cells[w].streams_ended[i]);
+	f->toll = toll_of(r, p);
 	f->sessions = pool_live_sessions(p, clock_mono_us(),
 	    svc->sticky_idle_us);
 	f->sessions_unknown = now->started_us != 0 &&

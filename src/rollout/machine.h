@@ -107,6 +107,7 @@ struct ro_facts_pool {
 	size_t eligible;   /* up and in */
 	bool view_current; /* every worker routes by the present state */
 	uint64_t inflight, streams, sessions;
+	struct ro_toll toll;                      /* since the process began */
 	uint64_t streams_ended[STREAM_END_COUNT]; /* ever, by how */
 	bool sessions_unknown; /* those of before a restart, not seen since, may
 	                          still come: zero proves nothing */

@@ -185,21 +185,37 @@ enter_drain(struct job *j, const struct ro_step *s UNUSED)
 }
 
 static bool
-is_always(const struct job *j UNUSED, const struct ro_step *s UNUSED)
+is_always(const struct job *j UNUSED)
 {
 	return true;
 }
 
 static bool
-is_ready(const struct job *j, const struct ro_step *s UNUSED)
+is_ready(const struct job *j)
 {
 	return job_can_serve(j, j->pool);
 }
 
-static bool
-is_adopted(const struct job *j, const struct ro_step *s UNUSED)
+/* ---- how steps end ---- */
+
+enum ending { GOES_ON, ENDED, BAD, UNCLEAR };
+
+static enum ending
+end_if(bool so)
 {
-	return job_facts(j, j->pool)->view_current;
+	return so ? ENDED : GOES_ON;
+}
+
+static enum ending
+end_ready(struct job *j, const struct ro_step *s UNUSED)
+{
+	return end_if(is_ready(j));
+}
+
+static enum ending
+end_adopted(struct job *j, const struct ro_step *s UNUSED)
+{
+	return end_if(job_facts(j, j->pool)->view_current);
 }
 
 static bool
@@ -208,39 +224,127 @@ is_over(const struct job *j, const struct ro_step *s)
 	return j->facts->wall_us >= j->svc->rollout.since_us + s->for_us;
 }
 
-static bool
-is_never(const struct job *j UNUSED, const struct ro_step *s UNUSED)
+static enum ending
+end_over(struct job *j, const struct ro_step *s)
 {
-	return false;
+	return end_if(is_over(j, s));
 }
 
-static bool
-is_drained(const struct job *j, const struct ro_step *s UNUSED)
+static enum ending
+end_never(struct job *j UNUSED, const struct ro_step *s UNUSED)
+{
+	return GOES_ON;
+}
+
+static enum ending
+end_drained(struct job *j, const struct ro_step *s UNUSED)
 {
 	for (size_t i = 0; i < j->svc->n_pools; i++)
 		if (&j->svc->pools[i] != j->pool &&
 		    j->svc->pools[i].state == POOL_DRAINING)
-			return false;
-	return true;
+			return GOES_ON;
+	return ENDED;
+}
+
+/* ---- analysis ---- */
+
+/* So few that fail are chance, or one user's doing. */
+#define BAD_LEAST 6
+
+static void
+add_toll(struct ro_toll *to, const struct ro_toll *t)
+{
+	to->requests += t->requests;
+	to->bad += t->bad;
+}
+
+/* Of the pool, and of the others, since the process began. */
+static void
+count_tolls(const struct job *j, struct ro_toll *own, struct ro_toll *others)
+{
+	*own = *others = (struct ro_toll){ 0 };
+	for (size_t i = 0; i < j->svc->n_pools; i++) {
+		const struct ro_pool *p = &j->svc->pools[i];
+
+		add_toll(p == j->pool ? own : others, &job_facts(j, p)->toll);
+	}
+}
+
+/* What came since; all of it where the counters began anew. */
+static struct ro_toll
+since(const struct ro_toll *now, const struct ro_toll *then)
+{
+	if (now->requests < then->requests || now->bad < then->bad)
+		return *now;
+	return (struct ro_toll){ now->requests - then->requests,
+		now->bad - then->bad };
+}
+
+static double
+ratio_of(const struct ro_toll *t)
+{
+	return t->requests == 0 ? 0 : (double)t->bad / (double)t->requests;
+}
+
+static enum ro_refusal
+enter_analyze(struct job *j, const struct ro_step *s UNUSED)
+{
+	struct ro_rollout *r = rollout_of(j);
+
+	count_tolls(j, &r->toll_new, &r->toll_others);
+	return RO_NO_NONE;
+}
+
+/* Leaves why in the job. */
+static enum ending
+end_analyzed(struct job *j, const struct ro_step *s)
+{
+	const struct ro_rollout *r = rollout_of(j);
+	struct ro_toll own, others;
+	double allowed;
+
+	count_tolls(j, &own, &others);
+	own = since(&own, &r->toll_new);
+	others = since(&others, &r->toll_others);
+	allowed = ratio_of(&others) + (double)s->errors_pct / 100;
+	(void)snprintf(j->why, j->cap,
+	    "of %llu requests to %s %llu failed (%.1f%%), elsewhere %.1f%%",
+	    (unsigned long long)own.requests, j->pool->name,
+	    (unsigned long long)own.bad, 100 * ratio_of(&own),
+	    100 * ratio_of(&others));
+	if (own.requests >= s->requests && own.bad >= BAD_LEAST &&
+	    ratio_of(&own) > allowed)
+		return BAD;
+	if (!is_over(j, s))
+		return GOES_ON;
+	if (own.requests >= s->requests)
+		return ENDED;
+	(void)snprintf(j->why, j->cap,
+	    "not enough to conclude from: %s had %llu requests, %u are asked "
+	    "for",
+	    j->pool->name, (unsigned long long)own.requests, s->requests);
+	return UNCLEAR;
 }
 
 /* One row a kind. */
 static const struct {
-	bool (*may_enter)(const struct job *, const struct ro_step *);
+	bool (*may_enter)(const struct job *);
 	enum ro_refusal (*enter)(struct job *, const struct ro_step *);
-	bool (*is_done)(const struct job *, const struct ro_step *);
+	enum ending (*end)(struct job *, const struct ro_step *);
 	const char *late; /* what has not come about by the deadline */
 } kinds[] = {
-	[CFG_STEP_READY] = { is_always, enter_nothing, is_ready,
+	[CFG_STEP_READY] = { is_always, enter_nothing, end_ready,
 	    "is not ready" },
-	[CFG_STEP_SHARE] = { is_ready, enter_share, is_adopted,
+	[CFG_STEP_SHARE] = { is_ready, enter_share, end_adopted,
 	    "does not get its share" },
-	[CFG_STEP_PAUSE] = { is_always, enter_nothing, is_over, "pauses" },
-	[CFG_STEP_APPROVE] = { is_always, enter_nothing, is_never,
+	[CFG_STEP_PAUSE] = { is_always, enter_nothing, end_over, "pauses" },
+	[CFG_STEP_APPROVE] = { is_always, enter_nothing, end_never,
 	    "was not approved" },
-	[CFG_STEP_PROMOTE] = { is_ready, enter_promote, is_adopted,
+	[CFG_STEP_ANALYZE] = { is_always, enter_analyze, end_analyzed,
+	    "is analyzed" },
+	[CFG_STEP_PROMOTE] = { is_ready, enter_promote, end_adopted,
 	    "does not get all" },
-	[CFG_STEP_DRAIN] = { is_always, enter_drain, is_drained,
+	[CFG_STEP_DRAIN] = { is_always, enter_drain, end_drained,
 	    "serves, but others still drain" },
 };
 
@@ -301,16 +405,52 @@ is_lost(const struct job *j)
 
 /* When to look again though nothing happens. */
 static void
-ask_again(const struct ro_rollout *r, uint64_t *due_us)
+ask_again(const struct job *j, uint64_t *due_us)
 {
+	const struct ro_rollout *r = &j->svc->rollout;
 	const struct ro_step *s = step_of(r);
-	uint64_t all[] = { s->kind == CFG_STEP_PAUSE ? s->for_us : 0,
-		s->deadline_us };
+	uint64_t all[] = { r->since_us + s->for_us,
+		r->since_us + s->deadline_us };
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
-		if (all[i] != 0 &&
-		    (*due_us == 0 || r->since_us + all[i] < *due_us))
-			*due_us = r->since_us + all[i];
+		if (all[i] > j->facts->wall_us &&
+		    (*due_us == 0 || all[i] < *due_us))
+			*due_us = all[i];
+}
+
+/* The step was entered: has it come to something? */
+static enum ro_changed
+look_at_step(struct job *j)
+{
+	struct ro_rollout *r = rollout_of(j);
+	const struct ro_step *s = step_of(r);
+	char why[RO_WHY_MAX];
+
+	switch (kinds[s->kind].end(j, s)) {
+	case ENDED:
+		next_step(j);
+		return RO_HARD;
+	case BAD:
+		str_copy(str_of(j->why), why, sizeof(why));
+		fail(j, "%s", why);
+		return RO_HARD;
+	case UNCLEAR:
+		r->failed = true;
+		stand_still(j, j->why);
+		return RO_HARD;
+	case GOES_ON:
+		break;
+	}
+	return RO_SAME;
+}
+
+static bool
+is_late(const struct job *j)
+{
+	const struct ro_rollout *r = &j->svc->rollout;
+	uint64_t limit_us = step_of(r)->deadline_us;
+
+	return limit_us != 0 && j->facts->wall_us >= r->since_us + limit_us;
 }
 
 /* The rollout of a service goes on by one step at most. */
@@ -319,22 +459,27 @@ advance(struct job *j, uint64_t *due_us)
 {
 	struct ro_rollout *r = rollout_of(j);
 	const struct ro_step *s = step_of(r);
+	enum ro_changed changed = RO_SAME;
 
 	if (is_lost(j)) {
 		fail(j, "%s can serve no more: %s", j->pool->name,
 		    job_facts(j, j->pool)->unready);
-	} else if (!r->entered && kinds[s->kind].may_enter(j, s)) {
-		enter(j);
-	} else if (r->entered && kinds[s->kind].is_done(j, s)) {
-		next_step(j);
-	} else if (s->deadline_us != 0 &&
-	    j->facts->wall_us >= r->since_us + s->deadline_us) {
-		fail_late(j, s);
-	} else {
-		ask_again(r, due_us);
-		return RO_SAME;
+		return RO_HARD;
 	}
-	return RO_HARD;
+	if (!r->entered && kinds[s->kind].may_enter(j)) {
+		enter(j);
+		return RO_HARD;
+	}
+	if (r->entered)
+		changed = look_at_step(j);
+	if (changed != RO_SAME)
+		return changed;
+	if (is_late(j)) {
+		fail_late(j, s);
+		return RO_HARD;
+	}
+	ask_again(j, due_us);
+	return RO_SAME;
 }
 
 enum ro_changed

@@ -69,10 +69,16 @@ struct ro_step {
 	uint8_t kind; /* enum cfg_step_kind */
 	char name[CFG_NAME_MAX + 1];
 	uint32_t share_bp;
-	uint64_t for_us, deadline_us; /* deadline 0: none */
+	uint64_t for_us, deadline_us;  /* deadline 0: none */
+	uint32_t errors_pct, requests; /* of ANALYZE */
 };
 
 #define RO_WHY_MAX 192
+
+/* What was asked of pools, and failed; the counters begin with the process. */
+struct ro_toll {
+	uint64_t requests, bad;
+};
 
 /* The way of a service to a pool: the last one, under way or ended. */
 struct ro_rollout {
@@ -95,6 +101,9 @@ struct ro_rollout {
 	} before[CFG_POOLS_MAX];
 	size_t at, n_steps; /* .at == .n_steps: all are done */
 	struct ro_step steps[CFG_STEPS_MAX];
+	/* When an analysis began, of the new pool and of the others; not in the
+	 * file, since a start begins at 0, too. */
+	struct ro_toll toll_new, toll_others;
 };
 
 struct ro_service {

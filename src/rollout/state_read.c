@@ -122,7 +122,9 @@ read_step(const struct json *j, struct ro_step *s)
 	return kind >= 0 && read_text(j, "name", s->name, sizeof(s->name)) &&
 	    read_u32(j, "share_bp", CFG_SHARE_ALL, &s->share_bp) &&
 	    read_u64(j, "for_us", &s->for_us) &&
-	    read_u64(j, "deadline_us", &s->deadline_us);
+	    read_u64(j, "deadline_us", &s->deadline_us) &&
+	    read_u32(j, "errors_pct", 100, &s->errors_pct) &&
+	    read_u32(j, "requests", UINT32_MAX, &s->requests);
 }
 
 static bool

@@ -48,6 +48,8 @@ write_step(struct json_out *j, const struct ro_step *s)
 	json_kv_u64(j, "share_bp", s->share_bp);
 	json_kv_u64(j, "for_us", s->for_us);
 	json_kv_u64(j, "deadline_us", s->deadline_us);
+	json_kv_u64(j, "errors_pct", s->errors_pct);
+	json_kv_u64(j, "requests", s->requests);
 	json_end_object(j);
 }
 

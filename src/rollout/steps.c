@@ -12,6 +12,7 @@ static const char *const kind_names[] = {
 	[CFG_STEP_SHARE] = "share",
 	[CFG_STEP_PAUSE] = "pause",
 	[CFG_STEP_APPROVE] = "approve",
+	[CFG_STEP_ANALYZE] = "analyze",
 	[CFG_STEP_PROMOTE] = "promote",
 	[CFG_STEP_DRAIN] = "drain",
 };
@@ -61,14 +62,20 @@ static const struct cfg_step blue_green[] = {
 	{ .kind = CFG_STEP_DRAIN },
 };
 
+#define ANALYZE_10M                                                            \
+	{                                                                      \
+		.kind = CFG_STEP_ANALYZE, .for_us = 10 * MINUTE,               \
+		.errors_pct = 2, .requests = 100                               \
+	}
+
 static const struct cfg_step canary[] = {
 	{ .kind = CFG_STEP_READY },
 	{ .kind = CFG_STEP_SHARE, .share_bp = 500 },
-	{ .kind = CFG_STEP_PAUSE, .for_us = 10 * MINUTE },
+	ANALYZE_10M,
 	{ .kind = CFG_STEP_SHARE, .share_bp = 2500 },
-	{ .kind = CFG_STEP_PAUSE, .for_us = 10 * MINUTE },
+	ANALYZE_10M,
 	{ .kind = CFG_STEP_SHARE, .share_bp = 5000 },
-	{ .kind = CFG_STEP_PAUSE, .for_us = 10 * MINUTE },
+	ANALYZE_10M,
 	{ .kind = CFG_STEP_PROMOTE },
 	{ .kind = CFG_STEP_DRAIN },
 };
@@ -111,6 +118,8 @@ add_step(struct ro_rollout *r, const struct cfg_step *s)
 	*to = (struct ro_step){ .kind = (uint8_t)s->kind,
 		.share_bp = s->share_bp,
 		.for_us = s->for_us,
+		.errors_pct = s->errors_pct,
+		.requests = s->requests,
 		.deadline_us = deadline_of(s, &r->clocks) };
 	if (s->name != NULL)
 		str_copy(str_of(s->name), to->name, sizeof(to->name));
@@ -147,7 +156,7 @@ steps_describe(const struct ro_step *s, struct buf *out)
 	text[0] = '\0';
 	if (s->kind == CFG_STEP_SHARE)
 		units_share(s->share_bp, text);
-	else if (s->kind == CFG_STEP_PAUSE)
+	else if (s->for_us > 0)
 		units_duration(s->for_us, text);
 	if (text[0] != '\0')
 		buf_printf(out, " %s", text);

@@ -7,6 +7,7 @@ from rig import wait_until
 from rig.load import say
 from rig.segued import pool, service
 from rig.site import Site
+from rig.wire import once
 
 DRAIN = {"flows": "1s", "requests": "2s", "streams": "2s"}
 STEPS = ["ready", {"step": "share", "share": "10%"},
@@ -79,6 +80,62 @@ def test_candidate_dies_under_load(rig):
         (final["failures_unsafe"], final["samples"])
     a = site.admin.status()["accounting"]
     assert a["holds"] is True, a
+
+
+# ---- analysis ----
+
+ANALYZE = ["ready", {"step": "share", "share": "30%"},
+           {"step": "analyze", "for": "30s", "requests": 40}, "promote"]
+
+
+def ask(s, n):
+    """So many sessions; how many were answered 500."""
+    bad = 0
+    for _ in range(n):
+        bad += once(s.address).status == 500
+    return bad
+
+
+def failing(conn):
+    """Answers 500 to all."""
+    while (r := conn.request()) is not None:
+        conn.answer(b"no", status="500 No")
+        del r
+
+
+def test_candidate_goes_bad(rig):
+    """It passes its probes and answers 500: taken back within two seconds of
+    the last request that it takes to know; V1 was never touched."""
+    rig.a = rig.scripted("v1", "a")
+    rig.b = rig.scripted("v2", "b", failing)
+    s = rig.segued(service(
+        pool("v1", [rig.a], share="100%"), pool("v2", [rig.b]), drain=DRAIN,
+        share_key="request", rollout={"steps": ANALYZE}))
+    assert ask(s, 50) == 0
+    s.do("rollout", "start", "--to", "v2")
+    wait_until(lambda: rollout(s)["at"] == 2, what="the analysis")
+    bad = 0
+    while bad < 40:
+        bad += ask(s, 10)
+        if rollout(s)["stand"] != "running":
+            break
+    r = wait_stand(s, "rolled_back", 2 * rig.slower)
+    assert "requests to v2" in r["why"] and "failed (100.0%), elsewhere 0.0%" \
+        in r["why"], r
+    assert shares(s) == {"v1": 10000, "v2": 0}
+    assert ask(s, 50) == 0
+    assert "rolled back here" in s.do("rollout", "status").out
+
+
+def test_too_few_to_tell(rig):
+    s = small(rig, ["ready", {"step": "share", "share": "30%"},
+                    {"step": "analyze", "for": "1s"}, "promote"])
+    s.do("rollout", "start", "--to", "v2")
+    r = wait_stand(s, "paused", 5)
+    assert r["why"].startswith("not enough to conclude from: v2 had 0 "), r
+    assert "blocks" in s.do("status").out
+    s.do("rollout", "skip")
+    wait_stand(s, "done")
 
 
 # ---- operators ----

@@ -711,7 +711,8 @@ static const struct {
 	    "f:4:21: warning: services[0].rollout.steps: without promote both "
 	    "pools serve when it is done\n"
 	    "f:4:23: services[0].rollout.steps[0].step: promot is not one of "
-	    "ready, share, pause, approve, promote, drain; did you mean "
+	    "ready, share, pause, approve, analyze, promote, drain; did you "
+	    "mean "
 	    "promote?\n" },
 	{ "a drain of those that serve",
 	    SERVICE("rollout: { steps: [ drain, promote ] }\n  " POOLS),

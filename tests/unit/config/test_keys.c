@@ -447,38 +447,49 @@ static const struct {
 	{ "services[].rollout.steps", SERVICE,
 	    ", rollout: { steps: [ promote ] }",
 	    S "rollout.steps: none -> [ { step: promote, share: 0%, for: 0, "
-	      "deadline: 0 } "
-	      "]\n",
+	      "errors: 2%, requests: 100, deadline: 0 } ]\n",
 	    "" },
 	{ "services[].rollout.steps[].step", SERVICE,
 	    ", rollout: { steps: [ promote, drain ] }",
 	    S "rollout.steps: none -> [ { step: promote, share: 0%, for: 0, "
-	      "deadline: 0 "
-	      "}, { step: drain, share: 0%, for: 0, deadline: 0 } ]\n",
+	      "errors: 2%, requests: 100, deadline: 0 }, { step: drain, "
+	      "share: 0%, for: 0, errors: 2%, requests: 100, deadline: 0 } ]\n",
 	    "" },
 	{ "services[].rollout.steps[].name", SERVICE,
 	    ", rollout: { steps: [ { step: promote, name: all } ] }",
 	    S "rollout.steps: none -> [ { step: promote, name: all, share: 0%, "
-	      "for: 0, "
-	      "deadline: 0 } ]\n",
+	      "for: 0, errors: 2%, requests: 100, deadline: 0 } ]\n",
 	    "" },
 	{ "services[].rollout.steps[].share", SERVICE,
 	    ", rollout: { steps: [ { step: share, share: 5% }, promote ] }",
 	    S "rollout.steps: none -> [ { step: share, share: 5%, for: 0, "
-	      "deadline: 0 }, { step: promote, share: 0%, for: 0, deadline: 0 "
-	      "} ]\n",
+	      "errors: 2%, requests: 100, deadline: 0 }, { step: promote, "
+	      "share: 0%, for: 0, errors: 2%, requests: 100, deadline: 0 } ]\n",
 	    "" },
 	{ "services[].rollout.steps[].for", SERVICE,
 	    ", rollout: { steps: [ { step: pause, for: 1m }, promote ] }",
 	    S "rollout.steps: none -> [ { step: pause, share: 0%, for: 1m, "
-	      "deadline: 0 }, "
-	      "{ step: promote, share: 0%, for: 0, deadline: 0 } ]\n",
+	      "errors: 2%, requests: 100, deadline: 0 }, { step: promote, "
+	      "share: 0%, for: 0, errors: 2%, requests: 100, deadline: 0 } ]\n",
 	    "" },
 	{ "services[].rollout.steps[].deadline", SERVICE,
 	    ", rollout: { steps: [ { step: promote, deadline: 1m } ] }",
 	    S "rollout.steps: none -> [ { step: promote, share: 0%, for: 0, "
-	      "deadline: 1m } "
-	      "]\n",
+	      "errors: 2%, requests: 100, deadline: 1m } ]\n",
+	    "" },
+	{ "services[].rollout.steps[].errors", SERVICE,
+	    ", rollout: { steps: [ { step: analyze, for: 1m, errors: 5% }, "
+	    "promote ] }",
+	    S "rollout.steps: none -> [ { step: analyze, share: 0%, for: 1m, "
+	      "errors: 5%, requests: 100, deadline: 0 }, { step: promote, "
+	      "share: 0%, for: 0, errors: 2%, requests: 100, deadline: 0 } ]\n",
+	    "" },
+	{ "services[].rollout.steps[].requests", SERVICE,
+	    ", rollout: { steps: [ { step: analyze, for: 1m, requests: 9 }, "
+	    "promote ] }",
+	    S "rollout.steps: none -> [ { step: analyze, share: 0%, for: 1m, "
+	      "errors: 2%, requests: 9, deadline: 0 }, { step: promote, "
+	      "share: 0%, for: 0, errors: 2%, requests: 100, deadline: 0 } ]\n",
 	    "" },
 	{ "services[].via", SERVICE, ", via: FALSE", S "via: on -> off\n", "" },
 	{ "services[].via", SERVICE, ", via: yes", "", "" },

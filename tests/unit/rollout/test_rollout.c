@@ -288,6 +288,104 @@ Test(rollout, a_drain_that_lasts_too_long)
 	cr_expect_eq(world_pool(&w, 1)->state, POOL_ACTIVE);
 }
 
+/* ---- analysis ---- */
+
+/* What v2 and v1 had since it began, and what follows at which time. */
+static const struct {
+	const char *why;
+	uint64_t requests, bad, others, others_bad;
+	uint64_t after_s;
+	enum ro_stand stand;
+	size_t at;
+	const char *says;
+} analyses[] = {
+	{ "nothing yet", 0, 0, 1000, 0, 30, RO_STAND_RUNNING, 2, "" },
+	{ "all is well", 200, 0, 1000, 0, 30, RO_STAND_RUNNING, 2, "" },
+	{ "all was well", 200, 4, 1000, 0, 60, RO_STAND_RUNNING, 3, "" },
+	{ "too many fail", 200, 10, 1000, 10, 1, RO_STAND_ROLLED_BACK, 2,
+	    "of 200 requests to v2 10 failed (5.0%), elsewhere 1.0%" },
+	{ "as many fail elsewhere", 200, 10, 1000, 50, 60, RO_STAND_RUNNING, 3,
+	    "" },
+	{ "fewer fail than elsewhere", 200, 10, 1000, 500, 60, RO_STAND_RUNNING,
+	    3, "" },
+	{ "five are chance", 100, 5, 1000, 0, 60, RO_STAND_RUNNING, 3, "" },
+	{ "six are not", 100, 6, 1000, 0, 1, RO_STAND_ROLLED_BACK, 2,
+	    "of 100 requests to v2 6 failed (6.0%), elsewhere 0.0%" },
+	{ "too few to tell", 99, 99, 1000, 0, 59, RO_STAND_RUNNING, 2, "" },
+	{ "too few to the end", 99, 99, 1000, 0, 60, RO_STAND_PAUSED, 2,
+	    "not enough to conclude from: v2 had 99 requests, 100 are asked "
+	    "for" },
+	{ "nobody else was asked", 200, 100, 0, 0, 1, RO_STAND_ROLLED_BACK, 2,
+	    "of 200 requests to v2 100 failed (50.0%), elsewhere 0.0%" },
+};
+
+/* ready, 10 %, analyze for 60 s, approve */
+static void
+go_to_analysis(void)
+{
+	add(CFG_STEP_READY, 0, 0, 600 * S);
+	add(CFG_STEP_SHARE, 1000, 0, 60 * S);
+	add(CFG_STEP_ANALYZE, 0, 60 * S, 0);
+	plan.steps[2].errors_pct = 2;
+	plan.steps[2].requests = 100;
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	world_fit(&w, 2, true);
+	/* What came before does not count. */
+	world_facts(&w, 1)->toll = (struct ro_toll){ 77777, 77 };
+	world_facts(&w, 2)->toll = (struct ro_toll){ 55555, 55555 };
+	cr_assert_eq(TELL(START), RO_NO_NONE, "%s", w.why);
+	pass(0);
+	expect_at(2, RO_STAND_RUNNING, "analyze");
+}
+
+static void
+count(size_t n, uint64_t requests, uint64_t bad)
+{
+	world_facts(&w, n)->toll.requests += requests;
+	world_facts(&w, n)->toll.bad += bad;
+}
+
+Test(rollout, analysis)
+{
+	for (size_t i = 0; i < ARRAY_LEN(analyses); i++) {
+		end(), begin();
+		go_to_analysis();
+		count(2, analyses[i].requests, analyses[i].bad);
+		count(1, analyses[i].others, analyses[i].others_bad);
+		pass(analyses[i].after_s * S);
+		expect_at(analyses[i].at, analyses[i].stand, analyses[i].why);
+		cr_expect_str_eq(it()->why, analyses[i].says, "%s",
+		    analyses[i].why);
+	}
+}
+
+Test(rollout, analysis_begins_anew)
+{
+	go_to_analysis();
+	count(2, 10, 0);
+	pass(60 * S);
+	expect_at(2, RO_STAND_PAUSED, "too few");
+	cr_assert_eq(TELL(RESUME), RO_NO_NONE);
+	pass(59 * S);
+	expect_at(2, RO_STAND_RUNNING, "a whole time again");
+	count(2, 99, 0);
+	pass(S);
+	expect_at(2, RO_STAND_PAUSED, "those of before do not count");
+}
+
+/* After a start counters begin at nought, and so does the analysis. */
+Test(rollout, analysis_over_a_restart)
+{
+	go_to_analysis();
+	world_facts(&w, 2)->toll = (struct ro_toll){ 200, 1 };
+	world_facts(&w, 1)->toll = (struct ro_toll){ 2000, 1 };
+	pass(30 * S);
+	expect_at(2, RO_STAND_RUNNING, "1 of 200");
+	world_facts(&w, 2)->toll.bad = 20;
+	pass(S);
+	expect_at(2, RO_STAND_ROLLED_BACK, "20 of 200");
+}
+
 /* ---- operators ---- */
 
 /* What each action says when: none yet, running, paused, done. */
@@ -521,8 +619,8 @@ Test(rollout, presets_are_written_out)
 {
 	expect_plan("{}", "ready, promote, drain");
 	expect_plan("{ strategy: canary }",
-	    "ready, share 5%, pause 10m, share 25%, pause 10m, share 50%, "
-	    "pause 10m, promote, drain");
+	    "ready, share 5%, analyze 10m, share 25%, analyze 10m, share 50%, "
+	    "analyze 10m, promote, drain");
 	expect_plan(
 	    "{ steps: [ ready, { step: share, share: 12.5%, name: a-few }"
 	    ", { step: pause, for: 90s }, approve, promote ] }",
