@@ -19,9 +19,9 @@
  *   GET  /metrics      Prometheus text format 0.0.4
  *   GET  /healthz      204 while the control thread lives
  *   POST /v1/command   {verb, service?, pool?, instance?, address?, share?,
- *                      weight?, admin?, when_ready?, drain?, force?, mode?,
- *                      flows?, requests?, streams?, wait?, wait_us?}
- *                      verb, admin and mode are the words of rollout/machine.h
+ *                      weight?, admin?, action?, when_ready?, drain?, force?,
+ *                      mode?, flows?, requests?, streams?, wait?, wait_us?}
+ *                      verb, admin, action and mode are the words of rollout/machine.h
  *                      and config; share is text ("10%"); flows, requests and
  *                      streams are durations as text ("30s").  Unknown keys,
  *                      and those the verb does not use, are refused; service,
@@ -61,6 +61,10 @@
  *      bytes_in, bytes_out, pins_bad, accounting: {as above},
  *      outcomes: {NAME: n},                  those that are not 0
  *      pending: {pool, drain} | null,        a switch that waits
+ *      rollout: {id, to, stand, failed, where, why, who, began, since, ended,
+ *                at, steps: [{step, text}]} | null,    the last one; at: the
+ *                                            step it is at, from 0; since
+ *                                            when; where: all that as text
  *      pools: [{name, state, since, share, share_bp, ready, unready, holds,
  *        in_flight, streams, sessions, sessions_new, queued, instances_n,
  *        eligible,

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "http/h2.h"
 #include "rollout/drive.h"
+#include "rollout/steps.h"
 #include "session/pin.h"
 #include "upstream/load.h"
 #include "upstream/model.h"
@@ -26,6 +27,7 @@ static const char *const scope_labels[SCOPE_COUNT] = { "", "service",
 
 struct seen_service {
 	const struct service *service;
+	const struct ro_rollout *rollout; /* NULL: of what reached none */
 	struct account account; /* read once, so that an answer adds up */
 };
 
@@ -300,6 +302,14 @@ static void
 put_holds(struct look *l)
 {
 	put(l, l->s->account.holds);
+}
+
+static void
+put_rollout(struct look *l)
+{
+	for (int s = 0; s < RO_STAND_COUNT && l->s->rollout != NULL; s++)
+		put_with(l, steps_stand_name((enum ro_stand)s),
+		    l->s->rollout->stand == s);
 }
 
 static void
@@ -598,6 +608,8 @@ static const struct metric metrics[] = {
 		"Exchanges accepted and not ended." },
 	{ "segue_accounting_holds", G, OF_SERVICE, NULL, put_holds, 0,
 		"1 while what workers have at hand agrees with segue_in_flight; 0 is a fault of Segue." },
+	{ "segue_rollout", G, OF_SERVICE, "stand", put_rollout, 0,
+		"1 for how its last rollout stands, 0 for the others." },
 	{ "segue_outcomes_total", C, OF_SERVICE, "outcome", put_outcomes, 0,
 		"Exchanges ended, by outcome; the label class has its class." },
 	{ "segue_retries_total", C, OF_SERVICE, NULL, put_sum, S(retries),
@@ -737,9 +749,20 @@ admin_metrics_names(struct buf *out)
 
 /* ---- looking ---- */
 
+/* NULL: the state does not have it yet. */
+static const struct ro_rollout *
+rollout_of(const struct ro_state *state, const char *service)
+{
+	for (size_t i = 0; i < state->n_services; i++)
+		if (strcmp(state->services[i].name, service) == 0)
+			return &state->services[i].rollout;
+	return NULL;
+}
+
 static void
 see_services(struct look *l)
 {
+	const struct ro_state *state = drive_state(l->admin->env.drive);
 	const struct service *s;
 
 	for (size_t i = 0; (s = registry_service_at(l->registry, i)) != NULL;
@@ -747,10 +770,12 @@ see_services(struct look *l)
 		struct seen_service *seen = &l->services[l->n_services++];
 
 		seen->service = s;
+		seen->rollout = rollout_of(state, s->name);
 		account_of(s, false, &seen->account);
 	}
 	s = registry_unrouted(l->registry);
 	l->services[l->n_services].service = s;
+	l->services[l->n_services].rollout = NULL;
 	account_of(s, true, &l->services[l->n_services++].account);
 }
 

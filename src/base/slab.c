@@ -118,6 +118,12 @@ slab_tidy(struct slab_store *s)
 }
 
 size_t
+slab_idle(const struct slab_store *s)
+{
+	return s->n_idle;
+}
+
+size_t
 slab_lent(const struct slab_store *s)
 {
 	return s->lent;

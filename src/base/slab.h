@@ -40,6 +40,7 @@ struct slab *slab_take(struct slab_store *, enum slab_size) MUST_CHECK;
 void slab_give(struct slab_store *, struct slab **); /* NULL inside is fine */
 /* Drops what nobody took since the last call; how many free ones are left. */
 size_t slab_tidy(struct slab_store *);
+size_t slab_idle(const struct slab_store *); /* free ones that are kept */
 /* Slabs lent now, and what they take. */
 size_t slab_lent(const struct slab_store *);
 size_t slab_lent_bytes(const struct slab_store *);

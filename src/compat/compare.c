@@ -221,8 +221,8 @@ judge_all(struct walk *w)
 		    j < w->is->n ? is[j].id : NULL);
 
 		if (o < 0)
-			tell(w, &was[i], NULL, was[i].id, NULL,
-			    COMPAT_RULE_PROVIDER, false);
+			tell(w, &was[i], NULL, NULL, NULL, COMPAT_RULE_PROVIDER,
+			    false);
 		else
 			each_value(w, o == 0 ? &was[i] : NULL, &is[j],
 			    judge_of(is[j].id));

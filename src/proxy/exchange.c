@@ -624,8 +624,10 @@ account_fault(struct exchange *x, enum outcome why)
 		return;
 	if (cut)
 		exchange_note_fault(x);
-	if (cut || why == OUT_INSTANCE_MALFORMED)
+	if (cut || why == OUT_INSTANCE_MALFORMED) {
 		stat_add(&x->icell->spoiled, 1);
+		stat_add(&x->pcell->spoiled, 1);
+	}
 }
 
 void

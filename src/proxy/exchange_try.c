@@ -160,6 +160,7 @@ void
 exchange_note_fault(struct exchange *x)
 {
 	stat_add(&x->icell->failures, 1);
+	stat_add(&x->pcell->failures, 1);
 	x->proxy->env.edge(x->proxy->env.arg, PROXY_FAILED, NULL);
 }
 

@@ -228,7 +228,7 @@ void
 proxy_turn(struct proxy *p)
 {
 	exchange_trim_spare(p, EXCHANGES_KEPT);
-	if (p->n_spare > 0 && !p->tidy.armed)
+	if (!p->tidy.armed && (p->n_spare > 0 || slab_idle(p->wire.slabs) > 0))
 		deadline_set(p->env.loop, &p->tidy,
 		    loop_now_us(p->env.loop) + TIDY_US);
 	adopt(p);

@@ -96,23 +96,23 @@ judge_ready(struct pool *p, const struct cfg_pool *cfg, const struct count *c,
 
 /* Tries that failed count, though another one may have done. */
 static struct ro_toll
-toll_of(struct registry *r, const struct pool *p)
+toll_of(const struct pool *p)
 {
-	const struct instance *i = NULL;
-	struct ro_toll t = { 0 };
-	uint64_t failed = 0;
+	uint64_t answers = 0, failed = 0, spoiled = 0;
 
 	for (unsigned w = 0; w < p->n_workers; w++) {
-		for (size_t c = 0; c < STATUS_N; c++)
-			t.requests += stat_get(&p->cells[w].status[c]);
-		t.bad += stat_get(&p->cells[w].status[STATUS_5XX]);
+		const struct pool_cell *c = &p->cells[w];
+
+		for (size_t k = 0; k < STATUS_N; k++)
+			answers += stat_get(&c->status[k]);
+		failed += stat_get(&c->failures) +
+		    stat_get(&c->status[STATUS_5XX]);
+		spoiled += stat_get(&c->spoiled) +
+		    stat_get(&c->status[STATUS_5XX]);
 	}
-	while ((i = registry_instance_next(r, p, i)) != NULL)
-		for (unsigned w = 0; w < p->n_workers; w++)
-			failed += stat_get(&i->cells[w].failures);
-	t.requests += failed;
-	t.bad += failed;
-	return t;
+	/* What was spoiled is in both; a worker may be between the two. */
+	return (struct ro_toll){ failed + answers - MIN(answers, spoiled),
+		failed };
 }
 
 static void
@@ -136,7 +136,7 @@ gather_pool(struct registry *r, const struct cfg_service *svc,
 		for (size_t i = 0; i < STREAM_END_COUNT; i++)
 			f->streams_ended[i] += stat_get(
 			    &p->cells[w].streams_ended[i]);
-	f->toll = toll_of(r, p);
+	f->toll = toll_of(p);
 	f->sessions = pool_live_sessions(p, clock_mono_us(),
 	    svc->sticky_idle_us);
 	f->sessions_unknown = now->started_us != 0 &&

@@ -57,6 +57,7 @@ const char *ro_action_name(enum ro_action);
 	X(LAST_INSTANCE, "last_instance", "no other instance could serve")     \
 	X(AMBIGUOUS, "ambiguous", "several pools could take the rest")         \
 	X(ROLLOUT, "rollout", "a rollout is under way, or none is")            \
+	X(HALTED, "halted", "the rollout has stopped at a step")               \
 	X(ROLLED_BACK, "rolled_back", "the rollout was rolled back")           \
 	X(EXISTS, "exists", "there is one of that name")                       \
 	X(TOO_MANY, "too_many", "more than the state has room for")            \
@@ -154,10 +155,11 @@ ro_facts_of(const struct ro_facts *f, size_t service, size_t pool)
  *            resume: a step that failed begins anew; the time between counts
  *            for none.  approve: a step that waits for it is done; skip: any
  *            is.  abort: traffic stays as it is; rollback: shares as before,
- *            and the new pool drains.  While one is under way, commands about
- *            pools are refused; by force they pause it.
+ *            and the new pool drains.  While one runs, commands about
+ *            pools are refused; while it is paused they are not, and resume
+ *            does again what they undid.
  *
- * force      overrides not_ready, last_pool, last_instance and rollout.
+ * force      overrides not_ready, last_pool and last_instance.
  * returns    RO_NO_NONE, or the reason with a sentence in why[cap]; then *s
  *            may be half changed and is thrown away
  */

@@ -70,7 +70,7 @@ enum ro_refusal instance_remove(struct job *);
 
 /* ---- rollouts ---- */
 
-/* Commands about pools while one is under way; by force it pauses. */
+/* Commands about pools while one runs; of a paused one it is noted. */
 enum ro_refusal rollout_forbids(struct job *);
 enum ro_refusal rollout_check(struct job *);
 enum ro_refusal rollout_command(struct job *);

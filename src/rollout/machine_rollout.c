@@ -48,67 +48,97 @@ stand_still(struct job *j, const char *why)
 
 /* ---- the way back ---- */
 
-/* Who had a share takes it again: it must be there. */
-static enum ro_refusal
-must_take_back(struct job *j)
+/* The share it had when the rollout began. */
+static uint32_t
+share_before(const struct ro_rollout *r, const char *pool)
 {
-	const struct ro_rollout *r = rollout_of(j);
+	for (size_t i = 0; i < r->n_before; i++)
+		if (strcmp(r->before[i].pool, pool) == 0)
+			return r->before[i].share_bp;
+	return 0;
+}
+
+/* Does it take its share of before again?  any: even if it cannot serve. */
+static bool
+takes_back(const struct job *j, const struct ro_pool *p, bool any)
+{
+	return share_before(&j->svc->rollout, p->name) > 0 &&
+	    (any || job_facts(j, p)->eligible > 0);
+}
+
+static uint32_t
+sum_before(const struct job *j, bool any)
+{
 	uint32_t sum = 0;
 
-	for (size_t i = 0; i < r->n_before; i++)
-		sum += r->before[i].share_bp;
-	if (sum == 0)
-		return job_refuse(j, RO_NO_NO_POOL,
-		    "no pool had a share before");
-	for (size_t i = 0; i < r->n_before; i++) {
-		struct ro_pool *p = ro_pool_find(j->svc, r->before[i].pool);
-		char unfit[JOB_UNFIT_MAX];
+	for (size_t i = 0; i < j->svc->n_pools; i++)
+		if (takes_back(j, &j->svc->pools[i], any))
+			sum += share_before(&j->svc->rollout,
+			    j->svc->pools[i].name);
+	return sum;
+}
 
-		if (r->before[i].share_bp == 0)
+/* Nobody who had a share can serve; one of them is named. */
+static enum ro_refusal
+refuse_back(struct job *j)
+{
+	char unfit[JOB_UNFIT_MAX];
+
+	for (size_t i = 0; i < j->svc->n_pools; i++) {
+		if (!takes_back(j, &j->svc->pools[i], true))
 			continue;
-		if (p == NULL)
-			return job_refuse(j, RO_NO_NO_POOL,
-			    "%s, which had a share before, is no more",
-			    r->before[i].pool);
-		if (job_facts(j, p)->eligible > 0 || j->cmd->force)
-			continue;
-		job_say_unfit(j, p, unfit);
+		job_say_unfit(j, &j->svc->pools[i], unfit);
 		return job_refuse(j, RO_NO_LAST_POOL,
 		    "the shares of before cannot come back: %s", unfit);
 	}
-	return RO_NO_NONE;
+	return job_refuse(j, RO_NO_LAST_POOL,
+	    "no pool that is there had a share before");
 }
 
+/* In proportion to what they had; what rounding leaves goes to the first. */
 static void
-give_back(struct job *j)
+give_back(struct job *j, uint32_t sum, bool any)
 {
 	const struct ro_rollout *r = rollout_of(j);
+	struct ro_pool *first = NULL;
+	uint32_t left = CFG_SHARE_ALL;
 
-	for (size_t i = 0; i < j->svc->n_pools; i++)
-		j->svc->pools[i].share_bp = 0;
-	for (size_t i = 0; i < r->n_before; i++) {
-		struct ro_pool *p = ro_pool_find(j->svc, r->before[i].pool);
+	for (size_t i = 0; i < j->svc->n_pools; i++) {
+		struct ro_pool *p = &j->svc->pools[i];
 
-		if (p == NULL || r->before[i].share_bp == 0)
+		p->share_bp = 0;
+		if (!takes_back(j, p, any))
 			continue;
-		p->share_bp = r->before[i].share_bp;
+		p->share_bp = (uint32_t)((uint64_t)share_before(r, p->name) *
+		    CFG_SHARE_ALL / sum);
+		left -= p->share_bp;
+		if (first == NULL)
+			first = p;
 		pool_activate(p, j->facts->wall_us);
 	}
+	if (first != NULL)
+		first->share_bp += left;
 	service_forget_pending(j->svc);
 	j->svc->epoch++;
 }
 
-/* Shares as before; the new pool drains unless it had one, too. */
+/*
+ * Shares as before, of those who can serve; the new pool drains unless it has
+ * one, too.
+ */
 static enum ro_refusal
 roll_back(struct job *j, const char *why)
 {
 	struct ro_rollout *r = rollout_of(j);
 	struct ro_pool *to = ro_pool_find(j->svc, r->to);
-	enum ro_refusal refusal = must_take_back(j);
+	uint32_t sum = sum_before(j, false);
+	bool any = sum == 0 && j->cmd->force;
 
-	if (refusal != RO_NO_NONE)
-		return refusal;
-	give_back(j);
+	if (any)
+		sum = sum_before(j, true);
+	if (sum == 0)
+		return refuse_back(j);
+	give_back(j, sum, any);
 	if (to != NULL && to->state == POOL_ACTIVE && to->share_bp == 0)
 		pool_begin_drain(j->svc, to, &r->clocks, j->facts->wall_us);
 	end(j, RO_STAND_ROLLED_BACK, why);
@@ -164,11 +194,16 @@ enter_share(struct job *j, const struct ro_step *s)
 static enum ro_refusal
 enter_promote(struct job *j, const struct ro_step *s UNUSED)
 {
-	enum ro_refusal r = job_must_serve(j);
+	service_switch(j->svc, j->pool, false, NULL, j->facts->wall_us);
+	return RO_NO_NONE;
+}
 
-	if (r == RO_NO_NONE)
-		service_switch(j->svc, j->pool, false, NULL, j->facts->wall_us);
-	return r;
+/* It served when the rollout began, and serves no new session now. */
+static bool
+is_replaced(const struct job *j, const struct ro_pool *p)
+{
+	return p != j->pool && p->share_bp == 0 &&
+	    share_before(&j->svc->rollout, p->name) > 0;
 }
 
 static enum ro_refusal
@@ -177,7 +212,7 @@ enter_drain(struct job *j, const struct ro_step *s UNUSED)
 	for (size_t i = 0; i < j->svc->n_pools; i++) {
 		struct ro_pool *p = &j->svc->pools[i];
 
-		if (p != j->pool && p->state == POOL_ACTIVE && p->share_bp == 0)
+		if (is_replaced(j, p) && p->state == POOL_ACTIVE)
 			pool_begin_drain(j->svc, p, &rollout_of(j)->clocks,
 			    j->facts->wall_us);
 	}
@@ -240,10 +275,10 @@ static enum ending
 end_drained(struct job *j, const struct ro_step *s UNUSED)
 {
 	for (size_t i = 0; i < j->svc->n_pools; i++)
-		if (&j->svc->pools[i] != j->pool &&
+		if (is_replaced(j, &j->svc->pools[i]) &&
 		    j->svc->pools[i].state == POOL_DRAINING)
 			return GOES_ON;
-	return ENDED;
+	return end_if(is_ready(j));
 }
 
 /* ---- analysis ---- */
@@ -344,7 +379,7 @@ static const struct {
 	    "is analyzed" },
 	[CFG_STEP_PROMOTE] = { is_ready, enter_promote, end_adopted,
 	    "does not get all" },
-	[CFG_STEP_DRAIN] = { is_always, enter_drain, end_drained,
+	[CFG_STEP_DRAIN] = { is_ready, enter_drain, end_drained,
 	    "serves, but others still drain" },
 };
 
@@ -372,8 +407,15 @@ static void
 fail_late(struct job *j, const struct ro_step *s)
 {
 	const char *unready = job_facts(j, j->pool)->unready;
+	struct ro_rollout *r = rollout_of(j);
 
-	if (!job_can_serve(j, j->pool) && unready[0] != '\0')
+	if (s->kind == CFG_STEP_DRAIN) {
+		/* It serves: to take that back would move all of them again. */
+		(void)snprintf(j->why, j->cap, "%s %s", j->pool->name,
+		    kinds[s->kind].late);
+		r->failed = true;
+		stand_still(j, j->why);
+	} else if (!job_can_serve(j, j->pool) && unready[0] != '\0')
 		fail(j, "%s is not ready in time: %s", j->pool->name, unready);
 	else
 		fail(j, "%s %s in time", j->pool->name, kinds[s->kind].late);
@@ -395,12 +437,41 @@ enter(struct job *j)
 	fail(j, "%s", why);
 }
 
-/* It could serve, it has sessions, and nobody is left to serve them. */
+/* So long after a start it may be unknown whether anybody is ready. */
+#define BLIND_LIMIT_US (UINT64_C(60) * 1000000)
+
+/* It has sessions, and nobody to serve them. */
+static bool
+is_empty(const struct job *j)
+{
+	return j->pool->state == POOL_ACTIVE && j->pool->share_bp > 0 &&
+	    job_facts(j, j->pool)->eligible == 0;
+}
+
+/* ... it could serve before, or has had its time to. */
 static bool
 is_lost(const struct job *j)
 {
-	return j->pool->state == POOL_ACTIVE && j->pool->share_bp > 0 &&
-	    j->pool->life == RO_LIFE_DEAD;
+	const struct ro_rollout *r = &j->svc->rollout;
+
+	return is_empty(j) &&
+	    (j->pool->life == RO_LIFE_DEAD ||
+	        (r->blind_us != 0 &&
+	            j->facts->wall_us >= r->blind_us + BLIND_LIMIT_US));
+}
+
+/* Begins or ends the time for which it is unknown; has it? */
+static bool
+note_blindness(struct job *j)
+{
+	struct ro_rollout *r = rollout_of(j);
+	uint64_t was = r->blind_us;
+
+	if (!is_empty(j))
+		r->blind_us = 0;
+	else if (was == 0)
+		r->blind_us = j->facts->wall_us;
+	return r->blind_us != was;
 }
 
 /* When to look again though nothing happens. */
@@ -479,7 +550,7 @@ advance(struct job *j, uint64_t *due_us)
 		return RO_HARD;
 	}
 	ask_again(j, due_us);
-	return RO_SAME;
+	return note_blindness(j) ? RO_TOLD : RO_SAME;
 }
 
 enum ro_changed
@@ -521,12 +592,22 @@ refuse_none(struct job *j)
 {
 	const struct ro_rollout *r = rollout_of(j);
 
+	const char *back = NULL;
 	char here[HERE_MAX];
 
 	if (r->stand == RO_STAND_NONE)
 		return job_refuse(j, RO_NO_ROLLOUT, "there is no rollout of %s",
 		    j->svc->name);
 	say_where(r, here);
+	for (size_t i = 0; i < r->n_before; i++)
+		if (r->before[i].share_bp > 0 &&
+		    strcmp(r->before[i].pool, r->to) != 0)
+			back = r->before[i].pool;
+	if (j->cmd->action == RO_ACTION_ROLLBACK && back != NULL)
+		return job_refuse(j, RO_NO_ROLLOUT,
+		    "the rollout of %s to %s is %s; \"segue switch %s\" takes "
+		    "it back",
+		    j->svc->name, r->to, here, back);
 	return job_refuse(j, RO_NO_ROLLOUT, "the rollout of %s to %s is %s",
 	    j->svc->name, r->to, here);
 }
@@ -550,18 +631,14 @@ rollout_forbids(struct job *j)
 	enum ro_refusal refusal;
 	size_t len;
 
-	if (!steps_under_way(r))
+	r->moved |= r->stand == RO_STAND_PAUSED;
+	if (r->stand != RO_STAND_RUNNING)
 		return RO_NO_NONE;
-	if (!j->cmd->force) {
-		refusal = refuse_under_way(j);
-		len = strlen(j->why);
-		(void)snprintf(j->why + len, j->cap - len,
-		    "; --force does it all the same and pauses that");
-		return refusal;
-	}
-	if (r->stand == RO_STAND_RUNNING)
-		stand_still(j, "an operator changed something by force");
-	return RO_NO_NONE;
+	refusal = refuse_under_way(j);
+	len = strlen(j->why);
+	(void)snprintf(j->why + len, j->cap - len,
+	    "; \"segue rollout pause\" lets you do it yourself");
+	return refusal;
 }
 
 static enum ro_refusal
@@ -592,7 +669,7 @@ start(struct job *j)
 	r->id = id;
 	r->stand = RO_STAND_RUNNING;
 	r->at = 0;
-	r->entered = r->failed = false;
+	r->entered = r->failed = r->moved = false;
 	r->began_us = r->since_us = j->facts->wall_us;
 	r->ended_us = r->paused_us = 0;
 	r->why[0] = '\0';
@@ -619,21 +696,54 @@ pause_it(struct job *j)
 	return RO_NO_NONE;
 }
 
-/* The time of the pause counts for no step; one that failed begins anew. */
+/* The step that last gave it what it has, if any has. */
+static void
+go_back(struct ro_rollout *r)
+{
+	for (size_t i = r->at + 1; i-- > 0;) {
+		if (r->steps[i].kind != CFG_STEP_SHARE &&
+		    r->steps[i].kind != CFG_STEP_PROMOTE)
+			continue;
+		r->at = i;
+		return;
+	}
+}
+
+static enum ro_refusal
+may_resume(struct job *j)
+{
+	const struct ro_pool *p = ro_pool_find(j->svc, rollout_of(j)->to);
+
+	if (p == NULL ||
+	    (p->state != POOL_DRAINING && p->state != POOL_DRAINED &&
+	        p->state != POOL_RETIRED))
+		return RO_NO_NONE;
+	return job_refuse(j, RO_NO_DRAINING,
+	    "%s is %s; \"segue undrain %s\" takes it back first", p->name,
+	    pool_state_name((enum pool_state)p->state), p->name);
+}
+
+/*
+ * The time of the pause counts for no step.  One that failed begins anew, as
+ * does an analysis; what an operator moved meanwhile is moved again.
+ */
 static enum ro_refusal
 resume(struct job *j)
 {
 	struct ro_rollout *r = rollout_of(j);
+	enum ro_refusal refusal = may_resume(j);
 
-	if (r->stand == RO_STAND_RUNNING)
-		return RO_NO_NONE;
-	if (r->failed) {
+	if (r->stand == RO_STAND_RUNNING || refusal != RO_NO_NONE)
+		return refusal;
+	if (r->moved)
+		go_back(r);
+	if (r->failed || r->moved || step_of(r)->kind == CFG_STEP_ANALYZE) {
 		r->entered = false;
 		r->since_us = j->facts->wall_us;
 	} else if (j->facts->wall_us > r->paused_us) {
 		r->since_us += j->facts->wall_us - r->paused_us;
 	}
-	r->failed = false;
+	r->failed = r->moved = false;
 	r->stand = RO_STAND_RUNNING;
 	r->paused_us = 0;
 	r->why[0] = '\0';
@@ -660,8 +770,12 @@ approve(struct job *j)
 static enum ro_refusal
 skip(struct job *j)
 {
-	enum ro_refusal r = resume(j);
+	enum ro_refusal r = may_resume(j);
 
+	if (r != RO_NO_NONE)
+		return r;
+	rollout_of(j)->moved = false; /* it is where they want it */
+	r = resume(j);
 	next_step(j);
 	return r;
 }
@@ -679,7 +793,7 @@ roll_back_now(struct job *j)
 	enum ro_refusal refusal = roll_back(j, "an operator took it back");
 	size_t len = strlen(j->why);
 
-	if (refusal != RO_NO_NONE)
+	if (refusal != RO_NO_NONE && sum_before(j, true) > 0)
 		(void)snprintf(j->why + len, j->cap - len,
 		    "; --force does it all the same");
 	return refusal;

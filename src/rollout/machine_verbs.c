@@ -247,11 +247,11 @@ do_switch(struct job *j)
 	/* The way back in the middle of a drain is one command, too. */
 	if (j->pool->state == POOL_DRAINING)
 		pool_goto(j->pool, POOL_ACTIVE, j->facts->wall_us);
-	r = job_must_serve(j);
-	if (r == RO_NO_NOT_READY && j->cmd->when_ready) {
-		begin_pending(j);
+	if (j->cmd->when_ready && !job_can_serve(j, j->pool)) {
+		begin_pending(j); /* whatever force would do */
 		return RO_NO_NONE;
 	}
+	r = job_must_serve(j);
 	if (r == RO_NO_NONE)
 		service_switch(j->svc, j->pool, j->cmd->drain, &j->cmd->clocks,
 		    j->facts->wall_us);

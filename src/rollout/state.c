@@ -211,9 +211,10 @@ fit_service(struct ro_service *to, struct ro_service *old,
 		    ? *was
 		    : fresh_pool(&cfg->pools[i], anew, wall_us);
 	}
+	if (old != NULL)
+		fit_rollout(&to->rollout, to, &old->rollout, wall_us);
 	if (anew)
 		return;
-	fit_rollout(&to->rollout, to, &old->rollout, wall_us);
 	to->pending = old->pending;
 	if (ro_pool_find(to, to->pending.pool) == NULL)
 		memset(&to->pending, 0, sizeof(to->pending));
@@ -365,6 +366,7 @@ wake_rollout(struct ro_rollout *r, uint64_t wall_us)
 	if (r->stand == RO_STAND_RUNNING &&
 	    r->steps[r->at].kind != CFG_STEP_PAUSE)
 		r->since_us = wall_us;
+	r->blind_us = 0;
 }
 
 void

@@ -87,6 +87,7 @@ struct ro_rollout {
 	uint8_t on_failure;          /* enum cfg_on_failure */
 	bool entered;                /* the step's action was carried out */
 	bool failed;                 /* the step has; PAUSED */
+	bool moved;                  /* by an operator, while it was paused */
 	char to[CFG_NAME_MAX + 1];   /* the pool */
 	char who[RO_WHO_MAX];        /* began it */
 	char why[RO_WHY_MAX];        /* it stands as it does; or empty */
@@ -104,6 +105,9 @@ struct ro_rollout {
 	/* When an analysis began, of the new pool and of the others; not in the
 	 * file, since a start begins at 0, too. */
 	struct ro_toll toll_new, toll_others;
+	/* Since when the new pool has been unknown, with nobody ready, though it
+	 * has sessions; not in the file; 0: it has not. */
+	uint64_t blind_us;
 };
 
 struct ro_service {

@@ -77,6 +77,7 @@ write_rollout(struct json_out *j, const struct ro_rollout *r)
 	json_kv_u64(j, "on_failure", r->on_failure);
 	json_kv_bool(j, "entered", r->entered);
 	json_kv_bool(j, "failed", r->failed);
+	json_kv_bool(j, "moved", r->moved);
 	json_kv_cstr(j, "to", r->to);
 	json_kv_cstr(j, "who", r->who);
 	json_kv_cstr(j, "why", r->why);

@@ -91,7 +91,7 @@ static const struct {
 /* ---- the plan ---- */
 
 static uint64_t
-deadline_of(const struct cfg_step *s, const struct ro_drain *clocks)
+deadline_of(const struct cfg_step *s, const struct cfg_service *svc)
 {
 	if (s->deadline_us != 0)
 		return s->deadline_us;
@@ -102,8 +102,8 @@ deadline_of(const struct cfg_step *s, const struct ro_drain *clocks)
 	case CFG_STEP_PROMOTE:
 		return MINUTE;
 	case CFG_STEP_DRAIN:
-		return MAX(clocks->flows_us + clocks->requests_us,
-		           clocks->streams_us) +
+		return MAX(svc->drain_flows_us + svc->drain_requests_us,
+		           svc->drain_streams_us + svc->drain_spread_us) +
 		    MINUTE;
 	default:
 		return 0;
@@ -111,7 +111,8 @@ deadline_of(const struct cfg_step *s, const struct ro_drain *clocks)
 }
 
 static void
-add_step(struct ro_rollout *r, const struct cfg_step *s)
+add_step(struct ro_rollout *r, const struct cfg_step *s,
+    const struct cfg_service *svc)
 {
 	struct ro_step *to = &r->steps[r->n_steps++];
 
@@ -120,7 +121,7 @@ add_step(struct ro_rollout *r, const struct cfg_step *s)
 		.for_us = s->for_us,
 		.errors_pct = s->errors_pct,
 		.requests = s->requests,
-		.deadline_us = deadline_of(s, &r->clocks) };
+		.deadline_us = deadline_of(s, svc) };
 	if (s->name != NULL)
 		str_copy(str_of(s->name), to->name, sizeof(to->name));
 }
@@ -142,7 +143,7 @@ steps_plan(const struct cfg_service *s, struct ro_rollout *out)
 		.streams_us = s->drain_streams_us };
 	out->at = out->n_steps = 0;
 	for (size_t i = 0; i < n && i < CFG_STEPS_MAX; i++)
-		add_step(out, &steps[i]);
+		add_step(out, &steps[i], s);
 }
 
 void

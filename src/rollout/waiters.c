@@ -206,7 +206,7 @@ waiters_on_progress(struct waiters *ws, uint64_t id, drive_progress_fn *fn)
 
 /* ---- the end of what a command began ---- */
 
-enum ending { GOES_ON, ENDED, OUTRUN, TAKEN_BACK };
+enum ending { GOES_ON, ENDED, OUTRUN, TAKEN_BACK, HALTED };
 
 static bool
 any_draining(const struct ro_service *s)
@@ -234,12 +234,20 @@ rollout_ending(const struct waiter *w, const struct ro_service *s)
 {
 	const struct ro_rollout *r = &s->rollout;
 
-	if (r->id != w->rollout || r->stand == RO_STAND_ABORTED)
+	if (r->id != w->rollout)
 		return OUTRUN;
-	if (r->stand == RO_STAND_ROLLED_BACK &&
-	    w->cmd.action != RO_ACTION_ROLLBACK)
-		return TAKEN_BACK;
-	return steps_under_way(r) ? GOES_ON : ENDED;
+	switch ((enum ro_stand)r->stand) {
+	case RO_STAND_RUNNING:
+		return GOES_ON;
+	case RO_STAND_PAUSED:
+		return w->cmd.action == RO_ACTION_PAUSE ? ENDED : HALTED;
+	case RO_STAND_ABORTED:
+		return w->cmd.action == RO_ACTION_ABORT ? ENDED : OUTRUN;
+	case RO_STAND_ROLLED_BACK:
+		return w->cmd.action == RO_ACTION_ROLLBACK ? ENDED : TAKEN_BACK;
+	default:
+		return ENDED;
+	}
 }
 
 static enum ending
@@ -356,6 +364,7 @@ static const enum ro_refusal refusal_of[] = {
 	[ENDED] = RO_NO_NONE,
 	[OUTRUN] = RO_NO_SUPERSEDED,
 	[TAKEN_BACK] = RO_NO_ROLLED_BACK,
+	[HALTED] = RO_NO_HALTED,
 };
 
 static void

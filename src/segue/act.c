@@ -395,11 +395,15 @@ rollout_run(struct run *r)
 		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
 		    starts ? "rollout start needs --to POOL"
 		           : "--to is for rollout start");
+	if (args_has(a, OPT_FORCE) && strcmp(action, "rollback") != 0)
+		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
+		    "--force is for rollout rollback");
 	if (strcmp(action, "status") != 0)
 		return act_command(r);
-	if (args_has(a, OPT_WAIT) || args_has(a, OPT_FORCE))
+	if (args_has(a, OPT_WAIT))
 		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
-		    "rollout status takes neither --wait nor --force");
+		    "rollout status does not wait; \"segue events -f\" shows "
+		    "what happens");
 	return see_rollout(r);
 }
 

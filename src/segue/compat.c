@@ -42,11 +42,14 @@ out:
 	return exit;
 }
 
-/* Into a table; NULL shows as "-". */
+/* Into a table; what is absent is told apart from what is empty. */
 static void
 add(struct table *t, enum style style, const char *text)
 {
-	table_add(t, style, text == NULL ? STR("") : str_of(text));
+	table_add(t, style,
+	    text == NULL          ? STR("(absent)")
+	        : text[0] == '\0' ? STR("\"\"")
+	                          : str_of(text));
 }
 
 static void
@@ -108,7 +111,7 @@ show_tables(struct run *r, const struct compat_metadata *m)
 		add(features, STYLE_PLAIN, f->key);
 		add(features, f->enabled ? STYLE_PLAIN : STYLE_DIM,
 		    f->enabled ? "yes" : "no");
-		add(features, STYLE_PLAIN, f->version == 0 ? NULL : version);
+		add(features, STYLE_PLAIN, f->version == 0 ? "-" : version);
 		add(features, STYLE_PLAIN, compat_policy_name(f->policy));
 	}
 	print_table(r, &values);
@@ -198,8 +201,8 @@ say_differences(struct run *r, const struct compat_result *res)
 		const struct compat_difference *d = &res->differences[i];
 
 		add(t, STYLE_PLAIN, d->provider);
-		add(t, STYLE_PLAIN, d->key);
-		add(t, STYLE_PLAIN, d->was);
+		add(t, STYLE_PLAIN, d->key == NULL ? "-" : d->key);
+		add(t, STYLE_PLAIN, d->key == NULL ? "(present)" : d->was);
 		add(t, STYLE_PLAIN, d->is);
 		add(t, STYLE_PLAIN, compat_rule_name(d->rule));
 		add(t, d->rolls ? STYLE_GOOD : STYLE_BAD, what_it_allows(d));
@@ -214,7 +217,8 @@ static const char *const meanings[] = {
 	[COMPAT_VERDICT_RECREATE] = "every old one must be gone before the "
 	                            "first new one starts",
 	[COMPAT_VERDICT_DISABLED] = "the new version has rolling updates "
-	                            "switched off",
+	                            "switched off: every old one must be gone "
+	                            "before the first new one starts",
 };
 
 static void
@@ -286,6 +290,20 @@ compare(struct run *r, const struct compat_metadata *was,
 	return exit;
 }
 
+/* An empty file must not say that all is well. */
+static int
+compare_if_whole(struct run *r, const struct compat_metadata *was,
+    const struct compat_metadata *is)
+{
+	if (compat_value(compat_provider(is, COMPAT_KEYCLOAK), "version") !=
+	    NULL)
+		return compare(r, was, is);
+	return run_fail(r, SEGUE_EXIT_FAILED, "metadata",
+	    "%s: it has no keycloak.version; is it what \"kc.sh "
+	    "update-compatibility metadata\" wrote?",
+	    r->args.option[OPT_NEW]);
+}
+
 static int
 check(struct run *r)
 {
@@ -296,7 +314,7 @@ check(struct run *r)
 		return exit;
 	exit = read_file(r, r->args.option[OPT_NEW], &is);
 	if (exit == SEGUE_EXIT_DONE)
-		exit = compare(r, &was, &is);
+		exit = compare_if_whole(r, &was, &is);
 	compat_free(&was);
 	compat_free(&is);
 	return exit;

@@ -56,7 +56,7 @@ add_step(struct table *t, const struct json *rollout, size_t i)
 	view_cell(t, style, word);
 }
 
-/* "web to v2: step 2 of 3, promote; begun 5s ago by uid 0 (root)" */
+/* "web to v2: step 2 of 3, promote; begun 5s ago by root(0)" */
 static void
 put_head(const struct json *status, const struct json *service,
     const struct json *rollout, bool colour, struct buf *out)

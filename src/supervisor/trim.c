@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "net/loop.h"
 
-#define LOOK_US US_PER_S
+#define LOOK_US (2 * US_PER_S)
 
 struct trim {
 	struct alarm *alarm; /* owned */
@@ -23,10 +23,13 @@ trim_is_due(struct trim_judge *j, uint64_t used, uint64_t idle)
 
 	j->given = MIN(j->given, idle); /* what is free no more was taken */
 	j->was_much = idle - j->given >= least;
-	if (!j->was_much || !was_much)
-		return false;
-	*j = (struct trim_judge){ .given = idle };
-	return true;
+	if (j->rest > 0)
+		j->rest--;
+	else if (j->was_much && was_much) {
+		*j = (struct trim_judge){ .given = idle, .rest = TRIM_REST };
+		return true;
+	}
+	return false;
 }
 
 static void

@@ -35,7 +35,8 @@ struct stream {
 	int sys_error;
 	bool blocked; /* the kernel had nothing */
 	bool emptied; /* ... has nothing: the last read was short */
-	bool quiet;   /* ... and we have sent since: a reset has its own edge */
+	bool quiet;   /* ... and we have sent since: a reset has its own edge, a
+	                 FIN is .fin_seen of the conn */
 	bool sys_eof;
 	bool shaken;
 	bool dead; /* OpenSSL gave up: no call but SSL_free() */
@@ -69,7 +70,7 @@ sock_read(BIO *b, char *p, int len)
 	BIO_clear_retry_flags(b);
 	if (t->sys_error != 0)
 		return -1;
-	if (t->quiet && !t->shaken) {
+	if (t->quiet && !t->shaken && !c->fin_seen) {
 		t->blocked = true;
 		BIO_set_retry_read(b);
 		return -1;
@@ -331,6 +332,7 @@ stream_recv(struct conn *c, void *p, size_t len)
 		if (n < 0) {
 			/* What comes behind the bytes is told next time. */
 			ERR_clear_error();
+			expect_more(stream_of(c), got);
 			if (v == WANT_INPUT)
 				note_rest(c);
 			else
@@ -416,6 +418,7 @@ stream_sendv(struct conn *c, const struct iovec *iov, int n)
 			advance(&at, (size_t)sent);
 			continue;
 		}
+		t->more = false;
 		v = judge(t, sent);
 		if (v != WANT_ROOM && v != WANT_INPUT)
 			return fail(c);

@@ -190,7 +190,9 @@ struct pool_cell {
 	stat_u64 queued;             /* exchanges that wait now */
 	stat_u64 queued_ever;        /* that had to wait */
 	stat_u64 streams_ended[STREAM_END_COUNT];
-	stat_u64 status[STATUS_N];        /* final answers by class */
+	stat_u64 status[STATUS_N]; /* final answers by class */
+	stat_u64 failures;         /* as those of its instances, ever */
+	stat_u64 spoiled;
 	struct hist latency;              /* head read to last byte, us */
 	struct census seen[CENSUS_SLOTS]; /* sessions seen, by time slot */
 	stat_u64 seen_slot[CENSUS_SLOTS]; /* which slot number each one holds */

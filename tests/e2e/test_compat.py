@@ -88,6 +88,13 @@ def test_damaged(compat, old, why):
     assert r.returncode == 1 and why in json.loads(r.stdout)["message"]
 
 
+def test_empty_is_no_answer(compat):
+    r = compat("check", old={}, new={})
+    assert r.returncode == 1 and "new.json: it has no keycloak" in r.stderr, r
+    r = compat("check", old={}, new=metadata())
+    assert r.returncode == 3 and "(absent)" in r.stdout, r
+
+
 def test_no_file(compat):
     r = compat("check", "--old", "/nowhere/a.json", new=metadata())
     assert r.returncode == 1 and "/nowhere/a.json: " in r.stderr

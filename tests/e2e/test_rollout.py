@@ -134,6 +134,8 @@ def test_too_few_to_tell(rig):
     r = wait_stand(s, "paused", 5)
     assert r["why"].startswith("not enough to conclude from: v2 had 0 "), r
     assert "blocks" in s.do("status").out
+    assert s.admin.metrics()[
+        'segue_rollout{service="web",stand="paused"}'] == 1
     s.do("rollout", "skip")
     wait_stand(s, "done")
 
@@ -159,12 +161,16 @@ def test_told_by_operators(rig):
     r = s.segue("rollout", "start", "--to", "v2")
     assert r.code == 3 and "is under way: step 3 of 5, approve" in r.err, r
     r = s.segue("share", "v2", "30%")
-    assert r.code == 3 and "--force does it all the same" in r.err, r
+    assert r.code == 3 and '"segue rollout pause" lets you' in r.err, r
     s.do("rollout", "pause")
+    s.do("share", "v2", "30%")
+    assert shares(s) == {"v1": 7000, "v2": 3000}
     assert "paused" in s.do("rollout", "status").out
     r = s.segue("rollout", "approve")
     assert r.code == 3 and "paused" in r.err, r
     s.do("rollout", "resume")
+    wait_until(lambda: rollout(s)["at"] == 2, what="approve, again")
+    assert shares(s) == {"v1": 8000, "v2": 2000}, "what was undone is done"
     s.do("rollout", "approve")
     assert wait_stand(s, "done")["at"] == 5
     assert shares(s) == {"v1": 0, "v2": 10000}
@@ -206,7 +212,8 @@ def test_wrong_words(rig):
             (["start", "--to", "v3"], 2, "has no pool v3; it has v1, v2"),
             (["start", "--to", "v1"], 2, "v1 has all of new sessions"),
             (["pause", "--to", "v2"], 2, "--to is for rollout start"),
-            (["status", "--wait"], 2, "takes neither"),
+            (["status", "--wait"], 2, "does not wait"),
+            (["pause", "--force"], 2, "--force is for rollout rollback"),
             (["strat", "--to", "v2"], 2, "did you mean start?"),
             (["pause"], 3, "there is no rollout of web")):
         r = s.segue("rollout", *words)

@@ -1,6 +1,8 @@
 """TLS on a listener: who gets which certificate, and all that goes over it."""
 import json
+import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -355,3 +357,26 @@ def test_memory_is_counted(rig, ca):
     for c in clients:
         c.close()
     wait_until(lambda: s.admin.metrics()[metric] < before + 65536)
+
+
+def test_fin_right_behind_the_hello(rig, ca):
+    """One edge tells of both: the connection is not held for the handshake's
+    whole time."""
+    s = secured(rig, tls(ca.leaf("localhost")))
+    into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        ca.trusting().wrap_bio(into, out,
+                               server_hostname="localhost").do_handshake()
+    with raw(s.address, 20) as c:
+        time.sleep(0.3)  # it is accepted, and waits
+        os.kill(s.network_pid(), signal.SIGSTOP)
+        time.sleep(0.1)
+        c.sendall(out.read())
+        c.shutdown(socket.SHUT_WR)
+        time.sleep(0.1)
+        began = time.monotonic()
+        os.kill(s.network_pid(), signal.SIGCONT)
+        while c.recv(65536):
+            pass
+    assert time.monotonic() - began < 5
+    wait_until(lambda: failures(s).get("closed") == 1, what="the count")

@@ -223,6 +223,26 @@ Test(rollout, or_waits_for_an_operator)
 }
 
 /* Both cannot serve: traffic is not moved to nobody. */
+/* v2 had a share before, or another pool is dead, too: the rest serves. */
+Test(rollout, who_can_serve_takes_all)
+{
+	world_put(&w, 1, POOL_ACTIVE, 6000);
+	world_put(&w, 2, POOL_ACTIVE, 1000);
+	world_put(&w, 3, POOL_ACTIVE, 3000);
+	world_fit(&w, 3, true);
+	go_to_approve();
+	cr_assert_eq(TELL(APPROVE), RO_NO_NONE);
+	world_facts(&w, 1)->sessions = world_facts(&w, 3)->sessions = 1;
+	pass(0);
+	expect_shares(0, ALL, "promoted");
+	world_fit(&w, 2, false);
+	world_fit(&w, 3, false);
+	pass(S);
+	expect_at(5, RO_STAND_ROLLED_BACK, "v2 died");
+	expect_shares(ALL, 0, "v1 is all there is");
+	cr_expect_eq(world_pool(&w, 3)->share_bp, 0);
+}
+
 Test(rollout, no_way_back_is_told)
 {
 	go_to_approve();
@@ -283,9 +303,90 @@ Test(rollout, a_drain_that_lasts_too_long)
 	pass(199 * S);
 	expect_at(5, RO_STAND_RUNNING, "drain");
 	pass(S);
-	expect_at(5, RO_STAND_ROLLED_BACK, "too long");
-	expect_shares(ALL, 0, "too long");
-	cr_expect_eq(world_pool(&w, 1)->state, POOL_ACTIVE);
+	expect_at(5, RO_STAND_PAUSED, "too long, but v2 serves well");
+	expect_shares(0, ALL, "too long");
+	cr_expect_str_eq(it()->why, "v2 serves, but others still drain");
+	cr_assert_eq(TELL(SKIP), RO_NO_NONE);
+	expect_at(6, RO_STAND_DONE, "skipped");
+}
+
+/* One that an operator began before is not waited for. */
+Test(rollout, drains_of_others_are_theirs)
+{
+	struct ro_command c = world_command(RO_DRAIN, "v3");
+
+	world_put(&w, 3, POOL_ACTIVE, 0);
+	world_facts(&w, 3)->sessions = 5;
+	cr_assert_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	go_to_approve();
+	cr_assert_eq(TELL(APPROVE), RO_NO_NONE);
+	pass(0);
+	expect_at(6, RO_STAND_DONE, "v3 drains on");
+	cr_expect_eq(world_pool(&w, 3)->state, POOL_DRAINING);
+}
+
+/* After a start v2 does not come back. */
+Test(rollout, never_seen_again)
+{
+	go_to_approve();
+	ro_state_wake(&w.s, w.now);
+	world_pool(&w, 2)->life = RO_LIFE_UNKNOWN;
+	world_fit(&w, 2, false);
+	pass(S);
+	pass(58 * S);
+	expect_at(3, RO_STAND_RUNNING, "it may come");
+	pass(2 * S);
+	expect_at(3, RO_STAND_ROLLED_BACK, "it does not");
+}
+
+Test(rollout, nothing_is_done_while_v2_drains)
+{
+	struct ro_command c = world_command(RO_DRAIN, "v2");
+
+	go_to_approve();
+	cr_assert_eq(TELL(PAUSE), RO_NO_NONE);
+	cr_assert_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	cr_expect_eq(TELL(RESUME), RO_NO_DRAINING);
+	cr_expect_eq(TELL(SKIP), RO_NO_DRAINING);
+	cr_expect_not_null(strstr(w.why, "segue undrain v2"), "%s", w.why);
+	c.verb = RO_UNDRAIN;
+	cr_assert_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	cr_expect_eq(TELL(RESUME), RO_NO_NONE, "%s", w.why);
+	pass(0);
+	expect_at(2, RO_STAND_RUNNING, "the share again, then the pause");
+	expect_shares(9000, 1000, "again");
+}
+
+/* By hand back to v1, then resumed: it does not say that it is done. */
+Test(rollout, what_was_undone_is_done_again)
+{
+	struct ro_command c = world_command(RO_SWITCH, "v1");
+
+	go_to_approve();
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	cr_assert_eq(TELL(APPROVE), RO_NO_NONE);
+	world_facts(&w, 1)->sessions = 1;
+	pass(0);
+	expect_shares(0, ALL, "promoted");
+	cr_assert_eq(TELL(PAUSE), RO_NO_NONE);
+	cr_assert_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	expect_shares(ALL, 0, "by hand");
+	cr_assert_eq(TELL(RESUME), RO_NO_NONE, "%s", w.why);
+	pass(0);
+	expect_shares(0, ALL, "promoted again");
+}
+
+Test(rollout, says_how_to_go_back_when_done)
+{
+	add(CFG_STEP_PROMOTE, 0, 0, 60 * S);
+	world_fit(&w, 2, true);
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	pass(0);
+	expect_at(1, RO_STAND_DONE, "done");
+	cr_expect_eq(TELL(ROLLBACK), RO_NO_ROLLOUT);
+	cr_expect_str_eq(w.why,
+	    "the rollout of a to v2 is done; \"segue switch v1\" takes it "
+	    "back");
 }
 
 /* ---- analysis ---- */
@@ -498,14 +599,20 @@ Test(rollout, other_commands_are_refused)
 
 	go_to_approve();
 	c.share_bp = 5000;
-	cr_expect_eq(world_do(&w, &c), RO_NO_ROLLOUT);
-	cr_expect_not_null(strstr(w.why, "step 4 of 6, approve; --force"), "%s",
-	    w.why);
 	c.force = true;
+	cr_expect_eq(world_do(&w, &c), RO_NO_ROLLOUT);
+	cr_expect_not_null(strstr(w.why,
+	                       "step 4 of 6, approve; \"segue rollout"),
+	    "%s", w.why);
+	c.force = false;
+	cr_assert_eq(TELL(PAUSE), RO_NO_NONE);
 	cr_expect_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
-	expect_shares(5000, 5000, "by force");
-	expect_at(3, RO_STAND_PAUSED, "by force");
-	cr_expect_not(it()->failed);
+	expect_shares(5000, 5000, "by hand");
+	expect_at(3, RO_STAND_PAUSED, "by hand");
+	cr_assert_eq(TELL(RESUME), RO_NO_NONE);
+	pass(0);
+	expect_shares(9000, 1000, "as the step has it");
+	expect_at(2, RO_STAND_RUNNING, "from there on");
 	c = world_command(RO_INSTANCE, "v2");
 	w.inst = (struct ro_facts_instance){ .exists = true,
 		.eligible = true,

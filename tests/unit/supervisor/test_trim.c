@@ -34,7 +34,21 @@ Test(trim, when_much_lies_idle)
 {
 	struct trim_judge j = { 0 };
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		cr_expect_eq(trim_is_due(&j, rows[i].used, rows[i].idle),
 		    rows[i].due, "%zu: %s", i, rows[i].why);
+		j.rest = 0;
+	}
+}
+
+/* However much comes free, workers are left alone for a while. */
+Test(trim, not_again_at_once)
+{
+	struct trim_judge j = { 0 };
+
+	cr_expect_not(trim_is_due(&j, 0, 10 * MIB));
+	cr_expect(trim_is_due(&j, 0, 10 * MIB));
+	for (unsigned i = 0; i < TRIM_REST; i++)
+		cr_expect_not(trim_is_due(&j, 0, (20 + i) * MIB), "%u", i);
+	cr_expect(trim_is_due(&j, 0, 50 * MIB));
 }
