@@ -62,9 +62,11 @@
  *      outcomes: {NAME: n},                  those that are not 0
  *      pending: {pool, drain} | null,        a switch that waits
  *      rollout: {id, to, stand, failed, where, why, who, began, since, ended,
- *                at, steps: [{step, text}]} | null,    the last one; at: the
- *                                            step it is at, from 0; since
- *                                            when; where: all that as text
+ *                left_s | null, analysis: {own, others: {requests, failed}}
+ *                | null, at, steps: [{step, text}]} | null,    the last one;
+ *                                            at: the step it is at, from 0;
+ *                                            since when, and for how long at
+ *                                            most; where: all that as text
  *      pools: [{name, state, since, share, share_bp, ready, unready, holds,
  *        in_flight, streams, sessions, sessions_new, queued, instances_n,
  *        eligible,

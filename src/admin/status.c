@@ -287,15 +287,61 @@ put_step(struct json_out *j, const struct ro_step *s)
 }
 
 static void
-put_rollout(struct json_out *j, const struct ro_rollout *r)
+put_toll(struct json_out *j, const char *key, const struct ro_toll *t)
 {
+	json_key(j, key);
+	json_begin_object(j);
+	json_kv_u64(j, "requests", t->requests);
+	json_kv_u64(j, "failed", t->bad);
+	json_end_object(j);
+}
+
+/* What the step it is at may still take; null: no limit. */
+static void
+put_left(struct json_out *j, const struct ro_rollout *r, uint64_t wall_us)
+{
+	const struct ro_step *s = &r->steps[r->at];
+	uint64_t all = s->for_us > 0 ? s->for_us : s->deadline_us;
+	uint64_t now = r->paused_us > 0 ? r->paused_us : wall_us;
+	uint64_t gone = now > r->since_us ? now - r->since_us : 0;
+
+	json_key(j, "left_s");
+	if (!steps_under_way(r) || all == 0)
+		json_put_null(j);
+	else
+		json_num(j,
+		    (double)(all > gone ? all - gone : 0) / (double)US_PER_S);
+}
+
+static void
+put_analysis(struct json_out *j, const struct ro_analysis *a)
+{
+	json_key(j, "analysis");
+	if (a->own.requests + a->others.requests == 0) {
+		json_put_null(j);
+		return;
+	}
+	json_begin_object(j);
+	put_toll(j, "own", &a->own);
+	put_toll(j, "others", &a->others);
+	json_end_object(j);
+}
+
+static void
+put_rollout(struct scene *sc, const struct ro_service *svc)
+{
+	const struct ro_rollout *r = &svc->rollout;
+	struct json_out *j = &sc->j;
 	struct buf where = BUF_INIT;
+	struct ro_analysis a;
 
 	json_key(j, "rollout");
 	if (r->stand == RO_STAND_NONE) {
 		json_put_null(j);
 		return;
 	}
+	a = machine_analysis(sc->state, (size_t)(svc - sc->state->services),
+	    sc->facts);
 	steps_where(r, &where);
 	json_begin_object(j);
 	json_kv_u64(j, "id", r->id);
@@ -308,6 +354,8 @@ put_rollout(struct json_out *j, const struct ro_rollout *r)
 	json_kv_time(j, "began", r->began_us);
 	json_kv_time(j, "since", r->since_us);
 	json_kv_time(j, "ended", r->ended_us);
+	put_left(j, r, sc->facts->wall_us);
+	put_analysis(j, &a);
 	json_kv_u64(j, "at", r->at);
 	json_key(j, "steps");
 	json_begin_array(j);
@@ -349,7 +397,7 @@ put_service(struct scene *sc, const struct ro_service *s)
 	if (counted != NULL)
 		put_counters(j, counted, false);
 	put_pending(j, &s->pending);
-	put_rollout(j, &s->rollout);
+	put_rollout(sc, s);
 	json_key(j, "pools");
 	json_begin_array(j);
 	for (size_t i = 0; i < s->n_pools; i++)

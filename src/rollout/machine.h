@@ -185,6 +185,13 @@ enum ro_changed {
 enum ro_changed machine_clock(struct ro_state *s, const struct ro_facts *,
     uint64_t *due_us) MUST_CHECK;
 
+/* What an analysis has come to; requests 0 where none is under way. */
+struct ro_analysis {
+	struct ro_toll own, others; /* since it began */
+};
+struct ro_analysis machine_analysis(const struct ro_state *, size_t service,
+    const struct ro_facts *);
+
 /* How workers shall route by that state. */
 void machine_plan(const struct ro_service *, uint64_t wall_us,
     struct service_plan *out);

@@ -293,18 +293,6 @@ add_toll(struct ro_toll *to, const struct ro_toll *t)
 	to->bad += t->bad;
 }
 
-/* Of the pool, and of the others, since the process began. */
-static void
-count_tolls(const struct job *j, struct ro_toll *own, struct ro_toll *others)
-{
-	*own = *others = (struct ro_toll){ 0 };
-	for (size_t i = 0; i < j->svc->n_pools; i++) {
-		const struct ro_pool *p = &j->svc->pools[i];
-
-		add_toll(p == j->pool ? own : others, &job_facts(j, p)->toll);
-	}
-}
-
 /* What came since; all of it where the counters began anew. */
 static struct ro_toll
 since(const struct ro_toll *now, const struct ro_toll *then)
@@ -313,6 +301,35 @@ since(const struct ro_toll *now, const struct ro_toll *then)
 		return *now;
 	return (struct ro_toll){ now->requests - then->requests,
 		now->bad - then->bad };
+}
+
+/* Of the new pool, and of the others, since the process began. */
+static void
+count_tolls(const struct ro_service *s, size_t at, const struct ro_facts *f,
+    struct ro_toll *own, struct ro_toll *others)
+{
+	*own = *others = (struct ro_toll){ 0 };
+	for (size_t i = 0; i < s->n_pools; i++)
+		add_toll(strcmp(s->pools[i].name, s->rollout.to) == 0 ? own
+		                                                      : others,
+		    &ro_facts_of(f, at, i)->toll);
+}
+
+struct ro_analysis
+machine_analysis(const struct ro_state *state, size_t service,
+    const struct ro_facts *f)
+{
+	const struct ro_service *s = &state->services[service];
+	const struct ro_rollout *r = &s->rollout;
+	struct ro_analysis a = { .own = { 0 } };
+
+	if (!steps_under_way(r) || !r->entered ||
+	    r->steps[r->at].kind != CFG_STEP_ANALYZE)
+		return a;
+	count_tolls(s, service, f, &a.own, &a.others);
+	a.own = since(&a.own, &r->toll_new);
+	a.others = since(&a.others, &r->toll_others);
+	return a;
 }
 
 static double
@@ -326,7 +343,7 @@ enter_analyze(struct job *j, const struct ro_step *s UNUSED)
 {
 	struct ro_rollout *r = rollout_of(j);
 
-	count_tolls(j, &r->toll_new, &r->toll_others);
+	count_tolls(j->svc, j->svc_at, j->facts, &r->toll_new, &r->toll_others);
 	return RO_NO_NONE;
 }
 
@@ -334,30 +351,25 @@ enter_analyze(struct job *j, const struct ro_step *s UNUSED)
 static enum ending
 end_analyzed(struct job *j, const struct ro_step *s)
 {
-	const struct ro_rollout *r = rollout_of(j);
-	struct ro_toll own, others;
-	double allowed;
+	struct ro_analysis a = machine_analysis(j->s, j->svc_at, j->facts);
+	double allowed = ratio_of(&a.others) + (double)s->errors_pct / 100;
 
-	count_tolls(j, &own, &others);
-	own = since(&own, &r->toll_new);
-	others = since(&others, &r->toll_others);
-	allowed = ratio_of(&others) + (double)s->errors_pct / 100;
 	(void)snprintf(j->why, j->cap,
 	    "of %llu requests to %s %llu failed (%.1f%%), elsewhere %.1f%%",
-	    (unsigned long long)own.requests, j->pool->name,
-	    (unsigned long long)own.bad, 100 * ratio_of(&own),
-	    100 * ratio_of(&others));
-	if (own.requests >= s->requests && own.bad >= BAD_LEAST &&
-	    ratio_of(&own) > allowed)
+	    (unsigned long long)a.own.requests, j->pool->name,
+	    (unsigned long long)a.own.bad, 100 * ratio_of(&a.own),
+	    100 * ratio_of(&a.others));
+	if (a.own.requests >= s->requests && a.own.bad >= BAD_LEAST &&
+	    ratio_of(&a.own) > allowed)
 		return BAD;
 	if (!is_over(j, s))
 		return GOES_ON;
-	if (own.requests >= s->requests)
+	if (a.own.requests >= s->requests)
 		return ENDED;
 	(void)snprintf(j->why, j->cap,
 	    "not enough to conclude from: %s had %llu requests, %u are asked "
 	    "for",
-	    j->pool->name, (unsigned long long)own.requests, s->requests);
+	    j->pool->name, (unsigned long long)a.own.requests, s->requests);
 	return UNCLEAR;
 }
 

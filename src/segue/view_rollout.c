@@ -82,6 +82,36 @@ put_head(const struct json *status, const struct json *service,
 	buf_free(&clean);
 }
 
+/* "4m12s left; of 812 requests to v2 3 failed, of 9,120 elsewhere 20" */
+static void
+put_now(const struct json *rollout, bool colour, struct buf *out)
+{
+	const struct json *a = json_get(rollout, "analysis");
+	const struct json *own = json_get(a, "own");
+	const struct json *others = json_get(a, "others");
+	struct buf raw = BUF_INIT, clean = BUF_INIT;
+	char n[5][SHOW_MAX];
+
+	if (!json_is_null(json_get(rollout, "left_s")))
+		buf_printf(&raw, "%s left", show_s(rollout, "left_s", n[0]));
+	if (json_is_object(a))
+		buf_printf(&raw,
+		    "%sof %s requests to %s %s failed, of %s elsewhere %s",
+		    raw.len > 0 ? "; " : "", show_count(own, "requests", n[1]),
+		    show_text(rollout, "to"), show_count(own, "failed", n[2]),
+		    show_count(others, "requests", n[3]),
+		    show_count(others, "failed", n[4]));
+	if (raw.len > 0) {
+		text_clean(&clean, buf_str(&raw));
+		buf_add_cstr(out, "  ");
+		style_add(out, colour, STYLE_PLAIN, buf_str(&clean));
+		buf_add_char(out, '\n');
+	}
+	out->failed |= raw.failed || clean.failed;
+	buf_free(&raw);
+	buf_free(&clean);
+}
+
 static void
 put_rollout(const struct json *status, const struct json *service, bool colour,
     struct buf *out)
@@ -90,6 +120,7 @@ put_rollout(const struct json *status, const struct json *service, bool colour,
 	struct table *t = table_new(columns);
 
 	put_head(status, service, rollout, colour, out);
+	put_now(rollout, colour, out);
 	for (size_t i = 0; i < json_len(json_get(rollout, "steps")); i++)
 		add_step(t, rollout, i);
 	if (t == NULL)

@@ -114,7 +114,13 @@ def test_candidate_goes_bad(rig):
     assert ask(s, 50) == 0
     s.do("rollout", "start", "--to", "v2")
     wait_until(lambda: rollout(s)["at"] == 2, what="the analysis")
-    bad = 0
+    bad = ask(s, 20)
+    seen = rollout(s)["analysis"]
+    assert seen["own"] == {"requests": bad, "failed": bad}, (bad, seen)
+    assert seen["others"] == {"requests": 20 - bad, "failed": 0}, seen
+    assert 20 < rollout(s)["left_s"] <= 30
+    assert f"of {bad} requests to v2 {bad} failed, of {20 - bad} elsewhere 0" \
+        in s.do("rollout", "status").out
     while bad < 40:
         bad += ask(s, 10)
         if rollout(s)["stand"] != "running":
