@@ -36,6 +36,7 @@ static const struct page {
 	{ ADMIN_STATUS,  ASK_GET,  MAY_VIEW,    page_status,  NULL, false },
 	{ ADMIN_CONFIG,  ASK_GET,  MAY_VIEW,    page_config,  NULL, true },
 	{ ADMIN_EVENTS,  ASK_GET,  MAY_VIEW,    page_events,  NULL, false },
+	{ ADMIN_PLAN,    ASK_GET,  MAY_VIEW,    page_plan,    NULL, false },
 	{ ADMIN_METRICS, ASK_GET,  MAY_VIEW,    page_metrics, NULL, false },
 	{ ADMIN_HEALTH,  ASK_GET,  MAY_NOTHING, page_health,  NULL, false },
 	{ ADMIN_COMMAND, ASK_POST, MAY_OPERATE, page_command, "command",

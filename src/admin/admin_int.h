@@ -31,7 +31,7 @@ struct admin {
 typedef void admin_page_fn(struct admin *, struct ask *);
 
 admin_page_fn page_version, page_status, page_config, page_health, /* pages */
-    page_metrics, page_events, page_command, page_reload;
+    page_metrics, page_events, page_plan, page_command, page_reload;
 
 void status_write(struct admin *, struct buf *out); /* the document */
 void reloads_free(struct admin *);

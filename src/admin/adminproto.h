@@ -16,6 +16,12 @@
  *                      last N kept ones, ?follow=0 ends when the kept ones are
  *                      told.  Each event's data is {id, time, type, service?,
  *                      pool?, instance?, who?, text}
+ *   GET  /v1/plan      what a rollout would do: ?to=POOL&service=NAME
+ *                      {service, to, refused: NAME | null, message,
+ *                      steps: [{step, text, limit_s | null}],
+ *                      pools: [{name, state, share_bp, sessions, in_flight,
+ *                      streams, drains}], drain: {mode, flows_us, requests_us,
+ *                      streams_us}}; drains: it would be drained
  *   GET  /metrics      Prometheus text format 0.0.4
  *   GET  /healthz      204 while the control thread lives
  *   POST /v1/command   {verb, service?, pool?, instance?, address?, share?,
@@ -95,6 +101,7 @@
 #define ADMIN_STATUS "/v1/status"
 #define ADMIN_CONFIG "/v1/config"
 #define ADMIN_EVENTS "/v1/events"
+#define ADMIN_PLAN "/v1/plan"
 #define ADMIN_COMMAND "/v1/command"
 #define ADMIN_RELOAD "/v1/reload"
 #define ADMIN_METRICS "/metrics"

@@ -96,6 +96,13 @@ void drive_forget(struct drive *, uint64_t id);
 struct ro_drain drive_clocks(struct drive *, const char *service,
     const char *pool);
 
+/*
+ * What a rollout that began now would go through, in *out, and whether it would
+ * be refused: then why[cap] says why.  Nothing changes.
+ */
+enum ro_refusal drive_plan(struct drive *, const struct ro_command *,
+    struct ro_rollout *out, char *why, size_t cap) MUST_CHECK;
+
 /* How a wait stands: sums over the draining pools it waits for. */
 struct drive_progress {
 	uint64_t lasts_us; /* since the command came */

@@ -47,15 +47,35 @@ drive_apply_instances(struct drive *d, struct cfg *cfg, char *why, size_t cap)
 
 /* The steps are those of the configuration when its turn comes. */
 static void
-plan(struct drive *d, struct command *m)
+plan(struct drive *d, struct ro_command *cmd, struct ro_rollout *steps)
 {
 	const struct cfg_service *s = cfg_service_find(d->cfg,
-	    str_of(facts_service_of(&d->next, &m->cmd)));
+	    str_of(facts_service_of(&d->state, cmd)));
 
 	if (s == NULL)
 		return; /* told by the machine */
-	steps_plan(s, &m->plan);
-	m->cmd.plan = &m->plan;
+	steps_plan(s, steps);
+	cmd->plan = steps;
+}
+
+enum ro_refusal
+drive_plan(struct drive *d, const struct ro_command *c, struct ro_rollout *out,
+    char *why, size_t cap)
+{
+	struct ro_command cmd = *c;
+	enum ro_refusal r = RO_NO_NO_MEMORY;
+	struct ro_state s;
+
+	ON_CONTROL_THREAD();
+	(void)snprintf(why, cap, "%s", ro_refusal_text(r));
+	*out = (struct ro_rollout){ .stand = RO_STAND_NONE };
+	if (ro_state_new(&s) != E_OK)
+		return r;
+	plan(d, &cmd, out);
+	if (ro_state_copy(&s, &d->state) == E_OK)
+		r = machine_command(&s, drive_facts(d), &cmd, why, cap);
+	ro_state_free(&s);
+	return r;
 }
 
 static bool
@@ -65,7 +85,7 @@ decide(struct drive *d, struct change *c)
 	struct ro_facts facts = *drive_facts(d);
 
 	if (cmd->verb == RO_ROLLOUT)
-		plan(d, command_of(c));
+		plan(d, &command_of(c)->cmd, &command_of(c)->plan);
 	facts.instance = facts_of_instance(d->env.registry, d->cfg, &d->state,
 	    cmd);
 	c->refusal = machine_command(&d->next, &facts, cmd, c->why,

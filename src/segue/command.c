@@ -71,6 +71,13 @@ static const struct command rows[] = {
 	        "abort leaves traffic as it is; rollback gives the shares of "
 	        "before\nback and drains the new pool.\n",
 	    .run = rollout_run },
+	{ .name = "plan",
+	    .options = OPT(TO),
+	    .help = "what a rollout to a pool would do, and what forbids it",
+	    .more = "Prints the steps of \"rollout start --to POOL\", who "
+	            "would be drained, and\nexits 3 where it would be refused "
+	            "now.  Nothing changes.\n",
+	    .run = plan_run },
 	{ .name = "instance",
 	    .operands = { OPERAND("NAME", INSTANCE),
 	        { .name = "in|drain|maint",

@@ -12,6 +12,8 @@ command_fn see_status, see_pools, see_instances, see_sessions, see_rollout;
 /* act.c: a change */
 command_fn act_command;
 command_fn rollout_run; /* or, for its status, a look */
+/* plan.c: what a change would do */
+command_fn plan_run;
 /* events.c */
 command_fn events_run;
 /* daemon.c */

@@ -7,7 +7,7 @@ from rig import wait_until
 from rig.load import say
 from rig.segued import pool, service
 from rig.site import Site
-from rig.wire import once
+from rig.wire import Client, once
 
 DRAIN = {"flows": "1s", "requests": "2s", "streams": "2s"}
 STEPS = ["ready", {"step": "share", "share": "10%"},
@@ -209,6 +209,32 @@ def test_not_ready_in_time(rig):
     r = s.segue("rollout", "start", "--to", "v2", "--wait")
     assert r.code == 3 and "v2 is not ready in time: " in r.err, r
     assert shares(s) == {"v1": 10000, "v2": 0}
+
+
+def test_plan(rig):
+    """It says what would be done and what forbids it, and does nothing."""
+    s = small(rig, ["ready", {"step": "share", "share": "20%"}, "approve",
+                    "promote", "drain"])
+    with Client(s.address) as c:
+        c.get()
+    wait_until(lambda: s.admin.pool("v1")["sessions"] == 1, what="a session")
+    r = s.do("plan", "--to", "v2")
+    assert [" ".join(line.split()) for line in r.out.splitlines()] == [
+        "N STEP AT MOST", "1 ready 10m00s", "2 share 20% 1m00s",
+        "3 approve -", "4 promote 1m00s", "5 drain 1m07s", "",
+        "v1 would drain, mode keep: 1 sessions for 1.0s at most, 0 streams",
+        "it can begin now"], r
+    assert rollout(s) is None and shares(s) == {"v1": 10000, "v2": 0}
+    plan = s.do("plan", "--to", "v2", "--json").json()
+    assert plan["refused"] is None and len(plan["steps"]) == 5, plan
+    r = s.segue("plan", "--to", "v1")
+    assert r.code == 3 and "v1 has all of new sessions already" in r.err, r
+    assert s.segue("plan", "--to", "v3").code == 2
+    assert s.segue("plan").code == 2
+    assert s.segue("plan", "--to", "a&service=b").code == 2
+    s.do("rollout", "start", "--to", "v2")
+    r = s.segue("plan", "--to", "v2")
+    assert r.code == 3 and "is under way" in r.err, r
 
 
 def test_wrong_words(rig):

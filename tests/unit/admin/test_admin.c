@@ -33,6 +33,12 @@ static const struct {
 	    "Content-Type: application/json\r\n" },
 	{ "metrics", "GET", "/metrics", 200,
 	    "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n" },
+	{ "a plan to nowhere", "GET", "/v1/plan?to=v9", 404,
+	    "\"error\":\"no_" },
+	{ "a plan of a long name", "GET",
+	    "/v1/plan?to="
+	    "0123456789012345678901234567890123456789012345678901234567890123",
+	    400, "to: it is too long for a name" },
 	{ "healthy", "GET", "/healthz", 204, "" },
 	{ "never kept by caches", "GET", "/v1/version", 200,
 	    "Cache-Control: no-store\r\n" },

@@ -1,0 +1,139 @@
+/*
+ * What a rollout would do.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/units.h"
+#include "segue/answer.h"
+#include "segue/handlers.h"
+#include "segue/run.h"
+#include "segue/show.h"
+#include "segue/table.h"
+#include "segue/text.h"
+
+static const struct table_column columns[] = {
+	{ "N", true, NULL },
+	{ "STEP", false, NULL },
+	{ "AT MOST", true, NULL },
+	{ NULL, false, NULL },
+};
+
+static void
+say_steps(struct run *r, const struct json *steps)
+{
+	struct table *t = table_new(columns);
+	struct buf out = BUF_INIT;
+	char n[24], limit[SHOW_MAX];
+
+	for (size_t i = 0; i < json_len(steps); i++) {
+		const struct json *s = json_at(steps, i);
+
+		(void)snprintf(n, sizeof(n), "%zu", i + 1);
+		table_add(t, STYLE_PLAIN, str_of(n));
+		table_add(t, STYLE_PLAIN, str_of(show_text(s, "text")));
+		table_add(t, STYLE_PLAIN,
+		    str_of(json_is_null(json_get(s, "limit_s"))
+		            ? "-"
+		            : show_s(s, "limit_s", limit)));
+	}
+	if (t != NULL)
+		table_write(t, r->colour, 0, &out);
+	run_print(r, buf_str(&out));
+	buf_free(&out);
+	table_free(&t);
+}
+
+/* A line cleaned of what names may hold. */
+static void
+say_clean(struct run *r, const struct buf *raw)
+{
+	struct buf clean = BUF_INIT;
+
+	text_clean(&clean, buf_str(raw));
+	run_say(r, STR_FMT, STR_ARG(clean));
+	buf_free(&clean);
+}
+
+static void
+say_drains(struct run *r, const struct json *doc)
+{
+	const struct json *pools = json_get(doc, "pools");
+	const struct json *drain = json_get(doc, "drain");
+	char sessions[SHOW_MAX], grace[SHOW_MAX], streams[SHOW_MAX];
+
+	for (size_t i = 0; i < json_len(pools); i++) {
+		const struct json *p = json_at(pools, i);
+		struct buf line = BUF_INIT;
+
+		if (!json_get_truth(p, "drains", false))
+			continue;
+		buf_printf(&line,
+		    "%s would drain, mode %s: %s sessions for %s at most, "
+		    "%s streams",
+		    show_text(p, "name"), show_text(drain, "mode"),
+		    show_count(p, "sessions", sessions),
+		    show_us(drain, "flows_us", grace),
+		    show_count(p, "streams", streams));
+		say_clean(r, &line);
+		buf_free(&line);
+	}
+}
+
+static int
+say_plan(struct run *r, const struct answer *a)
+{
+	const char *refused = json_get_text(a->doc, "refused", NULL);
+
+	if (r->json) {
+		run_print(r, buf_str(&a->text));
+		return refused == NULL ? SEGUE_EXIT_DONE : SEGUE_EXIT_REFUSED;
+	}
+	say_steps(r, json_get(a->doc, "steps"));
+	run_say(r, "%s", "");
+	say_drains(r, a->doc);
+	if (refused != NULL)
+		return run_fail(r, SEGUE_EXIT_REFUSED, refused,
+		    "it would be refused now: %s",
+		    json_get_text(a->doc, "message", refused));
+	run_say(r, "it can begin now");
+	return SEGUE_EXIT_DONE;
+}
+
+/* Others cannot be names, nor stand in a query as they are. */
+static bool
+is_name(const char *text)
+{
+	return strspn(text,
+	           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	           "0123456789._-") == strlen(text);
+}
+
+int
+plan_run(struct run *r)
+{
+	const char *to = r->args.option[OPT_TO];
+	const char *service = r->args.option[OPT_SERVICE];
+	struct buf path = BUF_INIT;
+	struct answer a;
+	int exit;
+
+	if (to == NULL)
+		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
+		    "plan needs --to POOL");
+	if (!is_name(to) || (service != NULL && !is_name(service)))
+		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
+		    "\"%s\" is no name", is_name(to) ? service : to);
+	buf_printf(&path, ADMIN_PLAN "?to=%s%s%s", to,
+	    service == NULL ? "" : "&service=", service == NULL ? "" : service);
+	exit = path.failed
+	    ? run_fail(r, SEGUE_EXIT_FAILED, "no_memory", "out of memory")
+	    : answer_get_doc(r, path.p, &a);
+	buf_free(&path);
+	if (exit != SEGUE_EXIT_DONE)
+		return exit;
+	exit = say_plan(r, &a);
+	answer_free(&a);
+	return exit;
+}
