@@ -127,9 +127,12 @@ plan_run(struct run *r)
 		    "\"%s\" is no name", is_name(to) ? service : to);
 	buf_printf(&path, ADMIN_PLAN "?to=%s%s%s", to,
 	    service == NULL ? "" : "&service=", service == NULL ? "" : service);
-	exit = path.failed
-	    ? run_fail(r, SEGUE_EXIT_FAILED, "no_memory", "out of memory")
-	    : answer_get_doc(r, path.p, &a);
+	if (path.failed) {
+		buf_free(&path);
+		return run_fail(r, SEGUE_EXIT_FAILED, "no_memory",
+		    "out of memory");
+	}
+	exit = answer_get_doc(r, path.p, &a);
 	buf_free(&path);
 	if (exit != SEGUE_EXIT_DONE)
 		return exit;
