@@ -67,9 +67,9 @@
  *      bytes_in, bytes_out, pins_bad, accounting: {as above},
  *      outcomes: {NAME: n},                  those that are not 0
  *      pending: {pool, drain} | null,        a switch that waits
- *      rollout: {id, to, stand, failed, where, why, who, began, since, ended,
- *                left_s | null, analysis: {own, others: {requests, failed}}
- *                | null, at, steps: [{step, text}]} | null,    the last one;
+ *      rollout: {id, to, stand, failed, where, why, holds, who, began, since,
+ *                ended, left_s | null, analysis: {own, others: {requests, failed}}
+ *                | null, at, steps: [{step, text, skipped}]} | null,  the last;
  *                                            at: the step it is at, from 0;
  *                                            since when, and for how long at
  *                                            most; where: all that as text

@@ -274,7 +274,7 @@ put_pending(struct json_out *j, const struct ro_pending *p)
 }
 
 static void
-put_step(struct json_out *j, const struct ro_step *s)
+put_step(struct json_out *j, const struct ro_step *s, bool skipped)
 {
 	struct buf text = BUF_INIT;
 
@@ -282,6 +282,7 @@ put_step(struct json_out *j, const struct ro_step *s)
 	json_begin_object(j);
 	json_kv_cstr(j, "step", steps_kind_name((enum cfg_step_kind)s->kind));
 	json_kv_str(j, "text", buf_str(&text));
+	json_kv_bool(j, "skipped", skipped);
 	json_end_object(j);
 	buf_free(&text);
 }
@@ -333,6 +334,7 @@ put_rollout(struct scene *sc, const struct ro_service *svc)
 	const struct ro_rollout *r = &svc->rollout;
 	struct json_out *j = &sc->j;
 	struct buf where = BUF_INIT;
+	char holds[MACHINE_HOLDS_MAX];
 	struct ro_analysis a;
 
 	json_key(j, "rollout");
@@ -342,6 +344,8 @@ put_rollout(struct scene *sc, const struct ro_service *svc)
 	}
 	a = machine_analysis(sc->state, (size_t)(svc - sc->state->services),
 	    sc->facts);
+	machine_rollout_holds(sc->state, (size_t)(svc - sc->state->services),
+	    sc->facts, holds);
 	steps_where(r, &where);
 	json_begin_object(j);
 	json_kv_u64(j, "id", r->id);
@@ -350,6 +354,7 @@ put_rollout(struct scene *sc, const struct ro_service *svc)
 	json_kv_bool(j, "failed", r->failed);
 	json_kv_str(j, "where", buf_str(&where));
 	json_kv_cstr(j, "why", r->why);
+	json_kv_cstr(j, "holds", holds);
 	json_kv_cstr(j, "who", r->who);
 	json_kv_time(j, "began", r->began_us);
 	json_kv_time(j, "since", r->since_us);
@@ -360,7 +365,7 @@ put_rollout(struct scene *sc, const struct ro_service *svc)
 	json_key(j, "steps");
 	json_begin_array(j);
 	for (size_t i = 0; i < r->n_steps; i++)
-		put_step(j, &r->steps[i]);
+		put_step(j, &r->steps[i], (r->skipped >> i & 1) != 0);
 	json_end_array(j);
 	json_end_object(j);
 	buf_free(&where);

@@ -472,7 +472,7 @@ static const struct key step_keys[] = {
 	{ "for", K_DURATION, AT(for_us), "0", 0, 30 * D, 0,
 	    .help = "Of steps pause and analyze: how long." },
 	{ "errors", K_PERCENT, AT(errors_pct), "2%", 0, 100, 0,
-	    .help = "Of step analyze: so much more of its requests may fail than of the others'; five that fail are never too many." },
+	    .help = "Of step analyze: so much more of its requests may fail than of the others'; answers 5xx count, and tries that failed as they do for eject. Five that fail are never too many." },
 	{ "requests", K_UINT, AT(requests), "100", 1, 1000000, 0,
 	    .help = "Of step analyze: after fewer nothing is concluded; when the time is over then, it pauses." },
 	{ "deadline", K_DURATION, AT(deadline_us), "0", 0, 30 * D, 0,

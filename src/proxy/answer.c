@@ -37,6 +37,7 @@ static const struct page {
 	{ 413, "The request is too large.", NULL },
 	{ 414, "The address is too long.", NULL },
 	{ 417, "This expectation cannot be met.", NULL },
+	{ 421, "This connection does not serve that host.", NULL },
 	{ 429, "Too many requests. Please try again in a moment.", "1" },
 	{ 431, "The request's header fields are too large.", NULL },
 	{ 501, "The request needs something not supported here.", NULL },

@@ -192,6 +192,11 @@ struct ro_analysis {
 struct ro_analysis machine_analysis(const struct ro_state *, size_t service,
     const struct ro_facts *);
 
+#define MACHINE_HOLDS_MAX 192
+/* What the rollout of a service waits for, as a sentence; "": for time. */
+void machine_rollout_holds(const struct ro_state *, size_t service,
+    const struct ro_facts *, char out[MACHINE_HOLDS_MAX]);
+
 /* How workers shall route by that state. */
 void machine_plan(const struct ro_service *, uint64_t wall_us,
     struct service_plan *out);

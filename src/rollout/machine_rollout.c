@@ -323,7 +323,7 @@ machine_analysis(const struct ro_state *state, size_t service,
 	const struct ro_rollout *r = &s->rollout;
 	struct ro_analysis a = { .own = { 0 } };
 
-	if (!steps_under_way(r) || !r->entered ||
+	if (r->stand != RO_STAND_RUNNING || !r->entered ||
 	    r->steps[r->at].kind != CFG_STEP_ANALYZE)
 		return a;
 	count_tolls(s, service, f, &a.own, &a.others);
@@ -565,6 +565,38 @@ advance(struct job *j, uint64_t *due_us)
 	return note_blindness(j) ? RO_TOLD : RO_SAME;
 }
 
+void
+machine_rollout_holds(const struct ro_state *s, size_t service,
+    const struct ro_facts *facts, char out[MACHINE_HOLDS_MAX])
+{
+	struct ro_service *svc = &s->services[service];
+	const struct ro_rollout *r = &svc->rollout;
+	struct job j = { .facts = facts, .svc = svc, .svc_at = service };
+	const struct ro_step *step;
+	char unfit[JOB_UNFIT_MAX];
+
+	out[0] = '\0';
+	j.pool = ro_pool_find(svc, r->to);
+	if (!steps_under_way(r) || j.pool == NULL)
+		return;
+	step = step_of(r);
+	if (r->stand == RO_STAND_PAUSED) {
+		(void)snprintf(out, MACHINE_HOLDS_MAX, "%s",
+		    r->failed
+		        ? "\"segue rollout resume\" begins the step anew, "
+		          "skip goes on without it"
+		        : "\"segue rollout resume\" lets it go on");
+	} else if (step->kind == CFG_STEP_APPROVE) {
+		(void)snprintf(out, MACHINE_HOLDS_MAX,
+		    "it waits for \"segue rollout approve\"");
+	} else if ((step->kind == CFG_STEP_READY ||
+	               kinds[step->kind].may_enter == is_ready) &&
+	    !is_ready(&j)) {
+		job_say_unfit(&j, j.pool, unfit);
+		str_copy(str_of(unfit), out, MACHINE_HOLDS_MAX);
+	}
+}
+
 enum ro_changed
 rollout_clock(struct ro_state *s, size_t at, const struct ro_facts *facts,
     uint64_t *due_us)
@@ -615,10 +647,11 @@ refuse_none(struct job *j)
 		if (r->before[i].share_bp > 0 &&
 		    strcmp(r->before[i].pool, r->to) != 0)
 			back = r->before[i].pool;
-	if (j->cmd->action == RO_ACTION_ROLLBACK && back != NULL)
+	if (j->cmd->action == RO_ACTION_ROLLBACK && back != NULL &&
+	    r->stand == RO_STAND_DONE)
 		return job_refuse(j, RO_NO_ROLLOUT,
-		    "the rollout of %s to %s is %s; \"segue switch %s\" takes "
-		    "it back",
+		    "the rollout of %s to %s is %s; \"segue switch %s "
+		    "--when-ready\" takes it back",
 		    j->svc->name, r->to, here, back);
 	return job_refuse(j, RO_NO_ROLLOUT, "the rollout of %s to %s is %s",
 	    j->svc->name, r->to, here);
@@ -663,7 +696,7 @@ may_start(struct job *j)
 		    "%s is draining; \"segue undrain %s\" takes it back first",
 		    j->pool->name, j->pool->name);
 	if (j->pool->share_bp == CFG_SHARE_ALL)
-		return job_refuse(j, RO_NO_BAD_VALUE,
+		return job_refuse(j, RO_NO_ROLLOUT,
 		    "%s has all of new sessions already", j->pool->name);
 	return RO_NO_NONE;
 }
@@ -712,6 +745,7 @@ pause_it(struct job *j)
 static void
 go_back(struct ro_rollout *r)
 {
+	r->skipped &= (UINT32_C(1) << r->at) - 1;
 	for (size_t i = r->at + 1; i-- > 0;) {
 		if (r->steps[i].kind != CFG_STEP_SHARE &&
 		    r->steps[i].kind != CFG_STEP_PROMOTE)
@@ -787,6 +821,7 @@ skip(struct job *j)
 	if (r != RO_NO_NONE)
 		return r;
 	rollout_of(j)->moved = false; /* it is where they want it */
+	rollout_of(j)->skipped |= UINT32_C(1) << rollout_of(j)->at;
 	r = resume(j);
 	next_step(j);
 	return r;

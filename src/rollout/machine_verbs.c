@@ -85,6 +85,11 @@ job_must_serve(struct job *j)
 	if (job_can_serve(j, j->pool) || j->cmd->force)
 		return RO_NO_NONE;
 	job_say_unfit(j, j->pool, unfit);
+	if (j->cmd->verb == RO_SWITCH && is_out(j->pool))
+		return job_refuse(j, RO_NO_NOT_READY,
+		    "%s, and has to prove itself anew; --when-ready lets it, "
+		    "--force does not",
+		    unfit);
 	if (j->cmd->verb == RO_SWITCH)
 		return job_refuse(j, RO_NO_NOT_READY,
 		    "%s; --when-ready waits until it is, --force does not",

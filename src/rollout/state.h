@@ -101,6 +101,7 @@ struct ro_rollout {
 		uint32_t share_bp;
 	} before[CFG_POOLS_MAX];
 	size_t at, n_steps; /* .at == .n_steps: all are done */
+	uint32_t skipped;   /* bits of steps */
 	struct ro_step steps[CFG_STEPS_MAX];
 	/* When an analysis began, of the new pool and of the others; not in the
 	 * file, since a start begins at 0, too. */

@@ -176,7 +176,9 @@ read_rollout(const struct json *j, struct ro_rollout *r)
 	return read_u64(j, "id", &r->id) &&
 	    read_bool(j, "entered", &r->entered) &&
 	    read_bool(j, "failed", &r->failed) &&
-	    read_bool(j, "moved", &r->moved) && read_name(j, "to", r->to) &&
+	    read_bool(j, "moved", &r->moved) &&
+	    read_u32(j, "skipped", UINT32_MAX, &r->skipped) &&
+	    read_name(j, "to", r->to) &&
 	    read_text(j, "who", r->who, sizeof(r->who)) &&
 	    read_text(j, "why", r->why, sizeof(r->why)) &&
 	    read_u64(j, "began_us", &r->began_us) &&

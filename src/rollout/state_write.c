@@ -89,6 +89,7 @@ write_rollout(struct json_out *j, const struct ro_rollout *r)
 	write_drain(j, &r->clocks);
 	write_before(j, r);
 	json_kv_u64(j, "at", r->at);
+	json_kv_u64(j, "skipped", r->skipped);
 	json_key(j, "steps");
 	json_begin_array(j);
 	for (size_t i = 0; i < r->n_steps; i++)

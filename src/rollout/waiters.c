@@ -422,11 +422,16 @@ sum_up(struct drive *d, const struct ro_service *s, const struct waiter *w,
 }
 
 static void
-describe_step(const struct ro_rollout *r, char *out, size_t cap)
+describe_step(struct drive *d, const struct ro_service *s, char *out,
+    size_t cap)
 {
 	struct buf b = BUF_INIT;
+	char holds[MACHINE_HOLDS_MAX];
 
-	steps_where(r, &b);
+	machine_rollout_holds(drive_state(d),
+	    (size_t)(s - drive_state(d)->services), drive_facts(d), holds);
+	steps_where(&s->rollout, &b);
+	buf_printf(&b, "%s%s", holds[0] == '\0' ? "" : "; ", holds);
 	str_copy(buf_str(&b), out, cap);
 	buf_free(&b);
 }
@@ -438,7 +443,7 @@ describe(struct drive *d, const struct ro_service *s, const struct waiter *w,
 {
 	out[0] = '\0';
 	if (w->cmd.verb == RO_ROLLOUT)
-		describe_step(&s->rollout, out, cap);
+		describe_step(d, s, out, cap);
 	for (size_t i = 0; i < s->n_pools && out[0] == '\0'; i++)
 		if (w->cmd.verb == RO_SWITCH ||
 		    strcmp(s->pools[i].name, w->cmd.pool) == 0)

@@ -149,7 +149,8 @@ write_rollout(const struct args *a, struct buf *out)
 		{ "approve", "approved; it goes on" },
 		{ "skip", "skipped; it goes on with the next step" },
 		{ "abort", "given up; traffic stays as it is" },
-		{ "rollback", "the shares of before are back" } };
+		{ "rollback",
+		    "the shares of before are back; the new pool drains" } };
 
 	if (strcmp(a->operand[0], "start") == 0)
 		buf_printf(out,

@@ -42,9 +42,10 @@ add_step(struct table *t, const struct json *rollout, size_t i)
 	size_t at = (size_t)json_get_int(rollout, "at", 0);
 	size_t row = row_of(json_get_text(rollout, "stand", ""));
 	const struct json *step = json_at(json_get(rollout, "steps"), i);
-	const char *word = i < at ? "done"
-	    : i == at             ? stands[row].here
-	                          : stands[row].behind;
+	const char *word = json_get_truth(step, "skipped", false) ? "skipped"
+	    : i < at                                              ? "done"
+	    : i == at ? stands[row].here
+	              : stands[row].behind;
 	enum style style = i < at ? STYLE_GOOD
 	    : i == at             ? stands[row].style
 	                          : STYLE_DIM;
@@ -82,7 +83,7 @@ put_head(const struct json *status, const struct json *service,
 	buf_free(&clean);
 }
 
-/* "4m12s left; of 812 requests to v2 3 failed, of 9,120 elsewhere 20" */
+/* What it waits for; else "4m12s left; of 812 requests to v2 3 failed, of 9,120 elsewhere 20" */
 static void
 put_now(const struct json *rollout, bool colour, struct buf *out)
 {
@@ -92,8 +93,10 @@ put_now(const struct json *rollout, bool colour, struct buf *out)
 	struct buf raw = BUF_INIT, clean = BUF_INIT;
 	char n[5][SHOW_MAX];
 
+	buf_add_cstr(&raw, json_get_text(rollout, "holds", ""));
 	if (!json_is_null(json_get(rollout, "left_s")))
-		buf_printf(&raw, "%s left", show_s(rollout, "left_s", n[0]));
+		buf_printf(&raw, "%s%s left", raw.len > 0 ? "; " : "",
+		    show_s(rollout, "left_s", n[0]));
 	if (json_is_object(a))
 		buf_printf(&raw,
 		    "%sof %s requests to %s %s failed, of %s elsewhere %s",

@@ -184,14 +184,16 @@ static void
 put_rollout(struct screen *s, const struct json *rollout)
 {
 	const char *stand = json_get_text(rollout, "stand", "");
+	const char *holds = json_get_text(rollout, "holds", "");
 	bool paused = strcmp(stand, "paused") == 0;
 
 	if (!paused && strcmp(stand, "running") != 0)
 		return;
 	put_label(s, paused ? STYLE_BAD : STYLE_WARN,
-	    paused ? "blocks" : "moves");
-	put(s, STYLE_PLAIN, "the rollout to %s: %s", show_text(rollout, "to"),
-	    show_text(rollout, "where"));
+	    holds[0] != '\0' ? "blocks" : "moves");
+	put(s, STYLE_PLAIN, "the rollout to %s: %s%s%s",
+	    show_text(rollout, "to"), show_text(rollout, "where"),
+	    holds[0] == '\0' ? "" : "; ", holds);
 	end_line(s);
 }
 

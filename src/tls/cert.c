@@ -99,7 +99,9 @@ read_key(struct str pem, struct tls_cert *c, const char **why)
 	if (asked)
 		*why = "its key has a passphrase, which nobody can give";
 	else
-		*why = "there is no private key that can be read";
+		*why = "there is no private key that can be read; \"key\" "
+		       "names its "
+		       "file";
 	ERR_clear_error();
 	return E_SYNTAX;
 }

@@ -206,3 +206,14 @@ def test_one_client_address(rig):
     assert ended(s, "rate_limited", "ours") == 1
     wait_until(lambda: once(s.address, source="127.0.0.2").status in
                (200, 429), what="a free place")
+
+
+def test_built_in_page_of_a_misdirected_request(rig):
+    """Each status has a page of its own: this one had that of 400."""
+    a = rig.scripted("v1", "a")
+    s = rig.segued(service(pool("v1", [a]), match=["web.example"]))
+    r = ask_raw(s, "GET / HTTP/1.1\r\nHost: other.example\r\n"
+                "Accept: application/json\r\n\r\n")
+    page = json.loads(r.body)
+    assert r.status == page["status"] == 421, (r.status, page)
+    assert page["error"] == "Misdirected Request", page

@@ -144,6 +144,7 @@ def test_too_few_to_tell(rig):
         'segue_rollout{service="web",stand="paused"}'] == 1
     s.do("rollout", "skip")
     wait_stand(s, "done")
+    assert "skipped" in s.do("rollout", "status").out
 
 
 # ---- operators ----
@@ -159,10 +160,11 @@ def test_told_by_operators(rig):
     lines = r.out.splitlines()
     assert lines[0].startswith("web to v2: step 3 of 5, approve; begun "), r
     assert [" ".join(line.split()) for line in lines[1:]] == [
+        'it waits for "segue rollout approve"',
         "N STEP HOW", "1 ready done", "2 share 20% done", "3 approve now",
         "4 promote to come", "5 drain to come"], r
-    assert "moves" in s.do("status").out
-    assert "the rollout to v2: step 3 of 5, approve" in s.do("status").out
+    assert 'the rollout to v2: step 3 of 5, approve; it waits for "segue ' \
+        'rollout approve"' in s.do("status").out
 
     r = s.segue("rollout", "start", "--to", "v2")
     assert r.code == 3 and "is under way: step 3 of 5, approve" in r.err, r
@@ -190,7 +192,7 @@ def test_rollback_and_again(rig):
     s.do("rollout", "start", "--to", "v2")
     wait_until(lambda: rollout(s)["at"] == 2, what="approve")
     r = s.do("rollout", "rollback")
-    assert r.out == "the shares of before are back\n", r
+    assert r.out == "the shares of before are back; the new pool drains\n", r
     assert shares(s) == {"v1": 10000, "v2": 0}
     assert rollout(s)["stand"] == "rolled_back"
     wait_until(lambda: s.admin.pool("v2")["state"] == "drained",
@@ -242,7 +244,7 @@ def test_wrong_words(rig):
     for words, code, why in (
             (["start"], 2, "needs --to POOL"),
             (["start", "--to", "v3"], 2, "has no pool v3; it has v1, v2"),
-            (["start", "--to", "v1"], 2, "v1 has all of new sessions"),
+            (["start", "--to", "v1"], 3, "v1 has all of new sessions"),
             (["pause", "--to", "v2"], 2, "--to is for rollout start"),
             (["status", "--wait"], 2, "does not wait"),
             (["pause", "--force"], 2, "--force is for rollout rollback"),

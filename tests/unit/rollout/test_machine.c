@@ -188,8 +188,8 @@ static const struct {
 	    "all the same" },
 	{ "switch to what is out", POOL_DRAINED, 0, true, true, OF(RO_SWITCH),
 	    RO_NO_NOT_READY,
-	    "v2 is drained; --when-ready waits until it is, --force does "
-	    "not" },
+	    "v2 is drained, and has to prove itself anew; --when-ready lets "
+	    "it, --force does not" },
 	{ "share for what is out", POOL_DRAINED, 0, true, true,
 	    { .verb = RO_SHARE,
 	        .service = "a",

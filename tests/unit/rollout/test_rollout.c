@@ -385,8 +385,8 @@ Test(rollout, says_how_to_go_back_when_done)
 	expect_at(1, RO_STAND_DONE, "done");
 	cr_expect_eq(TELL(ROLLBACK), RO_NO_ROLLOUT);
 	cr_expect_str_eq(w.why,
-	    "the rollout of a to v2 is done; \"segue switch v1\" takes it "
-	    "back");
+	    "the rollout of a to v2 is done; \"segue switch v1 --when-ready\" "
+	    "takes it back");
 }
 
 /* ---- analysis ---- */
@@ -562,6 +562,7 @@ Test(rollout, skip_passes_a_step_over)
 	for (size_t i = 0; i < 5; i++)
 		cr_assert_eq(TELL(SKIP), RO_NO_NONE, "%s", w.why);
 	expect_at(6, RO_STAND_DONE, "all were");
+	cr_expect_eq(it()->skipped, 0x3fu);
 	expect_shares(ALL, 0, "nothing was done");
 }
 
@@ -634,7 +635,7 @@ static const struct {
 	{ POOL_DRAINED, 0, RO_NO_NONE },
 	{ POOL_FAILED, 0, RO_NO_NONE },
 	{ POOL_DRAINING, 0, RO_NO_DRAINING },
-	{ POOL_ACTIVE, ALL, RO_NO_BAD_VALUE },
+	{ POOL_ACTIVE, ALL, RO_NO_ROLLOUT },
 };
 
 Test(rollout, may_start_to)
@@ -732,6 +733,34 @@ Test(rollout, presets_are_written_out)
 	    "{ steps: [ ready, { step: share, share: 12.5%, name: a-few }"
 	    ", { step: pause, for: 90s }, approve, promote ] }",
 	    "ready, a-few: share 12.5%, pause 1m30s, approve, promote");
+}
+
+/* ---- what it waits for ---- */
+
+static void
+expect_holds(const char *expected)
+{
+	struct ro_facts f = { .wall_us = w.now, .pools = w.rows };
+	char holds[MACHINE_HOLDS_MAX];
+
+	machine_rollout_holds(&w.s, 0, &f, holds);
+	cr_expect_str_eq(holds, expected);
+}
+
+Test(rollout, says_what_it_waits_for)
+{
+	plan_canary();
+	expect_holds("");
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	pass(0);
+	expect_holds("v2 is not ready: i1 is down: connection refused");
+	world_fit(&w, 2, true);
+	pass(0);
+	expect_holds("");
+	pass(30 * S);
+	expect_holds("it waits for \"segue rollout approve\"");
+	cr_assert_eq(TELL(PAUSE), RO_NO_NONE);
+	expect_holds("\"segue rollout resume\" lets it go on");
 }
 
 Test(rollout, names_of_kinds)

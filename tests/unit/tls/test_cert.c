@@ -44,9 +44,12 @@ Test(cert, that_cannot_be_used)
 		{ "", good.key, "there is no certificate in it" },
 		{ "hello", good.key, "there is no certificate in it" },
 		{ good.key, good.key, "there is no certificate in it" },
-		{ good.cert, "", "there is no private key that can be read" },
+		{ good.cert, "",
+		    "there is no private key that can be read; \"key\" names "
+		    "its file" },
 		{ good.cert, good.cert,
-		    "there is no private key that can be read" },
+		    "there is no private key that can be read; \"key\" names "
+		    "its file" },
 		{ good.cert, locked,
 		    "its key has a passphrase, which nobody can give" },
 		{ good.cert, other.key,
