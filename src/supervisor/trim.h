@@ -13,7 +13,7 @@
 #include "base/attr.h"
 
 #define TRIM_LEAST (UINT64_C(2) << 20) /* bytes; for less it is not worth it */
-#define TRIM_REST 15 /* looks after one, since workers may wait meanwhile */
+#define TRIM_REST 3  /* looks after one, since workers may wait meanwhile */
 #define TRIM_PART 16 /* nor for a smaller part of all */
 
 struct loop;

@@ -239,7 +239,8 @@ TLS = {
 def test_tls(beside, kind):
     attack, reason = TLS[kind]
     n = beside.flood(lambda: attack(beside.tls), clients=ATTACKERS * 60,
-                     tls=ATTACKERS * 60, exchanges=2 * ATTACKERS)
+                     tls=ATTACKERS * 60, shaking=ATTACKERS * 60,
+                     exchanges=2 * ATTACKERS)
     print(n, "times")
     assert n >= ATTACKERS
     if reason is not None:

@@ -10,7 +10,7 @@ from rig.wire import Client, Closed, once
 MIB = 1 << 20
 # The formula of segue.yaml(5): bytes for each.
 CLIENT, EXCHANGE, UPCONN, SLAB, LARGE = 700, 5300, 520, 16384, 73728
-H2, TLS = 8192, 16384  # of a connection, besides
+H2, TLS, SHAKE = 8192, 16384, 24576  # of a connection, besides
 KEPT = 256  # spare exchanges, and free buffers, of a worker
 
 
@@ -89,12 +89,12 @@ class Watch:
         return self.workers * KEPT * (EXCHANGE + SLAB) + 4 * MIB
 
     def check_bound(self, clients=0, exchanges=0, slabs=0, large=0, h2=0,
-                    tls=0):
+                    tls=0, shaking=0):
         """Is it within the formula, as counted and as the system sees it?"""
         counted = self.load()["memory_bytes"]
         bound = (clients + 8) * CLIENT + (exchanges + 8) * (
             EXCHANGE + UPCONN) + (slabs + 8) * SLAB + large * LARGE + \
-            h2 * H2 + tls * TLS + \
+            h2 * H2 + tls * TLS + shaking * SHAKE + \
             self.workers * KEPT * EXCHANGE
         assert counted <= bound, (counted, bound)
         # libevent and the loop know each descriptor, too
