@@ -648,14 +648,15 @@ exchange_end(struct exchange *x, enum outcome why)
 		tunnel_account(x);
 	accesslog_write(&x->proxy->log, x);
 	exchange_release(x, keep);
-	if (!routed)
-		stat_add(&cell->begun, 1); /* routed ones counted then */
+	if (!routed) { /* routed ones were counted then */
+		stat_add(&cell->active, 1);
+		stat_add(&cell->begun, 1);
+	}
 	stat_add(&cell->bytes_in, x->bytes_in);
 	stat_add(&cell->bytes_out, x->bytes_out);
 	stat_add(&cell->outcome[why], 1);
 	exchange_retire(x);
-	if (routed)
-		stat_sub(&cell->active, 1); /* now the service may be freed */
+	stat_sub(&cell->active, 1); /* now the service may be freed */
 }
 
 void
