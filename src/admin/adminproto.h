@@ -27,9 +27,10 @@
  *   POST /v1/command   {verb, service?, pool?, instance?, address?, share?,
  *                      weight?, admin?, action?, when_ready?, drain?, force?,
  *                      mode?, flows?, requests?, streams?, wait?, wait_us?}
- *                      verb, admin, action and mode are the words of rollout/machine.h
- *                      and config; share is text ("10%"); flows, requests and
- *                      streams are durations as text ("30s").  Unknown keys,
+ *                      verb, admin, action and mode are the words of
+ *                      rollout/machine.h and config; share is text ("10%");
+ *                      flows, requests and streams are durations as text
+ *                      ("30s").  Unknown keys,
  *                      and those the verb does not use, are refused; service,
  *                      force, wait and wait_us go with each verb, mode and the
  *                      three durations with a drain or a switch with drain.

@@ -439,14 +439,12 @@ enter(struct job *j)
 {
 	struct ro_rollout *r = rollout_of(j);
 	const struct ro_step *s = step_of(r);
-	char why[RO_WHY_MAX];
 
 	if (kinds[s->kind].enter(j, s) == RO_NO_NONE) {
 		r->entered = true;
 		return;
 	}
-	str_copy(str_of(j->why), why, sizeof(why));
-	fail(j, "%s", why);
+	fail(j, "%s", j->why);
 }
 
 /* So long after a start it may be unknown whether anybody is ready. */
@@ -507,15 +505,13 @@ look_at_step(struct job *j)
 {
 	struct ro_rollout *r = rollout_of(j);
 	const struct ro_step *s = step_of(r);
-	char why[RO_WHY_MAX];
 
 	switch (kinds[s->kind].end(j, s)) {
 	case ENDED:
 		next_step(j);
 		return RO_HARD;
 	case BAD:
-		str_copy(str_of(j->why), why, sizeof(why));
-		fail(j, "%s", why);
+		fail(j, "%s", j->why);
 		return RO_HARD;
 	case UNCLEAR:
 		r->failed = true;
