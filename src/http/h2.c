@@ -29,6 +29,7 @@ struct h2 {
 	bool over;      /* nothing is read any more */
 	bool trailing;  /* pull() has said that trailers follow */
 	bool any_reset; /* some stream was: the peer may not have known yet */
+	bool settled;   /* the peer has said its settings */
 	int32_t newest; /* stream of the peer */
 };
 
@@ -245,6 +246,9 @@ on_frame(nghttp2_session *ng UNUSED, const nghttp2_frame *f, void *arg)
 	case NGHTTP2_PING:
 		if (f->hd.flags & NGHTTP2_FLAG_ACK)
 			h->user->pong(h->arg);
+		return 0;
+	case NGHTTP2_SETTINGS:
+		h->settled |= (f->hd.flags & NGHTTP2_FLAG_ACK) == 0;
 		return 0;
 	default:
 		return 0;
@@ -669,6 +673,12 @@ h2_may_ask(const struct h2 *h)
 		return 0;
 	return nghttp2_session_get_remote_settings(h->ng,
 	    NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
+bool
+h2_is_settled(const struct h2 *h)
+{
+	return h->settled;
 }
 
 int

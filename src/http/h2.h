@@ -150,6 +150,8 @@ int32_t h2_request(struct h2 *, const struct http_head *, bool https, bool more,
 bool h2_may_begin(const struct h2 *) MUST_CHECK;
 /* How many requests may be open at a time; 0: no new ones, it is to end. */
 uint32_t h2_may_ask(const struct h2 *);
+/* The peer's first SETTINGS are here: before, h2_may_ask() is a guess of ours. */
+bool h2_is_settled(const struct h2 *) MUST_CHECK;
 /* Trailers, sent behind the body: to be called from pull() with .end. */
 int h2_trailers(struct h2 *, int32_t id, const struct http_head *) MUST_CHECK;
 /* pull() has bytes again. */

@@ -707,7 +707,8 @@ trunk_room(const struct trunk *t)
 uint32_t
 trunk_takes(const struct trunk *t)
 {
-	uint32_t n = t->code == E_OK ? h2_may_ask(t->h2) : 0;
+	bool said = t->code == E_OK && h2_is_settled(t->h2);
+	uint32_t n = said ? h2_may_ask(t->h2) : 0;
 
 	return n == UINT32_MAX ? 0 : n;
 }

@@ -36,6 +36,7 @@ struct origin {
 	size_t body_bytes;    /* of each answer, if it SENDS */
 	unsigned trailers;    /* fields, if it TRAILS */
 	uint32_t max_streams; /* of connections yet to come */
+	bool mute;            /* says nothing, its settings neither */
 	unsigned accepted, asked, reset;
 };
 
@@ -73,7 +74,7 @@ peer_send(struct peer *p)
 	struct iovec run;
 	struct str s;
 
-	while (!p->closed && (s = h2_send(p->h2)).len > 0) {
+	while (!p->origin->mute && !p->closed && (s = h2_send(p->h2)).len > 0) {
 		run.iov_base = (void *)(uintptr_t)s.p;
 		run.iov_len = s.len;
 		if (conn_sendv(&p->conn, &run, 1) != (ssize_t)s.len)
@@ -629,6 +630,26 @@ Test(uptrunk, what_one_has_said_holds_for_the_next, .timeout = 10)
 	for (unsigned i = 2; i < 7; i++)
 		dial(&c, &u[i]);
 	expect_open(&c, 4, "two each");
+	tear_down(&c);
+}
+
+/* Nor is what stands in for it taken for its word. */
+Test(uptrunk, one_that_has_said_nothing_yet_takes_as_many, .timeout = 10)
+{
+	struct cellar c;
+	struct user *u = c.users;
+
+	set_up(&c);
+	c.origin.max_streams = 2;
+	c.origin.how = HOLDS;
+	dial_and_wait(&c, &u[0]);
+	ask(&u[0]);
+	rig_run_for(c.loop, 20 * US_PER_MS);
+	cr_assert(take(&c, &u[1], false));
+	c.origin.mute = true;
+	dial_and_wait(&c, &u[2]);
+	cr_expect(take(&c, &u[3], false));
+	cr_expect_not(take(&c, &u[4], false), "the others take two");
 	tear_down(&c);
 }
 
