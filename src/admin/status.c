@@ -12,6 +12,7 @@
 #include "base/units.h"
 #include "rollout/drive.h"
 #include "rollout/facts.h"
+#include "rollout/runs.h"
 #include "rollout/steps.h"
 #include "session/pin.h"
 #include "upstream/eject.h"
@@ -283,8 +284,34 @@ put_step(struct json_out *j, const struct ro_step *s, bool skipped)
 	json_kv_cstr(j, "step", steps_kind_name((enum cfg_step_kind)s->kind));
 	json_kv_str(j, "text", buf_str(&text));
 	json_kv_bool(j, "skipped", skipped);
+	if (s->took_us > 0 || s->said[0] != '\0') {
+		json_key(j, "exit");
+		json_i64(j, s->exit);
+		json_kv_micro(j, "took_s", s->took_us);
+		json_kv_cstr(j, "said", s->said);
+	}
 	json_end_object(j);
 	buf_free(&text);
+}
+
+/* The last run of a job, with the end of what it wrote. */
+static void
+put_run(struct json_out *j, const struct run_news *n)
+{
+	json_key(j, "run");
+	if (n == NULL) {
+		json_put_null(j);
+		return;
+	}
+	json_begin_object(j);
+	json_kv_u64(j, "pid", (uint64_t)n->pid);
+	json_kv_bool(j, "ended", n->ended);
+	json_kv_cstr(j, "verdict",
+	    n->ended ? run_verdict_name((enum ro_verdict)n->verdict) : NULL);
+	json_kv_cstr(j, "why", n->why);
+	json_kv_micro(j, "took_s", n->took_us);
+	json_kv_cstr(j, "output", n->tail);
+	json_end_object(j);
 }
 
 static void
@@ -361,6 +388,7 @@ put_rollout(struct scene *sc, const struct ro_service *svc)
 	json_kv_time(j, "ended", r->ended_us);
 	put_left(j, r, sc->facts->wall_us);
 	put_analysis(j, &a);
+	put_run(j, drive_run(sc->drive, svc));
 	json_kv_u64(j, "at", r->at);
 	json_key(j, "steps");
 	json_begin_array(j);

@@ -2,6 +2,10 @@
  * The steps of a rollout: each has what it needs and nothing else, and they
  * follow one another.
  */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "config/check.h"
 
 /* A value that one kind of step needs and the others do not have. */
@@ -16,6 +20,113 @@ check_value(struct problems *p, const struct where *step, bool needed,
 	if (!needed && given)
 		problem_error(p, &w, "this step has no such value");
 }
+
+/* ---- jobs ---- */
+
+static bool
+is_step_of_job(enum cfg_step_kind k)
+{
+	return k == CFG_STEP_JOB || k == CFG_STEP_CHECK;
+}
+
+static const char *
+nearest_job(const struct cfg_rollout *r, const char *name)
+{
+	const char *names[CFG_JOBS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n_jobs; i++)
+		if (r->jobs[i].name != NULL)
+			names[n++] = r->jobs[i].name;
+	return str_nearest(str_of(name), names, n);
+}
+
+static void
+check_job_of(struct problems *p, const struct cfg_service *s,
+    const struct cfg_step *step, const struct where *w)
+{
+	struct where at = where_key(w, "job");
+	char near[PROBLEM_TEXT_MAX];
+
+	check_value(p, w, is_step_of_job(step->kind), step->job != NULL, "job",
+	    "the name of a job");
+	if (step->job != NULL && cfg_job_find(s, str_of(step->job)) == NULL)
+		problem_error(p, &at, "there is no job %s%s", step->job,
+		    problem_did_you_mean(nearest_job(&s->rollout, step->job),
+		        near));
+}
+
+/* No shell and no PATH stands between: what is run is what is written. */
+static void
+check_command(struct problems *p, const struct where *job, const char *key,
+    char *const *words, size_t n)
+{
+	struct where list = where_key(job, key);
+	struct where first = where_item(&list, 0);
+	char text[PROBLEM_TEXT_MAX];
+
+	if (n == 0)
+		return;
+	if (words[0][0] != '/')
+		problem_error(p, &first,
+		    "\"%s\" is not the path of a program, which begins with "
+		    "\"/\"",
+		    problem_text(words[0], text));
+	else if (n == 1 && strchr(words[0], ' ') != NULL)
+		problem_warn(p, &first,
+		    "\"%s\" is one program's path; arguments are elements of "
+		    "their own, as in [/bin/sh, -c, TEXT]",
+		    problem_text(words[0], text));
+}
+
+static bool
+is_variable(const char *s)
+{
+	size_t n = 0;
+
+	while (isalnum((unsigned char)s[n]) || s[n] == '_')
+		n++;
+	return n > 0 && s[n] == '=' && !isdigit((unsigned char)s[0]);
+}
+
+static void
+check_env(struct problems *p, const struct cfg_job *j, const struct where *job)
+{
+	struct where list = where_key(job, "env");
+
+	for (size_t i = 0; i < j->n_env; i++) {
+		struct where w = where_item(&list, i);
+		char text[PROBLEM_TEXT_MAX];
+
+		if (!is_variable(j->env[i]))
+			problem_error(p, &w, "\"%s\" is not NAME=value",
+			    problem_text(j->env[i], text));
+		else if (strncmp(j->env[i], "SEGUE_", 6) == 0)
+			problem_error(p, &w,
+			    "names that begin with SEGUE_ are segued's own");
+	}
+}
+
+static void
+check_jobs(struct problems *p, const struct cfg_rollout *r,
+    const struct where *in)
+{
+	struct where list = where_key(in, "jobs");
+	struct texts names = TEXTS_OF(r->jobs, r->n_jobs, name);
+
+	for (size_t i = 0; i < r->n_jobs; i++) {
+		const struct cfg_job *j = &r->jobs[i];
+		struct where w = where_item(&list, i);
+
+		check_command(p, &w, "command", j->command, j->n_command);
+		check_command(p, &w, "when", j->when, j->n_when);
+		check_env(p, j, &w);
+	}
+	if (r->n_jobs > 1)
+		check_twins(p, &list, &names, "name", NULL);
+}
+
+/* ---- steps ---- */
 
 static void
 check_order(struct problems *p, const struct cfg_rollout *r,
@@ -59,8 +170,10 @@ check_rollout(struct problems *p, const struct cfg_service *s,
 		    r->steps[i].kind == CFG_STEP_PAUSE ||
 		        r->steps[i].kind == CFG_STEP_ANALYZE,
 		    r->steps[i].for_us > 0, "for", "a duration");
+		check_job_of(p, s, &r->steps[i], &w);
 	}
 	check_order(p, r, &list);
+	check_jobs(p, r, &in);
 	if (r->n_steps > 0 && where_is_given(&strategy))
 		problem_warn(p, &strategy,
 		    "this means nothing where steps are listed");

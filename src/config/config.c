@@ -197,6 +197,25 @@ cfg_pool_find(const struct cfg_service *s, struct str name)
 	return NULL;
 }
 
+const struct cfg_job *
+cfg_job_find(const struct cfg_service *s, struct str name)
+{
+	for (size_t i = 0; i < s->rollout.n_jobs; i++)
+		if (str_eq(str_of(s->rollout.jobs[i].name), name))
+			return &s->rollout.jobs[i];
+	return NULL;
+}
+
+const char *
+cfg_version_of(const struct cfg_service *s, struct str pool)
+{
+	const struct cfg_pool *p = cfg_pool_find(s, pool);
+
+	if (p == NULL)
+		return "";
+	return p->version == NULL ? p->name : p->version;
+}
+
 static size_t
 listener_at(const struct cfg *c, const char *name)
 {

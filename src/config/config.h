@@ -21,6 +21,7 @@
 #define CFG_INSTANCES_MAX 4096 /* instances of all services */
 #define CFG_WORKERS_MAX 64
 #define CFG_STEPS_MAX 32          /* steps of a rollout */
+#define CFG_JOBS_MAX 32           /* jobs of a service */
 #define CFG_EDITS_MAX 32          /* rules of a service, each way */
 #define CFG_MEMORY_AUTO 0u        /* memory_limit: of the machine */
 #define CFG_MEMORY_OFF UINT64_MAX /* memory_limit: none */
@@ -217,6 +218,7 @@ struct cfg_eject {
 
 struct cfg_pool {
 	char *name;
+	char *version;     /* of what its instances run, or NULL: its name */
 	uint32_t share_bp; /* of new sessions, first start only; sum is 10000 */
 	bool share_given;
 	struct cfg_instance *instances;
@@ -296,15 +298,46 @@ struct cfg_page {
 /* Who ends the TLS of a service: we, or its instances, unread by us. */
 enum cfg_mode { CFG_MODE_HTTP, CFG_MODE_PASSTHROUGH };
 
-/* What a step of a rollout does; see rollout/state.h. */
-enum cfg_step_kind {
-	CFG_STEP_READY,
-	CFG_STEP_SHARE,
-	CFG_STEP_PAUSE,
-	CFG_STEP_APPROVE,
-	CFG_STEP_ANALYZE,
-	CFG_STEP_PROMOTE,
-	CFG_STEP_DRAIN
+/* What a step of a rollout does (rollout/state.h): identifier, name. */
+#define CFG_STEPS(X)                                                           \
+	X(READY, "ready")                                                      \
+	X(SHARE, "share")                                                      \
+	X(PAUSE, "pause")                                                      \
+	X(APPROVE, "approve")                                                  \
+	X(ANALYZE, "analyze")                                                  \
+	X(JOB, "job")                                                          \
+	X(CHECK, "check")                                                      \
+	X(PROMOTE, "promote")                                                  \
+	X(DRAIN, "drain")
+#define X(id, name) CFG_STEP_##id,
+enum cfg_step_kind { CFG_STEPS(X) CFG_STEP_COUNT };
+#undef X
+
+/* How often a job may have been done: identifier, name. */
+#define CFG_ONCES(X)                                                           \
+	X(NO, "no")           /* in every rollout */                           \
+	X(VERSION, "version") /* for each version that one leads to */         \
+	X(LIFETIME, "lifetime")
+#define X(id, name) CFG_ONCE_##id,
+enum cfg_once { CFG_ONCES(X) CFG_ONCE_COUNT };
+#undef X
+
+/* A command of the operator's that a rollout runs. */
+struct cfg_job {
+	char *name;
+	char **command; /* the program's path, then its arguments */
+	size_t n_command;
+	char **when; /* the same: is it needed?  None: yes */
+	size_t n_when;
+	char **env; /* NAME=value */
+	size_t n_env;
+	char *user;          /* or NULL: who the daemon serves as */
+	uint64_t timeout_us; /* default 10 m */
+	enum cfg_once once;  /* default no */
+	unsigned *ok;        /* exit statuses with which it is done: 0 */
+	size_t n_ok;
+	unsigned *ask; /* ... after which an operator is asked: none */
+	size_t n_ask;
 };
 
 struct cfg_step {
@@ -312,6 +345,7 @@ struct cfg_step {
 	char *name;        /* what people call it, or NULL */
 	uint32_t share_bp; /* of SHARE */
 	bool share_given;
+	char *job;            /* of JOB and CHECK: its name */
 	uint64_t for_us;      /* of PAUSE and ANALYZE */
 	unsigned errors_pct;  /* of ANALYZE: so much worse may it be: 2 */
 	unsigned requests;    /* ... after so many at least: 100 */
@@ -328,6 +362,8 @@ struct cfg_rollout {
 	enum cfg_on_failure on_failure; /* default rollback */
 	struct cfg_step *steps;         /* none: those of the strategy */
 	size_t n_steps;
+	struct cfg_job *jobs;
+	size_t n_jobs;
 };
 
 struct cfg_service {
@@ -502,5 +538,8 @@ void cfg_addr_free(struct cfg_addr *);
 const struct cfg_service *cfg_service_find(const struct cfg *, struct str name);
 const struct cfg_pool *cfg_pool_find(const struct cfg_service *,
     struct str name);
+const struct cfg_job *cfg_job_find(const struct cfg_service *, struct str name);
+/* "" for a pool that is not there. */
+const char *cfg_version_of(const struct cfg_service *, struct str pool);
 
 #endif

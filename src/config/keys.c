@@ -131,16 +131,12 @@ static const char *const on_failures[] = {
 	[CFG_FAILURE_PAUSE] = "pause",
 	NULL
 };
-static const char *const step_kinds[] = {
-	[CFG_STEP_READY] = "ready",
-	[CFG_STEP_SHARE] = "share",
-	[CFG_STEP_PAUSE] = "pause",
-	[CFG_STEP_APPROVE] = "approve",
-	[CFG_STEP_ANALYZE] = "analyze",
-	[CFG_STEP_PROMOTE] = "promote",
-	[CFG_STEP_DRAIN] = "drain",
-	NULL
-};
+#define X(id, name) [CFG_STEP_##id] = (name),
+static const char *const step_kinds[] = { CFG_STEPS(X)[CFG_STEP_COUNT] = NULL };
+#undef X
+#define X(id, name) [CFG_ONCE_##id] = (name),
+static const char *const onces[] = { CFG_ONCES(X)[CFG_ONCE_COUNT] = NULL };
+#undef X
 
 /* ---- what lists are made of ---- */
 
@@ -149,6 +145,8 @@ static const struct key cidr_item = { "", K_CIDR, 0, NULL, 0, 0, 0, .help = NULL
 static const struct key bad_status_item = { "", K_STATUS, 0, NULL, 400, 599, 0, .help = NULL };
 static const struct key status_item = { "", K_STATUS, 0, NULL, 100, 599, 0, .help = NULL };
 
+static const struct key text_item = { "", K_TEXT, 0, NULL, 0, 4096, 0, .help = NULL };
+static const struct key exit_item = { "", K_UINT, 0, NULL, 0, 255, 0, .help = NULL };
 static const struct key file_item = { "", K_FILE, 0, NULL, 0, 4095, 0, .help = NULL };
 static const struct key alpn_item = { "", K_ENUM, 0, NULL, 0, 0, 0, .help = NULL, .names = alpns };
 static const struct key method_item = { "", K_TOKEN, 0, NULL, 0, 0, 0, .help = NULL };
@@ -289,7 +287,9 @@ static const struct key pool_tls_keys[] = {
 };
 static const struct key pool_keys[] = {
 	{ "name", K_NAME, AT(name), NULL, 0, 0, KEY_REQUIRED,
-	    .help = "Name of the version." },
+	    .help = "Name of the pool." },
+	{ "version", K_LABEL, AT(version), NULL, 0, 0, 0,
+	    .help = "What its instances run, for jobs and for people; by default the name." },
 	{ "share", K_SHARE, AT(share_bp), NULL, 0, CFG_SHARE_ALL, 0,
 	    .help = "Part of the new sessions at the very first start; from then on the state file knows. Shares of a service add up to 100%; where no pool has one, the first has all.",
 	    .aux = AT(share_given) },
@@ -463,12 +463,14 @@ static const struct key drain_keys[] = {
 #define STRUCT struct cfg_step
 static const struct key step_keys[] = {
 	{ "step", K_ENUM, AT(kind), NULL, 0, 0, KEY_REQUIRED,
-	    .help = "ready: the new pool proves itself; share: it gets that much of new sessions; pause: for a time; approve: until somebody does; analyze: for a time, in which it must not fail more often than the others; promote: it gets all; drain: the others drain.",
+	    .help = "ready: the new pool proves itself; share: it gets that much of new sessions; pause: for a time; approve: until somebody does; analyze: for a time, in which it must not fail more often than the others; job: a command of yours runs; check: one says whether the versions may run side by side, with exit status 0, or must not, with 3 or 4, and any other asks an operator; promote: it gets all; drain: the others drain.",
 	    .names = step_kinds },
 	{ "name", K_LABEL, AT(name), NULL, 0, 0, 0,
 	    .help = "What people call it." },
 	{ "share", K_SHARE, AT(share_bp), NULL, 0, CFG_SHARE_ALL, 0,
 	    .help = "Of step share: how much.", .aux = AT(share_given) },
+	{ "job", K_NAME, AT(job), NULL, 0, 0, 0,
+	    .help = "Of steps job and check: the name of the job." },
 	{ "for", K_DURATION, AT(for_us), "0", 0, 30 * D, 0,
 	    .help = "Of steps pause and analyze: how long." },
 	{ "errors", K_PERCENT, AT(errors_pct), "2%", 0, 100, 0,
@@ -480,6 +482,35 @@ static const struct key step_keys[] = {
 	END
 };
 #undef STRUCT
+#define STRUCT struct cfg_job
+static const struct key job_keys[] = {
+	{ "name", K_NAME, AT(name), NULL, 0, 0, KEY_REQUIRED,
+	    .help = "Name in steps, logs and reports." },
+	{ "command", K_ITEMS, AT(command), NULL, 1, 64, KEY_REQUIRED,
+	    .help = "The path of a program, then its arguments; no shell reads them.",
+	    .sub = &text_item, EACH(n_command, command) },
+	{ "when", K_ITEMS, AT(when), NULL, 1, 64, 0,
+	    .help = "A command that runs first: with exit status 0 the job is needed, with 1 it is not and counts as done.",
+	    .sub = &text_item, EACH(n_when, when) },
+	{ "env", K_ITEMS, AT(env), NULL, 0, 64, 0,
+	    .help = "Its environment, as NAME=value, beside PATH, LANG and what begins with SEGUE_; that of the daemon is not its.",
+	    .sub = &text_item, EACH(n_env, env) },
+	{ "user", K_WORD, AT(user), NULL, 0, 255, 0,
+	    .help = "Who it runs as; by default who the daemon serves as." },
+	{ "timeout", K_DURATION, AT(timeout_us), "10m", S, D, 0,
+	    .help = "It has so long; then it is ended, with all processes of its group, and has failed." },
+	{ "once", K_ENUM, AT(once), "no", 0, 0, 0,
+	    .help = "Whether it runs in every rollout, once for each version that one leads to, or once in the life of the state file.",
+	    .names = onces },
+	{ "ok", K_ITEMS, AT(ok), "0", 1, 64, 0,
+	    .help = "Exit statuses with which it is done.",
+	    .sub = &exit_item, EACH(n_ok, ok) },
+	{ "ask", K_ITEMS, AT(ask), NULL, 0, 64, 0,
+	    .help = "Exit statuses after which the rollout waits for an operator; with all others it has failed.",
+	    .sub = &exit_item, EACH(n_ask, ask) },
+	END
+};
+#undef STRUCT
 #define STRUCT struct cfg_service
 static const struct key rollout_keys[] = {
 	{ "strategy", K_ENUM, AT(rollout.strategy), "blue_green", 0, 0, 0,
@@ -488,6 +519,9 @@ static const struct key rollout_keys[] = {
 	{ "steps", K_LIST, AT(rollout.steps), NULL, 0, CFG_STEPS_MAX, 0,
 	    .help = "The steps, in this order: words, or maps.",
 	    .sub = step_keys, EACH(rollout.n_steps, rollout.steps), .scalar = "step" },
+	{ "jobs", K_LIST, AT(rollout.jobs), NULL, 0, CFG_JOBS_MAX, 0,
+	    .help = "Commands for the steps job and check.",
+	    .sub = job_keys, EACH(rollout.n_jobs, rollout.jobs), .label = "name" },
 	{ "on_failure", K_ENUM, AT(rollout.on_failure), "rollback", 0, 0, 0,
 	    .help = "When a step fails, or the new pool can serve no more: rollback gives the shares of before back and drains the new pool; pause waits for an operator.",
 	    .names = on_failures },

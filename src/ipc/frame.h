@@ -33,7 +33,11 @@
 	X(QUIT, "quit")                   /* master: stop now */               \
 	X(READY, "ready")                 /* network: serving */               \
 	X(RELOAD_PLEASE, "reload_please") /* network: an operator asks */      \
-	X(RELOADED, "reloaded")           /* network: text "" or what is wrong */
+	X(RELOADED, "reloaded")           /* network: text "" or what is wrong */ \
+	X(JOB, "job")                     /* network: run that (rollout/runs.h), \
+	                                     or say how it stands */           \
+	X(JOB_STOP, "job_stop")           /* network: end it, if it runs */    \
+	X(JOB_NEWS, "job_news")           /* master: how it stands */
 /* clang-format on */
 
 #define X(id, name) FRAME_##id,

@@ -14,6 +14,7 @@
 #include "rollout/ejecting.h"
 #include "rollout/facts.h"
 #include "rollout/news.h"
+#include "rollout/running.h"
 #include "rollout/waiters.h"
 #include "upstream/eject.h"
 #include "upstream/names.h"
@@ -35,6 +36,7 @@ drive_make_room(struct drive *d, size_t n_services)
 	size_t n = (n_services + 1) * CFG_POOLS_MAX;
 	struct ro_facts_pool *rows = realloc(d->rows, n * sizeof(*rows));
 	struct service_plan *plans;
+	struct ro_facts_run *runs;
 
 	if (rows == NULL)
 		return E_NOMEM;
@@ -45,6 +47,10 @@ drive_make_room(struct drive *d, size_t n_services)
 	if (plans == NULL)
 		return E_NOMEM;
 	d->plans = plans;
+	runs = realloc(d->runs, (n_services + 1) * sizeof(*runs));
+	if (runs == NULL)
+		return E_NOMEM;
+	d->runs = runs;
 	return E_OK;
 }
 
@@ -65,6 +71,8 @@ drive_facts(struct drive *d)
 	d->facts.wall_us = now.wall_us;
 	facts_gather(d->env.registry, d->cfg, &d->state, &now, d->rows,
 	    &d->hold_due_us);
+	running_facts(d->running, &d->state, d->runs);
+	d->facts.runs = d->runs;
 	return &d->facts;
 }
 
@@ -264,10 +272,13 @@ static void
 arm_clock(struct drive *d)
 {
 	uint64_t now = clock_wall_us(), in = LOOK_US;
+	uint64_t mono = clock_mono_us();
 
+	if (d->run_due_us != 0)
+		in = d->run_due_us > mono ? d->run_due_us - mono : 0;
 	/* While something is being written nothing else is decided. */
 	if (d->due_us != 0 && !disk_is_busy(d->disk))
-		in = d->due_us > now ? d->due_us - now : 0;
+		in = MIN(in, d->due_us > now ? d->due_us - now : 0);
 	alarm_set(d->clock, MIN(in, LOOK_US));
 }
 
@@ -309,6 +320,8 @@ on_look(struct defer *f)
 	(void)views_collect(d->env.views);
 	registry_collect(d->env.registry,
 	    !d->stale && views_adopted(d->env.views, d->newest_view));
+	/* What is in memory is on disk: a run is asked for after it began. */
+	d->run_due_us = running_look(d->running, &d->state, clock_mono_us());
 	news.adopted = is_adopted(d);
 	waiters_look(d->waiters, &news);
 	arm_clock(d);
@@ -340,6 +353,20 @@ void
 drive_exchange_failed(struct drive *d)
 {
 	ejecting_hurry(d->ejecting);
+}
+
+void
+drive_hear_run(struct drive *d, const char *text)
+{
+	ON_CONTROL_THREAD();
+	if (running_hear(d->running, text))
+		drive_poke(d);
+}
+
+const struct run_news *
+drive_run(const struct drive *d, const struct ro_service *s)
+{
+	return running_news(d->running, s);
 }
 
 static void
@@ -385,6 +412,9 @@ load_state(struct drive *d, char *why, size_t cap)
 		d->started_us = clock_mono_us();
 	(void)snprintf(why, cap, "%s", err_text(E_NOMEM));
 	rc = ro_state_reconcile(&d->state, d->cfg, wall_us, &changed);
+	/* A master that began with us has run nothing. */
+	if (!d->env.same_master)
+		changed |= ro_state_lose_runs(&d->state, wall_us);
 	if (rc == E_OK && changed)
 		rc = save_fitted(d, wall_us, why, cap);
 	ro_state_wake(&d->state, wall_us);
@@ -417,14 +447,16 @@ make(struct drive *d)
 {
 	d->clock = alarm_new(d->env.loop, on_clock, d);
 	d->waiters = waiters_new(d->env.loop);
+	d->running = running_new(d->env.tell, d->env.arg);
 	if (asprintf(&d->path, "%s/" RO_STATE_FILE, d->cfg->state_dir) == -1)
 		d->path = NULL;
 	if (names_new(d->env.loop, addr_look_up, on_names, d, &d->names) !=
 	    E_OK)
 		return false;
 	registry_use(d->env.registry, d->names, d->env.board, d->env.again);
-	return d->clock != NULL && d->waiters != NULL && d->path != NULL &&
-	    ro_state_new(&d->state) == E_OK && ro_state_new(&d->next) == E_OK &&
+	return d->clock != NULL && d->waiters != NULL && d->running != NULL &&
+	    d->path != NULL && ro_state_new(&d->state) == E_OK &&
+	    ro_state_new(&d->next) == E_OK &&
 	    disk_new(d->env.loop, d->path, drive_on_written, d, &d->disk) ==
 	    E_OK &&
 	    ejecting_new(d->env.loop, d->env.registry, d->env.feed, on_ejecting,
@@ -480,6 +512,7 @@ drive_free(struct drive **dp)
 	probing_stop(&d->probing);
 	alarm_free(&d->clock);
 	ejecting_free(&d->ejecting);
+	running_free(&d->running);
 	loop_run_deferred(d->env.loop);
 	registry_forget_names(d->env.registry);
 	names_free(&d->names);
@@ -488,6 +521,7 @@ drive_free(struct drive **dp)
 	free(d->path);
 	free(d->rows);
 	free(d->plans);
+	free(d->runs);
 	cfg_unref(&d->cfg);
 	free(d);
 	*dp = NULL;

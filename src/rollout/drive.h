@@ -13,6 +13,7 @@
 #include "base/attr.h"
 #include "rollout/feed.h"
 #include "rollout/machine.h"
+#include "rollout/runs.h"
 
 struct board;
 struct cfg;
@@ -31,10 +32,13 @@ struct drive_env {
 	struct feed *feed;
 	struct board *board;     /* NULL: none */
 	bool again;              /* a process before us has served */
+	bool same_master;        /* ... and may have had it run jobs */
 	struct cfg *cfg;         /* a reference is taken */
 	struct keyring *keyring; /* goes into views; not looked at */
 	/* Wakes every worker, so that it adopts the newest view. */
 	void (*nudge)(void *arg);
+	/* To the master, about jobs (rollout/running.h); NULL: there is none. */
+	void (*tell)(enum run_word, const char *text, void *arg);
 	void *arg;
 };
 
@@ -121,6 +125,8 @@ void drive_on_progress(struct drive *, uint64_t id, drive_progress_fn *);
 void drive_poke(struct drive *);
 /* A worker could not connect to that instance (checked to exist). */
 void drive_connect_failed(struct drive *, struct instance *);
+/* The master says how a run of a job stands. */
+void drive_hear_run(struct drive *, const char *text);
 /* An exchange failed by its instance's fault: it may be one to eject. */
 void drive_exchange_failed(struct drive *);
 /*
@@ -146,6 +152,9 @@ bool drive_is_saved(const struct drive *);
 bool drive_reload_is_ok(const struct drive *);
 /* Fresh facts; valid until the next call into drive. */
 const struct ro_facts *drive_facts(struct drive *);
+/* Of the last run of a job for it; NULL: nothing is known.  Borrowed. */
+const struct run_news *drive_run(const struct drive *,
+    const struct ro_service *);
 struct cfg *drive_cfg(const struct drive *);
 struct registry *drive_registry(const struct drive *);
 /*

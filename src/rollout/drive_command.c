@@ -54,7 +54,7 @@ plan(struct drive *d, struct ro_command *cmd, struct ro_rollout *steps)
 
 	if (s == NULL)
 		return; /* told by the machine */
-	steps_plan(s, steps);
+	steps_plan(s, cmd->pool, steps);
 	cmd->plan = steps;
 }
 

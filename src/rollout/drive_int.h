@@ -20,6 +20,7 @@
 struct disk;
 struct ejecting;
 struct names;
+struct running;
 struct waiters;
 
 /*
@@ -65,6 +66,8 @@ struct drive {
 	uint64_t state_view;  /* the first that has the present state */
 	struct alarm *clock;
 	struct ejecting *ejecting;
+	struct running *running;
+	struct ro_facts_run *runs; /* owned; [service] */
 	struct defer look;
 	struct waiters *waiters;
 	struct names *names;
@@ -85,6 +88,7 @@ struct drive {
 	struct hist save_took;
 	bool probes_missing; /* memory ran out */
 	bool reload_refused; /* the last one was */
+	uint64_t run_due_us; /* monotonic: a run is to be asked for; 0: none */
 	bool ending;
 };
 

@@ -36,6 +36,7 @@ enum ro_verb { RO_VERBS(X) RO_VERB_COUNT };
 	X(RESUME, "resume")                                                    \
 	X(APPROVE, "approve")                                                  \
 	X(SKIP, "skip")                                                        \
+	X(RETRY, "retry")                                                      \
 	X(ABORT, "abort")                                                      \
 	X(ROLLBACK, "rollback")
 #define X(id, name) RO_ACTION_##id,
@@ -122,11 +123,34 @@ struct ro_facts_instance {
 	const char *configured; /* its address there; NULL: not configured */
 };
 
+/* How a run of a job ended: identifier, name. */
+#define RO_VERDICTS(X)                                                         \
+	X(OK, "ok")   /* it is done */                                         \
+	X(ASK, "ask") /* an operator has to say how to go on */                \
+	X(FAILED, "failed")
+#define X(id, name) RO_VERDICT_##id,
+enum ro_verdict { RO_VERDICTS(X) RO_VERDICT_COUNT };
+#undef X
+
+/* What is known of the last run of a job for a service. */
+struct ro_facts_run {
+	uint64_t rollout; /* its id; 0: nothing is known */
+	uint32_t run;     /* as in struct ro_rollout .runs */
+	bool ended;
+	/* when it has: */
+	uint8_t verdict; /* enum ro_verdict */
+	int16_t exit;    /* status; -1: by a signal, or it was not begun */
+	uint64_t took_us;
+	char why[120]; /* "exit status 3", "it took longer than 10m" */
+	char said[RO_SAID_MAX];
+};
+
 struct ro_facts {
 	uint64_t wall_us;
 	/* [service * CFG_POOLS_MAX + pool], as in the state */
 	const struct ro_facts_pool *pools;
 	struct ro_facts_instance instance;
+	const struct ro_facts_run *runs; /* [service]; NULL: nothing is known */
 };
 
 static inline const struct ro_facts_pool *
@@ -153,8 +177,9 @@ ro_facts_of(const struct ro_facts *f, size_t service, size_t pool)
  *
  * rollout    start: its steps go on with the clock from now on.  pause,
  *            resume: a step that failed begins anew; the time between counts
- *            for none.  approve: a step that waits for it is done; skip: any
- *            is.  abort: traffic stays as it is; rollback: shares as before,
+ *            for none.  retry: the same, of a step that has failed alone, and
+ *            also where nobody knows how its job ended.  approve: a step that
+ *            waits for it is done; skip: any is.  abort: traffic stays as it is; rollback: shares as before,
  *            and the new pool drains.  While one runs, commands about
  *            pools are refused; while it is paused they are not, and resume
  *            does again what they undid.
@@ -191,6 +216,9 @@ struct ro_analysis {
 };
 struct ro_analysis machine_analysis(const struct ro_state *, size_t service,
     const struct ro_facts *);
+
+/* Is a run of a job under way for it, or about to be: .runs of its rollout? */
+bool machine_wants_run(const struct ro_service *);
 
 #define MACHINE_HOLDS_MAX 192
 /* What the rollout of a service waits for, as a sentence; "": for time. */

@@ -78,4 +78,17 @@ enum ro_refusal rollout_command(struct job *);
 enum ro_changed rollout_clock(struct ro_state *, size_t at,
     const struct ro_facts *, uint64_t *due_us);
 
+/* ---- steps ---- */
+
+/* What a step that was entered has come to; all but GOES_ON leave why. */
+enum ending { GOES_ON, ENDED, BAD, UNCLEAR };
+
+/* Of steps that run a job of the operator's (machine_runs.c). */
+enum ro_refusal run_enter(struct job *, const struct ro_step *);
+enum ending run_end(struct job *, const struct ro_step *);
+/* Its exit status says whether the versions may run side by side. */
+enum ending run_end_check(struct job *, const struct ro_step *);
+/* The job of the step the rollout is at counts as done. */
+void run_note_done(struct job *, const struct ro_step *);
+
 #endif

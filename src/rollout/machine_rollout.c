@@ -233,8 +233,6 @@ is_ready(const struct job *j)
 
 /* ---- how steps end ---- */
 
-enum ending { GOES_ON, ENDED, BAD, UNCLEAR };
-
 static enum ending
 end_if(bool so)
 {
@@ -389,6 +387,9 @@ static const struct {
 	    "was not approved" },
 	[CFG_STEP_ANALYZE] = { is_always, enter_analyze, end_analyzed,
 	    "is analyzed" },
+	[CFG_STEP_JOB] = { is_always, run_enter, run_end, "waits for its job" },
+	[CFG_STEP_CHECK] = { is_always, run_enter, run_end_check,
+	    "is being checked" },
 	[CFG_STEP_PROMOTE] = { is_ready, enter_promote, end_adopted,
 	    "does not get all" },
 	[CFG_STEP_DRAIN] = { is_ready, enter_drain, end_drained,
@@ -578,13 +579,19 @@ machine_rollout_holds(const struct ro_state *s, size_t service,
 	step = step_of(r);
 	if (r->stand == RO_STAND_PAUSED) {
 		(void)snprintf(out, MACHINE_HOLDS_MAX, "%s",
-		    r->failed
+		    r->unknown
+		        ? "\"segue rollout retry\" runs the job again, skip "
+		          "takes it for done"
+		        : r->failed
 		        ? "\"segue rollout resume\" begins the step anew, "
 		          "skip goes on without it"
 		        : "\"segue rollout resume\" lets it go on");
 	} else if (step->kind == CFG_STEP_APPROVE) {
 		(void)snprintf(out, MACHINE_HOLDS_MAX,
 		    "it waits for \"segue rollout approve\"");
+	} else if (machine_wants_run(svc)) {
+		(void)snprintf(out, MACHINE_HOLDS_MAX, "job %s runs",
+		    step->job);
 	} else if ((step->kind == CFG_STEP_READY ||
 	               kinds[step->kind].may_enter == is_ready) &&
 	    !is_ready(&j)) {
@@ -710,7 +717,8 @@ start(struct job *j)
 	r->id = id;
 	r->stand = RO_STAND_RUNNING;
 	r->at = 0;
-	r->entered = r->failed = r->moved = false;
+	r->runs = r->ran = 0;
+	r->entered = r->failed = r->moved = r->unknown = false;
 	r->began_us = r->since_us = j->facts->wall_us;
 	r->ended_us = r->paused_us = 0;
 	r->why[0] = '\0';
@@ -770,7 +778,7 @@ may_resume(struct job *j)
  * does an analysis; what an operator moved meanwhile is moved again.
  */
 static enum ro_refusal
-resume(struct job *j)
+go_on(struct job *j)
 {
 	struct ro_rollout *r = rollout_of(j);
 	enum ro_refusal refusal = may_resume(j);
@@ -785,11 +793,35 @@ resume(struct job *j)
 	} else if (j->facts->wall_us > r->paused_us) {
 		r->since_us += j->facts->wall_us - r->paused_us;
 	}
-	r->failed = r->moved = false;
+	r->failed = r->moved = r->unknown = false;
 	r->stand = RO_STAND_RUNNING;
 	r->paused_us = 0;
 	r->why[0] = '\0';
 	return RO_NO_NONE;
+}
+
+/* Of a job that may have run to its end only "retry" makes another run. */
+static enum ro_refusal
+resume(struct job *j)
+{
+	const struct ro_rollout *r = rollout_of(j);
+
+	if (!r->unknown)
+		return go_on(j);
+	return job_refuse(j, RO_NO_HALTED,
+	    "%s; \"segue rollout retry\" runs it again, skip takes it for done",
+	    r->why);
+}
+
+static enum ro_refusal
+retry(struct job *j)
+{
+	char here[HERE_MAX];
+
+	if (rollout_of(j)->failed)
+		return go_on(j);
+	say_where(rollout_of(j), here);
+	return job_refuse(j, RO_NO_ROLLOUT, "no step has failed: %s", here);
 }
 
 static enum ro_refusal
@@ -818,7 +850,9 @@ skip(struct job *j)
 		return r;
 	rollout_of(j)->moved = false; /* it is where they want it */
 	rollout_of(j)->skipped |= UINT32_C(1) << rollout_of(j)->at;
-	r = resume(j);
+	if (rollout_of(j)->unknown)
+		run_note_done(j, step_of(rollout_of(j)));
+	r = go_on(j);
 	next_step(j);
 	return r;
 }
@@ -849,6 +883,7 @@ static enum ro_refusal (*const actions[])(struct job *) = {
 	[RO_ACTION_RESUME] = resume,
 	[RO_ACTION_APPROVE] = approve,
 	[RO_ACTION_SKIP] = skip,
+	[RO_ACTION_RETRY] = retry,
 	[RO_ACTION_ABORT] = give_up,
 	[RO_ACTION_ROLLBACK] = roll_back_now,
 };

@@ -1,5 +1,6 @@
 #include "rollout/state.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -211,8 +212,11 @@ fit_service(struct ro_service *to, struct ro_service *old,
 		    ? *was
 		    : fresh_pool(&cfg->pools[i], anew, wall_us);
 	}
-	if (old != NULL)
+	if (old != NULL) {
 		fit_rollout(&to->rollout, to, &old->rollout, wall_us);
+		to->n_done = old->n_done;
+		memcpy(to->done, old->done, sizeof(to->done));
+	}
 	if (anew)
 		return;
 	to->pending = old->pending;
@@ -367,6 +371,32 @@ wake_rollout(struct ro_rollout *r, uint64_t wall_us)
 	    r->steps[r->at].kind != CFG_STEP_PAUSE)
 		r->since_us = wall_us;
 	r->blind_us = 0;
+}
+
+static bool
+lose_run(struct ro_rollout *r, uint64_t wall_us)
+{
+	const struct ro_step *s = &r->steps[r->at];
+
+	if (!steps_under_way(r) || !r->entered || r->failed ||
+	    !steps_has_job(s))
+		return false;
+	r->stand = RO_STAND_PAUSED;
+	r->failed = r->unknown = true;
+	r->paused_us = wall_us;
+	(void)snprintf(r->why, sizeof(r->why),
+	    "nobody knows how job %s ended: segued ended while it ran", s->job);
+	return true;
+}
+
+bool
+ro_state_lose_runs(struct ro_state *s, uint64_t wall_us)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < s->n_services; i++)
+		any |= lose_run(&s->services[i].rollout, wall_us);
+	return any;
 }
 
 void

@@ -65,12 +65,20 @@ struct ro_pending {
 enum ro_stand { RO_STANDS(X) RO_STAND_COUNT };
 #undef X
 
+#define RO_SAID_MAX 160
+
 struct ro_step {
 	uint8_t kind; /* enum cfg_step_kind */
 	char name[CFG_NAME_MAX + 1];
 	uint32_t share_bp;
 	uint64_t for_us, deadline_us;  /* deadline 0: none */
 	uint32_t errors_pct, requests; /* of ANALYZE */
+	char job[CFG_NAME_MAX + 1];    /* of JOB and CHECK; else empty */
+	uint8_t once;                  /* enum cfg_once */
+	/* How its last run ended, if .took_us is set. */
+	int16_t exit; /* status; -1: by a signal, or it was not begun */
+	uint64_t took_us;
+	char said[RO_SAID_MAX]; /* the last line that it said */
 };
 
 #define RO_WHY_MAX 192
@@ -82,26 +90,31 @@ struct ro_toll {
 
 /* The way of a service to a pool: the last one, under way or ended. */
 struct ro_rollout {
-	uint64_t id;                 /* of the service's rollouts, from 1 */
-	uint8_t stand;               /* enum ro_stand */
-	uint8_t on_failure;          /* enum cfg_on_failure */
-	bool entered;                /* the step's action was carried out */
-	bool failed;                 /* the step has; PAUSED */
-	bool moved;                  /* by an operator, while it was paused */
-	char to[CFG_NAME_MAX + 1];   /* the pool */
-	char who[RO_WHO_MAX];        /* began it */
-	char why[RO_WHY_MAX];        /* it stands as it does; or empty */
-	uint64_t began_us, ended_us; /* wall clock; 0: not yet */
-	uint64_t since_us;           /* the step is what it is at */
-	uint64_t paused_us;          /* 0: it is not */
-	struct ro_drain clocks;      /* of what it drains */
-	size_t n_before;             /* shares when it began */
+	uint64_t id;               /* of the service's rollouts, from 1 */
+	uint8_t stand;             /* enum ro_stand */
+	uint8_t on_failure;        /* enum cfg_on_failure */
+	bool entered;              /* the step's action was carried out */
+	bool failed;               /* the step has; PAUSED */
+	bool moved;                /* by an operator, while it was paused */
+	bool unknown;              /* it failed: nobody knows how the run of
+	                                its job ended */
+	uint32_t runs;             /* of jobs so far; numbers the last one */
+	char to[CFG_NAME_MAX + 1]; /* the pool */
+	char version[CFG_NAME_MAX + 1]; /* of it, when it began */
+	char who[RO_WHO_MAX];           /* began it */
+	char why[RO_WHY_MAX];           /* it stands as it does; or empty */
+	uint64_t began_us, ended_us;    /* wall clock; 0: not yet */
+	uint64_t since_us;              /* the step is what it is at */
+	uint64_t paused_us;             /* 0: it is not */
+	struct ro_drain clocks;         /* of what it drains */
+	size_t n_before;                /* shares when it began */
 	struct {
 		char pool[CFG_NAME_MAX + 1];
 		uint32_t share_bp;
 	} before[CFG_POOLS_MAX];
 	size_t at, n_steps; /* .at == .n_steps: all are done */
 	uint32_t skipped;   /* bits of steps */
+	uint32_t ran; /* ... whose jobs are done: not twice on a way back */
 	struct ro_step steps[CFG_STEPS_MAX];
 	/* When an analysis began, of the new pool and of the others; not in the
 	 * file, since a start begins at 0, too. */
@@ -111,6 +124,14 @@ struct ro_rollout {
 	uint64_t blind_us;
 };
 
+/* A job that is to be done once was. */
+#define RO_DONE_MAX 64 /* of a service; then the oldest version goes */
+struct ro_done {
+	char job[CFG_NAME_MAX + 1];
+	char version[CFG_NAME_MAX + 1]; /* empty: for all */
+	uint64_t when_us;               /* wall clock */
+};
+
 struct ro_service {
 	char name[CFG_NAME_MAX + 1];
 	uint32_t epoch; /* grows with whatever changes who serves whom */
@@ -118,6 +139,8 @@ struct ro_service {
 	struct ro_pool pools[CFG_POOLS_MAX];
 	struct ro_pending pending;
 	struct ro_rollout rollout;
+	size_t n_done;
+	struct ro_done done[RO_DONE_MAX]; /* oldest first */
 };
 
 struct ro_state {
@@ -158,6 +181,13 @@ int ro_state_reconcile(struct ro_state *, const struct cfg *, uint64_t wall_us,
  * began later than now, though the clock be set back meanwhile.
  */
 void ro_state_wake(struct ro_state *, uint64_t wall_us);
+
+/*
+ * A master has started anew: how a job ended that its like ran is unknown, and
+ * the rollout stands still there.  True: that must be on disk before anything
+ * else, or a later process would take the job for one to be asked for.
+ */
+bool ro_state_lose_runs(struct ro_state *, uint64_t wall_us) MUST_CHECK;
 
 /*
  * The wall clock was set by so many microseconds: stamps from which durations

@@ -113,13 +113,30 @@ read_pools(const struct json *j, struct ro_service *s)
 	return sum == 0 || sum == CFG_SHARE_ALL;
 }
 
+/* Those of before there were jobs have none. */
+static bool
+read_job(const struct json *j, struct ro_step *s)
+{
+	int once = steps_once_of(json_get_text(j, "once", "no"));
+	int64_t status = json_get_int(j, "exit", 0);
+
+	s->once = (uint8_t)once;
+	s->exit = (int16_t)status;
+	return json_is_null(json_get(j, "job")) ||
+	    (once >= 0 && status >= -1 && status <= 255 &&
+	        read_name(j, "job", s->job) &&
+	        read_u64(j, "took_us", &s->took_us) &&
+	        read_text(j, "said", s->said, sizeof(s->said)));
+}
+
 static bool
 read_step(const struct json *j, struct ro_step *s)
 {
 	int kind = steps_kind_of(json_get_text(j, "step", ""));
 
 	s->kind = (uint8_t)kind;
-	return kind >= 0 && read_text(j, "name", s->name, sizeof(s->name)) &&
+	return kind >= 0 && read_job(j, s) &&
+	    read_text(j, "name", s->name, sizeof(s->name)) &&
 	    read_u32(j, "share_bp", CFG_SHARE_ALL, &s->share_bp) &&
 	    read_u64(j, "for_us", &s->for_us) &&
 	    read_u64(j, "deadline_us", &s->deadline_us) &&
@@ -173,6 +190,12 @@ read_rollout(const struct json *j, struct ro_rollout *r)
 	r->stand = (uint8_t)stand;
 	r->on_failure = (uint8_t)on_failure;
 	r->at = at;
+	r->unknown = json_get_truth(j, "unknown", false);
+	if (!json_is_null(json_get(j, "runs")) &&
+	    (!read_u32(j, "runs", UINT32_MAX, &r->runs) ||
+	        !read_u32(j, "ran", UINT32_MAX, &r->ran) ||
+	        !read_text(j, "version", r->version, sizeof(r->version))))
+		return false;
 	return read_u64(j, "id", &r->id) &&
 	    read_bool(j, "entered", &r->entered) &&
 	    read_bool(j, "failed", &r->failed) &&
@@ -191,6 +214,25 @@ read_rollout(const struct json *j, struct ro_rollout *r)
 }
 
 static bool
+read_done(const struct json *j, struct ro_service *s)
+{
+	if (json_is_null(j))
+		return true; /* of before there were jobs */
+	if (!json_is_array(j) || json_len(j) > RO_DONE_MAX)
+		return false;
+	for (size_t i = 0; i < json_len(j); i++) {
+		struct ro_done *d = &s->done[s->n_done++];
+
+		if (!read_name(json_at(j, i), "job", d->job) ||
+		    !read_text(json_at(j, i), "version", d->version,
+		        sizeof(d->version)) ||
+		    !read_u64(json_at(j, i), "when_us", &d->when_us))
+			return false;
+	}
+	return true;
+}
+
+static bool
 read_service(const struct json *j, struct ro_service *s)
 {
 	const struct json *pending = json_get(j, "pending");
@@ -199,7 +241,8 @@ read_service(const struct json *j, struct ro_service *s)
 	if (!read_name(j, "name", s->name) ||
 	    !read_u32(j, "epoch", UINT32_MAX, &s->epoch) ||
 	    !read_pools(json_get(j, "pools"), s) ||
-	    (rollout != NULL && !read_rollout(rollout, &s->rollout)))
+	    (rollout != NULL && !read_rollout(rollout, &s->rollout)) ||
+	    !read_done(json_get(j, "done"), s))
 		return false;
 	if (pending == NULL)
 		return true;

@@ -50,6 +50,15 @@ write_step(struct json_out *j, const struct ro_step *s)
 	json_kv_u64(j, "deadline_us", s->deadline_us);
 	json_kv_u64(j, "errors_pct", s->errors_pct);
 	json_kv_u64(j, "requests", s->requests);
+	if (steps_has_job(s)) {
+		json_kv_cstr(j, "job", s->job);
+		json_kv_cstr(j, "once",
+		    steps_once_name((enum cfg_once)s->once));
+		json_key(j, "exit");
+		json_i64(j, s->exit);
+		json_kv_u64(j, "took_us", s->took_us);
+		json_kv_cstr(j, "said", s->said);
+	}
 	json_end_object(j);
 }
 
@@ -78,7 +87,11 @@ write_rollout(struct json_out *j, const struct ro_rollout *r)
 	json_kv_bool(j, "entered", r->entered);
 	json_kv_bool(j, "failed", r->failed);
 	json_kv_bool(j, "moved", r->moved);
+	json_kv_bool(j, "unknown", r->unknown);
+	json_kv_u64(j, "runs", r->runs);
+	json_kv_u64(j, "ran", r->ran);
 	json_kv_cstr(j, "to", r->to);
+	json_kv_cstr(j, "version", r->version);
 	json_kv_cstr(j, "who", r->who);
 	json_kv_cstr(j, "why", r->why);
 	json_kv_u64(j, "began_us", r->began_us);
@@ -96,6 +109,21 @@ write_rollout(struct json_out *j, const struct ro_rollout *r)
 		write_step(j, &r->steps[i]);
 	json_end_array(j);
 	json_end_object(j);
+}
+
+static void
+write_done(struct json_out *j, const struct ro_service *s)
+{
+	json_key(j, "done");
+	json_begin_array(j);
+	for (size_t i = 0; i < s->n_done; i++) {
+		json_begin_object(j);
+		json_kv_cstr(j, "job", s->done[i].job);
+		json_kv_cstr(j, "version", s->done[i].version);
+		json_kv_u64(j, "when_us", s->done[i].when_us);
+		json_end_object(j);
+	}
+	json_end_array(j);
 }
 
 static void
@@ -120,6 +148,7 @@ write_service(struct json_out *j, const struct ro_service *s)
 	}
 	if (s->rollout.stand != RO_STAND_NONE)
 		write_rollout(j, &s->rollout);
+	write_done(j, s);
 	json_end_object(j);
 }
 

@@ -7,15 +7,12 @@
 
 #define MINUTE (60 * US_PER_S)
 
-static const char *const kind_names[] = {
-	[CFG_STEP_READY] = "ready",
-	[CFG_STEP_SHARE] = "share",
-	[CFG_STEP_PAUSE] = "pause",
-	[CFG_STEP_APPROVE] = "approve",
-	[CFG_STEP_ANALYZE] = "analyze",
-	[CFG_STEP_PROMOTE] = "promote",
-	[CFG_STEP_DRAIN] = "drain",
-};
+#define X(id, name) [CFG_STEP_##id] = (name),
+static const char *const kind_names[] = { CFG_STEPS(X) };
+#undef X
+#define X(id, name) [CFG_ONCE_##id] = (name),
+static const char *const once_names[] = { CFG_ONCES(X) };
+#undef X
 
 #define X(id, name) [RO_STAND_##id] = (name),
 static const char *const stand_names[] = { RO_STANDS(X) };
@@ -40,6 +37,18 @@ int
 steps_kind_of(const char *name)
 {
 	return index_of(kind_names, ARRAY_LEN(kind_names), name);
+}
+
+const char *
+steps_once_name(enum cfg_once o)
+{
+	return once_names[o];
+}
+
+int
+steps_once_of(const char *name)
+{
+	return index_of(once_names, ARRAY_LEN(once_names), name);
 }
 
 const char *
@@ -110,6 +119,16 @@ deadline_of(const struct cfg_step *s, const struct cfg_service *svc)
 	}
 }
 
+/* How it is run stays in the configuration, where the master finds it. */
+static void
+add_job(struct ro_step *to, const struct cfg_job *j)
+{
+	if (j == NULL)
+		return;
+	str_copy(str_of(j->name), to->job, sizeof(to->job));
+	to->once = (uint8_t)j->once;
+}
+
 static void
 add_step(struct ro_rollout *r, const struct cfg_step *s,
     const struct cfg_service *svc)
@@ -124,10 +143,12 @@ add_step(struct ro_rollout *r, const struct cfg_step *s,
 		.deadline_us = deadline_of(s, svc) };
 	if (s->name != NULL)
 		str_copy(str_of(s->name), to->name, sizeof(to->name));
+	if (s->job != NULL)
+		add_job(to, cfg_job_find(svc, str_of(s->job)));
 }
 
 void
-steps_plan(const struct cfg_service *s, struct ro_rollout *out)
+steps_plan(const struct cfg_service *s, const char *to, struct ro_rollout *out)
 {
 	const struct cfg_step *steps = s->rollout.steps;
 	size_t n = s->rollout.n_steps;
@@ -141,6 +162,8 @@ steps_plan(const struct cfg_service *s, struct ro_rollout *out)
 		.flows_us = s->drain_flows_us,
 		.requests_us = s->drain_requests_us,
 		.streams_us = s->drain_streams_us };
+	str_copy(str_of(cfg_version_of(s, str_of(to))), out->version,
+	    sizeof(out->version));
 	out->at = out->n_steps = 0;
 	for (size_t i = 0; i < n && i < CFG_STEPS_MAX; i++)
 		add_step(out, &steps[i], s);
@@ -155,6 +178,8 @@ steps_describe(const struct ro_step *s, struct buf *out)
 		buf_printf(out, "%s: ", s->name);
 	buf_add_cstr(out, kind_names[s->kind]);
 	text[0] = '\0';
+	if (s->job[0] != '\0')
+		buf_printf(out, " %s", s->job);
 	if (s->kind == CFG_STEP_SHARE)
 		units_share(s->share_bp, text);
 	else if (s->for_us > 0)

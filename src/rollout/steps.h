@@ -11,11 +11,17 @@
 #include "base/attr.h"
 #include "rollout/state.h"
 
-/* The steps, clocks and on_failure of a service; the rest of *out stays. */
-void steps_plan(const struct cfg_service *, struct ro_rollout *out);
+/*
+ * The steps, clocks and on_failure of a service, and the version of the pool
+ * that it is to lead to; the rest of *out stays.
+ */
+void steps_plan(const struct cfg_service *, const char *to,
+    struct ro_rollout *out);
 
 const char *steps_kind_name(enum cfg_step_kind);
 int steps_kind_of(const char *name); /* -1: none */
+const char *steps_once_name(enum cfg_once);
+int steps_once_of(const char *name); /* -1: none */
 const char *steps_stand_name(enum ro_stand);
 int steps_stand_of(const char *name); /* -1: none */
 
@@ -24,6 +30,13 @@ void steps_describe(const struct ro_step *, struct buf *out);
 
 /* How it stands: "step 2 of 8, share 5%, paused: WHY", "rolled back: WHY". */
 void steps_where(const struct ro_rollout *, struct buf *out);
+
+/* One of the operator's commands runs in it. */
+static inline bool
+steps_has_job(const struct ro_step *s)
+{
+	return s->job[0] != '\0';
+}
 
 /* Neither ended nor never begun. */
 static inline bool

@@ -148,6 +148,7 @@ write_rollout(const struct args *a, struct buf *out)
 	} rows[] = { { "pause", "paused" }, { "resume", "it goes on" },
 		{ "approve", "approved; it goes on" },
 		{ "skip", "skipped; it goes on with the next step" },
+		{ "retry", "the step begins anew" },
 		{ "abort", "given up; traffic stays as it is" },
 		{ "rollback",
 		    "the shares of before are back; the new pool drains" } };

@@ -11,7 +11,8 @@
 		.name = (name_), .kind = ARG_##kind_                           \
 	}
 
-#define ROLLOUT_WORDS "start|status|pause|resume|approve|skip|abort|rollback"
+#define ROLLOUT_WORDS                                                          \
+	"start|status|pause|resume|retry|approve|skip|abort|rollback"
 
 static const struct command rows[] = {
 	{ .name = "status",
@@ -68,8 +69,9 @@ static const struct command rows[] = {
 	        "start --to POOL goes through the steps that the "
 	        "configuration has for the\nservice.  status shows where it "
 	        "is; approve ends a step that waits for it; skip\nany step; "
-	        "abort leaves traffic as it is; rollback gives the shares of "
-	        "before\nback and drains the new pool.\n",
+	        "retry begins one anew that has failed; abort leaves traffic "
+	        "as it is;\nrollback gives the shares of before back and "
+	        "drains the new pool.\n",
 	    .run = rollout_run },
 	{ .name = "plan",
 	    .options = OPT(TO),

@@ -36,6 +36,28 @@ row_of(const char *stand)
 	return i;
 }
 
+/* "done in 2.3s, exit 0: 41 tables migrated" */
+static void
+add_how(struct table *t, enum style style, const char *word,
+    const struct json *step)
+{
+	struct buf how = BUF_INIT;
+	char took[SHOW_MAX];
+
+	buf_add_cstr(&how, word);
+	if (!json_is_null(json_get(step, "exit"))) {
+		buf_printf(&how, ", job ended after %s",
+		    show_s(step, "took_s", took));
+		if (json_get_int(step, "exit", 0) > 0)
+			buf_printf(&how, " with %d",
+			    (int)json_get_int(step, "exit", 0));
+	}
+	if (json_get_text(step, "said", "")[0] != '\0')
+		buf_printf(&how, ": %s", json_get_text(step, "said", ""));
+	view_cell(t, style, how.failed ? word : how.p);
+	buf_free(&how);
+}
+
 static void
 add_step(struct table *t, const struct json *rollout, size_t i)
 {
@@ -54,7 +76,39 @@ add_step(struct table *t, const struct json *rollout, size_t i)
 	(void)snprintf(n, sizeof(n), "%zu", i + 1);
 	view_cell(t, STYLE_PLAIN, n);
 	view_cell(t, i < at ? STYLE_PLAIN : style, show_text(step, "text"));
-	view_cell(t, style, word);
+	add_how(t, style, word, step);
+}
+
+#define OUTPUT_LINES 10
+
+/* The last lines that a job wrote which runs, or has not done its work. */
+static void
+put_output(const struct json *rollout, struct buf *out)
+{
+	const struct json *run = json_get(rollout, "run");
+	struct str text = str_of(json_get_text(run, "output", ""));
+	size_t n = 0;
+
+	if (strcmp(json_get_text(run, "verdict", ""), "ok") == 0)
+		return;
+	while (text.len > 0 && text.p[text.len - 1] == '\n')
+		text.len--;
+	for (size_t i = text.len; i-- > 0;) {
+		if (text.p[i] != '\n' || ++n < OUTPUT_LINES)
+			continue;
+		text = str_from(text.p + i + 1, text.len - i - 1);
+		break;
+	}
+	while (text.len > 0) {
+		struct buf line = BUF_INIT;
+
+		buf_add_cstr(&line, "  | ");
+		text_clean(&line, str_split(&text, '\n'));
+		buf_add_char(&line, '\n');
+		buf_add_str(out, buf_str(&line));
+		out->failed |= line.failed;
+		buf_free(&line);
+	}
 }
 
 /* "web to v2: step 2 of 3, promote; begun 5s ago by root(0)" */
@@ -131,6 +185,7 @@ put_rollout(const struct json *status, const struct json *service, bool colour,
 	else
 		table_write(t, colour, 2, out);
 	table_free(&t);
+	put_output(rollout, out);
 }
 
 void

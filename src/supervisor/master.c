@@ -23,10 +23,12 @@
 #include "config/config.h"
 #include "config/tlsfiles.h"
 #include "ipc/frame.h"
+#include "rollout/runs.h"
 #include "session/keyring.h"
 #include "supervisor/backoff.h"
 #include "supervisor/complain.h"
 #include "supervisor/doors.h"
+#include "supervisor/jobs.h"
 #include "supervisor/master_int.h"
 #include "supervisor/network.h"
 #include "supervisor/notify.h"
@@ -61,10 +63,12 @@ be_network(struct master *m, int link)
 		.origin = origin_of(m),
 		.started_wall_us = m->started_wall_us,
 		.master_pid = getppid(),
-		.before = m->before[0] == '\0' ? NULL : m->before };
+		.before = m->before[0] == '\0' ? NULL : m->before,
+		.was_ready = m->ever_ready };
 
 	close(m->signals);
 	close(m->doors.state_lock);
+	jobs_leave(&m->jobs);
 	exit(network_run(&env));
 }
 
@@ -139,6 +143,7 @@ stop(struct master *m, bool now)
 	notify_stopping();
 	log_info("event=stop how=%s", now ? "now" : "graceful");
 	master_tell(m, now ? FRAME_QUIT : FRAME_STOP, "", -1);
+	jobs_stop_all(m->jobs);
 	doors_shut(&m->doors, m->started);
 }
 
@@ -158,9 +163,35 @@ stop_soon(struct master *m)
 
 /* ---- what happens ---- */
 
+/* A stop ends them: that is no outcome to act upon. */
+static void
+tell_of_run(const struct run_news *n, void *arg)
+{
+	const struct master *m = arg;
+	struct buf text = BUF_INIT;
+
+	if (m->stopping)
+		return;
+	run_news_write(n, &text);
+	if (!text.failed) /* else it will be asked for */
+		master_tell(arg, FRAME_JOB_NEWS, text.p, -1);
+	buf_free(&text);
+}
+
+static void
+ask_for_run(struct master *m, const char *text)
+{
+	struct run_ask ask;
+
+	if (!m->stopping && run_ask_read(text, &ask))
+		jobs_ask(m->jobs, &ask, m->cfg, &m->privs);
+}
+
 static void
 on_frame(struct master *m, const struct frame *f)
 {
+	struct run_key key;
+
 	if (f->fd != -1)
 		close(f->fd);
 	switch (f->kind) {
@@ -173,6 +204,13 @@ on_frame(struct master *m, const struct frame *f)
 		break;
 	case FRAME_RELOAD_PLEASE:
 		master_reload(m);
+		break;
+	case FRAME_JOB:
+		ask_for_run(m, f->text);
+		break;
+	case FRAME_JOB_STOP:
+		if (run_key_read(f->text, &key))
+			jobs_stop(m->jobs, &key);
 		break;
 	case FRAME_RELOADED:
 		if (f->text[0] == '\0')
@@ -258,7 +296,7 @@ reap(struct master *m)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (pid == m->child)
+		if (!jobs_reap(m->jobs, pid, status) && pid == m->child)
 			on_child_end(m, status);
 }
 
@@ -297,6 +335,8 @@ wait_ms(const struct master *m)
 		due = m->lame_us;
 	if (m->look_us != 0 && (due == 0 || m->look_us < due))
 		due = m->look_us;
+	if (m->jobs_us != 0 && (due == 0 || m->jobs_us < due))
+		due = m->jobs_us;
 	if (due == 0)
 		return -1;
 	return due <= now ? 0 : (int)((due - now) / US_PER_MS) + 1;
@@ -307,11 +347,12 @@ run(struct master *m)
 {
 	master_look(m, clock_mono_us());
 	while (!m->stopping || m->child != 0) {
-		struct pollfd p[2] = { { .fd = m->signals, .events = POLLIN },
-			{ .fd = m->link, .events = POLLIN } };
+		struct pollfd p[] = { { .fd = m->signals, .events = POLLIN },
+			{ .fd = m->link, .events = POLLIN },
+			{ .fd = jobs_fd(m->jobs), .events = POLLIN } };
 		uint64_t now;
 
-		if (poll(p, 2, wait_ms(m)) == -1 && errno != EINTR)
+		if (poll(p, ARRAY_LEN(p), wait_ms(m)) == -1 && errno != EINTR)
 			log_error("event=poll why=\"%s\"", err_text(err_sys()));
 		if (p[1].revents != 0 && m->link != -1)
 			on_link(m);
@@ -319,6 +360,7 @@ run(struct master *m)
 			on_signal(m);
 		now = clock_mono_us();
 		master_look(m, now);
+		m->jobs_us = jobs_look(m->jobs, now);
 		if (m->lame_us != 0 && now >= m->lame_us)
 			stop(m, false);
 		if (m->restart_us != 0 && now >= m->restart_us)
@@ -432,7 +474,8 @@ prepare(struct master *m)
 	if (rc != E_OK)
 		return rc;
 	m->board = board_new();
-	if (m->board == NULL)
+	m->jobs = jobs_new(tell_of_run, m);
+	if (m->board == NULL || m->jobs == NULL)
 		rc = E_NOMEM;
 	if (rc == E_OK)
 		rc = watch_signals(&m->signals);
@@ -473,6 +516,7 @@ master_run(const struct source *source, struct cfg *cfg)
 	if (m->signals != -1)
 		close(m->signals);
 	board_free(&m->board);
+	jobs_free(&m->jobs);
 	master_forget_next(m);
 	keyring_unref(&m->ring);
 	cfg_unref(&m->cfg);

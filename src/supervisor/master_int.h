@@ -18,6 +18,7 @@
 
 struct board;
 struct cfg;
+struct jobs;
 struct keyring;
 struct source;
 
@@ -31,6 +32,8 @@ struct master {
 	struct privs privs;
 	struct doors doors;
 	struct board *board;
+	struct jobs *jobs;
+	uint64_t jobs_us; /* monotonic: look at jobs then; 0: no need */
 	struct backoff backoff;
 	struct frame frame;
 	uint64_t started_wall_us;

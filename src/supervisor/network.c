@@ -145,6 +145,9 @@ on_frame(struct network *n, struct frame *f)
 		log_info("event=lame_duck");
 		tell_feed(n, "about to stop: health paths answer 503");
 		break;
+	case FRAME_JOB_NEWS:
+		drive_hear_run(n->drive, f->text);
+		break;
 	case FRAME_STOP:
 		stop(n);
 		break;
@@ -332,6 +335,13 @@ start_admin(struct network *n)
 	return admin_new(&a, &n->admin);
 }
 
+static void
+tell_of_runs(enum run_word word, const char *text, void *arg)
+{
+	network_tell_master(arg, word == RUN_ASK ? FRAME_JOB : FRAME_JOB_STOP,
+	    text);
+}
+
 static int
 start_drive(struct network *n, char *why, size_t cap)
 {
@@ -341,6 +351,8 @@ start_drive(struct network *n, char *why, size_t cap)
 		.feed = n->feed,
 		.board = n->env->board,
 		.again = n->env->before != NULL,
+		.same_master = n->env->was_ready,
+		.tell = tell_of_runs,
 		.cfg = n->env->cfg,
 		.keyring = n->ring,
 		.nudge = nudge,

@@ -7,6 +7,7 @@
  */
 #ifndef SUPERVISOR_NETWORK_H
 #define SUPERVISOR_NETWORK_H
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -29,6 +30,7 @@ struct network_env {
 	const char *origin;       /* name of the configuration in messages */
 	uint64_t started_wall_us; /* of the master */
 	int master_pid;
+	bool was_ready;     /* a process before us: it may have had jobs run */
 	const char *before; /* "killed by signal 9": the process before
 	                           us, or NULL */
 };

@@ -138,9 +138,11 @@ class Segued:
             with open(f"/proc/{self.child.pid}/task/{self.child.pid}/children",
                       encoding="ascii") as f:
                 pids = [int(w) for w in f.read().split()]
+            return next((p for p in pids if os.readlink(
+                f"/proc/{p}/exe") == os.readlink(
+                    f"/proc/{self.child.pid}/exe")), None)
         except OSError:
             return None
-        return pids[0] if pids else None
 
     def kill_all(self):
         """SIGKILL to the master and all its children, at once."""

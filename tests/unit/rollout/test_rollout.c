@@ -710,7 +710,7 @@ expect_plan(const char *rollout, const char *expected)
 	    rollout);
 	cr_assert_eq(cfg_parse(buf_str(&text), "f", &cfg, &problems), E_OK,
 	    "%s: %s", rollout, problems.n > 0 ? problems.list[0].text : "");
-	steps_plan(&cfg->services[0], &r);
+	steps_plan(&cfg->services[0], "v2", &r);
 	for (size_t i = 0; i < r.n_steps; i++) {
 		buf_add_cstr(&said, i == 0 ? "" : ", ");
 		steps_describe(&r.steps[i], &said);

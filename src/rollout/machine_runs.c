@@ -1,0 +1,166 @@
+/*
+ * What a rollout makes of the jobs that its steps run: whether one is wanted,
+ * and what follows from how it ended.  The master runs them.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "rollout/machine_int.h"
+#include "rollout/steps.h"
+
+/* ---- what is not to be done again ---- */
+
+static uint32_t
+bit_of(const struct ro_rollout *r)
+{
+	return UINT32_C(1) << r->at;
+}
+
+/* "" for what is done once for all. */
+static const char *
+version_for(const struct ro_rollout *r, const struct ro_step *s)
+{
+	return s->once == CFG_ONCE_VERSION ? r->version : "";
+}
+
+static bool
+is_done_before(const struct ro_service *svc, const struct ro_step *s)
+{
+	const char *version = version_for(&svc->rollout, s);
+
+	if ((svc->rollout.ran & bit_of(&svc->rollout)) != 0)
+		return true;
+	if (s->once == CFG_ONCE_NO)
+		return false;
+	for (size_t i = 0; i < svc->n_done; i++)
+		if (strcmp(svc->done[i].job, s->job) == 0 &&
+		    strcmp(svc->done[i].version, version) == 0)
+			return true;
+	return false;
+}
+
+/* The oldest of a version, rather than what is done once for all. */
+static void
+forget_oldest(struct ro_service *svc)
+{
+	size_t i = 0;
+
+	while (i + 1 < svc->n_done && svc->done[i].version[0] == '\0')
+		i++;
+	svc->n_done--;
+	memmove(&svc->done[i], &svc->done[i + 1],
+	    (svc->n_done - i) * sizeof(svc->done[0]));
+}
+
+void
+run_note_done(struct job *j, const struct ro_step *s)
+{
+	struct ro_service *svc = j->svc;
+	struct ro_done *d;
+
+	if (is_done_before(svc, s))
+		return;
+	svc->rollout.ran |= bit_of(&svc->rollout);
+	if (s->once == CFG_ONCE_NO)
+		return;
+	if (svc->n_done == RO_DONE_MAX)
+		forget_oldest(svc);
+	d = &svc->done[svc->n_done++];
+	*d = (struct ro_done){ .when_us = j->facts->wall_us };
+	str_copy(str_of(s->job), d->job, sizeof(d->job));
+	str_copy(str_of(version_for(&svc->rollout, s)), d->version,
+	    sizeof(d->version));
+}
+
+/* ---- the run ---- */
+
+bool
+machine_wants_run(const struct ro_service *svc)
+{
+	const struct ro_rollout *r = &svc->rollout;
+
+	return steps_under_way(r) && r->entered && !r->failed &&
+	    steps_has_job(&r->steps[r->at]) &&
+	    !is_done_before(svc, &r->steps[r->at]);
+}
+
+enum ro_refusal
+run_enter(struct job *j, const struct ro_step *s UNUSED)
+{
+	struct ro_rollout *r = &j->svc->rollout;
+	struct ro_step *step = &r->steps[r->at];
+
+	r->runs++;
+	step->exit = 0;
+	step->took_us = 0;
+	step->said[0] = '\0';
+	if (is_done_before(j->svc, step))
+		(void)snprintf(step->said, sizeof(step->said),
+		    "it was done before");
+	return RO_NO_NONE;
+}
+
+/* How it ended, or NULL as long as nobody says that it has. */
+static const struct ro_facts_run *
+take_end(struct job *j)
+{
+	struct ro_rollout *r = &j->svc->rollout;
+	struct ro_step *step = &r->steps[r->at];
+	const struct ro_facts_run *f = j->facts->runs == NULL
+	    ? NULL
+	    : &j->facts->runs[j->svc_at];
+
+	if (f == NULL || f->rollout != r->id || f->run != r->runs || !f->ended)
+		return NULL;
+	step->exit = f->exit;
+	step->took_us = MAX(f->took_us, 1);
+	str_copy(str_of(f->said), step->said, sizeof(step->said));
+	(void)snprintf(j->why, j->cap, "job %s: %s%s%s", step->job, f->why,
+	    f->said[0] == '\0' ? "" : ": ", f->said);
+	return f;
+}
+
+enum ending
+run_end(struct job *j, const struct ro_step *s)
+{
+	const struct ro_facts_run *f;
+
+	if (is_done_before(j->svc, s))
+		return ENDED;
+	f = take_end(j);
+	if (f == NULL)
+		return GOES_ON;
+	if (f->verdict == RO_VERDICT_OK) {
+		run_note_done(j, s);
+		return ENDED;
+	}
+	return f->verdict == RO_VERDICT_ASK ? UNCLEAR : BAD;
+}
+
+/*
+ * As Keycloak's update-compatibility command ends: 0 rolling, 3 recreate, 4
+ * rolling is switched off there.  What could not be found out is asked about:
+ * there is no downtime by accident.
+ */
+enum ending
+run_end_check(struct job *j, const struct ro_step *s)
+{
+	const struct ro_facts_run *f;
+
+	if (is_done_before(j->svc, s))
+		return ENDED;
+	f = take_end(j);
+	if (f == NULL)
+		return GOES_ON;
+	if (f->exit == 0) {
+		run_note_done(j, s);
+		return ENDED;
+	}
+	if (f->exit != 3 && f->exit != 4)
+		return UNCLEAR;
+	(void)snprintf(j->why, j->cap,
+	    "job %s says that the versions must not run side by side (%s)%s%s",
+	    s->job, f->why, f->said[0] == '\0' ? "" : ": ", f->said);
+	return BAD;
+}

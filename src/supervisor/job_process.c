@@ -1,0 +1,287 @@
+#include "supervisor/job_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "config/config.h"
+#include "rollout/runs.h"
+#include "supervisor/privs.h"
+
+/* PATH, LANG, HOME, USER and those of ours, beside the operator's. */
+#define OWN_MAX 16
+#define FILES_SOFT 1024 /* as services usually have: some close them all */
+
+/* Who it shall be. */
+struct who {
+	bool change; /* else: as we are */
+	uid_t uid;
+	gid_t gid;
+	char *name, *home; /* owned, or NULL: unknown */
+};
+
+/* ---- who ---- */
+
+static int
+find_who(const struct cfg_job *job, const struct privs *privs, struct who *w,
+    char *why, size_t cap)
+{
+	const struct passwd *pw;
+
+	*w = (struct who){ .change = privs->change != 0,
+		.uid = privs->uid,
+		.gid = privs->gid };
+	pw = job->user == NULL ? getpwuid(w->uid) : getpwnam(job->user);
+	if (job->user != NULL) {
+		if (pw == NULL) {
+			(void)snprintf(why, cap, "there is no user %s",
+			    job->user);
+			return E_NOENT;
+		}
+		w->change = pw->pw_uid != getuid() || getuid() == 0;
+		w->uid = pw->pw_uid;
+		w->gid = pw->pw_gid;
+	}
+	if (pw != NULL) {
+		w->name = strdup(pw->pw_name);
+		w->home = strdup(pw->pw_dir);
+	}
+	return E_OK;
+}
+
+static void
+forget_who(struct who *w)
+{
+	free(w->name);
+	free(w->home);
+}
+
+/* For good; in the new process. */
+static int
+become(const struct who *w)
+{
+	if (!w->change)
+		return 0;
+	if (w->name == NULL ? setgroups(1, &w->gid)
+	                    : initgroups(w->name, w->gid))
+		return -1;
+	return setresgid(w->gid, w->gid, w->gid) == -1 ||
+	        setresuid(w->uid, w->uid, w->uid) == -1
+	    ? -1
+	    : 0;
+}
+
+/* ---- environment ---- */
+
+struct env {
+	char **all; /* owned, and so is each; ends with NULL */
+	size_t n;
+	bool failed;
+};
+
+static void
+add(struct env *e, const char *name, const char *value)
+{
+	char *text = NULL;
+
+	if (value == NULL)
+		return;
+	if (asprintf(&text, "%s=%s", name, value) == -1)
+		e->failed = true;
+	else
+		e->all[e->n++] = text;
+}
+
+static void
+free_env(struct env *e)
+{
+	for (size_t i = 0; i < e->n; i++)
+		free(e->all[i]);
+	free(e->all);
+}
+
+static bool
+has(const struct env *e, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < e->n; i++)
+		if (strncmp(e->all[i], name, n) == 0 && e->all[i][n] == '=')
+			return true;
+	return false;
+}
+
+/* What is not said otherwise. */
+static void
+add_defaults(struct env *e, const struct who *w)
+{
+	const char *const rows[][2] = {
+		{ "PATH",
+		    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:"
+		    "/bin" },
+		{ "LANG", "C.UTF-8" },
+		{ "HOME", w->home },
+		{ "USER", w->name },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (!has(e, rows[i][0]))
+			add(e, rows[i][0], rows[i][1]);
+}
+
+static void
+make_env(const struct cfg_job *job, const struct run_ask *ask,
+    const struct who *w, struct env *e)
+{
+	char id[24];
+
+	*e = (struct env){ .all = calloc(job->n_env + OWN_MAX,
+		               sizeof(char *)) };
+	e->failed = e->all == NULL;
+	if (e->failed)
+		return;
+	(void)snprintf(id, sizeof(id), "%llu",
+	    (unsigned long long)ask->key.rollout);
+	add(e, "SEGUE_SERVICE", ask->key.service);
+	add(e, "SEGUE_ROLLOUT", id);
+	add(e, "SEGUE_JOB", ask->job);
+	add(e, "SEGUE_STEP", ask->step);
+	add(e, "SEGUE_FROM", ask->from);
+	add(e, "SEGUE_TO", ask->to);
+	add(e, "SEGUE_VERSION", ask->version);
+	for (size_t i = 0; i < job->n_env; i++) {
+		e->all[e->n] = strdup(job->env[i]);
+		e->failed |= e->all[e->n] == NULL;
+		e->n += e->all[e->n] != NULL;
+	}
+	add_defaults(e, w);
+}
+
+/* ---- the new process ---- */
+
+static void
+restore_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	(void)signal(SIGPIPE, SIG_DFL);
+	(void)signal(SIGXFSZ, SIG_DFL);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void
+restore_files_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == -1)
+		return;
+	r.rlim_cur = MIN(r.rlim_max, FILES_SOFT);
+	(void)setrlimit(RLIMIT_NOFILE, &r);
+}
+
+/* Its own streams and nothing of ours. */
+static int
+use_streams(int out)
+{
+	int null = open("/dev/null", O_RDONLY);
+
+	if (null == -1 || dup2(null, STDIN_FILENO) == -1 ||
+	    dup2(out, STDOUT_FILENO) == -1 || dup2(out, STDERR_FILENO) == -1)
+		return -1;
+	return close_range(STDERR_FILENO + 1, ~0U, 0);
+}
+
+static NORETURN void
+be_job(char *const *argv, char *const *env, const struct who *w, int out,
+    pid_t master)
+{
+	const char *what = "cannot be made a process of its own";
+
+	(void)setsid();
+	restore_signals();
+	restore_files_limit();
+	if (use_streams(out) == -1)
+		_exit(127);
+	if (become(w) == -1) {
+		what = "cannot run as that user";
+	} else {
+		/* After the change of user, which would clear it. */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != master)
+			_exit(127);
+		what = chdir("/") == -1 ? "cannot leave its directory"
+		                        : "cannot be run";
+		(void)execve(argv[0], argv, env);
+	}
+	(void)dprintf(STDERR_FILENO, "%s %s: %s\n", argv[0], what,
+	    strerror(errno));
+	_exit(127);
+}
+
+static int
+start(char *const *argv, char *const *env, const struct who *w, pid_t *pid,
+    int *out)
+{
+	pid_t master = getpid();
+	int fds[2], rc = E_OK;
+
+	if (pipe2(fds, O_CLOEXEC) == -1)
+		return err_sys();
+	*pid = fork();
+	if (*pid == 0)
+		be_job(argv, env, w, fds[1], master);
+	if (*pid == -1)
+		rc = err_sys();
+	close(fds[1]);
+	if (rc == E_OK && fcntl(fds[0], F_SETFL, O_NONBLOCK) == -1)
+		rc = err_sys();
+	*out = fds[0];
+	if (rc == E_OK)
+		return rc;
+	close(fds[0]);
+	*out = -1;
+	return rc;
+}
+
+int
+job_process_start(const struct cfg_job *job, char *const *words, size_t n,
+    const struct run_ask *ask, const struct privs *privs, pid_t *pid, int *out,
+    char *why, size_t cap)
+{
+	char **argv = calloc(n + 1, sizeof(*argv));
+	struct env env;
+	struct who w;
+	int rc = find_who(job, privs, &w, why, cap);
+
+	*out = -1;
+	if (rc != E_OK) {
+		free(argv);
+		return rc;
+	}
+	rc = E_NOMEM;
+	make_env(job, ask, &w, &env);
+	if (argv != NULL && !env.failed) {
+		memcpy(argv, words, n * sizeof(*argv));
+		rc = start(argv, env.all, &w, pid, out);
+	}
+	if (rc != E_OK)
+		(void)snprintf(why, cap, "it cannot be started: %s",
+		    err_text(rc));
+	free_env(&env);
+	forget_who(&w);
+	free(argv);
+	return rc;
+}

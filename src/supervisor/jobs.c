@@ -1,0 +1,432 @@
+#include "supervisor/jobs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/queue.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "config/config.h"
+#include "supervisor/job_process.h"
+#include "supervisor/privs.h"
+
+/* Of a flood, so much a look: others want to be looked at, too. */
+#define READ_MAX ((size_t)256 << 10)
+
+struct run {
+	LIST_ENTRY(run) link;
+	struct run_ask ask;
+	struct cfg *cfg;           /* one ref: .job is its */
+	const struct cfg_job *job; /* NULL: there is none of that name */
+	struct privs privs;
+	bool asks_when; /* it is the command that says whether it is needed */
+	bool called_off, late;
+	pid_t pid;   /* 0: none */
+	pid_t group; /* the last .pid */
+	int out;     /* what it writes; -1: none */
+	int epoll;   /* that of all */
+	uint64_t began_us,
+	    end_us; /* monotonic; .end_us: send TERM, KILL then */
+	bool termed;
+	char tail[RUN_TAIL_MAX];
+	size_t n_tail;
+	struct run_news news;
+};
+
+struct jobs {
+	jobs_tell_fn *tell;
+	void *arg;
+	int epoll;
+	LIST_HEAD(, run) runs; /* owned */
+};
+
+struct jobs *
+jobs_new(jobs_tell_fn *tell, void *arg)
+{
+	struct jobs *j = calloc(1, sizeof(*j));
+
+	if (j == NULL)
+		return NULL;
+	j->tell = tell;
+	j->arg = arg;
+	LIST_INIT(&j->runs);
+	j->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (j->epoll == -1)
+		jobs_free(&j);
+	return j;
+}
+
+/* Out of the epoll first: a network process may hold a copy of it. */
+static void
+close_output(struct run *r)
+{
+	if (r->out == -1)
+		return;
+	(void)epoll_ctl(r->epoll, EPOLL_CTL_DEL, r->out, NULL);
+	close(r->out);
+	r->out = -1;
+}
+
+static void
+drop(struct run *r)
+{
+	LIST_REMOVE(r, link);
+	close_output(r);
+	cfg_unref(&r->cfg);
+	free(r);
+}
+
+void
+jobs_free(struct jobs **jp)
+{
+	struct jobs *j = *jp;
+	struct run *r;
+
+	if (j == NULL)
+		return;
+	LIST_FOREACH (r, &j->runs, link)
+		if (r->pid != 0)
+			(void)kill(-r->pid, SIGKILL);
+	jobs_leave(jp);
+}
+
+void
+jobs_leave(struct jobs **jp)
+{
+	struct jobs *j = *jp;
+	struct run *r;
+
+	while ((r = LIST_FIRST(&j->runs)) != NULL) {
+		if (r->out != -1)
+			close(r->out); /* the epoll is not ours alone */
+		r->out = -1;
+		drop(r);
+	}
+	if (j->epoll != -1)
+		close(j->epoll);
+	free(j);
+	*jp = NULL;
+}
+
+int
+jobs_fd(const struct jobs *j)
+{
+	return j->epoll;
+}
+
+/* ---- what they say ---- */
+
+/* Fit for people's terminals and, as JSON, for a frame. */
+static char
+plain(char c)
+{
+	unsigned char u = (unsigned char)c;
+
+	if (c == '\r')
+		return '\n'; /* a line that is shown over the one before */
+	return c == '\n' || c == '\t' || (u >= ' ' && u != 0x7f) ? c : '?';
+}
+
+static void
+keep_tail(struct run *r, const char *bytes, size_t n)
+{
+	size_t cap = sizeof(r->tail) - 1, keep = MIN(n, cap), old;
+
+	bytes += n - keep;
+	old = MIN(r->n_tail, cap - keep);
+	memmove(r->tail, r->tail + r->n_tail - old, old);
+	for (size_t i = 0; i < keep; i++)
+		r->tail[old + i] = plain(bytes[i]);
+	r->n_tail = old + keep;
+	r->tail[r->n_tail] = '\0';
+}
+
+static void
+read_output(struct run *r)
+{
+	char bytes[16384];
+	size_t sum = 0;
+	ssize_t n = 1;
+
+	while (r->out != -1 && sum < READ_MAX && n > 0) {
+		n = read(r->out, bytes, sizeof(bytes));
+		if (n > 0)
+			keep_tail(r, bytes, (size_t)n);
+		else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+			close_output(r);
+		sum += n > 0 ? (size_t)n : 0;
+	}
+}
+
+static void
+tell(struct jobs *j, struct run *r)
+{
+	r->news.key = r->ask.key;
+	r->news.pid = r->pid;
+	if (!r->news.ended)
+		r->news.took_us = r->began_us == 0
+		    ? 0
+		    : clock_mono_us() - r->began_us;
+	memcpy(r->news.tail, r->tail, r->n_tail + 1);
+	j->tell(&r->news, j->arg);
+}
+
+/* ---- the end ---- */
+
+static void end(struct jobs *, struct run *, enum ro_verdict, int status,
+    const char *fmt, ...) PRINTF_LIKE(5, 6);
+
+static void
+end(struct jobs *j, struct run *r, enum ro_verdict verdict, int status,
+    const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(r->news.why, sizeof(r->news.why), fmt, ap);
+	va_end(ap);
+	r->news.ended = true;
+	r->news.verdict = (uint8_t)verdict;
+	r->news.exit = (int16_t)status;
+	r->news.took_us = r->began_us == 0 ? 0 : clock_mono_us() - r->began_us;
+	r->end_us = 0;
+	close_output(r);
+	if (verdict == RO_VERDICT_FAILED && r->group != 0)
+		(void)kill(-r->group, SIGKILL); /* what is left of it */
+	log_info("event=job_ended service=%s job=%s run=%u verdict=%s "
+	         "took_s=%.3f why=\"%s\"",
+	    r->ask.key.service, r->ask.job, r->ask.key.run,
+	    run_verdict_name(verdict), (double)r->news.took_us / 1e6,
+	    r->news.why);
+	tell(j, r);
+}
+
+static bool
+is_among(const unsigned *list, size_t n, int status)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i] == (unsigned)status)
+			return true;
+	return false;
+}
+
+static void
+end_killed(struct jobs *j, struct run *r, int signal)
+{
+	char limit[UNITS_MAX];
+
+	units_duration(r->job->timeout_us, limit);
+	if (r->called_off)
+		end(j, r, RO_VERDICT_FAILED, -1, "it was called off");
+	else if (r->late)
+		end(j, r, RO_VERDICT_FAILED, -1, "it took longer than %s",
+		    limit);
+	else
+		end(j, r, RO_VERDICT_FAILED, -1, "killed by signal %d (%s)",
+		    signal, strsignal(signal));
+}
+
+static void start(struct jobs *, struct run *);
+
+static void
+end_exited(struct jobs *j, struct run *r, int status)
+{
+	if (r->asks_when && status == 0) {
+		r->asks_when = false;
+		start(j, r);
+	} else if (r->asks_when && status == 1) {
+		end(j, r, RO_VERDICT_OK, 0, "it is not needed");
+	} else if (r->asks_when) {
+		end(j, r, RO_VERDICT_FAILED, status,
+		    "whether it is needed: exit status %d", status);
+	} else {
+		end(j, r,
+		    is_among(r->job->ok, r->job->n_ok, status) ? RO_VERDICT_OK
+		        : is_among(r->job->ask, r->job->n_ask, status)
+		        ? RO_VERDICT_ASK
+		        : RO_VERDICT_FAILED,
+		    status, "exit status %d", status);
+	}
+}
+
+bool
+jobs_reap(struct jobs *j, pid_t pid, int status)
+{
+	struct run *r;
+
+	LIST_FOREACH (r, &j->runs, link)
+		if (r->pid == pid)
+			break;
+	if (r == NULL)
+		return false;
+	r->pid = 0;
+	read_output(r);
+	close_output(r);
+	if (r->called_off || r->late || !WIFEXITED(status))
+		end_killed(j, r, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	else
+		end_exited(j, r, WEXITSTATUS(status));
+	return true;
+}
+
+/* ---- the beginning ---- */
+
+static void
+start(struct jobs *j, struct run *r)
+{
+	char *const *words = r->asks_when ? r->job->when : r->job->command;
+	size_t n = r->asks_when ? r->job->n_when : r->job->n_command;
+	struct epoll_event e = { .events = EPOLLIN, .data.ptr = r };
+	char why[RUN_WHY_MAX];
+	int rc = job_process_start(r->job, words, n, &r->ask, &r->privs,
+	    &r->pid, &r->out, why, sizeof(why));
+
+	if (rc != E_OK) {
+		r->pid = 0;
+		end(j, r, RO_VERDICT_FAILED, -1, "%s", why);
+		return;
+	}
+	r->group = r->pid;
+	/* Without it, it is read when it has ended. */
+	(void)epoll_ctl(j->epoll, EPOLL_CTL_ADD, r->out, &e);
+	if (r->began_us == 0) {
+		r->began_us = clock_mono_us();
+		r->end_us = r->began_us + r->job->timeout_us;
+	}
+	log_info("event=job_began service=%s job=%s run=%u pid=%d program=%s",
+	    r->ask.key.service, r->ask.job, r->ask.key.run, (int)r->pid,
+	    words[0]);
+	tell(j, r);
+}
+
+static struct run *
+find(struct jobs *j, const struct run_key *k)
+{
+	struct run *r;
+
+	LIST_FOREACH (r, &j->runs, link)
+		if (run_key_is(&r->ask.key, k))
+			return r;
+	return NULL;
+}
+
+/* Those of the service that have ended go; does one still run? */
+static bool
+make_way(struct jobs *j, const char *service)
+{
+	struct run *r, *next;
+	bool runs = false;
+
+	for (r = LIST_FIRST(&j->runs); r != NULL; r = next) {
+		next = LIST_NEXT(r, link);
+		if (strcmp(r->ask.key.service, service) != 0)
+			continue;
+		if (r->pid == 0)
+			drop(r);
+		else
+			runs = true;
+	}
+	return runs;
+}
+
+static void
+begin(struct jobs *j, const struct run_ask *ask, struct cfg *cfg,
+    const struct privs *privs)
+{
+	const struct cfg_service *svc = cfg_service_find(cfg,
+	    str_of(ask->key.service));
+	struct run *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return; /* it will be asked for again */
+	r->ask = *ask;
+	r->cfg = cfg_ref(cfg);
+	r->privs = *privs;
+	r->out = -1;
+	r->epoll = j->epoll;
+	r->job = svc == NULL ? NULL : cfg_job_find(svc, str_of(ask->job));
+	LIST_INSERT_HEAD(&j->runs, r, link);
+	if (r->job == NULL) {
+		end(j, r, RO_VERDICT_FAILED, -1,
+		    "the configuration has no such job any more");
+		return;
+	}
+	r->asks_when = r->job->n_when > 0;
+	start(j, r);
+}
+
+void
+jobs_ask(struct jobs *j, const struct run_ask *ask, struct cfg *cfg,
+    const struct privs *privs)
+{
+	struct run *r = find(j, &ask->key);
+
+	if (r != NULL)
+		tell(j, r);
+	else if (!make_way(j, ask->key.service))
+		begin(j, ask, cfg, privs);
+}
+
+/* ---- ending them ---- */
+
+static void
+ask_to_end(struct run *r, uint64_t now_us)
+{
+	if (r->pid == 0)
+		return;
+	(void)kill(-r->pid, r->termed ? SIGKILL : SIGTERM);
+	r->termed = true;
+	r->end_us = now_us + JOBS_GRACE_US;
+}
+
+void
+jobs_stop(struct jobs *j, const struct run_key *k)
+{
+	struct run *r = find(j, k);
+
+	if (r == NULL || r->called_off)
+		return;
+	r->called_off = true;
+	ask_to_end(r, clock_mono_us());
+}
+
+void
+jobs_stop_all(struct jobs *j)
+{
+	struct run *r;
+
+	LIST_FOREACH (r, &j->runs, link) {
+		r->called_off = true;
+		ask_to_end(r, clock_mono_us());
+	}
+}
+
+uint64_t
+jobs_look(struct jobs *j, uint64_t now_us)
+{
+	struct epoll_event events[16];
+	int n = epoll_wait(j->epoll, events, ARRAY_LEN(events), 0);
+	uint64_t due = 0;
+	struct run *r;
+
+	for (int i = 0; i < n; i++)
+		read_output(events[i].data.ptr);
+	LIST_FOREACH (r, &j->runs, link) {
+		if (r->end_us != 0 && now_us >= r->end_us) {
+			r->late |= !r->called_off;
+			ask_to_end(r, now_us);
+		}
+		if (r->end_us != 0 && (due == 0 || r->end_us < due))
+			due = r->end_us;
+	}
+	return due;
+}
