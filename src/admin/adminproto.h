@@ -26,6 +26,7 @@
  *   GET  /healthz      204 while the control thread lives
  *   POST /v1/command   {verb, service?, pool?, instance?, address?, share?,
  *                      weight?, admin?, action?, when_ready?, drain?, force?,
+ *                      writes?,
  *                      mode?, flows?, requests?, streams?, wait?, wait_us?}
  *                      verb, admin, action and mode are the words of
  *                      rollout/machine.h and config; share is text ("10%");
@@ -68,9 +69,15 @@
  *      bytes_in, bytes_out, pins_bad, accounting: {as above},
  *      outcomes: {NAME: n},                  those that are not 0
  *      pending: {pool, drain} | null,        a switch that waits
+ *      hold: {what: "none" | "writes" | "all", since | null, held, max,
+ *             held_ever, released},          exchanges: now, since the start
  *      rollout: {id, to, stand, failed, where, why, holds, who, began, since,
  *                ended, left_s | null, analysis: {own, others: {requests, failed}}
- *                | null, at, steps: [{step, text, skipped}]} | null,  the last;
+ *                | null, run: {pid, ended, verdict | null, why, took_s,
+ *                output} | null,             the last run of a job
+ *                held_s, no_return: {step, passed} | null,
+ *                at, steps: [{step, text, skipped, exit?, took_s?, said?}]}
+ *                | null,                     the last;
  *                                            at: the step it is at, from 0;
  *                                            since when, and for how long at
  *                                            most; where: all that as text

@@ -299,6 +299,12 @@ put_in_flight(struct look *l)
 }
 
 static void
+put_held(struct look *l)
+{
+	put(l, l->s->service->held);
+}
+
+static void
 put_holds(struct look *l)
 {
 	put(l, l->s->account.holds);
@@ -608,6 +614,12 @@ static const struct metric metrics[] = {
 		"Exchanges accepted and not ended." },
 	{ "segue_accounting_holds", G, OF_SERVICE, NULL, put_holds, 0,
 		"1 while what workers have at hand agrees with segue_in_flight; 0 is a fault of Segue." },
+	{ "segue_held", G, OF_SERVICE, NULL, put_held, 0,
+		"Exchanges that wait since the service is held." },
+	{ "segue_held_total", C, OF_SERVICE, NULL, put_sum, S(held_ever),
+		"Exchanges that had to wait for that reason." },
+	{ "segue_released_total", C, OF_SERVICE, NULL, put_sum, S(released),
+		"Those that were sent on when they were released." },
 	{ "segue_rollout", G, OF_SERVICE, "stand", put_rollout, 0,
 		"1 for how its last rollout stands, 0 for the others." },
 	{ "segue_outcomes_total", C, OF_SERVICE, "outcome", put_outcomes, 0,

@@ -275,6 +275,40 @@ put_pending(struct json_out *j, const struct ro_pending *p)
 }
 
 static void
+put_hold(struct json_out *j, const struct ro_service *s,
+    const struct service *counted, const struct cfg_service *cfg)
+{
+	json_key(j, "hold");
+	json_begin_object(j);
+	json_kv_cstr(j, "what", hold_name((enum hold)s->hold));
+	json_kv_time(j, "since", s->held_us);
+	json_kv_u64(j, "held", counted == NULL ? 0 : counted->held);
+	json_kv_u64(j, "max", cfg == NULL ? 0 : cfg->hold.max);
+	json_kv_u64(j, "held_ever",
+	    counted == NULL ? 0 : SUM(counted, held_ever));
+	json_kv_u64(j, "released",
+	    counted == NULL ? 0 : SUM(counted, released));
+	json_end_object(j);
+}
+
+/* Where there is no way back from, and whether it is there already. */
+static void
+put_no_return(struct json_out *j, const struct ro_rollout *r)
+{
+	size_t at = steps_no_return(r);
+
+	json_key(j, "no_return");
+	if (at == r->n_steps) {
+		json_put_null(j);
+		return;
+	}
+	json_begin_object(j);
+	json_kv_u64(j, "step", at);
+	json_kv_bool(j, "passed", steps_is_past(r, at));
+	json_end_object(j);
+}
+
+static void
 put_step(struct json_out *j, const struct ro_step *s, bool skipped)
 {
 	struct buf text = BUF_INIT;
@@ -389,6 +423,8 @@ put_rollout(struct scene *sc, const struct ro_service *svc)
 	put_left(j, r, sc->facts->wall_us);
 	put_analysis(j, &a);
 	put_run(j, drive_run(sc->drive, svc));
+	json_kv_micro(j, "held_s", steps_held_us(svc, sc->facts->wall_us));
+	put_no_return(j, r);
 	json_kv_u64(j, "at", r->at);
 	json_key(j, "steps");
 	json_begin_array(j);
@@ -430,6 +466,8 @@ put_service(struct scene *sc, const struct ro_service *s)
 	if (counted != NULL)
 		put_counters(j, counted, false);
 	put_pending(j, &s->pending);
+	put_hold(j, s, counted,
+	    cfg_service_find(drive_cfg(sc->drive), str_of(s->name)));
 	put_rollout(sc, s);
 	json_key(j, "pools");
 	json_begin_array(j);

@@ -128,6 +128,37 @@ check_jobs(struct problems *p, const struct cfg_rollout *r,
 
 /* ---- steps ---- */
 
+/* Nothing that serves may be gone, and nobody may wait for ever. */
+static void
+check_holds(struct problems *p, const struct cfg_rollout *r,
+    const struct where *list)
+{
+	const struct cfg_step *held = NULL;
+
+	for (size_t i = 0; i < r->n_steps; i++) {
+		const struct cfg_step *step = &r->steps[i];
+		struct where w = where_item(list, i);
+
+		if (step->kind == CFG_STEP_HOLD)
+			held = step;
+		if (step->kind == CFG_STEP_RELEASE && held == NULL)
+			problem_error(p, &w, "nothing is held before it");
+		if (step->kind == CFG_STEP_RELEASE)
+			held = NULL;
+		if (step->kind == CFG_STEP_GONE &&
+		    (held == NULL || held->writes_only))
+			problem_warn(p, &w,
+			    "requests are not held while those that serve are "
+			    "gone");
+		w = where_key(&w, "writes_only");
+		if (step->writes_only && step->kind != CFG_STEP_HOLD)
+			problem_error(p, &w, "this step has no such value");
+	}
+	if (held != NULL)
+		problem_error(p, list,
+		    "what is held must be released: a step release is missing");
+}
+
 static void
 check_order(struct problems *p, const struct cfg_rollout *r,
     const struct where *list)
@@ -166,13 +197,15 @@ check_rollout(struct problems *p, const struct cfg_service *s,
 
 		check_value(p, &w, r->steps[i].kind == CFG_STEP_SHARE,
 		    r->steps[i].share_bp > 0, "share", "a percentage");
-		check_value(p, &w,
-		    r->steps[i].kind == CFG_STEP_PAUSE ||
-		        r->steps[i].kind == CFG_STEP_ANALYZE,
-		    r->steps[i].for_us > 0, "for", "a duration");
+		if (r->steps[i].kind != CFG_STEP_HOLD)
+			check_value(p, &w,
+			    r->steps[i].kind == CFG_STEP_PAUSE ||
+			        r->steps[i].kind == CFG_STEP_ANALYZE,
+			    r->steps[i].for_us > 0, "for", "a duration");
 		check_job_of(p, s, &r->steps[i], &w);
 	}
 	check_order(p, r, &list);
+	check_holds(p, r, &list);
 	check_jobs(p, r, &in);
 	if (r->n_steps > 0 && where_is_given(&strategy))
 		problem_warn(p, &strategy,

@@ -305,6 +305,9 @@ enum cfg_mode { CFG_MODE_HTTP, CFG_MODE_PASSTHROUGH };
 	X(PAUSE, "pause")                                                      \
 	X(APPROVE, "approve")                                                  \
 	X(ANALYZE, "analyze")                                                  \
+	X(HOLD, "hold")                                                        \
+	X(RELEASE, "release")                                                  \
+	X(GONE, "gone")                                                        \
 	X(JOB, "job")                                                          \
 	X(CHECK, "check")                                                      \
 	X(PROMOTE, "promote")                                                  \
@@ -346,7 +349,9 @@ struct cfg_step {
 	uint32_t share_bp; /* of SHARE */
 	bool share_given;
 	char *job;            /* of JOB and CHECK: its name */
-	uint64_t for_us;      /* of PAUSE and ANALYZE */
+	bool writes_only;     /* of HOLD */
+	bool no_return;       /* no way back once it has begun */
+	uint64_t for_us;      /* of PAUSE, ANALYZE and HOLD */
 	unsigned errors_pct;  /* of ANALYZE: so much worse may it be: 2 */
 	unsigned requests;    /* ... after so many at least: 100 */
 	uint64_t deadline_us; /* 0: that of its kind */
@@ -364,6 +369,18 @@ struct cfg_rollout {
 	size_t n_steps;
 	struct cfg_job *jobs;
 	size_t n_jobs;
+};
+
+/* Exchanges that wait until an operator, or a rollout, releases them. */
+struct cfg_hold {
+	unsigned max;      /* at a time, of all workers: 1000 */
+	uint64_t wait_us;  /* at most so long: 15 s */
+	unsigned pace;     /* released a second, 0: no bound; 500 */
+	uint64_t retry_us; /* Retry-After of what is refused: 10 s */
+	char **writes;     /* prefixes of paths whose safe requests write */
+	size_t n_writes;
+	char **never; /* ... that are never held */
+	size_t n_never;
 };
 
 struct cfg_service {
@@ -410,6 +427,7 @@ struct cfg_service {
 	struct cfg_page *pages; /* before those of the whole daemon */
 	size_t n_pages;
 	struct cfg_rollout rollout;
+	struct cfg_hold hold;
 	struct cfg_pool *pools;
 	size_t n_pools;
 };

@@ -149,6 +149,7 @@ static const struct key text_item = { "", K_TEXT, 0, NULL, 0, 4096, 0, .help = N
 static const struct key exit_item = { "", K_UINT, 0, NULL, 0, 255, 0, .help = NULL };
 static const struct key file_item = { "", K_FILE, 0, NULL, 0, 4095, 0, .help = NULL };
 static const struct key alpn_item = { "", K_ENUM, 0, NULL, 0, 0, 0, .help = NULL, .names = alpns };
+static const struct key prefix_item = { "", K_PREFIX, 0, NULL, 0, 1024, 0, .help = NULL };
 static const struct key method_item = { "", K_TOKEN, 0, NULL, 0, 0, 0, .help = NULL };
 
 /* ---- pages ---- */
@@ -445,6 +446,23 @@ static const struct key retry_keys[] = {
 	    .sub = &bad_status_item, EACH(n_retry_statuses, retry_statuses) },
 	END
 };
+static const struct key hold_keys[] = {
+	{ "max", K_UINT, AT(hold.max), "1000", 0, 1000000, 0,
+	    .help = "So many are held at a time, over all workers; what comes then is answered 503." },
+	{ "wait", K_DURATION, AT(hold.wait_us), "15s", MS, H, 0,
+	    .help = "What was held so long is answered 503." },
+	{ "pace", K_UINT, AT(hold.pace), "500", 0, 1000000, 0,
+	    .help = "So many a second are sent on when they are released, oldest first; 0 is all at once." },
+	{ "retry_after", K_DURATION, AT(hold.retry_us), "10s", S, D, KEY_HTTP,
+	    .help = "When those that are answered 503 are told to come again." },
+	{ "writes", K_ITEMS, AT(hold.writes), NULL, 0, 64, KEY_HTTP,
+	    .help = "Prefixes of paths whose requests count as writes whatever their method is; else those do that are neither GET, HEAD, OPTIONS nor TRACE.",
+	    .sub = &prefix_item, EACH(hold.n_writes, hold.writes) },
+	{ "never", K_ITEMS, AT(hold.never), NULL, 0, 64, KEY_HTTP,
+	    .help = "Prefixes of paths whose requests are never held.",
+	    .sub = &prefix_item, EACH(hold.n_never, hold.never) },
+	END
+};
 static const struct key drain_keys[] = {
 	{ "mode", K_ENUM, AT(drain_mode), "keep", 0, 0, KEY_HTTP,
 	    .help = "What becomes of sessions pinned to a draining pool.",
@@ -463,7 +481,7 @@ static const struct key drain_keys[] = {
 #define STRUCT struct cfg_step
 static const struct key step_keys[] = {
 	{ "step", K_ENUM, AT(kind), NULL, 0, 0, KEY_REQUIRED,
-	    .help = "ready: the new pool proves itself; share: it gets that much of new sessions; pause: for a time; approve: until somebody does; analyze: for a time, in which it must not fail more often than the others; job: a command of yours runs; check: one says whether the versions may run side by side, with exit status 0, or must not, with 3 or 4, and any other asks an operator; promote: it gets all; drain: the others drain.",
+	    .help = "ready: the new pool proves itself; share: it gets that much of new sessions; pause: for a time; approve: until somebody does; analyze: for a time, in which it must not fail more often than the others; hold: requests wait, and it waits until those on their way have ended; gone: until all instances that served when it began refuse connections; release: those that wait are sent on; job: a command of yours runs; check: one says whether the versions may run side by side, with exit status 0, or must not, with 3 or 4, and any other asks an operator; promote: it gets all; drain: the others drain.",
 	    .names = step_kinds },
 	{ "name", K_LABEL, AT(name), NULL, 0, 0, 0,
 	    .help = "What people call it." },
@@ -471,14 +489,18 @@ static const struct key step_keys[] = {
 	    .help = "Of step share: how much.", .aux = AT(share_given) },
 	{ "job", K_NAME, AT(job), NULL, 0, 0, 0,
 	    .help = "Of steps job and check: the name of the job." },
+	{ "writes_only", K_BOOL, AT(writes_only), "off", 0, 0, 0,
+	    .help = "Of step hold: whether only requests wait that may change something." },
+	{ "no_return", K_BOOL, AT(no_return), "off", 0, 0, 0,
+	    .help = "Whether there is no way back once it has begun: what fails then waits for an operator." },
 	{ "for", K_DURATION, AT(for_us), "0", 0, 30 * D, 0,
-	    .help = "Of steps pause and analyze: how long." },
+	    .help = "Of steps pause and analyze: how long; of step hold: a rollout that has not released them after so long has failed, 0 is no such bound." },
 	{ "errors", K_PERCENT, AT(errors_pct), "2%", 0, 100, 0,
 	    .help = "Of step analyze: so much more of its requests may fail than of the others'; answers 5xx count, and tries that failed as they do for eject. Five that fail are never too many." },
 	{ "requests", K_UINT, AT(requests), "100", 1, 1000000, 0,
 	    .help = "Of step analyze: after fewer nothing is concluded; when the time is over then, it pauses." },
 	{ "deadline", K_DURATION, AT(deadline_us), "0", 0, 30 * D, 0,
-	    .help = "A step that takes longer has failed; 0 is 10m for ready, 1m for share and promote, the drain's own clocks and a minute for drain, and none for the others." },
+	    .help = "A step that takes longer has failed; 0 is 10m for ready, 5m for gone, 1m for share, promote, hold and release, the drain's own clocks and a minute for drain, and none for the others." },
 	END
 };
 #undef STRUCT
@@ -553,6 +575,9 @@ static const struct key service_keys[] = {
 	{ "drain", K_MAP, 0, NULL, 0, 0, 0,
 	    .help = "How its pools drain, unless the command says otherwise.",
 	    .sub = drain_keys },
+	{ "hold", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "How its requests wait while the service is held.",
+	    .sub = hold_keys },
 	{ "rollout", K_MAP, 0, NULL, 0, 0, 0,
 	    .help = "How a rollout takes it from one pool to the next.",
 	    .sub = rollout_keys },

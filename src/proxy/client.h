@@ -80,6 +80,13 @@ client_conn(const struct client *c)
 	return c->parent != NULL ? &c->parent->lane.conn : &c->lane.conn;
 }
 
+/* A FIN while its request waits: it will read no answer. */
+static inline bool
+client_has_left(const struct client *c)
+{
+	return c->lane.conn.fin_seen || c->lane.conn.failed;
+}
+
 /* Takes fd over. */
 void client_accept(struct proxy *, int fd, const struct addr *peer,
     unsigned listener);

@@ -441,6 +441,8 @@ exchange_status(enum outcome why)
 	case OUT_DRAIN_CUT:
 	case OUT_STOP_CUT:
 	case OUT_QUEUE_TIMEOUT:
+	case OUT_HOLD_FULL:
+	case OUT_HOLD_TIMEOUT:
 		return 503;
 	default:
 		return 502;

@@ -23,6 +23,7 @@
 
 struct client;
 struct deadline;
+struct holding;
 struct lane_user;
 struct proxy;
 struct queue;
@@ -39,6 +40,7 @@ struct websocket;
 	X(HEAD, "head")       /* the request head is being read */             \
 	X(PARK, "park")       /* all refuse: waits for the next view */        \
 	X(QUEUE, "queue")     /* waits for a place at an instance */           \
+	X(HOLD, "hold")       /* its service is held */                        \
 	X(CONNECT, "connect") /* waits for a connection to the instance */     \
 	X(SEND, "send")       /* the request is on its way, no answer yet */   \
 	X(ANSWER, "answer")   /* the answer is on its way */                   \
@@ -108,6 +110,13 @@ struct exchange {
 	struct pool *full; /* of E_FULL: whose instances are, and its bounds */
 	uint64_t full_us;
 	unsigned full_max;
+
+	/* its service is held */
+	struct holding *holding; /* where we wait; NULL: nowhere */
+	TAILQ_ENTRY(exchange) hold_link;
+	uint64_t hold_due_us; /* then it is refused; 0: it never was held */
+	bool writes;          /* it may change something */
+	bool counted_write;   /* in .pcell, while it has an instance */
 
 	/* the session */
 	struct pin pin; /* what the cookie says or will say */

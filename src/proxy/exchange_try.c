@@ -8,6 +8,7 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/grpc.h"
+#include "proxy/holding.h"
 #include "proxy/park.h"
 #include "proxy/queue.h"
 #include "proxy/route.h"
@@ -49,11 +50,32 @@ what_to_ask(const struct exchange *x)
 	return ask;
 }
 
+/* Is it held?  What that needs to know is found out where it may matter. */
+static bool
+is_held(struct exchange *x)
+{
+	const struct view_service *vs = x->vs == NULL ? route_service_now(x)
+	                                              : x->vs;
+
+	if (vs == NULL)
+		return false;
+	x->writes = holding_is_write(x, vs->cfg);
+	if (vs->hold == HOLD_NONE || !holding_takes(x, vs))
+		return false;
+	queue_leave(x);
+	x->vs = NULL; /* the view is not ours beyond this turn */
+	return true;
+}
+
 void
 exchange_go(struct exchange *x)
 {
 	struct upask ask;
-	int rc = route_pick(x);
+	int rc;
+
+	if (is_held(x))
+		return;
+	rc = route_pick(x);
 
 	x->view_gen = x->proxy->view->generation;
 	if (rc == E_FULL) {
@@ -133,6 +155,8 @@ exchange_release(struct exchange *x, bool keep)
 	park_leave(x);
 	if (x->queue != NULL)
 		queue_leave(x);
+	if (x->holding != NULL)
+		holding_leave(x);
 	if (x->up != NULL) {
 		if (keep)
 			upconn_keep(&x->up, x->up_idle_us, x->up_max_idle);
@@ -147,6 +171,9 @@ exchange_release(struct exchange *x, bool keep)
 	                                      : &x->icell->inflight,
 	    1);
 	x->is_stream = false;
+	if (x->counted_write)
+		stat_sub(&x->pcell->writes, 1);
+	x->counted_write = false;
 	x->ends_us = 0; /* of a drain that the next try need not be in */
 	x->inst = NULL;
 	x->icell = NULL;

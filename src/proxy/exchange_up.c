@@ -436,6 +436,7 @@ exchange_up_deadline(struct deadline *d)
 	case STEP_HEAD:
 	case STEP_PARK:
 	case STEP_QUEUE:
+	case STEP_HOLD:
 	case STEP_FLUSH:
 	case STEP_ENDED:
 	case EXCHANGE_STEP_COUNT:

@@ -226,6 +226,44 @@ judge_readings(const struct view_guard *g, size_t n, struct str path,
 	return judge(g, n, r.path, r.n, method, from, which);
 }
 
+/* How many ways of reading it lie under one of them, of *all. */
+static size_t
+count_readings(struct str path, char *const *prefixes, size_t n, size_t *all)
+{
+	struct readings r = { .n = 1 };
+	size_t found = 0;
+
+	*all = 0;
+	if (target_is_plain(path))
+		r.path[0] = path;
+	else if (!read_path(&r, path))
+		return 0;
+	*all = r.n;
+	for (size_t i = 0; i < r.n; i++)
+		for (size_t k = 0; k < n; k++)
+			if (is_under(r.path[i], prefixes[k])) {
+				found++;
+				break;
+			}
+	return found;
+}
+
+bool
+guard_is_under(struct str path, char *const *prefixes, size_t n)
+{
+	size_t all, found = count_readings(path, prefixes, n, &all);
+
+	return all > 0 && found == all;
+}
+
+bool
+guard_may_be_under(struct str path, char *const *prefixes, size_t n)
+{
+	size_t all, found = count_readings(path, prefixes, n, &all);
+
+	return all == 0 || found > 0;
+}
+
 enum guard_verdict
 guard_judge(const struct view_guard *g, size_t n, struct str path,
     struct str method, const struct addr *from, size_t *which)

@@ -12,6 +12,7 @@
  */
 #ifndef PROXY_GUARD_H
 #define PROXY_GUARD_H
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attr.h"
@@ -35,5 +36,12 @@ enum guard_verdict {
  */
 enum guard_verdict guard_judge(const struct view_guard *, size_t n,
     struct str path, struct str method, const struct addr *from, size_t *which);
+
+/*
+ * Does the path lie under one of the prefixes in each way of reading it; in
+ * any?  What has no end of readings does not, and does.
+ */
+bool guard_is_under(struct str path, char *const *prefixes, size_t n);
+bool guard_may_be_under(struct str path, char *const *prefixes, size_t n);
 
 #endif

@@ -9,6 +9,7 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/overload.h"
+#include "proxy/holding.h"
 #include "proxy/park.h"
 #include "proxy/queue.h"
 #include "proxy/route.h"
@@ -69,6 +70,7 @@ proxy_new(const struct proxy_env *env, struct proxy **out)
 	p->look_again.fn = on_look_again;
 	p->tidy.fn = on_tidy;
 	LIST_INIT(&p->queues);
+	LIST_INIT(&p->holdings);
 	p->budget.tokens = RETRY_TOKENS_START;
 	p->pin_off_us = clock_wall_us() - clock_mono_us();
 	accesslog_init(&p->log, env->loop, env->access_fd);
@@ -220,6 +222,7 @@ adopt(struct proxy *p)
 				    &v->services[s].pools[i]);
 	leave_dead(p);
 	queue_look_all(p);
+	holding_look_all(p);
 	p->env.edge(p->env.arg, PROXY_ADOPTED, NULL);
 	park_turn(p, true);
 }

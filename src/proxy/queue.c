@@ -71,15 +71,6 @@ arm(struct queue *q)
 		    first->queue_due_us);
 }
 
-/* A FIN while it waits: it will read no answer. */
-static bool
-client_is_gone(const struct exchange *x)
-{
-	const struct conn *c = &x->client->lane.conn;
-
-	return c->fin_seen || c->failed;
-}
-
 /* Those in front who left make room. */
 static void
 drop_gone(struct queue *q)
@@ -87,7 +78,7 @@ drop_gone(struct queue *q)
 	struct exchange *x;
 
 	while (q->cell != NULL && (x = TAILQ_FIRST(&q->waiting)) != NULL &&
-	    client_is_gone(x))
+	    client_has_left(x->client))
 		exchange_client_broken(x, E_EOF, BAD_NONE);
 }
 
@@ -167,7 +158,7 @@ send_on(struct queue *q)
 
 	for (x = TAILQ_FIRST(&q->waiting); x != NULL; x = next) {
 		next = TAILQ_NEXT(x, queue_link);
-		if (client_is_gone(x)) {
+		if (client_has_left(x->client)) {
 			exchange_client_broken(x, E_EOF, BAD_NONE);
 			continue;
 		}
@@ -200,7 +191,7 @@ on_deadline(struct deadline *d)
 	q->looking = true; /* it is ours until the end */
 	while ((x = TAILQ_FIRST(&q->waiting)) != NULL &&
 	    x->queue_due_us <= now) {
-		if (client_is_gone(x))
+		if (client_has_left(x->client))
 			exchange_client_broken(x, E_EOF, BAD_NONE);
 		else
 			exchange_timed_out(x, OUT_QUEUE_TIMEOUT);

@@ -437,6 +437,9 @@ take_place(struct exchange *x, const struct view_service *vs,
 	x->inst = inst;
 	x->icell = &inst->cells[worker];
 	stat_add(&x->icell->inflight, 1);
+	if (x->writes)
+		stat_add(&x->pcell->writes, 1);
+	x->counted_write = x->writes;
 	x->epoch = vs->epoch;
 	x->up_idle_us = vp->cfg->idle_us;
 	x->up_max_idle = vp->cfg->max_idle;

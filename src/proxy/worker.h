@@ -27,6 +27,7 @@ struct view;
 TAILQ_HEAD(client_list, client);
 TAILQ_HEAD(exchange_list, exchange);
 LIST_HEAD(queue_list, queue);
+LIST_HEAD(holding_list, holding);
 
 struct proxy {
 	struct proxy_env env;
@@ -56,7 +57,8 @@ struct proxy {
 	size_t n_parked;
 	bool park_stale; /* one of them knows an old view only */
 	struct deadline park_deadline;
-	struct queue_list queues; /* in which exchanges wait */
+	struct queue_list queues;     /* in which exchanges wait */
+	struct holding_list holdings; /* ... are held */
 	struct retry_budget budget;
 	struct accesslog log;
 	struct deadline stop_deadline;

@@ -8,9 +8,17 @@
 #include "upstream/registry.h"
 
 struct count {
-	size_t instances, in, up;
+	size_t instances, in, up, gone;
 	const struct instance *unfit; /* one that is in and not up */
 };
+
+/* Nobody listens there. */
+static bool
+is_gone(const struct instance *i)
+{
+	return i->health == HEALTH_DOWN &&
+	    i->reason == HEALTH_WHY_CONNECT_REFUSED;
+}
 
 static struct count
 count_instances(struct registry *r, const struct pool *p)
@@ -20,6 +28,7 @@ count_instances(struct registry *r, const struct pool *p)
 
 	while ((i = registry_instance_next(r, p, i)) != NULL) {
 		c.instances++;
+		c.gone += is_gone(i);
 		if (i->admin != INST_IN)
 			continue;
 		c.in++;
@@ -129,6 +138,9 @@ gather_pool(struct registry *r, const struct cfg_service *svc,
 	f->exists = true;
 	f->instances = c.instances;
 	f->eligible = c.up;
+	f->gone = c.gone;
+	for (unsigned w = 0; w < p->n_workers; w++)
+		f->writes += stat_get(&p->cells[w].writes);
 	f->view_current = now->view_current;
 	f->inflight = registry_pool_inflight(r, p);
 	f->streams = registry_pool_streams(r, p);

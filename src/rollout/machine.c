@@ -330,6 +330,7 @@ machine_plan(const struct ro_service *s, uint64_t wall_us,
 	memset(out, 0, sizeof(*out));
 	memcpy(out->service, s->name, sizeof(out->service));
 	out->epoch = s->epoch;
+	out->hold = s->hold;
 	out->n_pools = s->n_pools;
 	for (size_t i = 0; i < s->n_pools; i++)
 		out->pools[i] = plan_pool(&s->pools[i], wall_us);

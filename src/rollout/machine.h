@@ -23,6 +23,8 @@
 	X(INSTANCE, "instance")                                                \
 	X(ADD_INSTANCE, "add-instance")                                        \
 	X(REMOVE_INSTANCE, "remove-instance")                                  \
+	X(HOLD, "hold")                                                        \
+	X(RELEASE, "release")                                                  \
 	X(ROLLOUT, "rollout")
 
 #define X(id, name) RO_##id,
@@ -60,6 +62,7 @@ const char *ro_action_name(enum ro_action);
 	X(ROLLOUT, "rollout", "a rollout is under way, or none is")            \
 	X(HALTED, "halted", "the rollout has stopped at a step")               \
 	X(ROLLED_BACK, "rolled_back", "the rollout was rolled back")           \
+	X(NOT_HELD, "not_held", "the service is not held")                     \
 	X(EXISTS, "exists", "there is one of that name")                       \
 	X(TOO_MANY, "too_many", "more than the state has room for")            \
 	X(BAD_VALUE, "bad_value", "a value is out of range or malformed")      \
@@ -92,6 +95,7 @@ struct ro_command {
 	unsigned weight;               /* of ADD_INSTANCE; 0: 1 */
 	uint8_t admin;                 /* of INSTANCE; enum inst_admin */
 	uint8_t action;                /* of ROLLOUT; enum ro_action */
+	bool writes_only;              /* of HOLD */
 	const struct ro_rollout *plan; /* of ROLLOUT start: steps_plan()'s */
 	bool when_ready, drain;        /* of SWITCH */
 	bool force;
@@ -108,7 +112,9 @@ struct ro_facts_pool {
 	size_t instances;  /* configured and added, without removed */
 	size_t eligible;   /* up and in */
 	bool view_current; /* every worker routes by the present state */
+	size_t gone;       /* instances that refuse connections */
 	uint64_t inflight, streams, sessions;
+	uint64_t writes;                          /* in flight, of these */
 	struct ro_toll toll;                      /* since the process began */
 	uint64_t streams_ended[STREAM_END_COUNT]; /* ever, by how */
 	bool sessions_unknown; /* those of before a restart, not seen since, may
@@ -175,6 +181,10 @@ ro_facts_of(const struct ro_facts *f, size_t service, size_t pool)
  * instance   sets the admin word.
  * add, remove-instance   what differs from the configuration.
  *
+ * hold       new exchanges wait, all or those that may change something,
+ *            until they are released; again: with the other class.
+ * release    they are sent on to whoever serves then.
+ *
  * rollout    start: its steps go on with the clock from now on.  pause,
  *            resume: a step that failed begins anew; the time between counts
  *            for none.  retry: the same, of a step that has failed alone, and
@@ -215,6 +225,13 @@ struct ro_analysis {
 	struct ro_toll own, others; /* since it began */
 };
 struct ro_analysis machine_analysis(const struct ro_state *, size_t service,
+    const struct ro_facts *);
+
+/*
+ * How much of what is held is still on its way, since it came before; 1 more
+ * while workers route by what was before.
+ */
+uint64_t machine_held_left(const struct ro_state *, const struct ro_service *,
     const struct ro_facts *);
 
 /* Is a run of a job under way for it, or about to be: .runs of its rollout? */

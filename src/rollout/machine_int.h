@@ -24,6 +24,8 @@ void pool_begin_drain(struct ro_service *, struct ro_pool *p,
 void pool_close(struct ro_service *, struct ro_pool *p, uint64_t wall_us);
 
 void service_forget_pending(struct ro_service *);
+/* HOLD_NONE: its requests wait no more. */
+void service_hold(struct ro_service *, enum hold, uint64_t wall_us);
 /* All of the share to one pool; drain: the other active ones drain. */
 void service_switch(struct ro_service *, struct ro_pool *to, bool drain,
     const struct ro_drain *clocks, uint64_t wall_us);

@@ -122,9 +122,23 @@ give_back(struct job *j, uint32_t sum, bool any)
 	j->svc->epoch++;
 }
 
+static enum ro_refusal
+refuse_return(struct job *j, size_t at)
+{
+	struct buf step = BUF_INIT;
+	enum ro_refusal r;
+
+	steps_describe(&rollout_of(j)->steps[at], &step);
+	r = job_refuse(j, RO_NO_HALTED,
+	    "there is no way back since step %zu, %s", at + 1,
+	    step.failed ? "" : step.p);
+	buf_free(&step);
+	return r;
+}
+
 /*
  * Shares as before, of those who can serve; the new pool drains unless it has
- * one, too.
+ * one, too.  What is held is released.
  */
 static enum ro_refusal
 roll_back(struct job *j, const char *why)
@@ -134,6 +148,8 @@ roll_back(struct job *j, const char *why)
 	uint32_t sum = sum_before(j, false);
 	bool any = sum == 0 && j->cmd->force;
 
+	if (steps_is_past(r, steps_no_return(r)) && !j->cmd->force)
+		return refuse_return(j, steps_no_return(r));
 	if (any)
 		sum = sum_before(j, true);
 	if (sum == 0)
@@ -141,6 +157,7 @@ roll_back(struct job *j, const char *why)
 	give_back(j, sum, any);
 	if (to != NULL && to->state == POOL_ACTIVE && to->share_bp == 0)
 		pool_begin_drain(j->svc, to, &r->clocks, j->facts->wall_us);
+	service_hold(j->svc, HOLD_NONE, j->facts->wall_us);
 	end(j, RO_STAND_ROLLED_BACK, why);
 	return RO_NO_NONE;
 }
@@ -219,6 +236,24 @@ enter_drain(struct job *j, const struct ro_step *s UNUSED)
 	return RO_NO_NONE;
 }
 
+static enum ro_refusal
+enter_hold(struct job *j, const struct ro_step *s)
+{
+	struct ro_rollout *r = rollout_of(j);
+
+	service_hold(j->svc, s->writes_only ? HOLD_WRITES : HOLD_ALL,
+	    j->facts->wall_us);
+	r->hold_until_us = s->for_us == 0 ? 0 : j->facts->wall_us + s->for_us;
+	return RO_NO_NONE;
+}
+
+static enum ro_refusal
+enter_release(struct job *j, const struct ro_step *s UNUSED)
+{
+	service_hold(j->svc, HOLD_NONE, j->facts->wall_us);
+	return RO_NO_NONE;
+}
+
 static bool
 is_always(const struct job *j UNUSED)
 {
@@ -267,6 +302,43 @@ static enum ending
 end_never(struct job *j UNUSED, const struct ro_step *s UNUSED)
 {
 	return GOES_ON;
+}
+
+uint64_t
+machine_held_left(const struct ro_state *s, const struct ro_service *svc,
+    const struct ro_facts *facts)
+{
+	size_t at = (size_t)(svc - s->services);
+	uint64_t left = 0;
+
+	for (size_t i = 0; i < svc->n_pools; i++) {
+		const struct ro_facts_pool *f = ro_facts_of(facts, at, i);
+
+		left += svc->hold == HOLD_WRITES ? f->writes : f->inflight;
+		left += f->exists && !f->view_current;
+	}
+	return left;
+}
+
+static enum ending
+end_held(struct job *j, const struct ro_step *s UNUSED)
+{
+	return end_if(machine_held_left(j->s, j->svc, j->facts) == 0);
+}
+
+/* Every instance that served when it began refuses connections. */
+static enum ending
+end_gone(struct job *j, const struct ro_step *s UNUSED)
+{
+	for (size_t i = 0; i < j->svc->n_pools; i++) {
+		const struct ro_pool *p = &j->svc->pools[i];
+
+		if (p != j->pool &&
+		    share_before(&j->svc->rollout, p->name) > 0 &&
+		    job_facts(j, p)->gone < job_facts(j, p)->instances)
+			return GOES_ON;
+	}
+	return ENDED;
 }
 
 static enum ending
@@ -387,6 +459,12 @@ static const struct {
 	    "was not approved" },
 	[CFG_STEP_ANALYZE] = { is_always, enter_analyze, end_analyzed,
 	    "is analyzed" },
+	[CFG_STEP_HOLD] = { is_always, enter_hold, end_held,
+	    "is waited for: what is in flight does not end" },
+	[CFG_STEP_RELEASE] = { is_always, enter_release, end_adopted,
+	    "does not get what was held" },
+	[CFG_STEP_GONE] = { is_always, enter_nothing, end_gone,
+	    "waits for the others to be gone" },
 	[CFG_STEP_JOB] = { is_always, run_enter, run_end, "waits for its job" },
 	[CFG_STEP_CHECK] = { is_always, run_enter, run_end_check,
 	    "is being checked" },
@@ -492,7 +570,7 @@ ask_again(const struct job *j, uint64_t *due_us)
 	const struct ro_rollout *r = &j->svc->rollout;
 	const struct ro_step *s = step_of(r);
 	uint64_t all[] = { r->since_us + s->for_us,
-		r->since_us + s->deadline_us };
+		r->since_us + s->deadline_us, r->hold_until_us };
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if (all[i] > j->facts->wall_us &&
@@ -544,6 +622,11 @@ advance(struct job *j, uint64_t *due_us)
 	if (is_lost(j)) {
 		fail(j, "%s can serve no more: %s", j->pool->name,
 		    job_facts(j, j->pool)->unready);
+		return RO_HARD;
+	}
+	if (r->hold_until_us != 0 && j->facts->wall_us >= r->hold_until_us) {
+		r->hold_until_us = 0;
+		fail(j, "requests were held for as long as they may be");
 		return RO_HARD;
 	}
 	if (!r->entered && kinds[s->kind].may_enter(j)) {
@@ -718,6 +801,7 @@ start(struct job *j)
 	r->stand = RO_STAND_RUNNING;
 	r->at = 0;
 	r->runs = r->ran = 0;
+	r->hold_until_us = r->held_us = 0;
 	r->entered = r->failed = r->moved = r->unknown = false;
 	r->began_us = r->since_us = j->facts->wall_us;
 	r->ended_us = r->paused_us = 0;
@@ -870,7 +954,7 @@ roll_back_now(struct job *j)
 	enum ro_refusal refusal = roll_back(j, "an operator took it back");
 	size_t len = strlen(j->why);
 
-	if (refusal != RO_NO_NONE && sum_before(j, true) > 0)
+	if (refusal != RO_NO_NONE && !j->cmd->force && sum_before(j, true) > 0)
 		(void)snprintf(j->why + len, j->cap - len,
 		    "; --force does it all the same");
 	return refusal;

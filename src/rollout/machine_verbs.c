@@ -7,6 +7,7 @@
 
 #include "base/units.h"
 #include "rollout/machine_int.h"
+#include "rollout/steps.h"
 
 enum ro_refusal
 job_refuse(struct job *j, enum ro_refusal r, const char *fmt, ...)
@@ -336,6 +337,43 @@ do_undrain(struct job *j)
 	return RO_NO_NONE;
 }
 
+/* ---- hold and release ---- */
+
+void
+service_hold(struct ro_service *s, enum hold hold, uint64_t wall_us)
+{
+	struct ro_rollout *r = &s->rollout;
+
+	if (s->hold == hold)
+		return;
+	if (hold == HOLD_NONE && steps_under_way(r))
+		r->held_us += wall_us - MIN(wall_us, s->held_us);
+	if (s->hold == HOLD_NONE || hold == HOLD_NONE)
+		s->held_us = hold == HOLD_NONE ? 0 : wall_us;
+	if (hold == HOLD_NONE)
+		r->hold_until_us = 0;
+	s->hold = (uint8_t)hold;
+	s->epoch++;
+}
+
+static enum ro_refusal
+do_hold(struct job *j)
+{
+	service_hold(j->svc, j->cmd->writes_only ? HOLD_WRITES : HOLD_ALL,
+	    j->facts->wall_us);
+	return RO_NO_NONE;
+}
+
+static enum ro_refusal
+do_release(struct job *j)
+{
+	if (j->svc->hold == HOLD_NONE)
+		return job_refuse(j, RO_NO_NOT_HELD, "%s is not held",
+		    j->svc->name);
+	service_hold(j->svc, HOLD_NONE, j->facts->wall_us);
+	return RO_NO_NONE;
+}
+
 /* ---- values ---- */
 
 static enum ro_refusal
@@ -380,16 +418,20 @@ check_switch(struct job *j)
 static const struct {
 	enum ro_refusal (*check)(struct job *);
 	enum ro_refusal (*carry_out)(struct job *);
-	bool moves; /* traffic: not beside a rollout */
+	bool moves;   /* traffic: not beside a rollout */
+	bool no_pool; /* is needed: of the service, or that under way has one */
 } verbs[RO_VERB_COUNT] = {
-	[RO_SHARE] = { check_share, job_share, true },
-	[RO_SWITCH] = { check_switch, do_switch, true },
-	[RO_DRAIN] = { check_clocks, do_drain, true },
-	[RO_UNDRAIN] = { check_none, do_undrain, true },
-	[RO_INSTANCE] = { instance_check_admin, instance_set_admin, false },
-	[RO_ADD_INSTANCE] = { instance_check_add, instance_add, false },
-	[RO_REMOVE_INSTANCE] = { check_none, instance_remove, false },
-	[RO_ROLLOUT] = { rollout_check, rollout_command, false },
+	[RO_SHARE] = { check_share, job_share, true, false },
+	[RO_SWITCH] = { check_switch, do_switch, true, false },
+	[RO_DRAIN] = { check_clocks, do_drain, true, false },
+	[RO_UNDRAIN] = { check_none, do_undrain, true, false },
+	[RO_INSTANCE] = { instance_check_admin, instance_set_admin, false,
+	    false },
+	[RO_ADD_INSTANCE] = { instance_check_add, instance_add, false, false },
+	[RO_REMOVE_INSTANCE] = { check_none, instance_remove, false, false },
+	[RO_HOLD] = { check_none, do_hold, true, true },
+	[RO_RELEASE] = { check_none, do_release, true, true },
+	[RO_ROLLOUT] = { rollout_check, rollout_command, false, true },
 };
 
 #define LIST_MAX 192 /* bytes; longer lists are cut */
@@ -430,8 +472,8 @@ find_pool(struct job *j)
 	char list[LIST_MAX] = "";
 
 	j->svc_at = (size_t)(j->svc - j->s->services);
-	if (j->cmd->verb == RO_ROLLOUT && j->cmd->pool[0] == '\0')
-		return RO_NO_NONE; /* that under way has one */
+	if (verbs[j->cmd->verb].no_pool && j->cmd->pool[0] == '\0')
+		return RO_NO_NONE;
 	j->pool = ro_pool_find(j->svc, j->cmd->pool);
 	if (j->pool != NULL)
 		return RO_NO_NONE;

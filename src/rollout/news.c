@@ -103,6 +103,8 @@ add_command(struct buf *out, const struct ro_command *c)
 		buf_add_cstr(out, " --drain");
 	if (c->verb == RO_DRAIN || (c->verb == RO_SWITCH && c->drain))
 		add_clocks(out, &c->clocks);
+	if (c->writes_only)
+		buf_add_cstr(out, " --writes");
 	if (c->force)
 		buf_add_cstr(out, " --force");
 }

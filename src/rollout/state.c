@@ -219,6 +219,8 @@ fit_service(struct ro_service *to, struct ro_service *old,
 	}
 	if (anew)
 		return;
+	to->hold = old->hold;
+	to->held_us = old->held_us;
 	to->pending = old->pending;
 	if (ro_pool_find(to, to->pending.pool) == NULL)
 		memset(&to->pending, 0, sizeof(to->pending));
@@ -319,7 +321,8 @@ for_each_stamp(struct ro_state *s, stamp_fn *fn, int64_t arg)
 	for (size_t i = 0; i < s->n_services; i++) {
 		struct ro_rollout *r = &s->services[i].rollout;
 		uint64_t *of_rollout[] = { &r->began_us, &r->ended_us,
-			&r->since_us, &r->paused_us };
+			&r->since_us, &r->paused_us, &r->hold_until_us,
+			&s->services[i].held_us };
 
 		each_set(of_rollout, ARRAY_LEN(of_rollout), fn, arg);
 		for (size_t p = 0; p < s->services[i].n_pools; p++) {

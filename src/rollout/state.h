@@ -75,6 +75,8 @@ struct ro_step {
 	uint32_t errors_pct, requests; /* of ANALYZE */
 	char job[CFG_NAME_MAX + 1];    /* of JOB and CHECK; else empty */
 	uint8_t once;                  /* enum cfg_once */
+	bool writes_only;              /* of HOLD */
+	bool no_return;                /* no way back once it has begun */
 	/* How its last run ended, if .took_us is set. */
 	int16_t exit; /* status; -1: by a signal, or it was not begun */
 	uint64_t took_us;
@@ -106,8 +108,11 @@ struct ro_rollout {
 	uint64_t began_us, ended_us;    /* wall clock; 0: not yet */
 	uint64_t since_us;              /* the step is what it is at */
 	uint64_t paused_us;             /* 0: it is not */
-	struct ro_drain clocks;         /* of what it drains */
-	size_t n_before;                /* shares when it began */
+	uint64_t hold_until_us;         /* what it holds must be released; 0: no
+	                                such time */
+	uint64_t held_us; /* it has held requests for so long, but for now */
+	struct ro_drain clocks; /* of what it drains */
+	size_t n_before;        /* shares when it began */
 	struct {
 		char pool[CFG_NAME_MAX + 1];
 		uint32_t share_bp;
@@ -138,6 +143,8 @@ struct ro_service {
 	size_t n_pools;
 	struct ro_pool pools[CFG_POOLS_MAX];
 	struct ro_pending pending;
+	uint8_t hold;     /* enum hold: which requests wait */
+	uint64_t held_us; /* wall clock: since when; 0: none do */
 	struct ro_rollout rollout;
 	size_t n_done;
 	struct ro_done done[RO_DONE_MAX]; /* oldest first */

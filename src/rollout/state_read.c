@@ -135,6 +135,8 @@ read_step(const struct json *j, struct ro_step *s)
 	int kind = steps_kind_of(json_get_text(j, "step", ""));
 
 	s->kind = (uint8_t)kind;
+	s->writes_only = json_get_truth(j, "writes_only", false);
+	s->no_return = json_get_truth(j, "no_return", false);
 	return kind >= 0 && read_job(j, s) &&
 	    read_text(j, "name", s->name, sizeof(s->name)) &&
 	    read_u32(j, "share_bp", CFG_SHARE_ALL, &s->share_bp) &&
@@ -193,6 +195,8 @@ read_rollout(const struct json *j, struct ro_rollout *r)
 	r->unknown = json_get_truth(j, "unknown", false);
 	if (!json_is_null(json_get(j, "runs")) &&
 	    (!read_u32(j, "runs", UINT32_MAX, &r->runs) ||
+	        !read_u64(j, "hold_until_us", &r->hold_until_us) ||
+	        !read_u64(j, "held_us", &r->held_us) ||
 	        !read_u32(j, "ran", UINT32_MAX, &r->ran) ||
 	        !read_text(j, "version", r->version, sizeof(r->version))))
 		return false;
@@ -233,6 +237,16 @@ read_done(const struct json *j, struct ro_service *s)
 }
 
 static bool
+read_hold(const struct json *j, struct ro_service *s)
+{
+	int hold = hold_of(json_get_text(j, "hold", "none"));
+
+	s->hold = (uint8_t)hold;
+	return json_is_null(json_get(j, "hold")) ||
+	    (hold >= 0 && read_u64(j, "held_us", &s->held_us));
+}
+
+static bool
 read_service(const struct json *j, struct ro_service *s)
 {
 	const struct json *pending = json_get(j, "pending");
@@ -242,7 +256,7 @@ read_service(const struct json *j, struct ro_service *s)
 	    !read_u32(j, "epoch", UINT32_MAX, &s->epoch) ||
 	    !read_pools(json_get(j, "pools"), s) ||
 	    (rollout != NULL && !read_rollout(rollout, &s->rollout)) ||
-	    !read_done(json_get(j, "done"), s))
+	    !read_hold(j, s) || !read_done(json_get(j, "done"), s))
 		return false;
 	if (pending == NULL)
 		return true;

@@ -50,6 +50,8 @@ write_step(struct json_out *j, const struct ro_step *s)
 	json_kv_u64(j, "deadline_us", s->deadline_us);
 	json_kv_u64(j, "errors_pct", s->errors_pct);
 	json_kv_u64(j, "requests", s->requests);
+	json_kv_bool(j, "writes_only", s->writes_only);
+	json_kv_bool(j, "no_return", s->no_return);
 	if (steps_has_job(s)) {
 		json_kv_cstr(j, "job", s->job);
 		json_kv_cstr(j, "once",
@@ -98,6 +100,8 @@ write_rollout(struct json_out *j, const struct ro_rollout *r)
 	json_kv_u64(j, "ended_us", r->ended_us);
 	json_kv_u64(j, "since_us", r->since_us);
 	json_kv_u64(j, "paused_us", r->paused_us);
+	json_kv_u64(j, "hold_until_us", r->hold_until_us);
+	json_kv_u64(j, "held_us", r->held_us);
 	json_key(j, "clocks");
 	write_drain(j, &r->clocks);
 	write_before(j, r);
@@ -148,6 +152,8 @@ write_service(struct json_out *j, const struct ro_service *s)
 	}
 	if (s->rollout.stand != RO_STAND_NONE)
 		write_rollout(j, &s->rollout);
+	json_kv_cstr(j, "hold", hold_name((enum hold)s->hold));
+	json_kv_u64(j, "held_us", s->held_us);
 	write_done(j, s);
 	json_end_object(j);
 }

@@ -109,7 +109,11 @@ deadline_of(const struct cfg_step *s, const struct cfg_service *svc)
 		return 10 * MINUTE;
 	case CFG_STEP_SHARE:
 	case CFG_STEP_PROMOTE:
+	case CFG_STEP_HOLD:
+	case CFG_STEP_RELEASE:
 		return MINUTE;
+	case CFG_STEP_GONE:
+		return 5 * MINUTE;
 	case CFG_STEP_DRAIN:
 		return MAX(svc->drain_flows_us + svc->drain_requests_us,
 		           svc->drain_streams_us + svc->drain_spread_us) +
@@ -140,6 +144,8 @@ add_step(struct ro_rollout *r, const struct cfg_step *s,
 		.for_us = s->for_us,
 		.errors_pct = s->errors_pct,
 		.requests = s->requests,
+		.writes_only = s->writes_only,
+		.no_return = s->no_return,
 		.deadline_us = deadline_of(s, svc) };
 	if (s->name != NULL)
 		str_copy(str_of(s->name), to->name, sizeof(to->name));
@@ -178,6 +184,8 @@ steps_describe(const struct ro_step *s, struct buf *out)
 		buf_printf(out, "%s: ", s->name);
 	buf_add_cstr(out, kind_names[s->kind]);
 	text[0] = '\0';
+	if (s->writes_only)
+		buf_add_cstr(out, " writes");
 	if (s->job[0] != '\0')
 		buf_printf(out, " %s", s->job);
 	if (s->kind == CFG_STEP_SHARE)
@@ -188,6 +196,48 @@ steps_describe(const struct ro_step *s, struct buf *out)
 		buf_printf(out, " %s", text);
 }
 
+size_t
+steps_no_return(const struct ro_rollout *r)
+{
+	size_t i = 0;
+
+	while (i < r->n_steps &&
+	    (!r->steps[i].no_return || (r->skipped >> i & 1) != 0))
+		i++;
+	return i;
+}
+
+bool
+steps_is_past(const struct ro_rollout *r, size_t step)
+{
+	return step < r->at || (step == r->at && r->entered);
+}
+
+uint64_t
+steps_held_us(const struct ro_service *s, uint64_t wall_us)
+{
+	const struct ro_rollout *r = &s->rollout;
+	uint64_t now = steps_under_way(r) && s->held_us != 0
+	    ? wall_us - MIN(wall_us, s->held_us)
+	    : 0;
+
+	return r->held_us + now;
+}
+
+/* The operator knows at each moment whether there is a way back. */
+static void
+add_no_return(const struct ro_rollout *r, struct buf *out)
+{
+	size_t at = steps_no_return(r);
+
+	if (at == r->n_steps)
+		return;
+	if (steps_is_past(r, at))
+		buf_printf(out, ", no way back since step %zu", at + 1);
+	else
+		buf_printf(out, ", no way back from step %zu on", at + 1);
+}
+
 void
 steps_where(const struct ro_rollout *r, struct buf *out)
 {
@@ -196,6 +246,7 @@ steps_where(const struct ro_rollout *r, struct buf *out)
 		steps_describe(&r->steps[r->at], out);
 		if (r->stand == RO_STAND_PAUSED)
 			buf_add_cstr(out, ", paused");
+		add_no_return(r, out);
 	} else if (r->stand == RO_STAND_ROLLED_BACK) {
 		buf_add_cstr(out, "rolled back");
 	} else {

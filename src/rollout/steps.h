@@ -31,6 +31,13 @@ void steps_describe(const struct ro_step *, struct buf *out);
 /* How it stands: "step 2 of 8, share 5%, paused: WHY", "rolled back: WHY". */
 void steps_where(const struct ro_rollout *, struct buf *out);
 
+/* The step with no way back; .n_steps: there is none. */
+size_t steps_no_return(const struct ro_rollout *);
+/* Has that step begun? */
+bool steps_is_past(const struct ro_rollout *, size_t step);
+/* How long the rollout has held requests, up to now. */
+uint64_t steps_held_us(const struct ro_service *, uint64_t wall_us);
+
 /* One of the operator's commands runs in it. */
 static inline bool
 steps_has_job(const struct ro_step *s)

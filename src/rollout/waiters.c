@@ -250,9 +250,21 @@ rollout_ending(const struct waiter *w, const struct ro_service *s)
 	}
 }
 
+/* Until nothing of what is held is on its way any more. */
 static enum ending
-ending_of(const struct waiter *w, struct ro_state *s)
+hold_ending(const struct waiters_news *news, const struct ro_service *svc)
 {
+	if (svc->hold == HOLD_NONE)
+		return OUTRUN;
+	return machine_held_left(news->state, svc, drive_facts(news->drive)) > 0
+	    ? GOES_ON
+	    : ENDED;
+}
+
+static enum ending
+ending_of(const struct waiter *w, const struct waiters_news *news)
+{
+	struct ro_state *s = news->state;
 	struct ro_service *svc = ro_service_find(s, w->cmd.service);
 	struct ro_pool *p = svc == NULL ? NULL : ro_pool_find(svc, w->cmd.pool);
 
@@ -262,6 +274,10 @@ ending_of(const struct waiter *w, struct ro_state *s)
 		return ENDED;
 	if (svc != NULL && w->cmd.verb == RO_ROLLOUT)
 		return rollout_ending(w, svc);
+	if (w->cmd.verb == RO_RELEASE)
+		return ENDED;
+	if (svc != NULL && w->cmd.verb == RO_HOLD)
+		return hold_ending(news, svc);
 	if (p == NULL)
 		return OUTRUN; /* reloaded away */
 	if (w->cmd.verb == RO_SWITCH)
@@ -382,13 +398,14 @@ answer_end(struct waiters *ws, struct waiter *w, struct ro_state *s,
 }
 
 static bool
-answer_one(struct waiters *ws, struct ro_state *s)
+answer_one(struct waiters *ws, const struct waiters_news *news)
 {
+	struct ro_state *s = news->state;
 	struct waiter *w;
 
 	TAILQ_FOREACH (w, &ws->list, link) {
 		/* tidy does not follow tqe_prev: whom we free is off the list */
-		enum ending e = ending_of(w, s); /* NOLINT(*Malloc) */
+		enum ending e = ending_of(w, news); /* NOLINT(*Malloc) */
 
 		if (e == GOES_ON)
 			continue;
@@ -532,7 +549,7 @@ waiters_look(struct waiters *ws, const struct waiters_news *news)
 	TAILQ_FOREACH (w, &ws->list, link)
 		if (w->begun && w->wait)
 			note_streams(w, news);
-	while (news->adopted && answer_one(ws, news->state))
+	while (news->adopted && answer_one(ws, news))
 		;
 	ws->looks++;
 	while ((w = next_untold(ws, now)) != NULL)

@@ -35,6 +35,7 @@ static const struct {
 	{ OPT_REQUESTS, "requests" },
 	{ OPT_STREAMS, "streams" },
 	{ OPT_WAIT, "wait" },
+	{ OPT_WRITES, "writes" },
 };
 
 static void
@@ -188,6 +189,16 @@ write_moved(const struct args *a, struct buf *out)
 		buf_printf(out,
 		    "%s was added to %s and serves once it is ready",
 		    a->operand[1], first);
+	} else if (strcmp(verb, "hold") == 0) {
+		buf_printf(out, "%s wait%s",
+		    args_has(a, OPT_WRITES) ? "requests that may change "
+		                              "something"
+		                            : "requests",
+		    args_has(a, OPT_WAIT)
+		        ? ", and none of them is on its way any more"
+		        : "; \"segue release\" sends them on");
+	} else if (strcmp(verb, "release") == 0) {
+		buf_add_cstr(out, "what was held is being sent on");
 	} else if (strcmp(verb, "remove-instance") == 0) {
 		buf_printf(out, "%s was removed", first);
 	} else {

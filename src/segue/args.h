@@ -80,6 +80,8 @@ struct arg_row {
 	    "how long requests in flight may last")                            \
 	X(STREAMS, "streams", 0, "DURATION", DURATION, NULL,                   \
 	    "how long streams may stay open")                                  \
+	X(WRITES, "writes", 0, NULL, NONE, NULL,                               \
+	    "only requests that may change something")                         \
 	X(TO, "to", 0, "POOL", POOL, NULL,                                     \
 	    "the pool that is to serve")                                       \
 	X(FORCE, "force", 0, NULL, NONE, NULL,                                 \

@@ -58,6 +58,17 @@ static const struct command rows[] = {
 	    .operands = { OPERAND("POOL", POOL) },
 	    .help = "take a drain back",
 	    .run = act_command },
+	{ .name = "hold",
+	    .options = OPT(WRITES) | OPT(WAIT),
+	    .help = "let new requests wait until they are released",
+	    .more = "As many and as long as the service's hold allows; what is "
+	            "more is answered 503\nwith Retry-After.  With --wait it "
+	            "returns when none of them that came before is\non its way "
+	            "any more.\n",
+	    .run = act_command },
+	{ .name = "release",
+	    .help = "send on what was held, oldest first and paced",
+	    .run = act_command },
 	{ .name = "rollout",
 	    .operands = { { .name = "ACTION",
 	        .kind = ARG_WORD,

@@ -198,6 +198,25 @@ put_rollout(struct screen *s, const struct json *rollout)
 }
 
 static void
+put_hold(struct screen *s, const struct json *status, const struct json *hold)
+{
+	const char *what = json_get_text(hold, "what", "none");
+	char age[SHOW_MAX], n[2][SHOW_MAX];
+
+	if (strcmp(what, "none") == 0)
+		return;
+	put_label(s, STYLE_BAD, "holds");
+	put(s, STYLE_PLAIN,
+	    "%s requests wait, for %s; %s of %s at most do now; \"segue "
+	    "release\" sends them on",
+	    strcmp(what, "all") == 0 ? "all" : "writing",
+	    show_age(json_get_text(status, "now", NULL),
+	        json_get_text(hold, "since", NULL), age),
+	    show_count(hold, "held", n[0]), show_count(hold, "max", n[1]));
+	end_line(s);
+}
+
+static void
 put_drain(struct screen *s, const struct json *status, const struct json *pool)
 {
 	const struct json *drain = json_get(pool, "drain");
@@ -301,6 +320,7 @@ put_service(struct screen *s, const struct json *status,
 	put_service_head(s, service);
 	view_pool_table(status, &one, 2, s->out);
 	put_pending(s, json_get(service, "pending"));
+	put_hold(s, status, json_get(service, "hold"));
 	put_rollout(s, json_get(service, "rollout"));
 	for (size_t i = 0; i < json_len(pools); i++)
 		put_drain(s, status, json_at(pools, i));

@@ -27,6 +27,9 @@ static const struct {
 	const char *name, *help;
 } cause_rows[] = { POOL_CAUSES(X) };
 #undef X
+#define X(id, name) [HOLD_##id] = (name),
+static const char *const hold_names[] = { HOLDS(X) };
+#undef X
 #define X(id, name, help) [STREAM_##id] = (name),
 static const char *const stream_end_names[] = { STREAM_ENDS(X) };
 #undef X
@@ -101,6 +104,21 @@ const char *
 outcome_help(enum outcome o)
 {
 	return outcome_rows[o].help;
+}
+
+const char *
+hold_name(enum hold h)
+{
+	return hold_names[h];
+}
+
+int
+hold_of(const char *name)
+{
+	for (int i = 0; i < HOLD_COUNT; i++)
+		if (strcmp(hold_names[i], name) == 0)
+			return i;
+	return -1;
 }
 
 const char *

@@ -91,10 +91,12 @@ int pool_state_of(const char *name);
 	X(REDIRECTED, ours, "redirected", "a request in clear was led to TLS")  \
 	X(ACME, ours, "acme", "an ACME challenge was answered")                \
 	X(QUEUE_FULL, ours, "queue_full", "all instances and the queue were full") \
+	X(HOLD_FULL, ours, "hold_full", "as many as may be were held already") \
 	X(CLIENT_LEFT, client, "client_left", "the client closed before the end") \
 	X(HEAD_TIMEOUT, deadline, "head_timeout", "the request head took too long") \
 	X(BODY_TIMEOUT, deadline, "body_timeout", "the request body stood still") \
 	X(QUEUE_TIMEOUT, deadline, "queue_timeout", "no instance had a place in time") \
+	X(HOLD_TIMEOUT, deadline, "hold_timeout", "it was held as long as it may be") \
 	X(CONNECT_TIMEOUT, deadline, "connect_timeout", "no connection to an instance in time") \
 	X(FIRST_BYTE_TIMEOUT, deadline, "first_byte_timeout", "no answer in time") \
 	X(ANSWER_TIMEOUT, deadline, "answer_timeout", "the answer stood still") \
@@ -117,6 +119,17 @@ enum outcome { OUTCOMES(X) OUT_COUNT };
 const char *outcome_name(enum outcome);
 const char *outcome_class(enum outcome);
 const char *outcome_help(enum outcome);
+
+/* Which exchanges of a service are held: identifier, name. */
+#define HOLDS(X)                                                               \
+	X(NONE, "none")                                                        \
+	X(WRITES, "writes") /* that may change something */                    \
+	X(ALL, "all")
+#define X(id, name) HOLD_##id,
+enum hold { HOLDS(X) HOLD_COUNT };
+#undef X
+const char *hold_name(enum hold);
+int hold_of(const char *name); /* -1: none */
 
 /* ---- cells: one per worker, written by that worker only ---- */
 
@@ -179,6 +192,8 @@ struct service_cell {
 	stat_u64 refused[REFUSED_COUNT];
 	/* ... HTTP/2 ones ended for what the client did, by enum h2_flood */
 	stat_u64 h2_ended[9];
+	stat_u64 held_ever, released; /* exchanges: held, and sent on again */
+	struct holding *holding;      /* the worker's own; NULL: none is held */
 } CACHE_ALIGNED;
 
 /* Of a fifth of sticky idle each; the present one is not over yet. */
@@ -189,6 +204,7 @@ struct pool_cell {
 	stat_u64 sessions_new;       /* sessions begun here */
 	stat_u64 queued;             /* exchanges that wait now */
 	stat_u64 queued_ever;        /* that had to wait */
+	stat_u64 writes; /* in flight now, of those a hold of writes is for */
 	stat_u64 streams_ended[STREAM_END_COUNT];
 	stat_u64 status[STATUS_N]; /* final answers by class */
 	stat_u64 failures;         /* as those of its instances, ever */
@@ -202,6 +218,7 @@ struct pool_cell {
 
 struct conncache; /* upstream/conncache.h */
 struct queue;     /* proxy/queue.h */
+struct holding;   /* proxy/holding.h */
 
 struct inst_cell {
 	stat_u64 inflight; /* exchanges now, tunnels not counted */
@@ -239,6 +256,7 @@ struct service {
 	char *name; /* owned */
 	unsigned n_workers;
 	struct service_cell *cells; /* [n_workers] */
+	_Atomic unsigned held;      /* exchanges now, of all workers */
 };
 
 struct pool {

@@ -41,6 +41,7 @@ struct pool_plan {
 struct service_plan {
 	char service[CFG_NAME_MAX + 1];
 	uint32_t epoch;
+	uint8_t hold; /* enum hold */
 	struct pool_plan pools[CFG_POOLS_MAX];
 	size_t n_pools;
 };

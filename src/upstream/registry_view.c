@@ -188,6 +188,7 @@ fill_service(struct registry *r, struct view_service *vs,
 	vs->cfg = cfg;
 	vs->service = registry_service(r, cfg->name);
 	vs->epoch = plan == NULL ? 0 : plan->epoch;
+	vs->hold = plan == NULL ? HOLD_NONE : plan->hold;
 	if (vs->service == NULL || !fill_guards(vs, cfg))
 		return false;
 	for (size_t i = 0; i < cfg->n_pools; i++) {

@@ -74,6 +74,7 @@ struct view_service {
 	size_t n_guards;
 	struct edits request_edits, response_edits; /* owned */
 	uint32_t epoch;
+	uint8_t hold; /* enum hold */
 	uint64_t cookie_name_hash;
 };
 
