@@ -99,7 +99,7 @@ static const struct {
 	{ "a path is the shell's", "--socket ", ":files" },
 	{ "a path behind = too", "--socket=/ru", ":files" },
 	{ "a duration is free", "drain v1 --grace ", "" },
-	{ "commands behind help", "help re", "remove-instance,reload" },
+	{ "commands behind help", "help re", "release,remove-instance,reload" },
 	{ "unknown option: nothing", "status --xyzzy=", "" },
 	{ "a letter takes no argument", "events -f --l", "--last" },
 };
