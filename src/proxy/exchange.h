@@ -115,8 +115,8 @@ struct exchange {
 	struct holding *holding; /* where we wait; NULL: nowhere */
 	TAILQ_ENTRY(exchange) hold_link;
 	uint64_t hold_due_us; /* then it is refused; 0: it never was held */
-	bool writes;          /* it may change something */
-	bool counted_write;   /* in .pcell, while it has an instance */
+	bool writes; /* it may change something: in .pcell while it has an
+	                instance */
 
 	/* the session */
 	struct pin pin; /* what the cookie says or will say */

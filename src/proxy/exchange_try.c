@@ -52,7 +52,7 @@ what_to_ask(const struct exchange *x)
 
 /* Is it held?  What that needs to know is found out where it may matter. */
 static bool
-is_held(struct exchange *x)
+look_at_hold(struct exchange *x)
 {
 	const struct view_service *vs = x->vs == NULL ? route_service_now(x)
 	                                              : x->vs;
@@ -65,6 +65,17 @@ is_held(struct exchange *x)
 	queue_leave(x);
 	x->vs = NULL; /* the view is not ours beyond this turn */
 	return true;
+}
+
+/* Most are for a service that is not held, and that knows by the method. */
+static ALWAYS_INLINE bool
+is_held(struct exchange *x)
+{
+	if (x->vs == NULL || x->vs->hold != HOLD_NONE ||
+	    x->vs->cfg->hold.n_writes > 0)
+		return look_at_hold(x);
+	x->writes = x->passes || !http_method_is_safe(x->req.method);
+	return false;
 }
 
 void
@@ -171,9 +182,8 @@ exchange_release(struct exchange *x, bool keep)
 	                                      : &x->icell->inflight,
 	    1);
 	x->is_stream = false;
-	if (x->counted_write)
+	if (x->writes)
 		stat_sub(&x->pcell->writes, 1);
-	x->counted_write = false;
 	x->ends_us = 0; /* of a drain that the next try need not be in */
 	x->inst = NULL;
 	x->icell = NULL;

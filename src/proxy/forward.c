@@ -238,8 +238,18 @@ set_client_fields(struct exchange *x)
 static void
 put_hex(char out[16], uint64_t n)
 {
-	for (int i = 0; i < 16; i++, n >>= 4)
-		out[i] = "0123456789abcdef"[n & 15];
+	for (int half = 0; half < 2; half++, n >>= 32) {
+		/* A nibble a byte, all eight at once. */
+		uint64_t x = n & UINT32_MAX, letters;
+
+		x = (x | x << 16) & UINT64_C(0x0000ffff0000ffff);
+		x = (x | x << 8) & UINT64_C(0x00ff00ff00ff00ff);
+		x = (x | x << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+		letters = (x + UINT64_C(0x0606060606060606)) >> 4 &
+		    UINT64_C(0x0101010101010101);
+		x += UINT64_C(0x3030303030303030) + letters * ('a' - '9' - 1);
+		memcpy(out + 8 * half, &x, sizeof(x));
+	}
 }
 
 int

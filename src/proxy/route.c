@@ -439,7 +439,6 @@ take_place(struct exchange *x, const struct view_service *vs,
 	stat_add(&x->icell->inflight, 1);
 	if (x->writes)
 		stat_add(&x->pcell->writes, 1);
-	x->counted_write = x->writes;
 	x->epoch = vs->epoch;
 	x->up_idle_us = vp->cfg->idle_us;
 	x->up_max_idle = vp->cfg->max_idle;

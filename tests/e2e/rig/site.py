@@ -52,6 +52,12 @@ class Site:
 
     def check_posts(self, final):
         """Each post was done once: nowhere twice, none was lost."""
-        ids = [i for n in self.instances for i in n.answered_ids()]
+        def done():
+            return [i for n in self.instances for i in n.answered_ids()]
+
+        # nginx writes its log behind the answer
+        wait_until(lambda: len(done()) >= final["posts_answered"],
+                   what="the lines of all posts")
+        ids = done()
         assert len(ids) == len(set(ids)), "a post was done twice"
         assert len(ids) == final["posts_answered"]
