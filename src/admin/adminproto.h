@@ -81,6 +81,10 @@
  *                                            at: the step it is at, from 0;
  *                                            since when, and for how long at
  *                                            most; where: all that as text
+ *      conditions: [{type, status: "True" | "False" | "Unknown", reason,
+ *                    message, lastTransitionTime | null}],
+ *                                            Ready, Progressing, Degraded,
+ *                                            RecreateUpdateUsed
  *      pools: [{name, state, since, share, share_bp, ready, unready, holds,
  *        in_flight, streams, sessions, sessions_new, queued, instances_n,
  *        eligible,

@@ -435,6 +435,67 @@ put_rollout(struct scene *sc, const struct ro_service *svc)
 	buf_free(&where);
 }
 
+/* ---- conditions, as the Keycloak Operator names them ---- */
+
+static void
+put_condition(struct json_out *j, const char *type, const char *is,
+    const char *reason, const char *message, uint64_t since_us)
+{
+	json_begin_object(j);
+	json_kv_cstr(j, "type", type);
+	json_kv_cstr(j, "status", is);
+	json_kv_cstr(j, "reason", reason);
+	json_kv_cstr(j, "message", message);
+	json_kv_time(j, "lastTransitionTime", since_us);
+	json_end_object(j);
+}
+
+static const char *
+truth(bool so)
+{
+	return so ? "True" : "False";
+}
+
+/* Nobody serves new sessions of it. */
+static bool
+is_ready(struct scene *sc, const struct ro_service *s)
+{
+	size_t at = (size_t)(s - sc->state->services);
+
+	for (size_t i = 0; i < s->n_pools; i++)
+		if (s->pools[i].share_bp > 0 &&
+		    ro_facts_of(sc->facts, at, i)->eligible > 0)
+			return true;
+	return false;
+}
+
+static void
+put_conditions(struct scene *sc, const struct ro_service *s)
+{
+	static const char *const used[] = { "Unknown", "False", "True" };
+	static const char *const reasons[] = { "NeverChecked", "MayRunTogether",
+		"MustNotRunTogether" };
+	const struct ro_rollout *r = &s->rollout;
+	bool moves = steps_under_way(r);
+	bool halted = r->stand == RO_STAND_PAUSED && r->failed;
+	struct json_out *j = &sc->j;
+
+	json_key(j, "conditions");
+	json_begin_array(j);
+	put_condition(j, "Ready", truth(is_ready(sc, s)),
+	    s->hold == HOLD_NONE ? "Serving" : "Held", "",
+	    s->hold == HOLD_NONE ? 0 : s->held_us);
+	put_condition(j, "Progressing", truth(moves),
+	    steps_stand_name((enum ro_stand)r->stand), r->why,
+	    moves ? r->began_us : r->ended_us);
+	put_condition(j, "Degraded", truth(halted),
+	    halted ? "StepFailed" : "None", halted ? r->why : "",
+	    halted ? r->paused_us : 0);
+	put_condition(j, "RecreateUpdateUsed", used[s->path], reasons[s->path],
+	    s->path_why, s->path_us);
+	json_end_array(j);
+}
+
 static void
 put_counters(struct json_out *j, const struct service *s, bool unrouted)
 {
@@ -469,6 +530,7 @@ put_service(struct scene *sc, const struct ro_service *s)
 	put_hold(j, s, counted,
 	    cfg_service_find(drive_cfg(sc->drive), str_of(s->name)));
 	put_rollout(sc, s);
+	put_conditions(sc, s);
 	json_key(j, "pools");
 	json_begin_array(j);
 	for (size_t i = 0; i < s->n_pools; i++)

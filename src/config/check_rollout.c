@@ -24,9 +24,10 @@ check_value(struct problems *p, const struct where *step, bool needed,
 /* ---- jobs ---- */
 
 static bool
-is_step_of_job(enum cfg_step_kind k)
+is_step_of_job(const struct cfg_step *s)
 {
-	return k == CFG_STEP_JOB || k == CFG_STEP_CHECK;
+	return s->kind == CFG_STEP_JOB ||
+	    (s->kind == CFG_STEP_CHECK && s->by == CFG_BY_JOB);
 }
 
 static const char *
@@ -48,7 +49,7 @@ check_job_of(struct problems *p, const struct cfg_service *s,
 	struct where at = where_key(w, "job");
 	char near[PROBLEM_TEXT_MAX];
 
-	check_value(p, w, is_step_of_job(step->kind), step->job != NULL, "job",
+	check_value(p, w, is_step_of_job(step), step->job != NULL, "job",
 	    "the name of a job");
 	if (step->job != NULL && cfg_job_find(s, str_of(step->job)) == NULL)
 		problem_error(p, &at, "there is no job %s%s", step->job,
@@ -159,6 +160,28 @@ check_holds(struct problems *p, const struct cfg_rollout *r,
 		    "what is held must be released: a step release is missing");
 }
 
+/* What depends on a check has one before it. */
+static void
+check_paths(struct problems *p, const struct cfg_rollout *r,
+    const struct where *list)
+{
+	bool checked = false;
+
+	for (size_t i = 0; i < r->n_steps; i++) {
+		const struct cfg_step *step = &r->steps[i];
+		struct where w = where_item(list, i);
+		struct where only = where_key(&w, "only");
+		struct where by = where_key(&w, "by");
+
+		if (step->only != CFG_ONLY_ALWAYS && !checked)
+			problem_error(p, &only,
+			    "no step check before it says which it is");
+		if (step->by != CFG_BY_JOB && step->kind != CFG_STEP_CHECK)
+			problem_error(p, &by, "this step has no such value");
+		checked |= step->kind == CFG_STEP_CHECK;
+	}
+}
+
 static void
 check_order(struct problems *p, const struct cfg_rollout *r,
     const struct where *list)
@@ -183,6 +206,26 @@ check_order(struct problems *p, const struct cfg_rollout *r,
 		    "without promote both pools serve when it is done");
 }
 
+static void
+check_requires(struct problems *p, const struct cfg_service *s,
+    const struct where *service)
+{
+	struct where list = where_key(service, "pools");
+
+	for (size_t i = 0; i < s->n_pools; i++) {
+		const char *name = s->pools[i].requires;
+		struct where w = check_where(&list, i, "requires");
+
+		if (name == NULL)
+			continue;
+		if (cfg_pool_find(s, str_of(name)) == NULL)
+			problem_error(p, &w, "there is no pool %s", name);
+		else if (s->pools[i].name != NULL &&
+		    strcmp(name, s->pools[i].name) == 0)
+			problem_error(p, &w, "it is this one");
+	}
+}
+
 void
 check_rollout(struct problems *p, const struct cfg_service *s,
     const struct where *service)
@@ -205,8 +248,10 @@ check_rollout(struct problems *p, const struct cfg_service *s,
 		check_job_of(p, s, &r->steps[i], &w);
 	}
 	check_order(p, r, &list);
+	check_paths(p, r, &list);
 	check_holds(p, r, &list);
 	check_jobs(p, r, &in);
+	check_requires(p, s, service);
 	if (r->n_steps > 0 && where_is_given(&strategy))
 		problem_warn(p, &strategy,
 		    "this means nothing where steps are listed");

@@ -218,7 +218,9 @@ struct cfg_eject {
 
 struct cfg_pool {
 	char *name;
-	char *version;     /* of what its instances run, or NULL: its name */
+	char *version;  /* of what its instances run, or NULL: its name */
+	char *revision; /* of what may run side by side, or NULL: none */
+	char *requires; /* the pool that a rollout comes from, or NULL: any */
 	uint32_t share_bp; /* of new sessions, first start only; sum is 10000 */
 	bool share_given;
 	struct cfg_instance *instances;
@@ -316,6 +318,24 @@ enum cfg_mode { CFG_MODE_HTTP, CFG_MODE_PASSTHROUGH };
 enum cfg_step_kind { CFG_STEPS(X) CFG_STEP_COUNT };
 #undef X
 
+/* In which rollouts there is a step: identifier, name. */
+#define CFG_ONLYS(X)                                                           \
+	X(ALWAYS, "always")                                                    \
+	X(ROLLING, "rolling") /* where a check found that both may run */      \
+	X(RECREATE, "recreate")
+#define X(id, name) CFG_ONLY_##id,
+enum cfg_only { CFG_ONLYS(X) CFG_ONLY_COUNT };
+#undef X
+
+/* What a check goes by: identifier, name. */
+#define CFG_BYS(X)                                                             \
+	X(JOB, "job")           /* the exit status of one */                   \
+	X(REVISION, "revision") /* rolling where the pools have the same */    \
+	X(VERSION, "version")   /* the same of versions */
+#define X(id, name) CFG_BY_##id,
+enum cfg_by { CFG_BYS(X) CFG_BY_COUNT };
+#undef X
+
 /* How often a job may have been done: identifier, name. */
 #define CFG_ONCES(X)                                                           \
 	X(NO, "no")           /* in every rollout */                           \
@@ -351,6 +371,8 @@ struct cfg_step {
 	char *job;            /* of JOB and CHECK: its name */
 	bool writes_only;     /* of HOLD */
 	bool no_return;       /* no way back once it has begun */
+	enum cfg_only only;   /* default always */
+	enum cfg_by by;       /* of CHECK: job */
 	uint64_t for_us;      /* of PAUSE, ANALYZE and HOLD */
 	unsigned errors_pct;  /* of ANALYZE: so much worse may it be: 2 */
 	unsigned requests;    /* ... after so many at least: 100 */

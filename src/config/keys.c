@@ -134,6 +134,12 @@ static const char *const on_failures[] = {
 #define X(id, name) [CFG_STEP_##id] = (name),
 static const char *const step_kinds[] = { CFG_STEPS(X)[CFG_STEP_COUNT] = NULL };
 #undef X
+#define X(id, name) [CFG_ONLY_##id] = (name),
+static const char *const onlys[] = { CFG_ONLYS(X)[CFG_ONLY_COUNT] = NULL };
+#undef X
+#define X(id, name) [CFG_BY_##id] = (name),
+static const char *const bys[] = { CFG_BYS(X)[CFG_BY_COUNT] = NULL };
+#undef X
 #define X(id, name) [CFG_ONCE_##id] = (name),
 static const char *const onces[] = { CFG_ONCES(X)[CFG_ONCE_COUNT] = NULL };
 #undef X
@@ -291,6 +297,10 @@ static const struct key pool_keys[] = {
 	    .help = "Name of the pool." },
 	{ "version", K_LABEL, AT(version), NULL, 0, 0, 0,
 	    .help = "What its instances run, for jobs and for people; by default the name." },
+	{ "revision", K_LABEL, AT(revision), NULL, 0, 0, 0,
+	    .help = "Pools of one revision may run side by side, for a step check that goes by it." },
+	{ "requires", K_NAME, AT(requires), NULL, 0, 0, 0,
+	    .help = "A rollout to this pool begins only while that one serves alone and nothing depends on any other; by default it does from wherever." },
 	{ "share", K_SHARE, AT(share_bp), NULL, 0, CFG_SHARE_ALL, 0,
 	    .help = "Part of the new sessions at the very first start; from then on the state file knows. Shares of a service add up to 100%; where no pool has one, the first has all.",
 	    .aux = AT(share_given) },
@@ -481,7 +491,7 @@ static const struct key drain_keys[] = {
 #define STRUCT struct cfg_step
 static const struct key step_keys[] = {
 	{ "step", K_ENUM, AT(kind), NULL, 0, 0, KEY_REQUIRED,
-	    .help = "ready: the new pool proves itself; share: it gets that much of new sessions; pause: for a time; approve: until somebody does; analyze: for a time, in which it must not fail more often than the others; hold: requests wait, and it waits until those on their way have ended; gone: until all instances that served when it began refuse connections; release: those that wait are sent on; job: a command of yours runs; check: one says whether the versions may run side by side, with exit status 0, or must not, with 3 or 4, and any other asks an operator; promote: it gets all; drain: the others drain.",
+	    .help = "ready: the new pool proves itself; share: it gets that much of new sessions; pause: for a time; approve: until somebody does; analyze: for a time, in which it must not fail more often than the others; hold: requests wait, and it waits until those on their way have ended; gone: until all instances that served when it began refuse connections; release: those that wait are sent on; job: a command of yours runs; check: whether the versions may run side by side: a job says so with exit status 0, that they must not with 3 or 4, and any other asks an operator; where they must not and no later step is there for recreate, it has failed; promote: it gets all; drain: the others drain.",
 	    .names = step_kinds },
 	{ "name", K_LABEL, AT(name), NULL, 0, 0, 0,
 	    .help = "What people call it." },
@@ -489,6 +499,12 @@ static const struct key step_keys[] = {
 	    .help = "Of step share: how much.", .aux = AT(share_given) },
 	{ "job", K_NAME, AT(job), NULL, 0, 0, 0,
 	    .help = "Of steps job and check: the name of the job." },
+	{ "by", K_ENUM, AT(by), "job", 0, 0, 0,
+	    .help = "Of step check: what it goes by; where the pools' revisions or versions are the same they may run side by side.",
+	    .names = bys },
+	{ "only", K_ENUM, AT(only), "always", 0, 0, 0,
+	    .help = "In which rollouts the step is taken: where the step check before it found that the versions may run side by side (rolling), or that they must not (recreate), or always.",
+	    .names = onlys },
 	{ "writes_only", K_BOOL, AT(writes_only), "off", 0, 0, 0,
 	    .help = "Of step hold: whether only requests wait that may change something." },
 	{ "no_return", K_BOOL, AT(no_return), "off", 0, 0, 0,

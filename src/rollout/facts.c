@@ -136,6 +136,9 @@ gather_pool(struct registry *r, const struct cfg_service *svc,
 		return;
 	c = count_instances(r, p);
 	f->exists = true;
+	f->version = cfg_version_of(svc, str_of(cfg->name));
+	f->revision = cfg->revision == NULL ? "" : cfg->revision;
+	f->requires = cfg->requires == NULL ? "" : cfg->requires;
 	f->instances = c.instances;
 	f->eligible = c.up;
 	f->gone = c.gone;

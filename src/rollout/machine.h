@@ -120,6 +120,8 @@ struct ro_facts_pool {
 	bool sessions_unknown; /* those of before a restart, not seen since, may
 	                          still come: zero proves nothing */
 	char unready[120];     /* why it is not ready; empty when it is */
+	/* as the configuration has them; borrowed, "" where there is none */
+	const char *version, *revision, *requires;
 };
 
 /* ... and of the instance that a command names. */

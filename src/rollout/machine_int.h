@@ -88,7 +88,7 @@ enum ending { GOES_ON, ENDED, BAD, UNCLEAR };
 /* Of steps that run a job of the operator's (machine_runs.c). */
 enum ro_refusal run_enter(struct job *, const struct ro_step *);
 enum ending run_end(struct job *, const struct ro_step *);
-/* Its exit status says whether the versions may run side by side. */
+/* May the versions run side by side?  Notes what was found. */
 enum ending run_end_check(struct job *, const struct ro_step *);
 /* The job of the step the rollout is at counts as done. */
 void run_note_done(struct job *, const struct ro_step *);

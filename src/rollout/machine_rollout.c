@@ -611,6 +611,16 @@ is_late(const struct job *j)
 	return limit_us != 0 && j->facts->wall_us >= r->since_us + limit_us;
 }
 
+/* A step that is for the other path than its check has found. */
+static bool
+is_left_out(const struct ro_rollout *r)
+{
+	return (step_of(r)->only == CFG_ONLY_ROLLING &&
+	           r->path != RO_PATH_ROLLING) ||
+	    (step_of(r)->only == CFG_ONLY_RECREATE &&
+	        r->path != RO_PATH_RECREATE);
+}
+
 /* The rollout of a service goes on by one step at most. */
 static enum ro_changed
 advance(struct job *j, uint64_t *due_us)
@@ -627,6 +637,11 @@ advance(struct job *j, uint64_t *due_us)
 	if (r->hold_until_us != 0 && j->facts->wall_us >= r->hold_until_us) {
 		r->hold_until_us = 0;
 		fail(j, "requests were held for as long as they may be");
+		return RO_HARD;
+	}
+	if (!r->entered && is_left_out(r)) {
+		r->skipped |= UINT32_C(1) << r->at;
+		next_step(j);
 		return RO_HARD;
 	}
 	if (!r->entered && kinds[s->kind].may_enter(j)) {
@@ -772,6 +787,42 @@ rollout_forbids(struct job *j)
 	return refusal;
 }
 
+/* Is it out of use: no share, and nothing that depends on it? */
+static bool
+is_unused(const struct job *j, const struct ro_pool *p)
+{
+	const struct ro_facts_pool *f = job_facts(j, p);
+
+	return p->share_bp == 0 && p->state != POOL_DRAINING &&
+	    (p->state != POOL_ACTIVE ||
+	        (f->inflight == 0 && f->streams == 0 && f->eligible == 0));
+}
+
+/* One between the old version and this has to be all there is. */
+static enum ro_refusal
+may_follow(struct job *j)
+{
+	const char *requires = job_facts(j, j->pool)->requires;
+
+	if (requires == NULL || requires[0] == '\0')
+		return RO_NO_NONE;
+	for (size_t i = 0; i < j->svc->n_pools; i++) {
+		const struct ro_pool *p = &j->svc->pools[i];
+
+		if (strcmp(p->name, requires) == 0
+		        ? p->share_bp == CFG_SHARE_ALL
+		        : p == j->pool || is_unused(j, p))
+			continue;
+		return job_refuse(j, RO_NO_ROLLOUT,
+		    "%s follows %s alone, and %s %s", j->pool->name, requires,
+		    p->name,
+		    strcmp(p->name, requires) == 0
+		        ? "has not all of new sessions"
+		        : "is still in use");
+	}
+	return RO_NO_NONE;
+}
+
 static enum ro_refusal
 may_start(struct job *j)
 {
@@ -784,7 +835,7 @@ may_start(struct job *j)
 	if (j->pool->share_bp == CFG_SHARE_ALL)
 		return job_refuse(j, RO_NO_ROLLOUT,
 		    "%s has all of new sessions already", j->pool->name);
-	return RO_NO_NONE;
+	return may_follow(j);
 }
 
 static enum ro_refusal
@@ -801,6 +852,7 @@ start(struct job *j)
 	r->stand = RO_STAND_RUNNING;
 	r->at = 0;
 	r->runs = r->ran = 0;
+	r->path = RO_PATH_UNKNOWN;
 	r->hold_until_us = r->held_us = 0;
 	r->entered = r->failed = r->moved = r->unknown = false;
 	r->began_us = r->since_us = j->facts->wall_us;
@@ -936,6 +988,8 @@ skip(struct job *j)
 	rollout_of(j)->skipped |= UINT32_C(1) << rollout_of(j)->at;
 	if (rollout_of(j)->unknown)
 		run_note_done(j, step_of(rollout_of(j)));
+	if (step_of(rollout_of(j))->kind == CFG_STEP_CHECK)
+		rollout_of(j)->path = RO_PATH_ROLLING; /* they know */
 	r = go_on(j);
 	next_step(j);
 	return r;

@@ -31,7 +31,7 @@ is_done_before(const struct ro_service *svc, const struct ro_step *s)
 
 	if ((svc->rollout.ran & bit_of(&svc->rollout)) != 0)
 		return true;
-	if (s->once == CFG_ONCE_NO)
+	if (s->once == CFG_ONCE_NO || s->kind == CFG_STEP_CHECK)
 		return false;
 	for (size_t i = 0; i < svc->n_done; i++)
 		if (strcmp(svc->done[i].job, s->job) == 0 &&
@@ -62,7 +62,7 @@ run_note_done(struct job *j, const struct ro_step *s)
 	if (is_done_before(svc, s))
 		return;
 	svc->rollout.ran |= bit_of(&svc->rollout);
-	if (s->once == CFG_ONCE_NO)
+	if (s->once == CFG_ONCE_NO || s->kind == CFG_STEP_CHECK)
 		return;
 	if (svc->n_done == RO_DONE_MAX)
 		forget_oldest(svc);
@@ -138,29 +138,112 @@ run_end(struct job *j, const struct ro_step *s)
 	return f->verdict == RO_VERDICT_ASK ? UNCLEAR : BAD;
 }
 
+/* ---- the check ---- */
+
+/* Are there steps for versions that must not run side by side? */
+static bool
+can_recreate(const struct ro_rollout *r)
+{
+	for (size_t i = r->at + 1; i < r->n_steps; i++)
+		if (r->steps[i].only == CFG_ONLY_RECREATE)
+			return true;
+	return false;
+}
+
+/* Leaves why in the job. */
+static enum ending
+take_path(struct job *j, enum ro_path path)
+{
+	struct ro_service *svc = j->svc;
+	struct ro_rollout *r = &svc->rollout;
+
+	if (path == RO_PATH_RECREATE && !can_recreate(r))
+		return BAD;
+	if (svc->path != path || svc->path_us == 0)
+		svc->path_us = j->facts->wall_us;
+	svc->path = r->path = (uint8_t)path;
+	str_copy(str_of(j->why), svc->path_why, sizeof(svc->path_why));
+	run_note_done(j, &r->steps[r->at]);
+	return ENDED;
+}
+
 /*
  * As Keycloak's update-compatibility command ends: 0 rolling, 3 recreate, 4
  * rolling is switched off there.  What could not be found out is asked about:
  * there is no downtime by accident.
  */
-enum ending
-run_end_check(struct job *j, const struct ro_step *s)
+static enum ending
+end_by_job(struct job *j, const struct ro_step *s)
 {
-	const struct ro_facts_run *f;
+	const struct ro_facts_run *f = take_end(j);
 
-	if (is_done_before(j->svc, s))
-		return ENDED;
-	f = take_end(j);
 	if (f == NULL)
 		return GOES_ON;
-	if (f->exit == 0) {
-		run_note_done(j, s);
-		return ENDED;
-	}
+	if (f->exit == 0)
+		return take_path(j, RO_PATH_ROLLING);
 	if (f->exit != 3 && f->exit != 4)
 		return UNCLEAR;
 	(void)snprintf(j->why, j->cap,
 	    "job %s says that the versions must not run side by side (%s)%s%s",
 	    s->job, f->why, f->said[0] == '\0' ? "" : ": ", f->said);
-	return BAD;
+	return take_path(j, RO_PATH_RECREATE);
+}
+
+static const char *
+mark_of(const struct job *j, const struct ro_pool *p, const struct ro_step *s)
+{
+	const struct ro_facts_pool *f = job_facts(j, p);
+	const char *mark = s->by == CFG_BY_VERSION ? f->version : f->revision;
+
+	return mark == NULL ? "" : mark;
+}
+
+static bool
+had_share(const struct ro_rollout *r, const char *pool)
+{
+	for (size_t i = 0; i < r->n_before; i++)
+		if (strcmp(r->before[i].pool, pool) == 0)
+			return r->before[i].share_bp > 0;
+	return false;
+}
+
+/* What is not said is not the same. */
+static enum ending
+end_by_mark(struct job *j, const struct ro_step *s)
+{
+	const char *word = s->by == CFG_BY_VERSION ? "version" : "revision";
+	const char *to = mark_of(j, j->pool, s);
+
+	for (size_t i = 0; i < j->svc->n_pools; i++) {
+		const struct ro_pool *p = &j->svc->pools[i];
+		const char *from = mark_of(j, p, s);
+
+		if (p == j->pool || !had_share(&j->svc->rollout, p->name) ||
+		    (from[0] != '\0' && strcmp(from, to) == 0))
+			continue;
+		(void)snprintf(j->why, j->cap,
+		    "the %s of %s (%s) is not that of %s (%s)", word,
+		    j->pool->name, to[0] == '\0' ? "none" : to, p->name,
+		    from[0] == '\0' ? "none" : from);
+		return take_path(j, RO_PATH_RECREATE);
+	}
+	(void)snprintf(j->why, j->cap, "%s %s on both sides", word, to);
+	return take_path(j, RO_PATH_ROLLING);
+}
+
+enum ending
+run_end_check(struct job *j, const struct ro_step *s)
+{
+	const char *now = job_facts(j, j->pool)->version;
+	const char *then = j->svc->rollout.version;
+
+	if ((j->svc->rollout.ran & bit_of(&j->svc->rollout)) != 0)
+		return ENDED;
+	if (now != NULL && strcmp(now, then) != 0) {
+		(void)snprintf(j->why, j->cap,
+		    "%s is to be %s by now, and the rollout began for %s",
+		    j->pool->name, now, then);
+		return UNCLEAR;
+	}
+	return s->by == CFG_BY_JOB ? end_by_job(j, s) : end_by_mark(j, s);
 }

@@ -117,6 +117,7 @@ get_ask(const struct json *j, void *out)
 {
 	struct run_ask *a = out;
 
+	a->from_version[0] = '\0';
 	return get_key(j, &a->key) &&
 	    get_text(j, "job", a->job, sizeof(a->job)) &&
 	    get_text(j, "from", a->from, sizeof(a->from)) &&

@@ -38,6 +38,8 @@ struct run_ask {
 	char to[CFG_NAME_MAX + 1];
 	char version[CFG_NAME_MAX + 1];
 	char step[CFG_NAME_MAX + 1]; /* its name, or "" */
+	/* the master's own: not in the text */
+	char from_version[CFG_NAME_MAX + 1];
 };
 
 struct run_news {

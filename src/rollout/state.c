@@ -214,6 +214,9 @@ fit_service(struct ro_service *to, struct ro_service *old,
 	}
 	if (old != NULL) {
 		fit_rollout(&to->rollout, to, &old->rollout, wall_us);
+		to->path = old->path;
+		to->path_us = old->path_us;
+		memcpy(to->path_why, old->path_why, sizeof(to->path_why));
 		to->n_done = old->n_done;
 		memcpy(to->done, old->done, sizeof(to->done));
 	}
@@ -322,7 +325,7 @@ for_each_stamp(struct ro_state *s, stamp_fn *fn, int64_t arg)
 		struct ro_rollout *r = &s->services[i].rollout;
 		uint64_t *of_rollout[] = { &r->began_us, &r->ended_us,
 			&r->since_us, &r->paused_us, &r->hold_until_us,
-			&s->services[i].held_us };
+			&s->services[i].held_us, &s->services[i].path_us };
 
 		each_set(of_rollout, ARRAY_LEN(of_rollout), fn, arg);
 		for (size_t p = 0; p < s->services[i].n_pools; p++) {

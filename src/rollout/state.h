@@ -67,6 +67,15 @@ enum ro_stand { RO_STANDS(X) RO_STAND_COUNT };
 
 #define RO_SAID_MAX 160
 
+/* May the versions run side by side? */
+#define RO_PATHS(X)                                                            \
+	X(UNKNOWN, "unknown")                                                  \
+	X(ROLLING, "rolling")                                                  \
+	X(RECREATE, "recreate")
+#define X(id, name) RO_PATH_##id,
+enum ro_path { RO_PATHS(X) RO_PATH_COUNT };
+#undef X
+
 struct ro_step {
 	uint8_t kind; /* enum cfg_step_kind */
 	char name[CFG_NAME_MAX + 1];
@@ -77,6 +86,8 @@ struct ro_step {
 	uint8_t once;                  /* enum cfg_once */
 	bool writes_only;              /* of HOLD */
 	bool no_return;                /* no way back once it has begun */
+	uint8_t only;                  /* enum cfg_only */
+	uint8_t by;                    /* enum cfg_by, of CHECK */
 	/* How its last run ended, if .took_us is set. */
 	int16_t exit; /* status; -1: by a signal, or it was not begun */
 	uint64_t took_us;
@@ -95,6 +106,7 @@ struct ro_rollout {
 	uint64_t id;               /* of the service's rollouts, from 1 */
 	uint8_t stand;             /* enum ro_stand */
 	uint8_t on_failure;        /* enum cfg_on_failure */
+	uint8_t path;              /* enum ro_path, as its check found */
 	bool entered;              /* the step's action was carried out */
 	bool failed;               /* the step has; PAUSED */
 	bool moved;                /* by an operator, while it was paused */
@@ -146,6 +158,10 @@ struct ro_service {
 	uint8_t hold;     /* enum hold: which requests wait */
 	uint64_t held_us; /* wall clock: since when; 0: none do */
 	struct ro_rollout rollout;
+	/* what the last check found, of whichever rollout */
+	uint8_t path;     /* enum ro_path */
+	uint64_t path_us; /* wall clock: since it is that; 0: never */
+	char path_why[RO_WHY_MAX];
 	size_t n_done;
 	struct ro_done done[RO_DONE_MAX]; /* oldest first */
 };

@@ -54,6 +54,17 @@ read_u32(const struct json *j, const char *key, uint32_t max, uint32_t *out)
 }
 
 static bool
+read_u8(const struct json *j, const char *key, uint8_t max, uint8_t *out)
+{
+	uint64_t n;
+
+	if (!read_u64(j, key, &n) || n > max)
+		return false;
+	*out = (uint8_t)n;
+	return true;
+}
+
+static bool
 read_bool(const struct json *j, const char *key, bool *out)
 {
 	return json_truth(json_get(j, key), out);
@@ -137,6 +148,10 @@ read_step(const struct json *j, struct ro_step *s)
 	s->kind = (uint8_t)kind;
 	s->writes_only = json_get_truth(j, "writes_only", false);
 	s->no_return = json_get_truth(j, "no_return", false);
+	if (!json_is_null(json_get(j, "only")) &&
+	    (!read_u8(j, "only", CFG_ONLY_COUNT - 1, &s->only) ||
+	        !read_u8(j, "by", CFG_BY_COUNT - 1, &s->by)))
+		return false;
 	return kind >= 0 && read_job(j, s) &&
 	    read_text(j, "name", s->name, sizeof(s->name)) &&
 	    read_u32(j, "share_bp", CFG_SHARE_ALL, &s->share_bp) &&
@@ -198,6 +213,7 @@ read_rollout(const struct json *j, struct ro_rollout *r)
 	        !read_u64(j, "hold_until_us", &r->hold_until_us) ||
 	        !read_u64(j, "held_us", &r->held_us) ||
 	        !read_u32(j, "ran", UINT32_MAX, &r->ran) ||
+	        !read_u8(j, "path", RO_PATH_COUNT - 1, &r->path) ||
 	        !read_text(j, "version", r->version, sizeof(r->version))))
 		return false;
 	return read_u64(j, "id", &r->id) &&
@@ -236,14 +252,18 @@ read_done(const struct json *j, struct ro_service *s)
 	return true;
 }
 
+/* What those of before there were holds do not have. */
 static bool
-read_hold(const struct json *j, struct ro_service *s)
+read_news(const struct json *j, struct ro_service *s)
 {
 	int hold = hold_of(json_get_text(j, "hold", "none"));
 
 	s->hold = (uint8_t)hold;
 	return json_is_null(json_get(j, "hold")) ||
-	    (hold >= 0 && read_u64(j, "held_us", &s->held_us));
+	    (hold >= 0 && read_u64(j, "held_us", &s->held_us) &&
+	        read_u8(j, "path", RO_PATH_COUNT - 1, &s->path) &&
+	        read_u64(j, "path_us", &s->path_us) &&
+	        read_text(j, "path_why", s->path_why, sizeof(s->path_why)));
 }
 
 static bool
@@ -256,7 +276,7 @@ read_service(const struct json *j, struct ro_service *s)
 	    !read_u32(j, "epoch", UINT32_MAX, &s->epoch) ||
 	    !read_pools(json_get(j, "pools"), s) ||
 	    (rollout != NULL && !read_rollout(rollout, &s->rollout)) ||
-	    !read_hold(j, s) || !read_done(json_get(j, "done"), s))
+	    !read_news(j, s) || !read_done(json_get(j, "done"), s))
 		return false;
 	if (pending == NULL)
 		return true;

@@ -52,6 +52,8 @@ write_step(struct json_out *j, const struct ro_step *s)
 	json_kv_u64(j, "requests", s->requests);
 	json_kv_bool(j, "writes_only", s->writes_only);
 	json_kv_bool(j, "no_return", s->no_return);
+	json_kv_u64(j, "only", s->only);
+	json_kv_u64(j, "by", s->by);
 	if (steps_has_job(s)) {
 		json_kv_cstr(j, "job", s->job);
 		json_kv_cstr(j, "once",
@@ -92,6 +94,7 @@ write_rollout(struct json_out *j, const struct ro_rollout *r)
 	json_kv_bool(j, "unknown", r->unknown);
 	json_kv_u64(j, "runs", r->runs);
 	json_kv_u64(j, "ran", r->ran);
+	json_kv_u64(j, "path", r->path);
 	json_kv_cstr(j, "to", r->to);
 	json_kv_cstr(j, "version", r->version);
 	json_kv_cstr(j, "who", r->who);
@@ -154,6 +157,9 @@ write_service(struct json_out *j, const struct ro_service *s)
 		write_rollout(j, &s->rollout);
 	json_kv_cstr(j, "hold", hold_name((enum hold)s->hold));
 	json_kv_u64(j, "held_us", s->held_us);
+	json_kv_u64(j, "path", s->path);
+	json_kv_u64(j, "path_us", s->path_us);
+	json_kv_cstr(j, "path_why", s->path_why);
 	write_done(j, s);
 	json_end_object(j);
 }

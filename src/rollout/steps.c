@@ -146,6 +146,8 @@ add_step(struct ro_rollout *r, const struct cfg_step *s,
 		.requests = s->requests,
 		.writes_only = s->writes_only,
 		.no_return = s->no_return,
+		.only = (uint8_t)s->only,
+		.by = (uint8_t)s->by,
 		.deadline_us = deadline_of(s, svc) };
 	if (s->name != NULL)
 		str_copy(str_of(s->name), to->name, sizeof(to->name));
@@ -186,6 +188,10 @@ steps_describe(const struct ro_step *s, struct buf *out)
 	text[0] = '\0';
 	if (s->writes_only)
 		buf_add_cstr(out, " writes");
+	if (s->by == CFG_BY_REVISION)
+		buf_add_cstr(out, " revision");
+	if (s->by == CFG_BY_VERSION)
+		buf_add_cstr(out, " version");
 	if (s->job[0] != '\0')
 		buf_printf(out, " %s", s->job);
 	if (s->kind == CFG_STEP_SHARE)

@@ -159,6 +159,7 @@ make_env(const struct cfg_job *job, const struct run_ask *ask,
 	add(e, "SEGUE_STEP", ask->step);
 	add(e, "SEGUE_FROM", ask->from);
 	add(e, "SEGUE_TO", ask->to);
+	add(e, "SEGUE_FROM_VERSION", ask->from_version);
 	add(e, "SEGUE_VERSION", ask->version);
 	for (size_t i = 0; i < job->n_env; i++) {
 		e->all[e->n] = strdup(job->env[i]);

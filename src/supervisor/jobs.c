@@ -353,7 +353,11 @@ begin(struct jobs *j, const struct run_ask *ask, struct cfg *cfg,
 	r->privs = *privs;
 	r->out = -1;
 	r->epoll = j->epoll;
-	r->job = svc == NULL ? NULL : cfg_job_find(svc, str_of(ask->job));
+	if (svc != NULL) {
+		r->job = cfg_job_find(svc, str_of(ask->job));
+		str_copy(str_of(cfg_version_of(svc, str_of(ask->from))),
+		    r->ask.from_version, sizeof(r->ask.from_version));
+	}
 	LIST_INSERT_HEAD(&j->runs, r, link);
 	if (r->job == NULL) {
 		end(j, r, RO_VERDICT_FAILED, -1,

@@ -1,0 +1,232 @@
+"""Each file of conf/examples does what it says, with stand-ins for the servers
+and programs that it names: under load, with each job failing, and back."""
+import os
+import time
+
+import pytest
+
+from rig import wait_until
+from rig.load import say
+from rig.mimics import MIMICS, Mimics
+from test_rollout import rollout, shares, wait_stand
+
+
+class Run:
+    """An example, its stand-ins and load."""
+
+    def __init__(self, rig, mimics, first, **load):
+        self.mimics = mimics
+        self.s = mimics.segued(first)
+        self.load = rig.load(self.s, clients=60, think="20ms", session=12,
+                             **load)
+        self.wait_answers(200)
+
+    def wait_answers(self, more):
+        n = self.load.report()["answers"] + more
+        wait_until(lambda: self.load.report()["answers"] >= n, 30,
+                   f"answer {n}", every=0.05)
+
+    def go(self, to):
+        return self.s.segue("rollout", "start", "--to", to, "--wait",
+                            timeout=40)
+
+    def finish(self, *pools):
+        """Nothing failed, and each post was done once in these databases."""
+        self.wait_answers(200)
+        final = self.load.stop()
+        print(say(final))
+        assert final["failed"] == 0, (final["failures_safe"],
+                                      final["failures_unsafe"],
+                                      final["samples"])
+        for pool in pools:
+            done = self.mimics.writes(pool)
+            assert len(done) == len(set(done)) == final["posts_answered"], \
+                (len(done), len(set(done)), final["posts_answered"])
+        assert self.mimics.faults() == []
+        assert self.s.admin.status()["accounting"]["holds"] is True
+        return final
+
+    def fail(self, name, to, first, stand="rolled_back"):
+        """That job fails, and users see nothing of it."""
+        self.mimics.set(f"fail-{name}")
+        r = self.go(to)
+        assert r.code == 3, r
+        now = rollout(self.s)
+        assert now["stand"] == stand and \
+            now["why"].startswith(f"job {name}: exit status 9: {name} is to "
+                                  "fail"), now
+        self.mimics.unset(f"fail-{name}")
+        if stand == "rolled_back":
+            assert shares(self.s)[first] == 10000
+            self.wait_answers(100)
+            self.rest(to)
+
+    def rest(self, to):
+        """Until the new pool drains no more; it is stopped then."""
+        wait_until(lambda: self.s.admin.pool(to)["state"] != "draining", 20,
+                   f"{to} to be drained")
+        self.mimics.systemctl("stop", to)
+
+
+# ---- Keycloak ----
+
+def keycloak(rig, new):
+    m = Mimics(rig, "keycloak", {"v1": ("26.6.1", 11, "kc"),
+                                 "v2": (new, 21, "kc")}, 8080, 9000,
+               {"keycloak-backup": "echo saved"})
+    m.schema("v1", "26.6")
+    for version in ("26.6.1", new):
+        os.makedirs(f"{m.dir}/opt/keycloak-{version}/bin")
+        os.symlink(f"{MIMICS}/kc.sh",
+                   f"{m.dir}/opt/keycloak-{version}/bin/kc.sh")
+    text = m.text
+
+    def changed(directory):
+        return text(directory).replace('"26.6.2"', f'"{new}"')
+
+    m.text = changed
+    return m
+
+
+def conditions(s):
+    return {c["type"]: (c["status"], c["message"])
+            for c in s.admin.status()["services"][0]["conditions"]}
+
+
+def test_keycloak_patch(rig):
+    """A patch may run beside the version before: a canary."""
+    r = Run(rig, keycloak(rig, "26.6.2"), "v1", moved_ok=True)
+    assert conditions(r.s)["RecreateUpdateUsed"] == ("Unknown", "")
+    r.fail("start-all", "v2", "v1")
+    done = r.go("v2")
+    assert done.code == 0, done
+    assert conditions(r.s)["RecreateUpdateUsed"] == (
+        "False", "job compat: exit status 0: [OK] Rolling Update is "
+        "available.")
+    r.finish("v1")
+    how = [x["skipped"] for x in rollout(r.s)["steps"]]
+    assert how == [False] + [True] * 5 + [False] * 5 + [True] + [False] * 2
+    assert rollout(r.s)["held_s"] == 0
+    assert set(r.mimics.jobs()) == {"start-all", "stop-old"}
+
+
+def test_keycloak_minor(rig):
+    """A minor release must not: requests wait, one node migrates alone."""
+    r = Run(rig, keycloak(rig, "26.7.0"), "v1", moved_ok=True)
+    for name in ("backup", "stop-old"):
+        r.fail(name, "v2", "v1")
+        assert r.s.admin.status()["services"][0]["hold"]["what"] == "none"
+    # Past the point of no return it stands still; mended, it goes on.
+    r.fail("start-first", "v2", "v1", "paused")
+    assert "no way back since step 6" in rollout(r.s)["where"]
+    r.s.do("rollout", "retry")
+    wait_stand(r.s, "done", 30)
+    kind, why = conditions(r.s)["RecreateUpdateUsed"]
+    assert kind == "True" and "Old: 26.6.1, New: 26.7.0" in why, why
+    r.finish("v1")
+    assert rollout(r.s)["held_s"] > 0
+    assert r.mimics.lines("v1", "schema") == ["26.7"]
+
+
+def test_keycloak_check_cannot_run(rig):
+    """Never a way to downtime: it asks."""
+    m = keycloak(rig, "26.7.0")
+    r = Run(rig, m, "v1", moved_ok=True)
+    os.unlink(f"{m.dir}/opt/keycloak-26.6.1/bin/kc.sh")
+    assert r.go("v2").code == 3
+    now = rollout(r.s)
+    assert now["stand"] == "paused" and "exit status 1" in now["why"], now
+    assert shares(r.s)["v1"] == 10000 and m.jobs() == []
+    r.s.do("rollout", "abort")
+    r.finish("v1")
+
+
+def test_keycloak_rolled_back(rig):
+    """In the middle of the canary an operator takes it back."""
+    r = Run(rig, keycloak(rig, "26.6.2"), "v1", moved_ok=True)
+    r.s.do("rollout", "start", "--to", "v2")
+    wait_until(lambda: rollout(r.s)["steps"][rollout(r.s)["at"]]["step"] ==
+               "analyze", 30, "the analysis")
+    r.s.do("rollout", "rollback")
+    assert shares(r.s) == {"v1": 10000, "v2": 0}
+    r.finish("v1")
+
+
+# ---- ZITADEL ----
+
+def zitadel(rig):
+    m = Mimics(rig, "zitadel", {"v1": ("4.1.0", 11, "id"),
+                                "v2": ("4.2.0", 21, "id")}, 8080, 0, {})
+    m.schema("v1", "4.1.0")
+    m.program("zitadel", 'case "$1" in init) exit 0 ;; esac\n' +
+              m.identity("migrate", "zitadel", "4.2.0", m.dbs["v1"]))
+    return m
+
+
+def test_zitadel(rig):
+    """init once for all, setup once per version, then a canary."""
+    r = Run(rig, zitadel(rig), "v1", moved_ok=True)
+    for name in ("init", "setup", "start"):
+        r.fail(name, "v2", "v1")
+    assert r.mimics.jobs() == ["init", "setup"], "init is not done twice"
+    done = r.go("v2")
+    assert done.code == 0, done
+    assert r.mimics.jobs() == ["init", "setup", "start", "stop-old"]
+    r.finish("v1")
+    assert shares(r.s) == {"v1": 0, "v2": 10000}
+
+
+# ---- Nevis ----
+
+def test_nevis(rig):
+    """The shift as soon as it is ready, and one version between two."""
+    m = Mimics(rig, "nevis", {"v1": ("8.2405", 11, "db"),
+                              "v1-5": ("8.2411", 21, "db"),
+                              "v2": ("8.2505", 31, "db")}, 8080, 8997,
+               {"nevis-migrate": "case \"$1\" in --needed) test \"$SEGUE_TO\" "
+                "= v2 ;; esac"})
+    r = Run(rig, m, "v1", moved_ok=True)
+    no = r.go("v2")
+    assert no.code == 3 and "v2 follows v1-5 alone, and v1 is still in use" \
+        in no.err, no
+    for name in ("start",):
+        r.fail(name, "v1-5", "v1")
+    for to in ("v1-5", "v2"):
+        done = r.go(to)
+        assert done.code == 0, done
+    r.finish("v1")
+    # when: asked each time, and it was needed once
+    assert m.jobs().count("migrate") == 3, m.jobs()
+    assert shares(r.s) == {"v1": 0, "v1-5": 0, "v2": 10000}
+
+
+# ---- Ory ----
+
+@pytest.mark.parametrize("kind", ["kratos", "hydra"])
+def test_ory(rig, kind):
+    """Writes wait while the last of them is copied; none is lost."""
+    m = Mimics(rig, kind, {"blue": ("1.3.0", 11, "blue"),
+                           "green": ("26.2.0", 21, "green")},
+               *((4433, 4434) if kind == "kratos" else (4444, 4445)),
+               {f"{kind}-backup": "echo saved"})
+    blue, green = m.dbs["blue"], m.dbs["green"]
+    m.schema("blue", "1.3.0")
+    m.schema("green", "1.3.0")
+    m.program(kind, m.identity("migrate", kind, "26.2.0", green))
+    m.program(f"{kind}-sync", 'case "$1" in --compare) ' +
+              m.identity("lag", blue, green) + " ;; esac\n" +
+              m.identity("copy", blue, green))
+    r = Run(rig, m, "blue", moved_ok=True)
+    for name in ("backup", "synced", "copy-rest", "verify", "migrate",
+                 "start"):
+        r.fail(name, "green", "blue")
+        assert r.s.admin.status()["services"][0]["hold"]["what"] == "none"
+    done = r.go("green")
+    assert done.code == 0, done
+    r.finish("green")
+    now = rollout(r.s)
+    assert 0 < now["held_s"] < 20, now
+    assert now["no_return"]["passed"] is True
+    no = r.s.segue("rollout", "rollback")
+    assert no.code == 3, no
+
