@@ -1,6 +1,7 @@
 """Steps that run commands of the operator's: how they are run, what follows
 from how they end, and bad days of theirs and of ours."""
 import os
+import random
 import signal
 import stat
 import time
@@ -391,3 +392,55 @@ def test_stopped(rig):
     s.do("rollout", "retry")
     wait_stand(s, "done")
     assert lines(rig, "began") == ["began"] * 2
+
+
+def test_killed_at_random_instants(rig):
+    """The network process or all of it, a hundred times, with jobs and holds:
+    it goes on, or stands still and says why; a job that is done once is run
+    again by nobody but us; nobody is held who was not before."""
+    seed = time.time_ns() % 100000
+    dice = random.Random(seed)
+    print(f"seed {seed}")
+    s = site_of(rig, [
+        job(rig, "echo $SEGUE_ROLLOUT $SEGUE_TO >> once.out; sleep 0.05",
+            "once", once="version"),
+        job(rig, "echo $SEGUE_ROLLOUT >> always.out; sleep 0.02", "always")],
+        [{"step": "job", "job": "once"}, "ready", "hold",
+         {"step": "job", "job": "always"},
+         {"step": "share", "share": "30%"}, "release",
+         {"step": "job", "job": "always"}, "promote"])
+    told, rollouts, unknown = 0, 0, 0
+    for _ in range(100):
+        r = rollout(s)
+        if r is None or r["stand"] in ("done", "aborted"):
+            s.do("rollout", "start", "--to",
+                 "v1" if shares(s)["v1"] == 0 else "v2")
+            rollouts += 1
+        time.sleep(dice.uniform(0.001, 0.12) * min(rig.slower, 5))
+        if dice.random() < 0.5:
+            os.kill(s.network_pid(), signal.SIGKILL)
+            wait_until(lambda: s.is_up(ready=False), 15, "the next process")
+        else:
+            s.kill_all()
+            s.start(ready=False)
+        r = rollout(s)
+        assert r["stand"] in ("running", "paused", "done"), (seed, r)
+        assert sum(shares(s).values()) == 10000, seed
+        held = s.admin.status()["services"][0]["hold"]["what"]
+        steps = [x["step"] for x in r["steps"]]
+        if r["at"] < steps.index("hold") or r["at"] > steps.index("release"):
+            assert held == "none", (seed, r)
+        if r["stand"] != "paused":
+            continue
+        assert r["why"].startswith("nobody knows how job "), (seed, r)
+        unknown += 1
+        if steps[r["at"]] == "job" and r["at"] == 0:
+            told += 1
+        s.do("rollout", "retry")
+    if rollout(s)["stand"] == "running":
+        wait_stand(s, "done", 30)
+    runs = lines(rig, "once.out")
+    print(f"{rollouts} rollouts, {unknown} unknown, once ran {len(runs)}")
+    # Of each version once, and once more for each time that we said so.
+    assert len(runs) <= 2 + told, (seed, runs, told)
+    assert {x.split()[1] for x in runs} <= {"v1", "v2"}
