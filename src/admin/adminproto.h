@@ -75,8 +75,16 @@
  *                ended, left_s | null, analysis: {own, others: {requests, failed}}
  *                | null, run: {pid, ended, verdict | null, why, took_s,
  *                output} | null,             the last run of a job
- *                held_s, no_return: {step, passed} | null,
- *                at, steps: [{step, text, skipped, exit?, took_s?, said?}]}
+ *                held_s, no_return: {step, passed} | null, version,
+ *                report: {whole, counted_since, accepted, answered, ours,
+ *                client, deadline, fault, in_flight, holds, refused (of ours:
+ *                for want of anybody or any room), retries, held,
+ *                released, moved, streams_ended: {as below}, pools: [{name,
+ *                requests, failed}]},        since it began, up to its end;
+ *                                            not whole: since counted_since
+ *                past: [{id, to, version, stand, who, why, began, ended, held_s,
+ *                accepted, fault}],          those before it, oldest first
+ *                at, steps: [{step, text, skipped, lasted_s, exit?, took_s?, said?}]}
  *                | null,                     the last;
  *                                            at: the step it is at, from 0;
  *                                            since when, and for how long at

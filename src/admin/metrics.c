@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "admin/account.h"
+#include "upstream/account.h"
 #include "admin/admin_int.h"
 #include "admin/exposition.h"
 #include "admin/process.h"

@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "admin/account.h"
+#include "upstream/account.h"
 #include "admin/admin_int.h"
 #include "admin/answer.h"
 #include "admin/sums.h"
@@ -318,6 +318,7 @@ put_step(struct json_out *j, const struct ro_step *s, bool skipped)
 	json_kv_cstr(j, "step", steps_kind_name((enum cfg_step_kind)s->kind));
 	json_kv_str(j, "text", buf_str(&text));
 	json_kv_bool(j, "skipped", skipped);
+	json_kv_micro(j, "lasted_s", s->lasted_us);
 	if (s->took_us > 0 || s->said[0] != '\0') {
 		json_key(j, "exit");
 		json_i64(j, s->exit);
@@ -390,6 +391,85 @@ put_analysis(struct json_out *j, const struct ro_analysis *a)
 }
 
 static void
+put_counted_pools(struct json_out *j, const struct ro_count *c)
+{
+	json_key(j, "pools");
+	json_begin_array(j);
+	for (size_t i = 0; i < c->n_pools; i++) {
+		json_begin_object(j);
+		json_kv_cstr(j, "name", c->pools[i].pool);
+		json_kv_u64(j, "requests", c->pools[i].toll.requests);
+		json_kv_u64(j, "failed", c->pools[i].toll.bad);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+/* Invariant 1 for a rollout: each request that came meanwhile, and its end. */
+static void
+put_report(struct scene *sc, const struct ro_service *svc)
+{
+	size_t at = (size_t)(svc - sc->state->services);
+	struct json_out *j = &sc->j;
+	struct ro_count c;
+	uint64_t ended = 0;
+	bool whole = machine_count(svc, &sc->facts->counts[at], &c);
+
+	json_key(j, "report");
+	json_begin_object(j);
+	json_kv_bool(j, "whole", whole);
+	json_kv_time(j, "counted_since",
+	    whole ? svc->rollout.began_us : c.process_us);
+	json_kv_u64(j, "accepted", c.accepted);
+	for (int i = 0; i < CLASS_COUNT; i++) {
+		json_kv_u64(j, account_class_name((enum account_class)i),
+		    c.class[i]);
+		ended += c.class[i];
+	}
+	json_kv_u64(j, "in_flight", c.in_flight);
+	json_kv_bool(j, "holds", c.holds && c.accepted == ended + c.in_flight);
+	json_kv_u64(j, "refused", c.refused);
+	json_kv_u64(j, "retries", c.retries);
+	json_kv_u64(j, "held", c.held);
+	json_kv_u64(j, "released", c.released);
+	json_kv_u64(j, "moved", c.moved);
+	json_key(j, "streams_ended");
+	json_begin_object(j);
+	for (int i = 0; i < STREAM_END_COUNT; i++)
+		json_kv_u64(j, stream_end_name((enum stream_end)i),
+		    c.streams[i]);
+	json_end_object(j);
+	put_counted_pools(j, &c);
+	json_end_object(j);
+}
+
+static void
+put_past(struct json_out *j, const struct ro_service *s)
+{
+	json_key(j, "past");
+	json_begin_array(j);
+	for (size_t i = 0; i < s->n_past; i++) {
+		const struct ro_past *p = &s->past[i];
+
+		json_begin_object(j);
+		json_kv_u64(j, "id", p->id);
+		json_kv_cstr(j, "to", p->to);
+		json_kv_cstr(j, "version", p->version);
+		json_kv_cstr(j, "stand",
+		    steps_stand_name((enum ro_stand)p->stand));
+		json_kv_cstr(j, "who", p->who);
+		json_kv_cstr(j, "why", p->why);
+		json_kv_time(j, "began", p->began_us);
+		json_kv_time(j, "ended", p->ended_us);
+		json_kv_micro(j, "held_s", p->held_us);
+		json_kv_u64(j, "accepted", p->accepted);
+		json_kv_u64(j, "fault", p->fault);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void
 put_rollout(struct scene *sc, const struct ro_service *svc)
 {
 	const struct ro_rollout *r = &svc->rollout;
@@ -425,6 +505,9 @@ put_rollout(struct scene *sc, const struct ro_service *svc)
 	put_run(j, drive_run(sc->drive, svc));
 	json_kv_micro(j, "held_s", steps_held_us(svc, sc->facts->wall_us));
 	put_no_return(j, r);
+	json_kv_cstr(j, "version", r->version);
+	put_report(sc, svc);
+	put_past(j, svc);
 	json_kv_u64(j, "at", r->at);
 	json_key(j, "steps");
 	json_begin_array(j);

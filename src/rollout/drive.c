@@ -37,6 +37,7 @@ drive_make_room(struct drive *d, size_t n_services)
 	struct ro_facts_pool *rows = realloc(d->rows, n * sizeof(*rows));
 	struct service_plan *plans;
 	struct ro_facts_run *runs;
+	struct ro_count *counts;
 
 	if (rows == NULL)
 		return E_NOMEM;
@@ -51,6 +52,10 @@ drive_make_room(struct drive *d, size_t n_services)
 	if (runs == NULL)
 		return E_NOMEM;
 	d->runs = runs;
+	counts = realloc(d->counts, (n_services + 1) * sizeof(*counts));
+	if (counts == NULL)
+		return E_NOMEM;
+	d->counts = counts;
 	return E_OK;
 }
 
@@ -73,6 +78,8 @@ drive_facts(struct drive *d)
 	    &d->hold_due_us);
 	running_facts(d->running, &d->state, d->runs);
 	d->facts.runs = d->runs;
+	facts_count(d->env.registry, &d->state, d->began_us, d->counts);
+	d->facts.counts = d->counts;
 	return &d->facts;
 }
 
@@ -480,6 +487,7 @@ drive_new(const struct drive_env *env, struct drive **out, char *why,
 	d->keyring = env->keyring;
 	d->clocks.kind = &clocks_kind;
 	d->wall_off_us = clock_wall_us() - clock_mono_us();
+	d->began_us = clock_wall_us();
 	STAILQ_INIT(&d->waiting);
 	d->probing = (struct probing){ .loop = env->loop,
 		.registry = env->registry,
@@ -522,6 +530,7 @@ drive_free(struct drive **dp)
 	free(d->rows);
 	free(d->plans);
 	free(d->runs);
+	free(d->counts);
 	cfg_unref(&d->cfg);
 	free(d);
 	*dp = NULL;

@@ -183,6 +183,63 @@ facts_gather(struct registry *r, const struct cfg *cfg,
 	}
 }
 
+/* What is ours to answer for, though the request was well. */
+static const enum outcome refusals[] = { OUT_NO_INSTANCE, OUT_STOPPING,
+	OUT_OVERLOAD, OUT_QUEUE_FULL, OUT_HOLD_FULL };
+
+static void
+count_pool(struct registry *r, const char *service, const struct ro_pool *pool,
+    struct ro_count *c)
+{
+	const struct pool *p = registry_pool(r, service, pool->name);
+	size_t at = c->n_pools++;
+
+	str_copy(str_of(pool->name), c->pools[at].pool,
+	    sizeof(c->pools[at].pool));
+	if (p == NULL)
+		return;
+	c->pools[at].toll = toll_of(p);
+	for (unsigned w = 0; w < p->n_workers; w++) {
+		const struct pool_cell *cell = &p->cells[w];
+
+		c->moved += stat_get(&cell->cause[CAUSE_MOVED_DEAD]) +
+		    stat_get(&cell->cause[CAUSE_MOVED_DRAIN]) +
+		    stat_get(&cell->cause[CAUSE_MOVED_EVICT]);
+		for (size_t i = 0; i < STREAM_END_COUNT; i++)
+			c->streams[i] += stat_get(&cell->streams_ended[i]);
+	}
+}
+
+void
+facts_count(struct registry *r, const struct ro_state *s, uint64_t process_us,
+    struct ro_count *rows)
+{
+	for (size_t i = 0; i < s->n_services; i++) {
+		const struct ro_service *svc = &s->services[i];
+		const struct service *counted = registry_service(r, svc->name);
+		struct ro_count *c = &rows[i];
+		struct account a;
+
+		*c = (struct ro_count){ .process_us = process_us };
+		if (counted == NULL)
+			continue;
+		account_of(counted, false, &a);
+		c->holds = a.holds;
+		c->accepted = a.accepted;
+		c->in_flight = a.in_flight;
+		memcpy(c->class, a.class, sizeof(c->class));
+		for (size_t k = 0; k < ARRAY_LEN(refusals); k++)
+			c->refused += a.outcome[refusals[k]];
+		for (unsigned w = 0; w < counted->n_workers; w++) {
+			c->retries += stat_get(&counted->cells[w].retries);
+			c->held += stat_get(&counted->cells[w].held_ever);
+			c->released += stat_get(&counted->cells[w].released);
+		}
+		for (size_t p = 0; p < svc->n_pools; p++)
+			count_pool(r, svc->name, &svc->pools[p], c);
+	}
+}
+
 const char *
 facts_service_of(const struct ro_state *s, const struct ro_command *c)
 {

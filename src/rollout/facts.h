@@ -32,6 +32,10 @@ void facts_gather(struct registry *, const struct cfg *,
     const struct ro_state *, const struct facts_now *,
     struct ro_facts_pool *rows, uint64_t *due_us);
 
+/* rows[n_services]: what was asked of each since that process began. */
+void facts_count(struct registry *, const struct ro_state *,
+    uint64_t process_us, struct ro_count *rows);
+
 /*
  * Why an instance's health is what it is: the reason and, where a status is
  * the reason, which ("unexpected status 404").  Returns out.

@@ -159,6 +159,7 @@ struct ro_facts {
 	const struct ro_facts_pool *pools;
 	struct ro_facts_instance instance;
 	const struct ro_facts_run *runs; /* [service]; NULL: nothing is known */
+	const struct ro_count *counts;   /* [service]; NULL: nobody counts */
 };
 
 static inline const struct ro_facts_pool *
@@ -238,6 +239,14 @@ uint64_t machine_held_left(const struct ro_state *, const struct ro_service *,
 
 /* Is a run of a job under way for it, or about to be: .runs of its rollout? */
 bool machine_wants_run(const struct ro_service *);
+
+/*
+ * What was asked of a service since its last rollout began, up to its end or
+ * now.  False: some of it is missing, as a process that counted is no more, or
+ * nobody counts.
+ */
+bool machine_count(const struct ro_service *, const struct ro_count *now,
+    struct ro_count *out);
 
 #define MACHINE_HOLDS_MAX 192
 /* What the rollout of a service waits for, as a sentence; "": for time. */

@@ -80,6 +80,12 @@ enum ro_refusal rollout_command(struct job *);
 enum ro_changed rollout_clock(struct ro_state *, size_t at,
     const struct ro_facts *, uint64_t *due_us);
 
+/* The counters when it begins, and what they have come to when it ends. */
+void count_begin(struct job *);
+void count_end(struct job *);
+/* Another one begins: what is worth keeping of the last. */
+void count_keep_past(struct ro_service *);
+
 /* ---- steps ---- */
 
 /* What a step that was entered has come to; all but GOES_ON leave why. */

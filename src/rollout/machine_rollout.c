@@ -25,11 +25,24 @@ rollout_of(struct job *j)
 	return &j->svc->rollout;
 }
 
+/* Of the step it is at. */
+static void
+note_end(struct job *j)
+{
+	struct ro_rollout *r = rollout_of(j);
+
+	r->steps[r->at].lasted_us = j->facts->wall_us -
+	    MIN(j->facts->wall_us, r->since_us);
+}
+
 static void
 end(struct job *j, enum ro_stand stand, const char *why)
 {
 	struct ro_rollout *r = rollout_of(j);
 
+	count_end(j); /* while it is under way */
+	if (r->at < r->n_steps)
+		note_end(j);
 	r->stand = (uint8_t)stand;
 	r->ended_us = j->facts->wall_us;
 	r->paused_us = 0;
@@ -487,6 +500,7 @@ next_step(struct job *j)
 {
 	struct ro_rollout *r = rollout_of(j);
 
+	note_end(j);
 	r->at++;
 	r->entered = false;
 	r->since_us = j->facts->wall_us;
@@ -847,12 +861,14 @@ start(struct job *j)
 
 	if (refusal != RO_NO_NONE)
 		return refusal;
+	count_keep_past(j->svc);
 	*r = *j->cmd->plan;
 	r->id = id;
 	r->stand = RO_STAND_RUNNING;
 	r->at = 0;
 	r->runs = r->ran = 0;
 	r->path = RO_PATH_UNKNOWN;
+	count_begin(j);
 	r->hold_until_us = r->held_us = 0;
 	r->entered = r->failed = r->moved = r->unknown = false;
 	r->began_us = r->since_us = j->facts->wall_us;

@@ -214,6 +214,8 @@ fit_service(struct ro_service *to, struct ro_service *old,
 	}
 	if (old != NULL) {
 		fit_rollout(&to->rollout, to, &old->rollout, wall_us);
+		to->n_past = old->n_past;
+		memcpy(to->past, old->past, sizeof(to->past));
 		to->path = old->path;
 		to->path_us = old->path_us;
 		memcpy(to->path_why, old->path_why, sizeof(to->path_why));

@@ -17,6 +17,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "config/config.h"
+#include "upstream/account.h"
 #include "upstream/registry.h"
 
 #define RO_STATE_FORMAT 1
@@ -92,6 +93,7 @@ struct ro_step {
 	int16_t exit; /* status; -1: by a signal, or it was not begun */
 	uint64_t took_us;
 	char said[RO_SAID_MAX]; /* the last line that it said */
+	uint64_t lasted_us;     /* the step, once it is over */
 };
 
 #define RO_WHY_MAX 192
@@ -99,6 +101,36 @@ struct ro_step {
 /* What was asked of pools, and failed; the counters begin with the process. */
 struct ro_toll {
 	uint64_t requests, bad;
+};
+
+/* What was asked of a service, and what became of it. */
+struct ro_count {
+	uint64_t process_us; /* wall clock: these counters began; 0: none */
+	bool holds;          /* the account does (upstream/account.h) */
+	uint64_t accepted, in_flight;
+	uint64_t class[CLASS_COUNT];
+	uint64_t refused; /* of ours: for want of anybody or any room */
+	uint64_t retries;
+	uint64_t held, released; /* had to wait; were sent on */
+	uint64_t moved; /* exchanges pinned to a pool they did not go to */
+	uint64_t streams[STREAM_END_COUNT];
+	size_t n_pools;
+	struct {
+		char pool[CFG_NAME_MAX + 1];
+		struct ro_toll toll;
+	} pools[CFG_POOLS_MAX];
+};
+
+/* A rollout that is over. */
+#define RO_PAST_MAX 8
+struct ro_past {
+	uint64_t id;
+	uint8_t stand; /* enum ro_stand */
+	char to[CFG_NAME_MAX + 1], version[CFG_NAME_MAX + 1];
+	char who[RO_WHO_MAX], why[RO_WHY_MAX];
+	uint64_t began_us, ended_us; /* wall clock */
+	uint64_t held_us;
+	uint64_t accepted, fault; /* requests meanwhile; of these, failed */
 };
 
 /* The way of a service to a pool: the last one, under way or ended. */
@@ -133,6 +165,9 @@ struct ro_rollout {
 	uint32_t skipped;   /* bits of steps */
 	uint32_t ran; /* ... whose jobs are done: not twice on a way back */
 	struct ro_step steps[CFG_STEPS_MAX];
+	struct ro_count base;  /* when it began */
+	struct ro_count count; /* since then, once it has ended */
+	bool partial; /* .count lacks what a process counted that is no more */
 	/* When an analysis began, of the new pool and of the others; not in the
 	 * file, since a start begins at 0, too. */
 	struct ro_toll toll_new, toll_others;
@@ -162,6 +197,8 @@ struct ro_service {
 	uint8_t path;     /* enum ro_path */
 	uint64_t path_us; /* wall clock: since it is that; 0: never */
 	char path_why[RO_WHY_MAX];
+	size_t n_past;
+	struct ro_past past[RO_PAST_MAX]; /* oldest first */
 	size_t n_done;
 	struct ro_done done[RO_DONE_MAX]; /* oldest first */
 };

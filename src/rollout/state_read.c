@@ -150,7 +150,8 @@ read_step(const struct json *j, struct ro_step *s)
 	s->no_return = json_get_truth(j, "no_return", false);
 	if (!json_is_null(json_get(j, "only")) &&
 	    (!read_u8(j, "only", CFG_ONLY_COUNT - 1, &s->only) ||
-	        !read_u8(j, "by", CFG_BY_COUNT - 1, &s->by)))
+	        !read_u8(j, "by", CFG_BY_COUNT - 1, &s->by) ||
+	        !read_u64(j, "lasted_us", &s->lasted_us)))
 		return false;
 	return kind >= 0 && read_job(j, s) &&
 	    read_text(j, "name", s->name, sizeof(s->name)) &&
@@ -194,6 +195,72 @@ is_somewhere(const struct ro_rollout *r)
 }
 
 static bool
+read_counted_pools(const struct json *j, struct ro_count *c)
+{
+	if (!json_is_array(j) || json_len(j) > CFG_POOLS_MAX)
+		return false;
+	for (size_t i = 0; i < json_len(j); i++, c->n_pools++)
+		if (!read_name(json_at(j, i), "pool", c->pools[i].pool) ||
+		    !read_u64(json_at(j, i), "requests",
+		        &c->pools[i].toll.requests) ||
+		    !read_u64(json_at(j, i), "bad", &c->pools[i].toll.bad))
+			return false;
+	return true;
+}
+
+static bool
+read_count(const struct json *j, struct ro_count *c)
+{
+	for (int i = 0; i < CLASS_COUNT; i++)
+		if (!read_u64(j, account_class_name((enum account_class)i),
+		        &c->class[i]))
+			return false;
+	for (int i = 0; i < STREAM_END_COUNT; i++)
+		if (!read_u64(j, stream_end_name((enum stream_end)i),
+		        &c->streams[i]))
+			return false;
+	return read_u64(j, "process_us", &c->process_us) &&
+	    read_bool(j, "holds", &c->holds) &&
+	    read_u64(j, "accepted", &c->accepted) &&
+	    read_u64(j, "in_flight", &c->in_flight) &&
+	    read_u64(j, "refused", &c->refused) &&
+	    read_u64(j, "retries", &c->retries) &&
+	    read_u64(j, "held", &c->held) &&
+	    read_u64(j, "released", &c->released) &&
+	    read_u64(j, "moved", &c->moved) &&
+	    read_counted_pools(json_get(j, "pools"), c);
+}
+
+static bool
+read_past(const struct json *j, struct ro_past *p)
+{
+	int stand = steps_stand_of(json_get_text(j, "stand", ""));
+
+	p->stand = (uint8_t)stand;
+	return stand >= 0 && read_u64(j, "id", &p->id) &&
+	    read_name(j, "to", p->to) &&
+	    read_text(j, "version", p->version, sizeof(p->version)) &&
+	    read_text(j, "who", p->who, sizeof(p->who)) &&
+	    read_text(j, "why", p->why, sizeof(p->why)) &&
+	    read_u64(j, "began_us", &p->began_us) &&
+	    read_u64(j, "ended_us", &p->ended_us) &&
+	    read_u64(j, "held_us", &p->held_us) &&
+	    read_u64(j, "accepted", &p->accepted) &&
+	    read_u64(j, "fault", &p->fault);
+}
+
+static bool
+read_pasts(const struct json *j, struct ro_service *s)
+{
+	if (!json_is_array(j) || json_len(j) > RO_PAST_MAX)
+		return false;
+	for (size_t i = 0; i < json_len(j); i++)
+		if (!read_past(json_at(j, i), &s->past[s->n_past++]))
+			return false;
+	return true;
+}
+
+static bool
 read_rollout(const struct json *j, struct ro_rollout *r)
 {
 	int stand = steps_stand_of(json_get_text(j, "stand", ""));
@@ -214,6 +281,9 @@ read_rollout(const struct json *j, struct ro_rollout *r)
 	        !read_u64(j, "held_us", &r->held_us) ||
 	        !read_u32(j, "ran", UINT32_MAX, &r->ran) ||
 	        !read_u8(j, "path", RO_PATH_COUNT - 1, &r->path) ||
+	        !read_bool(j, "partial", &r->partial) ||
+	        !read_count(json_get(j, "base"), &r->base) ||
+	        !read_count(json_get(j, "count"), &r->count) ||
 	        !read_text(j, "version", r->version, sizeof(r->version))))
 		return false;
 	return read_u64(j, "id", &r->id) &&
@@ -263,7 +333,8 @@ read_news(const struct json *j, struct ro_service *s)
 	    (hold >= 0 && read_u64(j, "held_us", &s->held_us) &&
 	        read_u8(j, "path", RO_PATH_COUNT - 1, &s->path) &&
 	        read_u64(j, "path_us", &s->path_us) &&
-	        read_text(j, "path_why", s->path_why, sizeof(s->path_why)));
+	        read_text(j, "path_why", s->path_why, sizeof(s->path_why)) &&
+	        read_pasts(json_get(j, "past"), s));
 }
 
 static bool

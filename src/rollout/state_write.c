@@ -54,6 +54,7 @@ write_step(struct json_out *j, const struct ro_step *s)
 	json_kv_bool(j, "no_return", s->no_return);
 	json_kv_u64(j, "only", s->only);
 	json_kv_u64(j, "by", s->by);
+	json_kv_u64(j, "lasted_us", s->lasted_us);
 	if (steps_has_job(s)) {
 		json_kv_cstr(j, "job", s->job);
 		json_kv_cstr(j, "once",
@@ -64,6 +65,65 @@ write_step(struct json_out *j, const struct ro_step *s)
 		json_kv_cstr(j, "said", s->said);
 	}
 	json_end_object(j);
+}
+
+static void
+write_count(struct json_out *j, const char *key, const struct ro_count *c)
+{
+	json_key(j, key);
+	json_begin_object(j);
+	json_kv_u64(j, "process_us", c->process_us);
+	json_kv_bool(j, "holds", c->holds);
+	json_kv_u64(j, "accepted", c->accepted);
+	json_kv_u64(j, "in_flight", c->in_flight);
+	for (int i = 0; i < CLASS_COUNT; i++)
+		json_kv_u64(j, account_class_name((enum account_class)i),
+		    c->class[i]);
+	json_kv_u64(j, "refused", c->refused);
+	json_kv_u64(j, "retries", c->retries);
+	json_kv_u64(j, "held", c->held);
+	json_kv_u64(j, "released", c->released);
+	json_kv_u64(j, "moved", c->moved);
+	for (int i = 0; i < STREAM_END_COUNT; i++)
+		json_kv_u64(j, stream_end_name((enum stream_end)i),
+		    c->streams[i]);
+	json_key(j, "pools");
+	json_begin_array(j);
+	for (size_t i = 0; i < c->n_pools; i++) {
+		json_begin_object(j);
+		json_kv_cstr(j, "pool", c->pools[i].pool);
+		json_kv_u64(j, "requests", c->pools[i].toll.requests);
+		json_kv_u64(j, "bad", c->pools[i].toll.bad);
+		json_end_object(j);
+	}
+	json_end_array(j);
+	json_end_object(j);
+}
+
+static void
+write_past(struct json_out *j, const struct ro_service *s)
+{
+	json_key(j, "past");
+	json_begin_array(j);
+	for (size_t i = 0; i < s->n_past; i++) {
+		const struct ro_past *p = &s->past[i];
+
+		json_begin_object(j);
+		json_kv_u64(j, "id", p->id);
+		json_kv_cstr(j, "stand",
+		    steps_stand_name((enum ro_stand)p->stand));
+		json_kv_cstr(j, "to", p->to);
+		json_kv_cstr(j, "version", p->version);
+		json_kv_cstr(j, "who", p->who);
+		json_kv_cstr(j, "why", p->why);
+		json_kv_u64(j, "began_us", p->began_us);
+		json_kv_u64(j, "ended_us", p->ended_us);
+		json_kv_u64(j, "held_us", p->held_us);
+		json_kv_u64(j, "accepted", p->accepted);
+		json_kv_u64(j, "fault", p->fault);
+		json_end_object(j);
+	}
+	json_end_array(j);
 }
 
 static void
@@ -95,6 +155,9 @@ write_rollout(struct json_out *j, const struct ro_rollout *r)
 	json_kv_u64(j, "runs", r->runs);
 	json_kv_u64(j, "ran", r->ran);
 	json_kv_u64(j, "path", r->path);
+	json_kv_bool(j, "partial", r->partial);
+	write_count(j, "base", &r->base);
+	write_count(j, "count", &r->count);
 	json_kv_cstr(j, "to", r->to);
 	json_kv_cstr(j, "version", r->version);
 	json_kv_cstr(j, "who", r->who);
@@ -160,6 +223,7 @@ write_service(struct json_out *j, const struct ro_service *s)
 	json_kv_u64(j, "path", s->path);
 	json_kv_u64(j, "path_us", s->path_us);
 	json_kv_cstr(j, "path_why", s->path_why);
+	write_past(j, s);
 	write_done(j, s);
 	json_end_object(j);
 }

@@ -411,7 +411,8 @@ rollout_run(struct run *r)
 	if (args_has(a, OPT_FORCE) && strcmp(action, "rollback") != 0)
 		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
 		    "--force is for rollout rollback");
-	if (strcmp(action, "status") != 0)
+	if (strcmp(action, "status") != 0 && strcmp(action, "report") != 0 &&
+	    strcmp(action, "history") != 0)
 		return act_command(r);
 	if (args_has(a, OPT_WAIT))
 		return run_fail(r, SEGUE_EXIT_USAGE, "usage",

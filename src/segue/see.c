@@ -149,5 +149,10 @@ see_sessions(struct run *r)
 int
 see_rollout(struct run *r)
 {
-	return see(r, view_rollout);
+	const char *word = r->args.operand[0];
+
+	return see(r,
+	    strcmp(word, "report") == 0        ? view_report
+	        : strcmp(word, "history") == 0 ? view_history
+	                                       : view_rollout);
 }

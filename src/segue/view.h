@@ -27,6 +27,8 @@ view_fn view_pools;
 view_fn view_instances;
 view_fn view_sessions;
 view_fn view_rollout; /* the steps of each service's, and where it is */
+view_fn view_report;  /* what it has come to */
+view_fn view_history; /* those before it, too */
 
 /*
  * Does the document have what the view is limited to?  If not, why[cap] says

@@ -39,4 +39,13 @@ void view_cell_5xx(struct table *, const struct json *of);
 void view_pool_table(const struct json *status, const struct view *,
     size_t indent, struct buf *out);
 
+/* Of each service that has had a rollout, as v limits them. */
+typedef void view_one_fn(const struct json *status, const struct json *service,
+    bool colour, struct buf *out);
+void view_each_rollout(const struct json *status, const struct view *,
+    view_one_fn *, struct buf *out);
+/* "web to v2: step 2 of 3, promote; begun 5s ago by root(0)" */
+void view_rollout_head(const struct json *status, const struct json *service,
+    const struct json *rollout, bool colour, struct buf *out);
+
 #endif

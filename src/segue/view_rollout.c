@@ -112,8 +112,8 @@ put_output(const struct json *rollout, struct buf *out)
 }
 
 /* "web to v2: step 2 of 3, promote; begun 5s ago by root(0)" */
-static void
-put_head(const struct json *status, const struct json *service,
+void
+view_rollout_head(const struct json *status, const struct json *service,
     const struct json *rollout, bool colour, struct buf *out)
 {
 	const char *now = json_get_text(status, "now", NULL);
@@ -176,7 +176,7 @@ put_rollout(const struct json *status, const struct json *service, bool colour,
 	const struct json *rollout = json_get(service, "rollout");
 	struct table *t = table_new(columns);
 
-	put_head(status, service, rollout, colour, out);
+	view_rollout_head(status, service, rollout, colour, out);
 	put_now(rollout, colour, out);
 	for (size_t i = 0; i < json_len(json_get(rollout, "steps")); i++)
 		add_step(t, rollout, i);
@@ -189,7 +189,8 @@ put_rollout(const struct json *status, const struct json *service, bool colour,
 }
 
 void
-view_rollout(const struct json *status, const struct view *v, struct buf *out)
+view_each_rollout(const struct json *status, const struct view *v,
+    view_one_fn *put, struct buf *out)
 {
 	const struct json *services = json_get(status, "services");
 	size_t n = 0;
@@ -203,8 +204,14 @@ view_rollout(const struct json *status, const struct view *v, struct buf *out)
 			continue;
 		if (n++ > 0)
 			buf_add_char(out, '\n');
-		put_rollout(status, s, v->colour, out);
+		put(status, s, v->colour, out);
 	}
 	if (n == 0)
 		buf_add_cstr(out, "there is no rollout\n");
+}
+
+void
+view_rollout(const struct json *status, const struct view *v, struct buf *out)
+{
+	view_each_rollout(status, v, put_rollout, out);
 }

@@ -44,6 +44,10 @@ class Run:
                 (len(done), len(set(done)), final["posts_answered"])
         assert self.mimics.faults() == []
         assert self.s.admin.status()["accounting"]["holds"] is True
+        report = rollout(self.s)["report"]
+        assert report["holds"] is True and report["whole"] is True, report
+        assert report["accepted"] > 0 and report["fault"] == 0, report
+        assert "0 lost: each of" in self.s.do("rollout", "report").out
         return final
 
     def fail(self, name, to, first, stand="rolled_back"):

@@ -1,5 +1,5 @@
 /* Counting that adds up while it goes on. */
-#include "admin/account.h"
+#include "upstream/account.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>

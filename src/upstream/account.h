@@ -4,8 +4,8 @@
  *
  * Thread: control; the cells are the workers'.
  */
-#ifndef ADMIN_ACCOUNT_H
-#define ADMIN_ACCOUNT_H
+#ifndef UPSTREAM_ACCOUNT_H
+#define UPSTREAM_ACCOUNT_H
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-#include "admin/account.h"
+#include "upstream/account.h"
 
 #include <string.h>
 

@@ -1,0 +1,116 @@
+/*
+ * What was asked of a service while a rollout was under way: the difference of
+ * two readings of its counters.
+ */
+#include <string.h>
+
+#include "rollout/machine_int.h"
+#include "rollout/steps.h"
+
+static const struct ro_toll *
+toll_of(const struct ro_count *c, const char *pool)
+{
+	for (size_t i = 0; i < c->n_pools; i++)
+		if (strcmp(c->pools[i].pool, pool) == 0)
+			return &c->pools[i].toll;
+	return NULL;
+}
+
+static void
+subtract(struct ro_count *c, const struct ro_count *base)
+{
+	c->holds &= base->holds;
+	/* What was in flight then ends as one of ours. */
+	c->accepted = c->accepted - base->accepted + base->in_flight;
+	for (int i = 0; i < CLASS_COUNT; i++)
+		c->class[i] -= base->class[i];
+	c->refused -= base->refused;
+	c->retries -= base->retries;
+	c->held -= base->held;
+	c->released -= base->released;
+	c->moved -= base->moved;
+	for (int i = 0; i < STREAM_END_COUNT; i++)
+		c->streams[i] -= base->streams[i];
+	for (size_t i = 0; i < c->n_pools; i++) {
+		const struct ro_toll *was = toll_of(base, c->pools[i].pool);
+
+		if (was == NULL)
+			continue;
+		c->pools[i].toll.requests -= was->requests;
+		c->pools[i].toll.bad -= was->bad;
+	}
+}
+
+bool
+machine_count(const struct ro_service *s, const struct ro_count *now,
+    struct ro_count *out)
+{
+	const struct ro_rollout *r = &s->rollout;
+
+	if (!steps_under_way(r)) {
+		*out = r->count;
+		return out->process_us != 0 && !r->partial;
+	}
+	*out = (struct ro_count){ .process_us = 0 };
+	if (now == NULL)
+		return false;
+	*out = *now;
+	if (now->process_us != r->base.process_us)
+		return false; /* all that this process has counted */
+	subtract(out, &r->base);
+	return true;
+}
+
+static const struct ro_count *
+now_of(const struct job *j)
+{
+	return j->facts->counts == NULL ? NULL : &j->facts->counts[j->svc_at];
+}
+
+void
+count_begin(struct job *j)
+{
+	struct ro_rollout *r = &j->svc->rollout;
+	const struct ro_count *now = now_of(j);
+
+	r->base = now == NULL ? (struct ro_count){ .process_us = 0 } : *now;
+	r->count = (struct ro_count){ .process_us = 0 };
+	r->partial = false;
+}
+
+void
+count_end(struct job *j)
+{
+	struct ro_rollout *r = &j->svc->rollout;
+	struct ro_count count;
+
+	r->partial = !machine_count(j->svc, now_of(j), &count);
+	r->count = count;
+}
+
+void
+count_keep_past(struct ro_service *s)
+{
+	const struct ro_rollout *r = &s->rollout;
+	struct ro_past *p;
+
+	if (r->stand == RO_STAND_NONE)
+		return;
+	if (s->n_past == RO_PAST_MAX) {
+		s->n_past--;
+		memmove(&s->past[0], &s->past[1],
+		    s->n_past * sizeof(s->past[0]));
+	}
+	p = &s->past[s->n_past++];
+	*p = (struct ro_past){ .id = r->id,
+		.stand = r->stand,
+		.began_us = r->began_us,
+		.ended_us = r->ended_us,
+		.held_us = r->held_us,
+		.accepted = r->count.accepted,
+		.fault = r->count.class[CLASS_fault] };
+	str_copy(str_of(r->to), p->to, sizeof(p->to));
+	str_copy(str_of(r->version), p->version, sizeof(p->version));
+	str_copy(str_of(r->who), p->who, sizeof(p->who));
+	str_copy(str_of(r->why), p->why, sizeof(p->why));
+}

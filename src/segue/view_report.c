@@ -1,0 +1,210 @@
+/*
+ * What a rollout has come to: each request that came meanwhile and its end,
+ * where the time went, and those before it.
+ */
+#include <string.h>
+
+#include "base/units.h"
+#include "segue/text.h"
+#include "segue/view_int.h"
+
+static const struct table_column step_columns[] = {
+	{ "N", true, NULL },
+	{ "STEP", false, NULL },
+	{ "LASTED", true, NULL },
+	{ "", false, NULL },
+	{ NULL, false, NULL },
+};
+
+static const struct table_column past_columns[] = {
+	{ "N", true, NULL },
+	{ "TO", false, NULL },
+	{ "VERSION", false, NULL },
+	{ "BEGAN", false, NULL },
+	{ "HOW", false, NULL },
+	{ "REQUESTS", true, NULL },
+	{ "FAULTS", true, NULL },
+	{ "HELD", true, NULL },
+	{ NULL, false, NULL },
+};
+
+static void put_line(struct buf *out, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void
+put_line(struct buf *out, const char *fmt, ...)
+{
+	struct buf raw = BUF_INIT;
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(&raw, fmt, ap);
+	va_end(ap);
+	buf_add_cstr(out, "  ");
+	text_clean(out, buf_str(&raw));
+	buf_add_char(out, '\n');
+	out->failed |= raw.failed;
+	buf_free(&raw);
+}
+
+/* ---- the requests ---- */
+
+/*
+ * What cannot be vouched for is not said: a daemon that was restarted has
+ * forgotten, and an account that does not hold is a fault of Segue.
+ */
+static void
+put_verdict(const struct json *report, struct buf *out)
+{
+	int64_t faults = json_get_int(report, "fault", -1);
+	int64_t late = json_get_int(report, "deadline", -1);
+	int64_t refused = json_get_int(report, "refused", -1);
+	char n[4][SHOW_MAX];
+
+	if (!json_get_truth(report, "holds", false))
+		put_line(out,
+		    "this is no certificate: the account does not hold");
+	else if (!json_get_truth(report, "whole", false))
+		put_line(out,
+		    "this is no certificate: what came before %s was counted "
+		    "by a process that is no more",
+		    show_text(report, "counted_since"));
+	else if (faults == 0 && late == 0 && refused == 0)
+		put_line(out,
+		    "0 lost: each of %s requests has ended well or "
+		    "is on its way",
+		    show_count(report, "accepted", n[0]));
+	else
+		put_line(out,
+		    "of %s requests %s failed by an instance's fault, %s at a "
+		    "deadline, and %s found nobody or no room",
+		    show_count(report, "accepted", n[0]),
+		    show_count(report, "fault", n[1]),
+		    show_count(report, "deadline", n[2]),
+		    show_count(report, "refused", n[3]));
+}
+
+static void
+put_requests(const struct json *rollout, bool colour, struct buf *out)
+{
+	const struct json *report = json_get(rollout, "report");
+	const struct json *streams = json_get(report, "streams_ended");
+	const struct json *pools = json_get(report, "pools");
+	char n[3][SHOW_MAX], held[SHOW_MAX];
+
+	put_verdict(report, out);
+	buf_add_cstr(out, "  ");
+	view_accounting(report, colour, out);
+	buf_add_char(out, '\n');
+	for (size_t i = 0; i < json_len(pools); i++) {
+		const struct json *p = json_at(pools, i);
+
+		put_line(out, "%s: %s requests, %s failed",
+		    show_text(p, "name"), show_count(p, "requests", n[0]),
+		    show_count(p, "failed", n[1]));
+	}
+	put_line(out, "%s retries, %s requests of sessions that moved",
+	    show_count(report, "retries", n[0]),
+	    show_count(report, "moved", n[1]));
+	put_line(out, "streams: %s ended by themselves, %s closed, %s cut",
+	    show_count(streams, "ended", n[0]),
+	    show_count(streams, "closed", n[1]),
+	    show_count(streams, "cut", n[2]));
+	if (json_get_int(report, "held", 0) > 0)
+		put_line(out, "held for %s: %s requests, %s of them sent on",
+		    show_s(rollout, "held_s", held),
+		    show_count(report, "held", n[0]),
+		    show_count(report, "released", n[1]));
+}
+
+/* ---- the steps ---- */
+
+static void
+put_steps(const struct json *rollout, bool colour, struct buf *out)
+{
+	const struct json *steps = json_get(rollout, "steps");
+	struct table *t = table_new(step_columns);
+	char n[24], lasted[SHOW_MAX];
+
+	for (size_t i = 0; i < json_len(steps); i++) {
+		const struct json *s = json_at(steps, i);
+		bool skipped = json_get_truth(s, "skipped", false);
+
+		(void)snprintf(n, sizeof(n), "%zu", i + 1);
+		view_cell(t, STYLE_PLAIN, n);
+		view_cell(t, STYLE_PLAIN, show_text(s, "text"));
+		view_cell(t, STYLE_PLAIN,
+		    json_get_int(rollout, "at", 0) < (int64_t)i || skipped
+		        ? "-"
+		        : show_s(s, "lasted_s", lasted));
+		view_cell(t, STYLE_DIM,
+		    skipped ? "skipped" : json_get_text(s, "said", ""));
+	}
+	if (t == NULL)
+		out->failed = true;
+	else
+		table_write(t, colour, 2, out);
+	table_free(&t);
+}
+
+static void
+put_report(const struct json *status, const struct json *service, bool colour,
+    struct buf *out)
+{
+	const struct json *rollout = json_get(service, "rollout");
+
+	view_rollout_head(status, service, rollout, colour, out);
+	put_requests(rollout, colour, out);
+	put_steps(rollout, colour, out);
+}
+
+/* ---- those before ---- */
+
+static void
+add_past(struct table *t, const struct json *p, const struct json *report)
+{
+	const struct json *counted = report == NULL ? p : report;
+	char id[SHOW_MAX], n[2][SHOW_MAX], held[SHOW_MAX];
+
+	view_cell(t, STYLE_PLAIN, show_count(p, "id", id));
+	view_cell(t, STYLE_PLAIN, show_text(p, "to"));
+	view_cell(t, STYLE_PLAIN, show_text(p, "version"));
+	view_cell(t, STYLE_PLAIN, show_text(p, "began"));
+	view_cell(t,
+	    strcmp(show_text(p, "stand"), "done") == 0 ? STYLE_GOOD : STYLE_BAD,
+	    show_text(p, "stand"));
+	view_cell(t, STYLE_PLAIN, show_count(counted, "accepted", n[0]));
+	view_cell(t, STYLE_PLAIN, show_count(counted, "fault", n[1]));
+	view_cell(t, STYLE_PLAIN, show_s(p, "held_s", held));
+}
+
+static void
+put_history(const struct json *status UNUSED, const struct json *service,
+    bool colour, struct buf *out)
+{
+	const struct json *rollout = json_get(service, "rollout");
+	const struct json *past = json_get(rollout, "past");
+	struct table *t = table_new(past_columns);
+
+	style_add(out, colour, STYLE_BOLD, str_of(show_text(service, "name")));
+	buf_add_char(out, '\n');
+	for (size_t i = 0; i < json_len(past); i++)
+		add_past(t, json_at(past, i), NULL);
+	add_past(t, rollout, json_get(rollout, "report"));
+	if (t == NULL)
+		out->failed = true;
+	else
+		table_write(t, colour, 2, out);
+	table_free(&t);
+}
+
+void
+view_report(const struct json *status, const struct view *v, struct buf *out)
+{
+	view_each_rollout(status, v, put_report, out);
+}
+
+void
+view_history(const struct json *status, const struct view *v, struct buf *out)
+{
+	view_each_rollout(status, v, put_history, out);
+}
