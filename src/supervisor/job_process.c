@@ -193,39 +193,49 @@ restore_files_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &r);
 }
 
-/* Its own streams and nothing of ours. */
+/*
+ * Its own streams and nothing of ours.  out may be one of the three, where we
+ * have none, and there may be no descriptor left beside it.
+ */
 static int
 use_streams(int out)
 {
-	int null = open("/dev/null", O_RDONLY);
-
-	if (null == -1 || dup2(null, STDIN_FILENO) == -1 ||
-	    dup2(out, STDOUT_FILENO) == -1 || dup2(out, STDERR_FILENO) == -1)
+	if (dup2(out, STDOUT_FILENO) == -1 || dup2(out, STDERR_FILENO) == -1 ||
+	    fcntl(STDOUT_FILENO, F_SETFD, 0) == -1 ||
+	    fcntl(STDERR_FILENO, F_SETFD, 0) == -1 ||
+	    close_range(STDERR_FILENO + 1, ~0U, 0) == -1)
 		return -1;
-	return close_range(STDERR_FILENO + 1, ~0U, 0);
+	(void)close(STDIN_FILENO);
+	return open("/dev/null", O_RDONLY) == STDIN_FILENO ? 0 : -1;
+}
+
+/* What it cannot, or NULL; errno says why. */
+static const char *
+prepare(const struct who *w, int out, pid_t master)
+{
+	(void)setsid();
+	restore_signals();
+	restore_files_limit();
+	if (use_streams(out) == -1)
+		return "cannot have streams of its own";
+	if (become(w) == -1)
+		return "cannot run as that user";
+	/* After the change of user, which would clear it. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != master)
+		_exit(127);
+	return chdir("/") == -1 ? "cannot leave its directory" : NULL;
 }
 
 static NORETURN void
 be_job(char *const *argv, char *const *env, const struct who *w, int out,
     pid_t master)
 {
-	const char *what = "cannot be made a process of its own";
+	const char *what = prepare(w, out, master);
 
-	(void)setsid();
-	restore_signals();
-	restore_files_limit();
-	if (use_streams(out) == -1)
-		_exit(127);
-	if (become(w) == -1) {
-		what = "cannot run as that user";
-	} else {
-		/* After the change of user, which would clear it. */
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != master)
-			_exit(127);
-		what = chdir("/") == -1 ? "cannot leave its directory"
-		                        : "cannot be run";
+	if (what == NULL) {
 		(void)execve(argv[0], argv, env);
+		what = "cannot be run";
 	}
 	(void)dprintf(STDERR_FILENO, "%s %s: %s\n", argv[0], what,
 	    strerror(errno));

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -708,6 +709,43 @@ Test(jobs, surroundings)
 		    surroundings[i].why, n->tail);
 	}
 	close(fd);
+}
+
+/* We may have been started without the streams that they get. */
+Test(jobs, streams_where_we_have_none)
+{
+	int kept = dup(STDERR_FILENO);
+
+	for (int closed = STDIN_FILENO; closed <= STDERR_FILENO; closed++) {
+		const struct run_news *n;
+
+		/* the pipe is 1 and 2, 0 and 2, 0 and 1 */
+		for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+			(void)close(fd);
+		cr_assert_eq(dup2(kept, closed), closed);
+		n = outcome("cat; echo out; echo err >&2", "");
+		cr_expect_str_eq(n->tail, "out\nerr\n", "only %d: %s", closed,
+		    n->tail);
+	}
+}
+
+/* The last descriptors of ours are the pipe; they need no more. */
+Test(jobs, streams_where_no_descriptor_is_left)
+{
+	struct rlimit few = { 64, 64 };
+	int fds[64], n = 0;
+
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	while ((fds[n] = dup(STDERR_FILENO)) != -1)
+		n++;
+	close(fds[--n]);
+	close(fds[--n]);
+	configure_sh("cat; echo well", "");
+	ask("a", 1);
+	cr_expect_str_eq(ended("a")->tail, "well\n");
+	cr_expect_eq(heard[0].news.exit, 0);
+	while (n > 0)
+		close(fds[--n]);
 }
 
 Test(jobs, a_session_of_their_own)
