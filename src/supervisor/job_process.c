@@ -73,6 +73,9 @@ become(const struct who *w)
 {
 	if (!w->change)
 		return 0;
+	/* Some open them anew, by the name /dev/stderr. */
+	if (fchown(STDOUT_FILENO, w->uid, w->gid) == -1)
+		return -1;
 	if (w->name == NULL ? setgroups(1, &w->gid)
 	                    : initgroups(w->name, w->gid))
 		return -1;

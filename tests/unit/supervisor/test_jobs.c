@@ -777,6 +777,10 @@ Test(jobs, another_user)
 	cr_expect_str_eq(outcome(text, "user: nobody")->tail, want);
 	privs = (struct privs){ pw->pw_uid, pw->pw_gid, 1 };
 	cr_expect_str_eq(outcome(text, "")->tail, want);
+	cr_expect_str_eq(outcome("echo x > /dev/stdout; echo y > /dev/stderr",
+	                     "user: nobody")
+	                     ->tail,
+	    "x\ny\n");
 	cr_expect_str_eq(outcome("id -un", "user: root")->tail, "root\n");
 }
 
