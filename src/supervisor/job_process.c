@@ -174,14 +174,15 @@ make_env(const struct cfg_job *job, const struct run_ask *ask,
 
 /* ---- the new process ---- */
 
+/* What we ignore, and what we were started with. */
 static void
 restore_signals(void)
 {
 	sigset_t none;
 
 	sigemptyset(&none);
-	(void)signal(SIGPIPE, SIG_DFL);
-	(void)signal(SIGXFSZ, SIG_DFL);
+	for (int s = 1; s <= SIGRTMAX; s++)
+		(void)signal(s, SIG_DFL);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 

@@ -691,6 +691,8 @@ static const struct {
 	{ "the usual limit", "ulimit -Sn", "1024\n" },
 	{ "no signals blocked", "grep SigBlk /proc/self/status",
 	    "SigBlk:\t0000000000000000\n" },
+	{ "no signals ignored", "grep SigIgn /proc/self/status",
+	    "SigIgn:\t0000000000000000\n" },
 };
 
 Test(jobs, surroundings)
@@ -702,6 +704,9 @@ Test(jobs, surroundings)
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
 	cr_assert_eq(sigprocmask(SIG_BLOCK, &chld, NULL), 0);
+	(void)signal(SIGPIPE, SIG_IGN); /* we do */
+	(void)signal(SIGINT, SIG_IGN);  /* who started us may have */
+	(void)signal(SIGTERM, SIG_IGN);
 	for (size_t i = 0; i < ARRAY_LEN(surroundings); i++) {
 		const struct run_news *n = outcome(surroundings[i].text, "");
 
