@@ -33,31 +33,43 @@ struct who {
 
 /* ---- who ---- */
 
+/* Of that name, or of that number; NULL: errno may say why. */
+static const struct passwd *
+look_up(const char *user)
+{
+	const struct passwd *pw;
+	uint64_t n;
+
+	errno = 0;
+	pw = getpwnam(user);
+	if (pw == NULL && str_u64(str_of(user), &n) && n < UINT32_MAX)
+		pw = getpwuid((uid_t)n);
+	return pw;
+}
+
+/* E_NOENT: there is no such user; others: that could not be found out. */
 static int
-find_who(const struct cfg_job *job, const struct privs *privs, struct who *w,
-    char *why, size_t cap)
+find_who(const struct cfg_job *job, const struct privs *privs, struct who *w)
 {
 	const struct passwd *pw;
 
 	*w = (struct who){ .change = privs->change != 0,
 		.uid = privs->uid,
 		.gid = privs->gid };
-	pw = job->user == NULL ? getpwuid(w->uid) : getpwnam(job->user);
+	errno = 0;
+	pw = job->user == NULL ? getpwuid(w->uid) : look_up(job->user);
+	if (pw == NULL && (err_sys() == E_NOMEM || err_sys() == E_NOFILES))
+		return err_sys();
+	if (pw == NULL)
+		return job->user == NULL ? E_OK : E_NOENT;
 	if (job->user != NULL) {
-		if (pw == NULL) {
-			(void)snprintf(why, cap, "there is no user %s",
-			    job->user);
-			return E_NOENT;
-		}
 		w->change = pw->pw_uid != getuid() || getuid() == 0;
 		w->uid = pw->pw_uid;
 		w->gid = pw->pw_gid;
 	}
-	if (pw != NULL) {
-		w->name = strdup(pw->pw_name);
-		w->home = strdup(pw->pw_dir);
-	}
-	return E_OK;
+	w->name = strdup(pw->pw_name);
+	w->home = strdup(pw->pw_dir);
+	return w->name == NULL || w->home == NULL ? E_NOMEM : E_OK;
 }
 
 static void
@@ -143,17 +155,15 @@ add_defaults(struct env *e, const struct who *w)
 			add(e, rows[i][0], rows[i][1]);
 }
 
-static void
+static int
 make_env(const struct cfg_job *job, const struct run_ask *ask,
     const struct who *w, struct env *e)
 {
 	char id[24];
 
-	*e = (struct env){ .all = calloc(job->n_env + OWN_MAX,
-		               sizeof(char *)) };
-	e->failed = e->all == NULL;
-	if (e->failed)
-		return;
+	e->all = calloc(job->n_env + OWN_MAX, sizeof(char *));
+	if (e->all == NULL)
+		return E_NOMEM;
 	(void)snprintf(id, sizeof(id), "%llu",
 	    (unsigned long long)ask->key.rollout);
 	add(e, "SEGUE_SERVICE", ask->key.service);
@@ -170,6 +180,7 @@ make_env(const struct cfg_job *job, const struct run_ask *ask,
 		e->n += e->all[e->n] != NULL;
 	}
 	add_defaults(e, w);
+	return e->failed ? E_NOMEM : E_OK;
 }
 
 /* ---- the new process ---- */
@@ -277,22 +288,21 @@ job_process_start(const struct cfg_job *job, char *const *words, size_t n,
     char *why, size_t cap)
 {
 	char **argv = calloc(n + 1, sizeof(*argv));
-	struct env env;
-	struct who w;
-	int rc = find_who(job, privs, &w, why, cap);
+	struct env env = { .all = NULL };
+	struct who w = { .name = NULL };
+	int rc = argv == NULL ? E_NOMEM : find_who(job, privs, &w);
 
 	*out = -1;
-	if (rc != E_OK) {
-		free(argv);
-		return rc;
-	}
-	rc = E_NOMEM;
-	make_env(job, ask, &w, &env);
-	if (argv != NULL && !env.failed) {
+	why[0] = '\0';
+	if (rc == E_NOENT)
+		(void)snprintf(why, cap, "there is no user %s", job->user);
+	if (rc == E_OK)
+		rc = make_env(job, ask, &w, &env);
+	if (rc == E_OK) {
 		memcpy(argv, words, n * sizeof(*argv));
 		rc = start(argv, env.all, &w, pid, out);
 	}
-	if (rc != E_OK)
+	if (rc != E_OK && why[0] == '\0')
 		(void)snprintf(why, cap, "it cannot be started: %s",
 		    err_text(rc));
 	free_env(&env);

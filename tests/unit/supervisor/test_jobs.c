@@ -264,6 +264,34 @@ lines_in(const char *name)
 	return n;
 }
 
+/* ---- few descriptors ---- */
+
+#define FILES 64
+
+static int files[FILES];
+static size_t n_files;
+
+/* So many can still be had, of us and of what we start. */
+static void
+leave_descriptors(size_t n)
+{
+	struct rlimit few = { FILES, FILES };
+
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	while ((files[n_files] = dup(STDERR_FILENO)) != -1)
+		n_files++;
+	cr_assert_gt(n_files, n);
+	for (; n > 0; n--)
+		close(files[--n_files]);
+}
+
+static void
+give_back_descriptors(void)
+{
+	while (n_files > 0)
+		close(files[--n_files]);
+}
+
 /* ---- how they end ---- */
 
 static const struct {
@@ -630,6 +658,37 @@ Test(jobs, no_such_user)
 	expect_not_begun("there is no user nobody-there");
 }
 
+/* Whether there is such a user cannot be said then. */
+Test(jobs, no_descriptors)
+{
+	static const char *const users[] = { "", "user: nobody" };
+	static const char want[] =
+	    "it cannot be started: out of file descriptors";
+
+	for (size_t i = 0; i < ARRAY_LEN(users); i++) {
+		configure_sh("exit 0", users[i]);
+		leave_descriptors(0);
+		ask("a", (uint32_t)i + 1);
+		give_back_descriptors();
+		cr_expect_str_eq(heard[0].news.why, want, "%s: %s", users[i],
+		    heard[0].news.why);
+	}
+}
+
+Test(jobs, no_processes)
+{
+	struct rlimit none = { 0, 0 };
+	uid_t uid = 54321; /* root has no such limit */
+
+	configure_sh("exit 0", "");
+	cr_assert_eq(setrlimit(RLIMIT_NPROC, &none), 0);
+	if (getuid() == 0)
+		cr_assert_eq(setresuid(uid, uid, 0), 0);
+	expect_not_begun("it cannot be started: not now, try later");
+	if (geteuid() == uid)
+		cr_assert_eq(setresuid(0, 0, 0), 0);
+}
+
 Test(jobs, no_such_job)
 {
 	configure("{ name: other, command: [ /bin/true ] }");
@@ -737,20 +796,12 @@ Test(jobs, streams_where_we_have_none)
 /* The last descriptors of ours are the pipe; they need no more. */
 Test(jobs, streams_where_no_descriptor_is_left)
 {
-	struct rlimit few = { 64, 64 };
-	int fds[64], n = 0;
-
-	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
-	while ((fds[n] = dup(STDERR_FILENO)) != -1)
-		n++;
-	close(fds[--n]);
-	close(fds[--n]);
 	configure_sh("cat; echo well", "");
+	leave_descriptors(2);
 	ask("a", 1);
 	cr_expect_str_eq(ended("a")->tail, "well\n");
 	cr_expect_eq(heard[0].news.exit, 0);
-	while (n > 0)
-		close(fds[--n]);
+	give_back_descriptors();
 }
 
 Test(jobs, a_session_of_their_own)
@@ -786,6 +837,7 @@ Test(jobs, another_user)
 	                     "user: nobody")
 	                     ->tail,
 	    "x\ny\n");
+	cr_expect_str_eq(outcome("id -un", "user: \"0\"")->tail, "root\n");
 	cr_expect_str_eq(outcome("id -un", "user: root")->tail, "root\n");
 }
 
