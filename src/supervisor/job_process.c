@@ -266,19 +266,15 @@ start(char *const *argv, char *const *env, const struct who *w, pid_t *pid,
 
 	if (pipe2(fds, O_CLOEXEC) == -1)
 		return err_sys();
-	*pid = fork();
-	if (*pid == 0)
+	if (fcntl(fds[0], F_SETFL, O_NONBLOCK) == -1 || (*pid = fork()) == -1)
+		rc = err_sys();
+	else if (*pid == 0)
 		be_job(argv, env, w, fds[1], master);
-	if (*pid == -1)
-		rc = err_sys();
 	close(fds[1]);
-	if (rc == E_OK && fcntl(fds[0], F_SETFL, O_NONBLOCK) == -1)
-		rc = err_sys();
-	*out = fds[0];
 	if (rc == E_OK)
-		return rc;
-	close(fds[0]);
-	*out = -1;
+		*out = fds[0];
+	else
+		close(fds[0]);
 	return rc;
 }
 

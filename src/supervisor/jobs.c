@@ -85,6 +85,14 @@ drop(struct run *r)
 	free(r);
 }
 
+/* It may not have made the group yet: then it is alone. */
+static void
+signal_group(const struct run *r, int signal)
+{
+	if (kill(-r->group, signal) == -1 && errno == ESRCH && r->pid != 0)
+		(void)kill(r->pid, signal);
+}
+
 void
 jobs_free(struct jobs **jp)
 {
@@ -95,7 +103,7 @@ jobs_free(struct jobs **jp)
 		return;
 	LIST_FOREACH (r, &j->runs, link)
 		if (r->pid != 0)
-			(void)kill(-r->pid, SIGKILL);
+			signal_group(r, SIGKILL);
 	jobs_leave(jp);
 }
 
@@ -201,7 +209,7 @@ end(struct jobs *j, struct run *r, enum ro_verdict verdict, int status,
 	r->end_us = 0;
 	close_output(r);
 	if (verdict == RO_VERDICT_FAILED && r->group != 0)
-		(void)kill(-r->group, SIGKILL); /* what is left of it */
+		signal_group(r, SIGKILL); /* what is left of it */
 	log_info("event=job_ended service=%s job=%s run=%u verdict=%s "
 	         "took_s=%.3f why=\"%s\"",
 	    r->ask.key.service, r->ask.job, r->ask.key.run,
@@ -387,7 +395,7 @@ ask_to_end(struct run *r, uint64_t now_us)
 {
 	if (r->pid == 0)
 		return;
-	(void)kill(-r->pid, r->termed ? SIGKILL : SIGTERM);
+	signal_group(r, r->termed ? SIGKILL : SIGTERM);
 	r->termed = true;
 	r->end_us = now_us + JOBS_GRACE_US;
 }

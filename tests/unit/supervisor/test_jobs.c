@@ -592,6 +592,18 @@ Test(jobs, called_off)
 	cr_expect_str_eq(heard[0].news.why, "it was called off");
 }
 
+/* Before it has made a group of its own. */
+Test(jobs, called_off_as_they_begin)
+{
+	configure_sh("sleep 1000", "");
+	for (uint32_t run = 1; run <= 20; run++) {
+		heard[0].news.ended = false;
+		ask("a", run);
+		stop("a", run);
+		cr_expect_str_eq(ended("a")->why, "it was called off");
+	}
+}
+
 Test(jobs, all_are_called_off)
 {
 	configure_sh("echo $$; sleep 1000", "");
