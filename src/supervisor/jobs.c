@@ -21,6 +21,8 @@
 
 /* Of a flood, so much a look: others want to be looked at, too. */
 #define READ_MAX ((size_t)256 << 10)
+/* So often is looked whether a group has ended. */
+#define LEFT_LOOK_US (50 * US_PER_MS)
 
 struct run {
 	LIST_ENTRY(run) link;
@@ -32,11 +34,13 @@ struct run {
 	bool called_off, late;
 	pid_t pid;   /* 0: none */
 	pid_t group; /* the last .pid */
+	bool left;   /* that has ended, others of its group have not */
+	int status;  /* ... with this */
 	int out;     /* what it writes; -1: none */
 	int epoll;   /* that of all */
 	uint64_t began_us,
 	    end_us; /* monotonic; .end_us: send TERM, KILL then */
-	bool termed;
+	int sent;   /* SIGTERM, SIGKILL; 0: neither */
 	char tail[RUN_TAIL_MAX];
 	size_t n_tail;
 	struct run_news news;
@@ -85,6 +89,18 @@ drop(struct run *r)
 	free(r);
 }
 
+static bool
+is_running(const struct run *r)
+{
+	return r->pid != 0 || r->left;
+}
+
+static bool
+group_lives(const struct run *r)
+{
+	return kill(-r->group, 0) == 0 || errno == EPERM;
+}
+
 /* It may not have made the group yet: then it is alone. */
 static void
 signal_group(const struct run *r, int signal)
@@ -102,7 +118,7 @@ jobs_free(struct jobs **jp)
 	if (j == NULL)
 		return;
 	LIST_FOREACH (r, &j->runs, link)
-		if (r->pid != 0)
+		if (is_running(r))
 			signal_group(r, SIGKILL);
 	jobs_leave(jp);
 }
@@ -266,6 +282,19 @@ end_exited(struct jobs *j, struct run *r, int status)
 	}
 }
 
+static void
+finish(struct jobs *j, struct run *r)
+{
+	r->left = false;
+	read_output(r);
+	close_output(r);
+	if (r->called_off || r->late || !WIFEXITED(r->status))
+		end_killed(j, r,
+		    WIFSIGNALED(r->status) ? WTERMSIG(r->status) : 0);
+	else
+		end_exited(j, r, WEXITSTATUS(r->status));
+}
+
 bool
 jobs_reap(struct jobs *j, pid_t pid, int status)
 {
@@ -277,12 +306,11 @@ jobs_reap(struct jobs *j, pid_t pid, int status)
 	if (r == NULL)
 		return false;
 	r->pid = 0;
-	read_output(r);
-	close_output(r);
-	if (r->called_off || r->late || !WIFEXITED(status))
-		end_killed(j, r, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-	else
-		end_exited(j, r, WEXITSTATUS(status));
+	r->status = status;
+	/* A shell dies of TERM at once; what it runs may have to tidy up. */
+	r->left = r->sent == SIGTERM && group_lives(r);
+	if (!r->left)
+		finish(j, r);
 	return true;
 }
 
@@ -338,10 +366,10 @@ make_way(struct jobs *j, const char *service)
 		next = LIST_NEXT(r, link);
 		if (strcmp(r->ask.key.service, service) != 0)
 			continue;
-		if (r->pid == 0)
-			drop(r);
-		else
+		if (is_running(r))
 			runs = true;
+		else
+			drop(r);
 	}
 	return runs;
 }
@@ -393,11 +421,11 @@ jobs_ask(struct jobs *j, const struct run_ask *ask, struct cfg *cfg,
 static void
 ask_to_end(struct run *r, uint64_t now_us)
 {
-	if (r->pid == 0)
+	if (!is_running(r))
 		return;
-	signal_group(r, r->termed ? SIGKILL : SIGTERM);
-	r->termed = true;
+	r->sent = r->sent == 0 ? SIGTERM : SIGKILL;
 	r->end_us = now_us + JOBS_GRACE_US;
+	signal_group(r, r->sent);
 }
 
 void
@@ -422,6 +450,19 @@ jobs_stop_all(struct jobs *j)
 	}
 }
 
+/* When to look at it again; 0: no need. */
+static uint64_t
+look_at(struct jobs *j, struct run *r, uint64_t now_us)
+{
+	if (r->end_us != 0 && now_us >= r->end_us) {
+		r->late |= !r->called_off;
+		ask_to_end(r, now_us);
+	}
+	if (r->left && (r->sent == SIGKILL || !group_lives(r)))
+		finish(j, r);
+	return r->left ? MIN(r->end_us, now_us + LEFT_LOOK_US) : r->end_us;
+}
+
 uint64_t
 jobs_look(struct jobs *j, uint64_t now_us)
 {
@@ -433,12 +474,10 @@ jobs_look(struct jobs *j, uint64_t now_us)
 	for (int i = 0; i < n; i++)
 		read_output(events[i].data.ptr);
 	LIST_FOREACH (r, &j->runs, link) {
-		if (r->end_us != 0 && now_us >= r->end_us) {
-			r->late |= !r->called_off;
-			ask_to_end(r, now_us);
-		}
-		if (r->end_us != 0 && (due == 0 || r->end_us < due))
-			due = r->end_us;
+		uint64_t next = look_at(j, r, now_us);
+
+		if (next != 0 && (due == 0 || next < due))
+			due = next;
 	}
 	return due;
 }

@@ -560,6 +560,61 @@ Test(jobs, ignore_term)
 	expect_killed(stranger(child), SIGKILL, "its child");
 }
 
+/* A shell dies of TERM at once; what it runs has its ten seconds. */
+Test(jobs, others_of_the_group_have_time)
+{
+	configure_sh(
+	    "(trap \"sleep 0.2; echo x > $D/tidied; echo tidied; exit\" "
+	    "TERM; echo 1; while :; do sleep 0.01; done) & wait",
+	    "timeout: 1s");
+	ask("a", 1);
+	(void)number_said("a", 1);
+	ahead_us = 1 * US_PER_S;
+	cr_expect_str_eq(ended("a")->why, "it took longer than 1s");
+	cr_expect_eq(lines_in("tidied"), 1u);
+	cr_expect_not_null(strstr(heard[0].news.tail, "tidied\n"));
+}
+
+Test(jobs, others_of_the_group_ignore_term)
+{
+	int child;
+
+	configure_sh("(trap \"\" TERM; sleep 1000 & echo $!; wait) & wait", "");
+	ask("a", 1);
+	child = number_said("a", 1);
+	stop("a", 1);
+	turns_for(50 * US_PER_MS);
+	ask("a", 1);
+	cr_expect_eq(heard[0].news.pid, 0, "its own process has ended");
+	cr_expect_not(heard[0].news.ended);
+	ask("a", 2);
+	cr_expect_eq(heard[0].news.key.run, 1u, "no other begins");
+	cr_expect_gt(due_us, clock_mono_us());
+	cr_expect_lt(due_us, clock_mono_us() + US_PER_S);
+	ahead_us = JOBS_GRACE_US;
+	cr_expect_str_eq(ended("a")->why, "it was called off");
+	expect_killed(stranger(child), SIGKILL, "its child");
+	cr_expect_eq(due_us, 0u);
+}
+
+Test(jobs, others_of_the_group_end_with_us)
+{
+	int child, status;
+	pid_t pid;
+
+	configure_sh("(trap \"\" TERM; sleep 1000 & echo $!; wait) & wait", "");
+	ask("a", 1);
+	child = number_said("a", 1);
+	stop("a", 1);
+	turns_for(50 * US_PER_MS);
+	jobs_free(&jobs);
+	do
+		pid = waitpid(-1, &status, 0);
+	while (pid != -1 && pid != child);
+	cr_expect_eq(pid, child);
+	expect_killed(status, SIGKILL, "its child");
+}
+
 /* What is left of one that failed. */
 Test(jobs, leave_nothing_when_they_fail)
 {
