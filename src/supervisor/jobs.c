@@ -428,15 +428,22 @@ ask_to_end(struct run *r, uint64_t now_us)
 	signal_group(r, r->sent);
 }
 
+/* Who was told already keeps the time that is left. */
+static void
+call_off(struct run *r)
+{
+	r->called_off = true;
+	if (r->sent == 0)
+		ask_to_end(r, clock_mono_us());
+}
+
 void
 jobs_stop(struct jobs *j, const struct run_key *k)
 {
 	struct run *r = find(j, k);
 
-	if (r == NULL || r->called_off)
-		return;
-	r->called_off = true;
-	ask_to_end(r, clock_mono_us());
+	if (r != NULL)
+		call_off(r);
 }
 
 void
@@ -444,10 +451,8 @@ jobs_stop_all(struct jobs *j)
 {
 	struct run *r;
 
-	LIST_FOREACH (r, &j->runs, link) {
-		r->called_off = true;
-		ask_to_end(r, clock_mono_us());
-	}
+	LIST_FOREACH (r, &j->runs, link)
+		call_off(r);
 }
 
 /* When to look at it again; 0: no need. */

@@ -615,6 +615,23 @@ Test(jobs, others_of_the_group_end_with_us)
 	expect_killed(status, SIGKILL, "its child");
 }
 
+/* Whoever does so later takes none of that time away. */
+Test(jobs, called_off_when_they_were_told_to_end)
+{
+	configure_sh("trap \"\" TERM; echo $$; while :; do sleep 0.01; done",
+	    "timeout: 1s");
+	ask("a", 1);
+	(void)number_said("a", 1);
+	ahead_us = 1 * US_PER_S;
+	turns_for(20 * US_PER_MS);
+	stop("a", 1);
+	jobs_stop_all(jobs);
+	turns_for(50 * US_PER_MS);
+	cr_expect_not(heard[0].news.ended);
+	ahead_us += JOBS_GRACE_US;
+	cr_expect_str_eq(ended("a")->why, "it was called off");
+}
+
 /* What is left of one that failed. */
 Test(jobs, leave_nothing_when_they_fail)
 {
