@@ -21,8 +21,8 @@
 
 /* Of a flood, so much a look: others want to be looked at, too. */
 #define READ_MAX ((size_t)256 << 10)
-/* So often is looked whether a group has ended. */
-#define LEFT_LOOK_US (50 * US_PER_MS)
+/* So often is looked at what does not say when it is to be looked at. */
+#define LOOK_US (50 * US_PER_MS)
 
 struct run {
 	LIST_ENTRY(run) link;
@@ -32,12 +32,13 @@ struct run {
 	struct privs privs;
 	bool asks_when; /* it is the command that says whether it is needed */
 	bool called_off, late;
-	pid_t pid;   /* 0: none */
-	pid_t group; /* the last .pid */
-	bool left;   /* that has ended, others of its group have not */
-	int status;  /* ... with this */
-	int out;     /* what it writes; -1: none */
-	int epoll;   /* that of all */
+	pid_t pid;    /* 0: none */
+	pid_t group;  /* the last .pid */
+	bool left;    /* that has ended, others of its group have not */
+	int status;   /* ... with this */
+	int out;      /* what it writes; -1: none */
+	int epoll;    /* that of all */
+	bool watched; /* ... looks at .out */
 	uint64_t began_us,
 	    end_us; /* monotonic; .end_us: send TERM, KILL then */
 	int sent;   /* SIGTERM, SIGKILL; 0: neither */
@@ -321,7 +322,7 @@ start(struct jobs *j, struct run *r)
 {
 	char *const *words = r->asks_when ? r->job->when : r->job->command;
 	size_t n = r->asks_when ? r->job->n_when : r->job->n_command;
-	struct epoll_event e = { .events = EPOLLIN, .data.ptr = r };
+	struct epoll_event e = { .events = EPOLLIN };
 	char why[RUN_WHY_MAX];
 	int rc = job_process_start(r->job, words, n, &r->ask, &r->privs,
 	    &r->pid, &r->out, why, sizeof(why));
@@ -332,8 +333,7 @@ start(struct jobs *j, struct run *r)
 		return;
 	}
 	r->group = r->pid;
-	/* Without it, it is read when it has ended. */
-	(void)epoll_ctl(j->epoll, EPOLL_CTL_ADD, r->out, &e);
+	r->watched = epoll_ctl(j->epoll, EPOLL_CTL_ADD, r->out, &e) == 0;
 	if (r->began_us == 0) {
 		r->began_us = clock_mono_us();
 		r->end_us = r->began_us + r->job->timeout_us;
@@ -465,22 +465,22 @@ look_at(struct jobs *j, struct run *r, uint64_t now_us)
 	}
 	if (r->left && (r->sent == SIGKILL || !group_lives(r)))
 		finish(j, r);
-	return r->left ? MIN(r->end_us, now_us + LEFT_LOOK_US) : r->end_us;
+	if (r->left || (r->out != -1 && !r->watched))
+		return MIN(r->end_us, now_us + LOOK_US);
+	return r->end_us;
 }
 
 uint64_t
 jobs_look(struct jobs *j, uint64_t now_us)
 {
-	struct epoll_event events[16];
-	int n = epoll_wait(j->epoll, events, ARRAY_LEN(events), 0);
 	uint64_t due = 0;
 	struct run *r;
 
-	for (int i = 0; i < n; i++)
-		read_output(events[i].data.ptr);
 	LIST_FOREACH (r, &j->runs, link) {
-		uint64_t next = look_at(j, r, now_us);
+		uint64_t next;
 
+		read_output(r);
+		next = look_at(j, r, now_us);
 		if (next != 0 && (due == 0 || next < due))
 			due = next;
 	}

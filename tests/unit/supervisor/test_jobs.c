@@ -444,6 +444,19 @@ Test(jobs, output_is_told_while_they_run)
 	cr_expect_str_eq(ended("a")->tail, "1\n2\n");
 }
 
+/* epoll has bounds of its own: a full pipe would stop it for good. */
+Test(jobs, output_that_cannot_be_watched)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const struct run_news *n;
+
+	cr_assert_eq(dup2(null, jobs_fd(jobs)), jobs_fd(jobs));
+	close(null);
+	n = outcome("head -c 3000000 /dev/zero; echo last", "");
+	cr_expect_eq(n->verdict, RO_VERDICT_OK);
+	cr_expect_str_eq(n->tail + RUN_TAIL_MAX - 1 - 5, "last\n");
+}
+
 /* ---- one at a time ---- */
 
 Test(jobs, asked_twice_runs_once)
