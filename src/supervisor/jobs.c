@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "config/config.h"
+#include "config/valid.h"
 #include "supervisor/job_process.h"
 #include "supervisor/privs.h"
 
@@ -398,10 +399,31 @@ begin(struct jobs *j, const struct run_ask *ask, struct cfg *cfg,
 	if (r->job == NULL) {
 		end(j, r, RO_VERDICT_FAILED, -1,
 		    "the configuration has no such job any more");
+		drop(r); /* there is no end of such names */
 		return;
 	}
 	r->asks_when = r->job->n_when > 0;
 	start(j, r);
+}
+
+static bool
+holds(const char *text, bool (*valid)(struct str), bool or_nothing)
+{
+	size_t len = strlen(text);
+
+	return len == 0 ? or_nothing : valid(str_from(text, len));
+}
+
+/* All of it gets into an environment, and perhaps before a shell. */
+static bool
+is_proper(const struct run_ask *a)
+{
+	return holds(a->key.service, valid_name, false) &&
+	    holds(a->job, valid_name, false) &&
+	    holds(a->from, valid_name, true) &&
+	    holds(a->to, valid_name, false) &&
+	    holds(a->version, valid_label, true) &&
+	    holds(a->step, valid_label, true);
 }
 
 void
@@ -410,7 +432,10 @@ jobs_ask(struct jobs *j, const struct run_ask *ask, struct cfg *cfg,
 {
 	struct run *r = find(j, &ask->key);
 
-	if (r != NULL)
+	if (!is_proper(ask))
+		log_warn("event=job_refused why=\"the network process names "
+		         "what cannot be\"");
+	else if (r != NULL)
 		tell(j, r);
 	else if (!make_way(j, ask->key.service))
 		begin(j, ask, cfg, privs);

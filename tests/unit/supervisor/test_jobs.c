@@ -3,6 +3,7 @@
  */
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -67,7 +68,7 @@ hear(const struct run_news *n, void *arg)
 static void
 begin(void)
 {
-	log_set_level(LOG_WARN);
+	log_set_level(LOG_ERROR);
 	scratch_begin();
 	cr_assert_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	privs.uid = getuid();
@@ -802,6 +803,63 @@ Test(jobs, no_such_service)
 	jobs_ask(jobs, &a, cfg, &privs);
 	cr_expect_str_eq(heard[0].news.why,
 	    "the configuration has no such job any more");
+}
+
+/* ---- a network process that is somebody else's ---- */
+
+#define MEMBER(m) offsetof(struct run_ask, m)
+
+static const struct {
+	const char *why;
+	size_t at; /* in a struct run_ask */
+	const char *text;
+	bool runs;
+} texts[] = {
+	{ "none was there before", MEMBER(from), "", true },
+	{ "a step without a name", MEMBER(step), "", true },
+	{ "as versions are", MEMBER(version), "26.6.2-rc:1/x", true },
+	{ "no service", MEMBER(key.service), "", false },
+	{ "no job", MEMBER(job), "", false },
+	{ "another line of the log", MEMBER(key.service), "a\nlevel=x", false },
+	{ "a command", MEMBER(from), "$(id)", false },
+	{ "a path", MEMBER(to), "../x", false },
+	{ "a quote", MEMBER(version), "1\"; id; \"", false },
+	{ "a line", MEMBER(step), "a\nb", false },
+	{ "a space", MEMBER(version), "1 --force", false },
+};
+
+Test(jobs, are_told_nothing_but_names)
+{
+	configure("{ name: work, command: [ /bin/true ] }");
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct run_ask a = ask_of("a", (uint32_t)i + 1);
+
+		heard[0] = (struct heard){ .times = 0 };
+		str_copy(str_of(texts[i].text), (char *)&a + texts[i].at,
+		    CFG_NAME_MAX + 1);
+		jobs_ask(jobs, &a, cfg, &privs);
+		cr_expect_eq(heard[0].times, texts[i].runs, "%s: %s",
+		    texts[i].why, heard[0].news.why);
+		if (texts[i].runs)
+			(void)ended("a");
+	}
+}
+
+/* What cannot be run is not remembered. */
+Test(jobs, any_number_of_services)
+{
+	size_t before;
+
+	configure_sh("exit 0", "");
+	before = mallinfo2().uordblks;
+	for (uint32_t i = 1; i <= 1000; i++) {
+		struct run_ask a = ask_of("a", i);
+
+		(void)snprintf(a.key.service, sizeof(a.key.service), "a%u", i);
+		jobs_ask(jobs, &a, cfg, &privs);
+		cr_assert_eq(heard[0].times, i);
+	}
+	cr_expect_lt(mallinfo2().uordblks, before + 65536);
 }
 
 /* ---- what they get ---- */
