@@ -103,12 +103,14 @@ group_lives(const struct run *r)
 	return kill(-r->group, 0) == 0 || errno == EPERM;
 }
 
-/* It may not have made the group yet: then it is alone. */
+/* It may not have made the group yet, or just now, and others in it. */
 static void
 signal_group(const struct run *r, int signal)
 {
-	if (kill(-r->group, signal) == -1 && errno == ESRCH && r->pid != 0)
-		(void)kill(r->pid, signal);
+	if (kill(-r->group, signal) == 0 || r->pid == 0)
+		return;
+	(void)kill(r->pid, signal);
+	(void)kill(-r->group, signal);
 }
 
 void
