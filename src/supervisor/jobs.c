@@ -318,6 +318,27 @@ jobs_reap(struct jobs *j, pid_t pid, int status)
 	return true;
 }
 
+/* ---- calling off ---- */
+
+static void
+ask_to_end(struct run *r, uint64_t now_us)
+{
+	if (!is_running(r))
+		return;
+	r->sent = r->sent == 0 ? SIGTERM : SIGKILL;
+	r->end_us = now_us + JOBS_GRACE_US;
+	signal_group(r, r->sent);
+}
+
+/* Who was told already keeps the time that is left. */
+static void
+call_off(struct run *r)
+{
+	r->called_off = true;
+	if (r->sent == 0)
+		ask_to_end(r, clock_mono_us());
+}
+
 /* ---- the beginning ---- */
 
 static void
@@ -358,7 +379,11 @@ find(struct jobs *j, const struct run_key *k)
 	return NULL;
 }
 
-/* Those of the service that have ended go; does one still run? */
+/*
+ * Those of the service that have ended go; does one still run?  It is wanted
+ * no more: the network process knows of one run of a service, and has died
+ * before it could say so.
+ */
 static bool
 make_way(struct jobs *j, const char *service)
 {
@@ -369,10 +394,12 @@ make_way(struct jobs *j, const char *service)
 		next = LIST_NEXT(r, link);
 		if (strcmp(r->ask.key.service, service) != 0)
 			continue;
-		if (is_running(r))
+		if (is_running(r)) {
+			call_off(r);
 			runs = true;
-		else
+		} else {
 			drop(r);
+		}
 	}
 	return runs;
 }
@@ -444,25 +471,6 @@ jobs_ask(struct jobs *j, const struct run_ask *ask, struct cfg *cfg,
 }
 
 /* ---- ending them ---- */
-
-static void
-ask_to_end(struct run *r, uint64_t now_us)
-{
-	if (!is_running(r))
-		return;
-	r->sent = r->sent == 0 ? SIGTERM : SIGKILL;
-	r->end_us = now_us + JOBS_GRACE_US;
-	signal_group(r, r->sent);
-}
-
-/* Who was told already keeps the time that is left. */
-static void
-call_off(struct run *r)
-{
-	r->called_off = true;
-	if (r->sent == 0)
-		ask_to_end(r, clock_mono_us());
-}
 
 void
 jobs_stop(struct jobs *j, const struct run_key *k)

@@ -47,7 +47,7 @@ uint64_t jobs_look(struct jobs *, uint64_t now_us) MUST_CHECK;
 
 /*
  * Runs it, unless it runs or has ended; and tells how it stands.  While one of
- * the same service runs, no other begins.  What holds anything but names, as
+ * the same service runs, no other begins, but it is ended.  What holds anything but names, as
  * the configuration has them, is refused: it was not our network process that
  * asks.  cfg: a reference is taken.
  */
