@@ -57,6 +57,13 @@ check_job_of(struct problems *p, const struct cfg_service *s,
 		        near));
 }
 
+/* Were all elements good?  Else those that were do not stand where they did. */
+static bool
+is_whole(const struct where *list, size_t n)
+{
+	return where_item(list, n).node == NULL;
+}
+
 /* No shell and no PATH stands between: what is run is what is written. */
 static void
 check_command(struct problems *p, const struct where *job, const char *key,
@@ -66,16 +73,15 @@ check_command(struct problems *p, const struct where *job, const char *key,
 	struct where first = where_item(&list, 0);
 	char text[PROBLEM_TEXT_MAX];
 
-	if (n == 0)
+	if (n == 0 || !is_whole(&list, n))
 		return;
 	if (words[0][0] != '/')
 		problem_error(p, &first,
-		    "\"%s\" is not the path of a program, which begins with "
-		    "\"/\"",
+		    "%s is not the path of a program, which begins with \"/\"",
 		    problem_text(words[0], text));
 	else if (n == 1 && strchr(words[0], ' ') != NULL)
 		problem_warn(p, &first,
-		    "\"%s\" is one program's path; arguments are elements of "
+		    "%s is one program's path; arguments are elements of "
 		    "their own, as in [/bin/sh, -c, TEXT]",
 		    problem_text(words[0], text));
 }
@@ -95,12 +101,14 @@ check_env(struct problems *p, const struct cfg_job *j, const struct where *job)
 {
 	struct where list = where_key(job, "env");
 
+	if (!is_whole(&list, j->n_env))
+		return;
 	for (size_t i = 0; i < j->n_env; i++) {
 		struct where w = where_item(&list, i);
 		char text[PROBLEM_TEXT_MAX];
 
 		if (!is_variable(j->env[i]))
-			problem_error(p, &w, "\"%s\" is not NAME=value",
+			problem_error(p, &w, "%s is not NAME=value",
 			    problem_text(j->env[i], text));
 		else if (strncmp(j->env[i], "SEGUE_", 6) == 0)
 			problem_error(p, &w,

@@ -21,6 +21,12 @@
 	"{ add: X-A, value: " A1000 A1000 A1000 A1000 A1000 A1000 A1000 A1000  \
 	" }"
 
+/* A service with a rollout: its first steps, beside a job; a job's settings. */
+#define STEPS(text)                                                            \
+	SERVICE("rollout: { steps: [ " text ", promote ], jobs: [ "            \
+	        "{ name: migrate, command: /a } ] }\n  " POOLS)
+#define JOB(text) SERVICE("rollout: { jobs: [ { " text " } ] }\n  " POOLS)
+
 /* A service in mode passthrough: text is the rest of it. */
 #define PASS(text)                                                             \
 	"listeners: [ { address: \":1\", passthrough: on } ]\n"                \
@@ -711,9 +717,8 @@ static const struct {
 	    "f:4:21: warning: services[0].rollout.steps: without promote both "
 	    "pools serve when it is done\n"
 	    "f:4:23: services[0].rollout.steps[0].step: promot is not one of "
-	    "ready, share, pause, approve, analyze, promote, drain; did you "
-	    "mean "
-	    "promote?\n" },
+	    "ready, share, pause, approve, analyze, job, check, promote, "
+	    "drain; did you mean promote?\n" },
 	{ "a drain of those that serve",
 	    SERVICE("rollout: { steps: [ drain, promote ] }\n  " POOLS),
 	    "f:4:23: services[0].rollout.steps[0]: the others would drain "
@@ -733,6 +738,92 @@ static const struct {
 	        "rollout: { strategy: canary, steps: [ promote ] }\n  " POOLS),
 	    "f:4:24: warning: services[0].rollout.strategy: this means nothing "
 	    "where steps are listed\n" },
+
+	/* ---- jobs ---- */
+	{ "a job without its name", STEPS("{ step: job }"),
+	    "f:4:23: services[0].rollout.steps[0].job: is missing; the name of "
+	    "a job is expected\n" },
+	{ "a check without its job", STEPS("check"),
+	    "f:4:23: services[0].rollout.steps[0].job: is missing; the name of "
+	    "a job is expected\n" },
+	{ "a job of a step that has none",
+	    STEPS("{ step: ready, job: migrate }"),
+	    "f:4:43: services[0].rollout.steps[0].job: this step has no such "
+	    "value\n" },
+	{ "a job that is none, with a near one",
+	    STEPS("{ step: job, job: migrat }"),
+	    "f:4:41: services[0].rollout.steps[0].job: there is no job migrat; "
+	    "did you mean migrate?\n" },
+	{ "a job that is none, with none near",
+	    STEPS("{ step: check, job: quux }"),
+	    "f:4:43: services[0].rollout.steps[0].job: there is no job "
+	    "quux\n" },
+	{ "a job where there are none",
+	    SERVICE("rollout: { steps: [ { step: job, job: a }, promote ] }\n"
+	            "  " POOLS),
+	    "f:4:41: services[0].rollout.steps[0].job: there is no job a\n" },
+	{ "a job without a name", JOB("command: /a"),
+	    "f:4:22: services[0].rollout.jobs[0].name: is missing; a name of "
+	    "at most 63 letters, digits, \".\", \"_\" and \"-\" is "
+	    "expected\n" },
+	{ "a job without a command", JOB("name: a"),
+	    "f:4:22: services[0].rollout.jobs[0].command: is missing; a list "
+	    "is expected\n" },
+	{ "two jobs of one name",
+	    SERVICE("rollout: { jobs: [ { name: a, command: /a }, "
+	            "{ name: a, command: /b } ] }\n  " POOLS),
+	    "f:4:56: services[0].rollout.jobs[1].name: a is that of "
+	    "services[0].rollout.jobs[0] already; another is expected\n" },
+	{ "a command that is looked for",
+	    JOB("name: a, command: [ migrate, /a ]"),
+	    "f:4:44: services[0].rollout.jobs[0].command[0]: migrate is not "
+	    "the path of a program, which begins with \"/\"\n" },
+	{ "no command", JOB("name: a, command: \"\""),
+	    "f:4:42: services[0].rollout.jobs[0].command[0]: \"\" is not the "
+	    "path of a program, which begins with \"/\"\n" },
+	{ "a condition that is looked for",
+	    JOB("name: a, command: /a, when: [ ./b ]"),
+	    "f:4:54: services[0].rollout.jobs[0].when[0]: ./b is not the path "
+	    "of a program, which begins with \"/\"\n" },
+	{ "a command that a shell would read",
+	    JOB("name: a, command: /bin/migrate --to v2, when: /bin/is new"),
+	    "f:4:42: warning: services[0].rollout.jobs[0].command[0]: "
+	    "/bin/migrate --to v2 is one program's path; arguments are "
+	    "elements of their own, as in [/bin/sh, -c, TEXT]\n"
+	    "f:4:70: warning: services[0].rollout.jobs[0].when[0]: /bin/is new "
+	    "is one program's path; arguments are elements of their own, as in "
+	    "[/bin/sh, -c, TEXT]\n" },
+	{ "but a path may have spaces",
+	    JOB("name: a, command: [ /my programs/a, b ]"), "" },
+	{ "variables that are none",
+	    JOB("name: a, command: /a, env: [ A, =b, 1A=b, A-B=c, \"\" ]"),
+	    "f:4:53: services[0].rollout.jobs[0].env[0]: A is not NAME=value\n"
+	    "f:4:56: services[0].rollout.jobs[0].env[1]: =b is not "
+	    "NAME=value\n"
+	    "f:4:60: services[0].rollout.jobs[0].env[2]: 1A=b is not "
+	    "NAME=value\n"
+	    "f:4:66: services[0].rollout.jobs[0].env[3]: A-B=c is not "
+	    "NAME=value\n"
+	    "f:4:73: services[0].rollout.jobs[0].env[4]: \"\" is not "
+	    "NAME=value\n" },
+	{ "variables of ours",
+	    JOB("name: a, command: /a, env: [ _=, SEGUE_A=b, SEGUE=c ]"),
+	    "f:4:57: services[0].rollout.jobs[0].env[1]: names that begin with "
+	    "SEGUE_ are segued's own\n" },
+	{ "a job that takes days", JOB("name: a, command: /a, timeout: 25h"),
+	    "f:4:55: services[0].rollout.jobs[0].timeout: 25h is not in "
+	    "1s..1d\n" },
+	{ "exit statuses that are none",
+	    JOB("name: a, command: /a, ok: [ 0, 256 ], ask: -1"),
+	    "f:4:55: services[0].rollout.jobs[0].ok[1]: 256 is not in 0..255\n"
+	    "f:4:67: services[0].rollout.jobs[0].ask[0]: -1 is not a whole "
+	    "number\n" },
+	{ "what stands behind a wrong element is not taken for it",
+	    JOB("name: a, command: [ {}, -c ], env: [ {}, SEGUE_A=b ]"),
+	    "f:4:44: services[0].rollout.jobs[0].command[0]: a map is not a "
+	    "text\n"
+	    "f:4:61: services[0].rollout.jobs[0].env[0]: a map is not a "
+	    "text\n" },
 	{ "retries with no budget", SERVICE("retry: { budget: 0% }\n  " POOLS),
 	    "f:4:20: warning: services[0].retry.budget: with nothing to spend "
 	    "there are no retries; \"attempts: 0\" says so\n" },
