@@ -134,7 +134,8 @@ Test(config, find)
 	struct cfg *c = try_good(LISTEN
 	    "services:\n"
 	    "- { name: a, match: a, pools: [ { name: v1, instances: a:1 }, "
-	    "{ name: v2, instances: b:1 } ] }\n"
+	    "{ name: v2, version: 2.6, instances: b:1 } ], rollout: { jobs: [ "
+	    "{ name: i, command: /i }, { name: j, command: /j } ] } }\n"
 	    "- { name: b, match: b, pools: [ { name: v1, instances: a:1 } ] "
 	    "}\n",
 	    "find");
@@ -147,6 +148,12 @@ Test(config, find)
 	cr_expect_eq(cfg_pool_find(a, STR("v2")), &a->pools[1]);
 	cr_expect_null(cfg_pool_find(a, STR("v")));
 	cr_expect_null(cfg_pool_find(&c->services[1], STR("v2")));
+	cr_expect_eq(cfg_job_find(a, STR("j")), &a->rollout.jobs[1]);
+	cr_expect_null(cfg_job_find(a, STR("k")));
+	cr_expect_null(cfg_job_find(&c->services[1], STR("j")));
+	cr_expect_str_eq(cfg_version_of(a, STR("v1")), "v1", "its name");
+	cr_expect_str_eq(cfg_version_of(a, STR("v2")), "2.6");
+	cr_expect_str_eq(cfg_version_of(a, STR("v3")), "");
 	cfg_unref(&c);
 }
 

@@ -26,6 +26,8 @@ roll(unsigned below)
 
 static unsigned serial; /* so that names and addresses differ */
 static bool passes;     /* the service is in mode passthrough */
+static bool runs;       /* the step runs a job */
+static unsigned job;    /* of the rollout, down to 1; 0: none */
 
 /* ---- a value of each kind ---- */
 
@@ -50,7 +52,7 @@ add_number(const struct key *k, struct buf *out)
 }
 
 static void
-add_wild_text(struct buf *out)
+add_wild_text(const char *begin, struct buf *out)
 {
 	static const char *const parts[] = { "a", "Z", "0", " ", "\t", "\n",
 		"\"", "\\", "'", "#", ": ", "- ", "[", "{", "&", "*", "!", "%",
@@ -59,6 +61,7 @@ add_wild_text(struct buf *out)
 		"on" };
 	struct buf text = BUF_INIT;
 
+	buf_add_cstr(&text, begin);
 	for (unsigned n = roll(8); n > 0; n--)
 		buf_add_cstr(&text, parts[roll(ARRAY_LEN(parts))]);
 	yaml_add_quoted(out, buf_str(&text));
@@ -74,6 +77,9 @@ add_scalar(const struct key *k, struct buf *out)
 		"\"[::1]:80\"", "\"127.0.0.1\"" };
 	static const char *const networks[] = { "10.0.0.0/8", "\"fd00::/8\"",
 		"192.0.2.1", "\"::/0\"" };
+	/* others ask for values, or for an order */
+	static const char *const steps[] = { "ready", "approve", "job",
+		"check" };
 	size_t n = 0;
 
 	if (value_is_number(k) && k->kind != K_SHARE) {
@@ -82,14 +88,19 @@ add_scalar(const struct key *k, struct buf *out)
 	}
 	switch (k->kind) {
 	case K_TEXT:
-		add_wild_text(out);
+		add_wild_text("", out);
 		break;
 	case K_WORD:
 		buf_printf(out, "\"word{%u}\"", roll(100));
 		break;
 	case K_NAME:
 	case K_LABEL:
-		buf_printf(out, "N%u.a_b-c", ++serial);
+		if (strcmp(k->name, "job") == 0)
+			buf_add_cstr(out, "job-1"); /* there is always one */
+		else if (job > 0)
+			buf_printf(out, "job-%u", job);
+		else
+			buf_printf(out, "N%u.a_b-c", ++serial);
 		break;
 	case K_FILE:
 		buf_printf(out, "\"/tmp/a: b #%u\"", ++serial);
@@ -127,12 +138,16 @@ add_scalar(const struct key *k, struct buf *out)
 		buf_add_cstr(out, networks[roll(ARRAY_LEN(networks))]);
 		break;
 	case K_ENUM:
+		if (strcmp(k->name, "step") == 0) {
+			n = roll(ARRAY_LEN(steps));
+			runs = n >= 2;
+			buf_add_cstr(out, steps[n]);
+			break;
+		}
 		while (k->names[n] != NULL)
 			n++;
 		if (strcmp(k->name, "type") == 0)
 			n = 2; /* grpc asks for a protocol */
-		if (strcmp(k->name, "step") == 0)
-			n = 1; /* others ask for values, or for an order */
 		buf_add_cstr(out, k->names[roll((unsigned)n)]);
 		break;
 	case K_ADDR:
@@ -153,6 +168,15 @@ add_scalar(const struct key *k, struct buf *out)
 
 static void add_map(const struct key *, struct buf *);
 
+/* Of commands a path comes first; a variable has a name. */
+static const char *
+begin_of(const struct key *k, unsigned item)
+{
+	if (strcmp(k->name, "env") == 0)
+		return "A_1=";
+	return item == 0 ? "/" : "";
+}
+
 static void
 add_items(const struct key *k, struct buf *out)
 {
@@ -163,9 +187,12 @@ add_items(const struct key *k, struct buf *out)
 	        strcmp(k->name, "client_ca") == 0))
 		n = 1;
 	buf_add_cstr(out, "[");
-	for (; n > 0; n--) {
-		add_scalar(k->sub, out);
-		buf_add_cstr(out, n > 1 ? ", " : "");
+	for (unsigned i = 0; i < n; i++) {
+		buf_add_cstr(out, i > 0 ? ", " : "");
+		if (k->sub->kind == K_TEXT)
+			add_wild_text(begin_of(k, i), out);
+		else
+			add_scalar(k->sub, out);
 	}
 	buf_add_cstr(out, "]");
 }
@@ -189,9 +216,11 @@ add_list(const struct key *k, struct buf *out)
 
 	buf_add_cstr(out, "[");
 	for (; n > 0; n--) {
+		job = strcmp(k->name, "jobs") == 0 ? n : 0;
 		add_map(k->sub, out);
 		buf_add_cstr(out, n > 1 ? ", " : "");
 	}
+	job = 0;
 	buf_add_cstr(out, "]");
 }
 
@@ -212,6 +241,8 @@ is_wanted(const struct key *k)
 		return false; /* it or deny */
 	if (strcmp(k->name, "for") == 0)
 		return false; /* of steps that pause */
+	if (strcmp(k->name, "job") == 0)
+		return runs;
 	if (strcmp(k->name, "trusted_proxies") == 0)
 		return true; /* proxy_protocol asks for one */
 	if (strcmp(k->name, "client_ca") == 0 ||
@@ -403,6 +434,10 @@ Test(dump, form)
 	LISTEN "services: [ { name: s, pools: [ " a ", " b " ] } ]\n"
 #define V1 "{ name: v1, share: 100%, instances: [ { name: i, address: a:1 } ] }"
 #define V2 "{ name: v2, share: 0%, instances: b:1 }"
+#define JOB(text)                                                              \
+	"services: [ { name: s, rollout: { jobs: [ { name: j, " text           \
+	" } ] }, pools: [ " V1 " ] } ]\n"
+#define J "services[s].rollout.jobs[j]."
 
 static const struct {
 	const char *why, *from, *to, *live, *restart;
@@ -423,6 +458,14 @@ static const struct {
 	        "{ name: v2, instances: [ b:1, c:1 ] }"),
 	    "services[s].pools[v1].instances[c:1]: present -> gone\n"
 	    "services[s].pools[v2].instances[c:1]: none -> present\n",
+	    "" },
+	{ "a job", LISTEN JOB("command: /a"),
+	    LISTEN JOB("command: [ /a, -v ], when: /b, env: A=b, user: u, "
+	               "timeout: 1s, once: version, ok: [ 1, 2 ], ask: 3"),
+	    J "command: [ /a ] -> [ /a, \"-v\" ]\n" J "when: none -> [ /b ]\n" J
+	      "env: none -> [ \"A=b\" ]\n" J "user: none -> u\n" J
+	      "timeout: 10m -> 1s\n" J "once: no -> version\n" J
+	      "ok: [ 0 ] -> [ 1, 2 ]\n" J "ask: none -> [ 3 ]\n",
 	    "" },
 	{ "live and restart together", LISTEN SERVE,
 	    "listeners: [ { address: \":1\", backlog: 5, "

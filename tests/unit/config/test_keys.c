@@ -52,6 +52,10 @@ static const char *const usual[PARTS] = {
 #define TLS_ON                                                                 \
 	L "tls: off -> on\n" L                                                 \
 	  "tls.certificates: none -> [ { certificate: /c.pem } ]\n"
+#define STEP_AND_JOBS(step, job)                                               \
+	", rollout: { steps: [ " step ", promote ], jobs: [ { " job " } ] }"
+#define A S "rollout.jobs[a]: none -> present\n"
+#define JOBS(job) ", rollout: { jobs: [ { " job " } ] }"
 #define I "services[s].pools[v1].instances[i]."
 
 static const struct {
@@ -491,6 +495,38 @@ static const struct {
 	      "errors: 2%, requests: 9, deadline: 0 }, { step: promote, "
 	      "share: 0%, for: 0, errors: 2%, requests: 100, deadline: 0 } ]\n",
 	    "" },
+	{ "services[].rollout.steps[].job", SERVICE,
+	    STEP_AND_JOBS("{ step: check, job: a }", "name: a, command: /a"),
+	    S
+	    "rollout.steps: none -> [ { step: check, share: 0%, job: a, for: "
+	    "0, errors: 2%, requests: 100, deadline: 0 }, { step: promote, "
+	    "share: 0%, for: 0, errors: 2%, requests: 100, deadline: 0 } ]\n" A,
+	    "" },
+	{ "services[].rollout.jobs", SERVICE, JOBS("name: a, command: /a"), A,
+	    "" },
+	{ "services[].rollout.jobs[].name", SERVICE,
+	    JOBS("name: a, command: /a }, { name: b, command: /b"),
+	    A S "rollout.jobs[b]: none -> present\n", "" },
+	{ "services[].rollout.jobs[].command", SERVICE,
+	    JOBS("name: a, command: [ /bin/a b, --to, \"\" ]"), A, "" },
+	{ "services[].rollout.jobs[].when", SERVICE,
+	    JOBS("name: a, command: /a, when: [ /b, \"c: d\" ]"), A, "" },
+	{ "services[].rollout.jobs[].env", SERVICE,
+	    JOBS("name: a, command: /a, env: [ _A=b, a1= ]"), A, "" },
+	{ "services[].rollout.jobs[].user", SERVICE,
+	    JOBS("name: a, command: /a, user: postgres"), A, "" },
+	{ "services[].rollout.jobs[].timeout", SERVICE,
+	    JOBS("name: a, command: /a, timeout: 1s"), A, "" },
+	{ "services[].rollout.jobs[].timeout", SERVICE,
+	    JOBS("name: a, command: /a, timeout: 1d"), A, "" },
+	{ "services[].rollout.jobs[].once", SERVICE,
+	    JOBS("name: a, command: /a, once: lifetime"), A, "" },
+	{ "services[].rollout.jobs[].once", SERVICE,
+	    JOBS("name: a, command: /a, once: version"), A, "" },
+	{ "services[].rollout.jobs[].ok", SERVICE,
+	    JOBS("name: a, command: /a, ok: [ 0, 255 ]"), A, "" },
+	{ "services[].rollout.jobs[].ask", SERVICE,
+	    JOBS("name: a, command: /a, ask: 3"), A, "" },
 	{ "services[].via", SERVICE, ", via: FALSE", S "via: on -> off\n", "" },
 	{ "services[].via", SERVICE, ", via: yes", "", "" },
 	{ "services[].pools", POOLS, ", { name: v2, instances: b:1 }",
@@ -500,6 +536,8 @@ static const struct {
 	    "services[s].pools[v1]: present -> gone\n"
 	    "services[s].pools[v0]: none -> present\n",
 	    "" },
+	{ "services[].pools[].version", POOL, ", version: \"26.6.2\"",
+	    P "version: none -> \"26.6.2\"\n", "" },
 	{ "services[].pools[].share", POOLS,
 	    ", { name: v2, share: 100, instances: b:1 }",
 	    "services[s].pools[v1].share: 100% -> 0%\n"
@@ -901,6 +939,26 @@ Test(keys, defaults_in_the_struct)
 	cr_expect_eq(p->probe.hold_us, 10000000);
 	cr_expect_eq(p->idle_us, 4000000);
 	cr_expect_eq(p->max_idle, 256);
+	cr_expect_null(p->version);
+	cr_expect_eq(s->rollout.n_jobs, 0);
+	cfg_unref(&c);
+}
+
+Test(keys, defaults_of_a_job)
+{
+	struct cfg *c = make(SERVICE, JOBS("name: a, command: /a"), "a job");
+	const struct cfg_job *j = &c->services[0].rollout.jobs[0];
+
+	cr_expect_eq(j->n_command, 1);
+	cr_expect_str_eq(j->command[0], "/a");
+	cr_expect_eq(j->n_when, 0);
+	cr_expect_eq(j->n_env, 0);
+	cr_expect_null(j->user);
+	cr_expect_eq(j->timeout_us, 600000000);
+	cr_expect_eq(j->once, CFG_ONCE_NO);
+	cr_expect_eq(j->n_ok, 1);
+	cr_expect_eq(j->ok[0], 0);
+	cr_expect_eq(j->n_ask, 0);
 	cfg_unref(&c);
 }
 
@@ -1003,10 +1061,12 @@ Test(keys, bounds_are_inside, .timeout = 20)
 		range = str_split(&column, '\t');
 		dots = range.len == 0 ? NULL
 		                      : memmem(range.p, range.len, "..", 2);
-		/* half a share alone would be wrong, as a step's value alone */
+		/* half a share alone would be wrong, as a value of a step or
+		 * job alone */
 		if (dots == NULL || str_ends(range, STR("elements")) ||
 		    str_ends(path, STR(".share")) ||
-		    str_starts(path, STR("services[].rollout.steps[].")))
+		    str_starts(path, STR("services[].rollout.steps[].")) ||
+		    str_starts(path, STR("services[].rollout.jobs[].")))
 			continue;
 		try_bound(path, str_from(range.p, (size_t)(dots - range.p)));
 		try_bound(path,

@@ -58,8 +58,12 @@ static const char full[] =
     "  pages: [ { status: 5xx, html: a, json: b } ]\n"
     "  headers: { prefix: /a, request: [ { set: X-A, value: \"{host}\" }, "
     "{ remove: X-B* } ], response: [ { add: X-C, value: d } ] }\n"
+    "  rollout: { steps: [ { step: job, job: a }, promote ], jobs: [ "
+    "{ name: a, command: [ /a, b ], when: /c d, env: [ E=f, G= ], "
+    "ok: [ 0, 1 ], ask: 2 }, { name: b, command: /b } ] }\n"
     "  pools:\n"
     "  - name: v1\n"
+    "    version: 1.2\n"
     "    share: 90%\n"
     "    instances: [ a:1, { name: k, address: \"[::1]:1\" } ]\n"
     "    probe: { headers: { A: b, C: d }, expect: [ 200, 204 ], "
@@ -69,8 +73,10 @@ static const char full[] =
 static const char wrong[] =
     "workers: many\nworkers: 1\nquux: 1\nlog: { level: loud }\n"
     "listeners: [ \":1\", \":1\", \"x\" ]\n"
-    "services:\n- { name: a, pools: [ { name: v1, share: 1%, "
-    "instances: [ b:1, b:1 ] } ] }\n- 3\n- { name: a, timeouts: "
+    "services:\n- { name: a, rollout: { steps: [ { step: job, job: aa } ], "
+    "jobs: [ { name: a, command: [ {}, b ] }, { name: a, command: b } ] }, "
+    "pools: [ { name: v1, share: 1%, instances: [ b:1, b:1 ] } ] }\n- 3\n- { "
+    "name: a, timeouts: "
     "{ connect: 2h }, pools: [] }\n";
 
 /* How many allocations it takes until text is read. */
