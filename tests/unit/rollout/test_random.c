@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "rollout/machine_int.h"
+#include "rollout/steps.h"
 #include "world.h"
 
 #define SEEDS 60u
@@ -40,9 +41,22 @@ turn_facts(struct ro_facts_pool *f)
 	f->view_current = roll(4) > 0;
 }
 
+/* Of some run about the last one. */
+static void
+turn_run(struct ro_facts_run *f, const struct ro_rollout *r)
+{
+	*f = (struct ro_facts_run){ .rollout = r->id - (roll(8) == 0),
+		.run = r->runs - (roll(4) == 0),
+		.ended = roll(2) > 0,
+		.verdict = (uint8_t)roll(RO_VERDICT_COUNT),
+		.exit = (int16_t)(roll(7) - 1) };
+}
+
 static void
 turn_world(struct world *w)
 {
+	for (size_t i = 0; i < w->s.n_services; i++)
+		turn_run(&w->runs[i], &w->s.services[i].rollout);
 	for (size_t i = 0; i < 2 * CFG_POOLS_MAX; i++)
 		if (roll(3) == 0)
 			turn_facts(&w->rows[i]);
@@ -59,13 +73,20 @@ any_plan(void)
 	static struct ro_rollout plan;
 
 	plan = (struct ro_rollout){ .on_failure = (uint8_t)roll(2),
+		.version = { (char)('0' + roll(64)) },
 		.n_steps = 1 + roll(CFG_STEPS_MAX) };
-	for (size_t i = 0; i < plan.n_steps; i++)
-		plan.steps[i] =
-		    (struct ro_step){ .kind = (uint8_t)roll(CFG_STEP_DRAIN + 1),
-			    .share_bp = roll(ALL + 1),
-			    .for_us = roll(100) * S,
-			    .deadline_us = roll(2) * roll(1000) * S };
+	for (size_t i = 0; i < plan.n_steps; i++) {
+		struct ro_step *s = &plan.steps[i];
+
+		*s = (struct ro_step){ .kind = (uint8_t)roll(CFG_STEP_COUNT),
+			.share_bp = roll(ALL + 1),
+			.for_us = roll(100) * S,
+			.deadline_us = roll(2) * roll(1000) * S };
+		if (s->kind != CFG_STEP_JOB && s->kind != CFG_STEP_CHECK)
+			continue;
+		s->job[0] = (char)('a' + roll(3));
+		s->once = (uint8_t)roll(CFG_ONCE_COUNT);
+	}
 	return &plan;
 }
 
@@ -135,10 +156,43 @@ check_plan(const struct ro_pool *p, const struct pool_plan *plan)
 }
 
 static void
+check_jobs(const struct ro_service *s)
+{
+	const struct ro_rollout *r = &s->rollout;
+
+	cr_assert_leq(s->n_done, RO_DONE_MAX);
+	for (size_t i = 0; i < s->n_done; i++)
+		for (size_t j = 0; j < i; j++)
+			cr_assert(strcmp(s->done[i].job, s->done[j].job) != 0 ||
+			        strcmp(s->done[i].version,
+			            s->done[j].version) != 0,
+			    "done twice");
+	if (!machine_wants_run(s))
+		return;
+	cr_assert(r->stand == RO_STAND_RUNNING || r->stand == RO_STAND_PAUSED);
+	cr_assert(r->entered && !r->failed && r->runs > 0);
+	cr_assert(steps_has_job(&r->steps[r->at]));
+	cr_assert((r->ran >> r->at & 1) == 0);
+}
+
+/* A number stands for one run for ever; what is done stays so. */
+static void
+check_runs(const struct ro_rollout *was, const struct ro_rollout *is)
+{
+	if (was->id != is->id) {
+		cr_assert_eq(is->id, was->id + 1);
+		return;
+	}
+	cr_assert(is->runs == was->runs || is->runs == was->runs + 1);
+	cr_assert_eq(is->ran & was->ran, was->ran);
+}
+
+static void
 check_service(const struct world *w, const struct ro_service *s)
 {
 	struct service_plan plan;
 
+	check_jobs(s);
 	cr_assert(share_sum(s) == ALL || share_sum(s) == 0);
 	machine_plan(s, w->now, &plan);
 	cr_assert_eq(plan.epoch, s->epoch);
@@ -170,6 +224,7 @@ check_step(const struct world *w, const struct ro_service *was,
     const struct ro_service *is, size_t at)
 {
 	cr_assert_geq(is->epoch, was->epoch);
+	check_runs(&was->rollout, &is->rollout);
 	for (size_t i = 0; i < is->n_pools; i++) {
 		const struct ro_pool *a = &was->pools[i], *b = &is->pools[i];
 		const struct ro_facts_pool *f =
@@ -235,7 +290,8 @@ step(struct world *w, struct ro_state *before, unsigned *done)
 	cr_assert_eq(ro_state_copy(before, &w->s), E_OK);
 	f = (struct ro_facts){ .wall_us = w->now,
 		.pools = w->rows,
-		.instance = w->inst };
+		.instance = w->inst,
+		.runs = w->runs };
 	if (is_command) {
 		r = world_do(w, &c);
 		done[c.verb] += r == RO_NO_NONE;

@@ -3,6 +3,7 @@
  * told by operators.
  */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,11 @@ begin(void)
 {
 	world_make(&w);
 	world_tick(&w);
+	/* A start takes none of the first three over. */
 	plan = (struct ro_rollout){
+		.runs = 77,
+		.ran = UINT32_MAX,
+		.unknown = true,
 		.clocks = { .mode = CFG_DRAIN_KEEP,
 		    .flows_us = 60 * S,
 		    .requests_us = 10 * S,
@@ -487,6 +492,541 @@ Test(rollout, analysis_over_a_restart)
 	expect_at(2, RO_STAND_ROLLED_BACK, "20 of 200");
 }
 
+/* ---- jobs ---- */
+
+static void
+add_job(enum cfg_step_kind kind, enum cfg_once once)
+{
+	struct ro_step *s = &plan.steps[plan.n_steps];
+
+	add(kind, 0, 0, 0);
+	str_copy(STR("migrate"), s->job, sizeof(s->job));
+	s->once = (uint8_t)once;
+	str_copy(STR("2.0"), plan.version, sizeof(plan.version));
+}
+
+/* 10 %, a job, approve; the job was begun. */
+static void
+go_to_job(enum cfg_step_kind kind, enum cfg_once once)
+{
+	add(CFG_STEP_SHARE, 1000, 0, 60 * S);
+	add_job(kind, once);
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	world_fit(&w, 2, true);
+	cr_assert_eq(TELL(START), RO_NO_NONE, "%s", w.why);
+	pass(0);
+	expect_at(1, RO_STAND_RUNNING, "the job");
+}
+
+static const struct ro_service *
+svc(void)
+{
+	return &w.s.services[0];
+}
+
+static bool
+wants_run(void)
+{
+	return machine_wants_run(svc());
+}
+
+/* The last run that was begun has ended. */
+static void
+hear(enum ro_verdict verdict, int status)
+{
+	struct ro_facts_run *f = &w.runs[0];
+
+	*f = (struct ro_facts_run){ .rollout = it()->id,
+		.run = it()->runs,
+		.ended = true,
+		.verdict = (uint8_t)verdict,
+		.exit = (int16_t)status,
+		.took_us = 2 * S,
+		.said = "table 7" };
+	(void)snprintf(f->why, sizeof(f->why), "exit status %d", status);
+	pass(0);
+}
+
+#define HEAR(verdict, status) hear(RO_VERDICT_##verdict, status)
+
+Test(rollout, a_job_is_begun_once)
+{
+	go_to_job(CFG_STEP_JOB, CFG_ONCE_NO);
+	cr_expect(wants_run());
+	pass(0);
+	pass(10000 * S);
+	expect_at(1, RO_STAND_RUNNING, "it runs");
+	cr_expect(it()->entered && wants_run());
+	cr_expect_eq(it()->runs, 1);
+	HEAR(OK, 0);
+	expect_at(2, RO_STAND_RUNNING, "it has ended");
+	cr_expect_not(wants_run());
+	cr_expect_eq(it()->steps[1].took_us, 2 * S);
+	cr_expect_str_eq(it()->steps[1].said, "table 7");
+}
+
+/* That there was an end is seen by the time it took. */
+Test(rollout, a_job_that_took_no_time)
+{
+	go_to_job(CFG_STEP_JOB, CFG_ONCE_NO);
+	w.runs[0] =
+	    (struct ro_facts_run){ .rollout = 1, .run = 1, .ended = true };
+	pass(0);
+	expect_at(2, RO_STAND_RUNNING, "it has ended");
+	cr_expect_eq(it()->steps[1].took_us, 1);
+	cr_expect_str_eq(it()->steps[1].said, "");
+}
+
+/* What is known that says nothing of it. */
+static const struct {
+	const char *why;
+	uint64_t rollout;
+	uint32_t run;
+	bool ended;
+} others[] = {
+	{ "nothing", 0, 0, false },
+	{ "it runs", 2, 1, false },
+	{ "of the rollout before", 1, 1, true },
+	{ "of the next one", 3, 1, true },
+	{ "of the run before", 2, 0, true },
+	{ "of the next one", 2, 2, true },
+};
+
+Test(rollout, news_of_other_runs)
+{
+	struct ro_facts f = { .pools = w.rows };
+	uint64_t due;
+
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	cr_assert_eq(TELL(ABORT), RO_NO_NONE);
+	plan.n_steps = 0;
+	go_to_job(CFG_STEP_CHECK, CFG_ONCE_NO);
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		w.runs[0] = (struct ro_facts_run){ .rollout = others[i].rollout,
+			.run = others[i].run,
+			.ended = others[i].ended };
+		pass(0);
+		expect_at(1, RO_STAND_RUNNING, others[i].why);
+	}
+	w.runs[1] =
+	    (struct ro_facts_run){ .rollout = 2, .run = 1, .ended = true };
+	pass(0);
+	expect_at(1, RO_STAND_RUNNING, "of another service");
+	f.wall_us = w.now;
+	cr_expect_eq(machine_clock(&w.s, &f, &due), RO_SAME, "no master");
+	w.runs[0] = w.runs[1];
+	pass(0);
+	expect_at(2, RO_STAND_RUNNING, "its own");
+}
+
+#define NOT_BESIDE                                                             \
+	"job migrate says that the versions must not run side by side "
+
+/* What follows from how it ended. */
+static const struct {
+	const char *why;
+	enum cfg_step_kind kind;
+	enum ro_verdict verdict;
+	int status;
+	enum cfg_on_failure on_failure;
+	enum ro_stand stand;
+	const char *says;
+} ends[] = {
+	{ "it is done", CFG_STEP_JOB, RO_VERDICT_OK, 0, CFG_FAILURE_ROLLBACK,
+	    RO_STAND_RUNNING, "" },
+	{ "done by another status", CFG_STEP_JOB, RO_VERDICT_OK, 9,
+	    CFG_FAILURE_ROLLBACK, RO_STAND_RUNNING, "" },
+	{ "it asks", CFG_STEP_JOB, RO_VERDICT_ASK, 75, CFG_FAILURE_ROLLBACK,
+	    RO_STAND_PAUSED, "job migrate: exit status 75: table 7" },
+	{ "it asks with nought", CFG_STEP_JOB, RO_VERDICT_ASK, 0,
+	    CFG_FAILURE_ROLLBACK, RO_STAND_PAUSED,
+	    "job migrate: exit status 0: table 7" },
+	{ "it failed", CFG_STEP_JOB, RO_VERDICT_FAILED, 1, CFG_FAILURE_ROLLBACK,
+	    RO_STAND_ROLLED_BACK, "job migrate: exit status 1: table 7" },
+	{ "it failed with nought", CFG_STEP_JOB, RO_VERDICT_FAILED, 0,
+	    CFG_FAILURE_ROLLBACK, RO_STAND_ROLLED_BACK,
+	    "job migrate: exit status 0: table 7" },
+	{ "it was killed", CFG_STEP_JOB, RO_VERDICT_FAILED, -1,
+	    CFG_FAILURE_ROLLBACK, RO_STAND_ROLLED_BACK,
+	    "job migrate: exit status -1: table 7" },
+	{ "it failed, for an operator", CFG_STEP_JOB, RO_VERDICT_FAILED, 1,
+	    CFG_FAILURE_PAUSE, RO_STAND_PAUSED,
+	    "job migrate: exit status 1: table 7" },
+	{ "side by side", CFG_STEP_CHECK, RO_VERDICT_OK, 0,
+	    CFG_FAILURE_ROLLBACK, RO_STAND_RUNNING, "" },
+	{ "its own statuses mean nothing", CFG_STEP_CHECK, RO_VERDICT_FAILED, 0,
+	    CFG_FAILURE_ROLLBACK, RO_STAND_RUNNING, "" },
+	{ "it could not tell", CFG_STEP_CHECK, RO_VERDICT_FAILED, 1,
+	    CFG_FAILURE_ROLLBACK, RO_STAND_PAUSED,
+	    "job migrate: exit status 1: table 7" },
+	{ "it was not understood", CFG_STEP_CHECK, RO_VERDICT_OK, 2,
+	    CFG_FAILURE_ROLLBACK, RO_STAND_PAUSED,
+	    "job migrate: exit status 2: table 7" },
+	{ "not side by side", CFG_STEP_CHECK, RO_VERDICT_FAILED, 3,
+	    CFG_FAILURE_ROLLBACK, RO_STAND_ROLLED_BACK,
+	    NOT_BESIDE "(exit status 3): table 7" },
+	{ "switched off", CFG_STEP_CHECK, RO_VERDICT_ASK, 4,
+	    CFG_FAILURE_ROLLBACK, RO_STAND_ROLLED_BACK,
+	    NOT_BESIDE "(exit status 4): table 7" },
+	{ "not side by side, for an operator", CFG_STEP_CHECK, RO_VERDICT_OK, 3,
+	    CFG_FAILURE_PAUSE, RO_STAND_PAUSED,
+	    NOT_BESIDE "(exit status 3): table 7" },
+	{ "of no meaning", CFG_STEP_CHECK, RO_VERDICT_FAILED, 5,
+	    CFG_FAILURE_ROLLBACK, RO_STAND_PAUSED,
+	    "job migrate: exit status 5: table 7" },
+	{ "the check was killed", CFG_STEP_CHECK, RO_VERDICT_FAILED, -1,
+	    CFG_FAILURE_ROLLBACK, RO_STAND_PAUSED,
+	    "job migrate: exit status -1: table 7" },
+};
+
+Test(rollout, how_jobs_end)
+{
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		bool goes_on = ends[i].stand == RO_STAND_RUNNING;
+		bool back = ends[i].stand == RO_STAND_ROLLED_BACK;
+
+		end(), begin();
+		plan.on_failure = (uint8_t)ends[i].on_failure;
+		go_to_job(ends[i].kind, CFG_ONCE_VERSION);
+		hear(ends[i].verdict, ends[i].status);
+		expect_at(goes_on ? 2 : 1, ends[i].stand, ends[i].why);
+		expect_shares(back ? ALL : 9000, back ? 0 : 1000, ends[i].why);
+		cr_expect_str_eq(it()->why, ends[i].says, "%s", ends[i].why);
+		cr_expect_eq(it()->failed, !goes_on, "%s", ends[i].why);
+		cr_expect_not(it()->unknown, "%s", ends[i].why);
+		cr_expect_eq(it()->steps[1].exit, ends[i].status, "%s",
+		    ends[i].why);
+		cr_expect_eq(svc()->n_done, goes_on, "%s", ends[i].why);
+		cr_expect_not(wants_run(), "%s", ends[i].why);
+	}
+}
+
+/* Whether one that was done runs in the next rollout, as it is then. */
+static const struct {
+	const char *why;
+	enum cfg_once once, next;
+	const char *version; /* of the next one; the first leads to 2.0 */
+	bool again;
+	size_t done; /* then */
+} onces[] = {
+	{ "each time", CFG_ONCE_NO, CFG_ONCE_NO, "2.0", true, 0 },
+	{ "the same version", CFG_ONCE_VERSION, CFG_ONCE_VERSION, "2.0", false,
+	    1 },
+	{ "another version", CFG_ONCE_VERSION, CFG_ONCE_VERSION, "2.1", true,
+	    2 },
+	{ "the same, once for all", CFG_ONCE_LIFETIME, CFG_ONCE_LIFETIME, "2.0",
+	    false, 1 },
+	{ "another, once for all", CFG_ONCE_LIFETIME, CFG_ONCE_LIFETIME, "2.1",
+	    false, 1 },
+	{ "no more once for all", CFG_ONCE_LIFETIME, CFG_ONCE_NO, "2.0", true,
+	    1 },
+	{ "no more once a version", CFG_ONCE_VERSION, CFG_ONCE_NO, "2.0", true,
+	    1 },
+	{ "once for all from now on", CFG_ONCE_VERSION, CFG_ONCE_LIFETIME,
+	    "2.0", true, 2 },
+	{ "once a version from now on", CFG_ONCE_LIFETIME, CFG_ONCE_VERSION,
+	    "2.0", true, 2 },
+};
+
+Test(rollout, what_is_done_once)
+{
+	for (size_t i = 0; i < ARRAY_LEN(onces); i++) {
+		end(), begin();
+		add_job(CFG_STEP_JOB, onces[i].once);
+		add(CFG_STEP_APPROVE, 0, 0, 0);
+		cr_assert_eq(TELL(START), RO_NO_NONE);
+		pass(0);
+		cr_expect(wants_run(), "%s", onces[i].why);
+		HEAR(OK, 0);
+		cr_assert_eq(TELL(ABORT), RO_NO_NONE);
+		if (svc()->n_done == 1) {
+			cr_expect_str_eq(svc()->done[0].job, "migrate");
+			cr_expect_str_eq(svc()->done[0].version,
+			    onces[i].once == CFG_ONCE_VERSION ? "2.0" : "");
+			cr_expect_eq(svc()->done[0].when_us, w.now);
+		}
+		plan.steps[0].once = (uint8_t)onces[i].next;
+		str_copy(str_of(onces[i].version), plan.version,
+		    sizeof(plan.version));
+		cr_assert_eq(TELL(START), RO_NO_NONE, "%s", w.why);
+		pass(0);
+		cr_expect_eq(wants_run(), onces[i].again, "%s", onces[i].why);
+		cr_expect_eq(it()->runs, 1, "%s", onces[i].why);
+		expect_at(onces[i].again ? 0 : 1, RO_STAND_RUNNING,
+		    onces[i].why);
+		cr_expect_str_eq(it()->steps[0].said,
+		    onces[i].again ? "" : "it was done before", "%s",
+		    onces[i].why);
+		if (onces[i].again)
+			HEAR(OK, 0);
+		expect_at(1, RO_STAND_RUNNING, onces[i].why);
+		cr_expect_eq(svc()->n_done, onces[i].done, "%s", onces[i].why);
+	}
+}
+
+/* Two steps of one job are two runs, unless it is to be done once. */
+Test(rollout, each_step_has_its_run)
+{
+	for (int once = 0; once < CFG_ONCE_COUNT; once++) {
+		end(), begin();
+		add_job(CFG_STEP_CHECK, (enum cfg_once)once);
+		add_job(CFG_STEP_JOB, (enum cfg_once)once);
+		add_job(CFG_STEP_JOB, (enum cfg_once)once);
+		str_copy(STR("other"), plan.steps[2].job, CFG_NAME_MAX);
+		cr_assert_eq(TELL(START), RO_NO_NONE);
+		pass(0);
+		HEAR(OK, 0);
+		expect_at(once == CFG_ONCE_NO ? 1 : 2, RO_STAND_RUNNING,
+		    steps_once_name((enum cfg_once)once));
+		if (once == CFG_ONCE_NO)
+			HEAR(OK, 0);
+		cr_expect(wants_run());
+		cr_expect_eq(it()->runs, 3);
+		HEAR(OK, 0);
+		expect_at(3, RO_STAND_DONE, "both");
+	}
+}
+
+/* By hand back to v1, then resumed; the clock has passed. */
+static void
+undo_and_resume(void)
+{
+	struct ro_command c = world_command(RO_SWITCH, "v1");
+
+	if (it()->stand == RO_STAND_RUNNING)
+		cr_assert_eq(TELL(PAUSE), RO_NO_NONE);
+	cr_assert_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	expect_shares(ALL, 0, "by hand");
+	cr_assert_eq(TELL(RESUME), RO_NO_NONE, "%s", w.why);
+	pass(0);
+}
+
+Test(rollout, a_job_that_is_done_is_not_on_a_way_back)
+{
+	go_to_job(CFG_STEP_JOB, CFG_ONCE_NO);
+	HEAR(OK, 0);
+	undo_and_resume();
+	expect_at(2, RO_STAND_RUNNING, "approve");
+	expect_shares(9000, 1000, "again");
+	cr_expect_str_eq(it()->steps[1].said, "it was done before");
+	cr_assert_eq(TELL(ABORT), RO_NO_NONE);
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	pass(0);
+	expect_at(1, RO_STAND_RUNNING, "but in the next rollout");
+	cr_expect(wants_run());
+}
+
+Test(rollout, a_job_that_fails_in_a_pause)
+{
+	go_to_job(CFG_STEP_JOB, CFG_ONCE_NO);
+	cr_assert_eq(TELL(PAUSE), RO_NO_NONE);
+	HEAR(FAILED, 1);
+	expect_at(1, RO_STAND_PAUSED, "nothing follows yet");
+	cr_expect_str_eq(it()->why, "an operator paused it");
+	cr_assert_eq(TELL(RESUME), RO_NO_NONE);
+	cr_expect_eq(it()->runs, 1, "no other was begun");
+	pass(0);
+	expect_at(1, RO_STAND_ROLLED_BACK, "now it does");
+}
+
+Test(rollout, a_job_that_asks_is_begun_anew)
+{
+	struct ro_facts_run first;
+
+	go_to_job(CFG_STEP_JOB, CFG_ONCE_NO);
+	HEAR(ASK, 75);
+	first = w.runs[0];
+	for (uint32_t run = 2; run <= 3; run++) {
+		expect_at(1, RO_STAND_PAUSED, "it asks");
+		cr_assert_eq(run == 2 ? TELL(RESUME) : TELL(RETRY), RO_NO_NONE,
+		    "%s", w.why);
+		cr_expect_not(wants_run(), "not before it is on disk");
+		pass(0);
+		cr_expect_eq(it()->runs, run);
+		cr_expect(wants_run());
+		expect_at(1, RO_STAND_RUNNING, "anew");
+		cr_expect_str_eq(it()->why, "");
+		cr_expect_eq(it()->steps[1].exit, 0);
+		cr_expect_eq(it()->steps[1].took_us, 0);
+		cr_expect_str_eq(it()->steps[1].said, "");
+		w.runs[0] = first;
+		pass(0);
+		expect_at(1, RO_STAND_RUNNING, "what the first said is old");
+		HEAR(ASK, 75);
+	}
+}
+
+/* ---- a job of which nobody knows how it ended ---- */
+
+static void
+go_to_unknown(enum cfg_once once)
+{
+	go_to_job(CFG_STEP_JOB, once);
+	w.now += S;
+	cr_assert(ro_state_lose_runs(&w.s, w.now));
+}
+
+#define UNKNOWN "nobody knows how job migrate ended: segued ended while it ran"
+
+Test(rollout, nobody_knows)
+{
+	go_to_unknown(CFG_ONCE_VERSION);
+	expect_at(1, RO_STAND_PAUSED, "nobody knows");
+	cr_expect(it()->failed && it()->unknown);
+	cr_expect_str_eq(it()->why, UNKNOWN);
+	cr_expect_eq(it()->paused_us, w.now);
+	HEAR(OK, 0);
+	expect_at(1, RO_STAND_PAUSED, "nor does anybody");
+	cr_expect_not(wants_run());
+	cr_expect_eq(TELL(APPROVE), RO_NO_ROLLOUT);
+	cr_expect_eq(TELL(RESUME), RO_NO_HALTED);
+	cr_expect_str_eq(w.why,
+	    UNKNOWN "; \"segue rollout retry\" runs it again, skip takes it "
+	            "for done");
+	cr_expect_not(ro_state_lose_runs(&w.s, w.now), "once is enough");
+	expect_at(1, RO_STAND_PAUSED, "nothing has changed");
+}
+
+Test(rollout, retry_runs_it_again)
+{
+	go_to_unknown(CFG_ONCE_VERSION);
+	cr_assert_eq(TELL(RETRY), RO_NO_NONE, "%s", w.why);
+	pass(0);
+	expect_at(1, RO_STAND_RUNNING, "again");
+	cr_expect(wants_run());
+	cr_expect_eq(it()->runs, 2);
+	cr_expect_not(it()->failed || it()->unknown);
+	cr_expect_eq(svc()->n_done, 0);
+	HEAR(ASK, 75);
+	cr_expect_eq(TELL(RESUME), RO_NO_NONE, "%s", w.why);
+}
+
+Test(rollout, skip_takes_it_for_done)
+{
+	go_to_unknown(CFG_ONCE_VERSION);
+	cr_assert_eq(TELL(SKIP), RO_NO_NONE, "%s", w.why);
+	expect_at(2, RO_STAND_RUNNING, "approve");
+	cr_expect_eq(it()->skipped, 2u);
+	cr_expect_not(it()->failed || it()->unknown);
+	cr_expect_eq(svc()->n_done, 1);
+	undo_and_resume();
+	expect_at(2, RO_STAND_RUNNING, "it does not run on a way back");
+	cr_assert_eq(TELL(ABORT), RO_NO_NONE);
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	pass(0);
+	expect_at(2, RO_STAND_RUNNING, "nor in the next rollout");
+}
+
+/* One that failed, or runs, was not done. */
+Test(rollout, skip_takes_no_other_for_done)
+{
+	for (int failed = 0; failed < 2; failed++) {
+		end(), begin();
+		go_to_job(CFG_STEP_JOB, CFG_ONCE_VERSION);
+		if (failed)
+			HEAR(ASK, 75);
+		cr_assert_eq(TELL(SKIP), RO_NO_NONE, "%s", w.why);
+		expect_at(2, RO_STAND_RUNNING, "approve");
+		cr_expect_eq(svc()->n_done, 0);
+		cr_expect_eq(it()->ran, 0u);
+	}
+}
+
+/* ---- when a run is wanted ---- */
+
+Test(rollout, wants_a_run)
+{
+	cr_expect_not(wants_run(), "there is no rollout");
+	add_job(CFG_STEP_JOB, CFG_ONCE_NO);
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	cr_expect_not(wants_run(), "it has not come to that");
+	pass(0);
+	cr_expect(wants_run(), "it runs");
+	cr_assert_eq(TELL(PAUSE), RO_NO_NONE);
+	cr_expect(wants_run(), "an operator's pause");
+	cr_assert_eq(TELL(RESUME), RO_NO_NONE);
+	cr_expect(wants_run(), "resumed");
+	HEAR(ASK, 75);
+	cr_expect_not(wants_run(), "it asks");
+	cr_assert_eq(TELL(RETRY), RO_NO_NONE);
+	pass(0);
+	cr_expect(wants_run(), "once more");
+	HEAR(OK, 0);
+	expect_at(1, RO_STAND_RUNNING, "approve");
+	cr_expect_not(wants_run(), "another step");
+	cr_assert_eq(TELL(APPROVE), RO_NO_NONE);
+	expect_at(2, RO_STAND_DONE, "done");
+	cr_expect_not(wants_run(), "done");
+}
+
+Test(rollout, whoever_ends_it_wants_no_run)
+{
+	static const enum ro_action actions[] = { RO_ACTION_ABORT,
+		RO_ACTION_ROLLBACK, RO_ACTION_SKIP };
+
+	for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
+		end(), begin();
+		go_to_job(CFG_STEP_JOB, CFG_ONCE_NO);
+		cr_expect(wants_run());
+		cr_assert_eq(tell(actions[i], false), RO_NO_NONE, "%s", w.why);
+		cr_expect_not(wants_run(), "%s", ro_action_name(actions[i]));
+	}
+	end(), begin();
+	go_to_job(CFG_STEP_JOB, CFG_ONCE_NO);
+	world_fit(&w, 2, false);
+	pass(S);
+	expect_at(1, RO_STAND_ROLLED_BACK, "v2 is lost");
+	cr_expect_not(wants_run(), "v2 is lost");
+}
+
+/* ---- the table of what is done ---- */
+
+/* So many of it are once for all, the first ones. */
+static void
+fill_done(size_t lifetime)
+{
+	struct ro_service *s = &w.s.services[0];
+
+	for (s->n_done = 0; s->n_done < RO_DONE_MAX; s->n_done++) {
+		struct ro_done *d = &s->done[s->n_done];
+
+		(void)snprintf(d->job, sizeof(d->job), "j%zu", s->n_done);
+		(void)snprintf(d->version, sizeof(d->version), "%s",
+		    s->n_done < lifetime ? "" : "1.0");
+	}
+}
+
+static const struct {
+	size_t lifetime;
+	const char *gone;
+} full[] = {
+	{ 0, "j0" },
+	{ 2, "j2" },
+	{ RO_DONE_MAX - 1, "j63" },
+};
+
+Test(rollout, the_oldest_version_is_forgotten)
+{
+	for (size_t i = 0; i < ARRAY_LEN(full); i++) {
+		size_t n = 0;
+
+		end(), begin();
+		fill_done(full[i].lifetime);
+		go_to_job(CFG_STEP_JOB, CFG_ONCE_LIFETIME);
+		HEAR(OK, 0);
+		cr_assert_eq(svc()->n_done, RO_DONE_MAX);
+		for (size_t d = 0; d < RO_DONE_MAX; d++) {
+			cr_expect_str_neq(svc()->done[d].job, full[i].gone,
+			    "%zu once for all", full[i].lifetime);
+			n += svc()->done[d].job[0] == 'j';
+		}
+		cr_expect_eq(n, RO_DONE_MAX - 1);
+		cr_expect_str_eq(svc()->done[RO_DONE_MAX - 1].job, "migrate");
+	}
+}
+
 /* ---- operators ---- */
 
 /* What each action says when: none yet, running, paused, done. */
@@ -503,6 +1043,8 @@ static const struct {
 	{ RO_ACTION_APPROVE, RO_NO_ROLLOUT, RO_NO_NONE, RO_NO_ROLLOUT,
 	    RO_NO_ROLLOUT },
 	{ RO_ACTION_SKIP, RO_NO_ROLLOUT, RO_NO_NONE, RO_NO_NONE,
+	    RO_NO_ROLLOUT },
+	{ RO_ACTION_RETRY, RO_NO_ROLLOUT, RO_NO_ROLLOUT, RO_NO_ROLLOUT,
 	    RO_NO_ROLLOUT },
 	{ RO_ACTION_ABORT, RO_NO_ROLLOUT, RO_NO_NONE, RO_NO_NONE,
 	    RO_NO_ROLLOUT },
@@ -733,6 +1275,40 @@ Test(rollout, presets_are_written_out)
 	    "{ steps: [ ready, { step: share, share: 12.5%, name: a-few }"
 	    ", { step: pause, for: 90s }, approve, promote ] }",
 	    "ready, a-few: share 12.5%, pause 1m30s, approve, promote");
+	expect_plan("{ jobs: [ { name: fits, command: /a }, { name: migrate, "
+	            "command: /b } ], steps: [ { step: check, job: fits }, "
+	            "{ step: job, job: migrate, name: tables }, promote ] }",
+	    "check fits, tables: job migrate, promote");
+}
+
+/* What it takes out of the configuration, which may change meanwhile. */
+Test(rollout, plans_know_versions_and_jobs)
+{
+	static const char text[] =
+	    "listeners: \":1\"\nservices:\n"
+	    "  - name: a\n    rollout: { steps: [ ready, { step: job, job: m "
+	    "}, "
+	    "promote ], jobs: [ { name: m, command: /m, once: lifetime } ] }\n"
+	    "    pools: [ { name: v1, instances: [ \"127.0.0.1:1\" ] }, "
+	    "{ name: v2, version: 26.6.2, instances: [ \"127.0.0.1:2\" ] } "
+	    "]\n";
+	struct cfg_problems problems;
+	struct ro_rollout r = { .id = 7 };
+	struct cfg *cfg;
+
+	cr_assert_eq(cfg_parse(STR(text), "f", &cfg, &problems), E_OK);
+	steps_plan(&cfg->services[0], "v1", &r);
+	cr_expect_str_eq(r.version, "v1", "its name");
+	steps_plan(&cfg->services[0], "v2", &r);
+	cr_expect_str_eq(r.version, "26.6.2");
+	cr_expect_str_eq(r.steps[0].job, "");
+	cr_expect_str_eq(r.steps[1].job, "m");
+	cr_expect_eq(r.steps[1].once, CFG_ONCE_LIFETIME);
+	cr_expect_eq(r.steps[1].deadline_us, 0, "the job has its own");
+	cr_expect_not(steps_has_job(&r.steps[0]));
+	cr_expect(steps_has_job(&r.steps[1]));
+	cfg_problems_free(&problems);
+	cfg_unref(&cfg);
 }
 
 /* ---- what it waits for ---- */
@@ -763,14 +1339,33 @@ Test(rollout, says_what_it_waits_for)
 	expect_holds("\"segue rollout resume\" lets it go on");
 }
 
+Test(rollout, says_that_it_waits_for_a_job)
+{
+	go_to_job(CFG_STEP_CHECK, CFG_ONCE_NO);
+	expect_holds("job migrate runs");
+	HEAR(ASK, 1);
+	expect_holds("\"segue rollout resume\" begins the step anew, skip goes "
+	             "on without it");
+	cr_assert_eq(TELL(RETRY), RO_NO_NONE);
+	pass(0);
+	cr_assert(ro_state_lose_runs(&w.s, w.now));
+	expect_holds(
+	    "\"segue rollout retry\" runs the job again, skip takes it "
+	    "for done");
+}
+
 Test(rollout, names_of_kinds)
 {
-	for (int k = CFG_STEP_READY; k <= CFG_STEP_DRAIN; k++)
+	for (int k = 0; k < CFG_STEP_COUNT; k++)
 		cr_expect_eq(
 		    steps_kind_of(steps_kind_name((enum cfg_step_kind)k)), k);
 	for (int s = 0; s < RO_STAND_COUNT; s++)
 		cr_expect_eq(steps_stand_of(steps_stand_name((enum ro_stand)s)),
 		    s);
+	for (int o = 0; o < CFG_ONCE_COUNT; o++)
+		cr_expect_eq(steps_once_of(steps_once_name((enum cfg_once)o)),
+		    o);
+	cr_expect_eq(steps_once_of("twice"), -1);
 	cr_expect_eq(steps_kind_of("redy"), -1);
 	cr_expect_eq(steps_stand_of(""), -1);
 }

@@ -18,6 +18,38 @@
 
 static struct world w;
 
+/* At a job, of which nobody knows how it ended. */
+static void
+furnish_rollout(struct ro_service *s)
+{
+	struct ro_rollout *r = &s->rollout;
+
+	r->id = 3;
+	r->stand = RO_STAND_PAUSED;
+	r->entered = r->failed = r->unknown = true;
+	r->runs = 7;
+	r->ran = 1;
+	str_copy(STR("v2"), r->to, sizeof(r->to));
+	str_copy(STR("26.6.2"), r->version, sizeof(r->version));
+	r->at = 1;
+	r->n_steps = 3;
+	r->steps[0] = (struct ro_step){ .kind = CFG_STEP_CHECK,
+		.job = "fits",
+		.exit = -1,
+		.took_us = 5 * S,
+		.said = "a \"last\" line" };
+	r->steps[1] = (struct ro_step){ .kind = CFG_STEP_JOB,
+		.job = "migrate",
+		.once = CFG_ONCE_VERSION,
+		.exit = 255 };
+	r->steps[2] = (struct ro_step){ .kind = CFG_STEP_PROMOTE };
+	s->n_done = 2;
+	s->done[0] = (struct ro_done){ .job = "users", .when_us = 8 * S };
+	s->done[1] = (struct ro_done){ .job = "migrate",
+		.version = "26.6.1",
+		.when_us = 9 * S };
+}
+
 /* One of everything the file can hold. */
 static void
 furnish(struct world *x)
@@ -42,6 +74,7 @@ furnish(struct world *x)
 	s->pending.drain = true;
 	s->pending.clocks = (struct ro_drain){ .mode = CFG_DRAIN_EVICT,
 		.flows_us = 5 * S };
+	furnish_rollout(s);
 	*i++ = (struct instance_plan){ .service = "a",
 		.pool = "v2",
 		.name = "added",
@@ -145,6 +178,39 @@ Test(state, what_is_saved_is_loaded)
 	cr_expect_eq(back.instances[0].admin, INST_DRAIN);
 	cr_expect(back.instances[1].removed);
 	ro_state_free(&back);
+}
+
+Test(state, what_is_saved_of_jobs_is_loaded)
+{
+	char *text = world_text(&w.s), why[256];
+	struct ro_state back;
+	const struct ro_service *s;
+	const struct ro_rollout *r;
+
+	cr_assert_eq(read_back(str_of(text), &back, why, sizeof(why)), E_OK,
+	    "it %s", why);
+	s = &back.services[0];
+	r = &s->rollout;
+	cr_expect(r->unknown);
+	cr_expect_eq(r->runs, 7u);
+	cr_expect_eq(r->ran, 1u);
+	cr_expect_str_eq(r->version, "26.6.2");
+	cr_expect_str_eq(r->steps[0].job, "fits");
+	cr_expect_eq(r->steps[0].once, CFG_ONCE_NO);
+	cr_expect_eq(r->steps[0].exit, -1);
+	cr_expect_eq(r->steps[0].took_us, 5 * S);
+	cr_expect_str_eq(r->steps[0].said, "a \"last\" line");
+	cr_expect_eq(r->steps[1].once, CFG_ONCE_VERSION);
+	cr_expect_eq(r->steps[1].exit, 255);
+	cr_expect_str_eq(r->steps[2].job, "");
+	cr_expect_eq(s->n_done, 2u);
+	cr_expect_str_eq(s->done[0].job, "users");
+	cr_expect_str_eq(s->done[0].version, "");
+	cr_expect_eq(s->done[0].when_us, 8 * S);
+	cr_expect_str_eq(s->done[1].version, "26.6.1");
+	cr_expect_eq(back.services[1].n_done, 0u);
+	ro_state_free(&back);
+	free(text);
 }
 
 Test(state, none_is_no_error)
@@ -268,6 +334,24 @@ static const struct {
 	{ "a word that is none", "\"admin\":\"drain\"", "\"admin\":\"off\"" },
 	{ "a weight beyond its range", "\"weight\":3", "\"weight\":65536" },
 	{ "removed: perhaps", "\"removed\":false", "\"removed\":0" },
+	{ "how often is no word", "\"once\":\"version\"",
+	    "\"once\":\"twice\"" },
+	{ "a job without a name", "\"job\":\"fits\"", "\"job\":\"\"" },
+	{ "a job that is a number", "\"job\":\"fits\"", "\"job\":7" },
+	{ "an exit status beyond its range", "\"exit\":255", "\"exit\":300" },
+	{ "an exit status below it", "\"exit\":-1", "\"exit\":-2" },
+	{ "less than no time", "\"took_us\":5", "\"took_us\":-5" },
+	{ "a job that said nothing, not even that", "\"said\"", "\"x\"" },
+	{ "runs beyond their range", "\"runs\":7", "\"runs\":4294967296" },
+	{ "fewer runs than none", "\"runs\":7", "\"runs\":-7" },
+	{ "steps beyond their range", "\"ran\":1", "\"ran\":4294967296" },
+	{ "runs, and which were done is gone", "\"ran\"", "\"x\"" },
+	{ "runs for no version", "\"version\":\"26.6.2\"", "\"x\":1" },
+	{ "done, but no list", "\"done\":[", "\"done\":7,\"x\":[" },
+	{ "done without a name", "\"job\":\"users\"", "\"job\":\"\"" },
+	{ "done for no version, not even all", "\"version\":\"26.6.1\"",
+	    "\"x\":1" },
+	{ "done at no time", "\"when_us\":9", "\"when_us\":-9" },
 	{ "a name that is too long", "\"name\":\"a\"",
 	    "\"name\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	    "aaaaaaaaaa\"" },
@@ -315,6 +399,74 @@ Test(state, more_pools_than_there_is_room_for)
 	ro_state_free(&back);
 	free(sealed);
 	buf_free(&b);
+}
+
+Test(state, more_done_than_there_is_room_for)
+{
+	for (size_t over = 0; over < 2; over++) {
+		struct buf b = BUF_INIT;
+		struct ro_state back;
+		char why[256], *sealed;
+
+		buf_add_cstr(&b,
+		    "{\"changed_us\":1,\"changed_by\":\"\",\"services\":"
+		    "[{\"name\":\"a\",\"epoch\":1,\"pools\":[],\"done\":[");
+		for (size_t i = 0; i < RO_DONE_MAX + over; i++)
+			buf_printf(&b,
+			    "%s{\"job\":\"j%zu\",\"version\":\"\","
+			    "\"when_us\":1}",
+			    i > 0 ? "," : "", i);
+		buf_add_cstr(&b, "]}],\"instances\":[]}");
+		sealed = seal(b.p);
+		cr_expect_eq(read_back(str_of(sealed), &back, why, sizeof(why)),
+		    over > 0 ? E_DAMAGED : E_OK);
+		ro_state_free(&back);
+		free(sealed);
+		buf_free(&b);
+	}
+}
+
+/* Files of before there were jobs lack these. */
+static const char *const of_jobs[] = {
+	",\"job\":\"fits\",\"once\":\"no\",\"exit\":-1,\"took_us\":5000000,"
+	"\"said\":\"a \\\"last\\\" line\"",
+	",\"job\":\"migrate\",\"once\":\"version\",\"exit\":255,\"took_us\":0,"
+	"\"said\":\"\"",
+	",\"unknown\":true,\"runs\":7,\"ran\":1",
+	",\"version\":\"26.6.2\"",
+	",\"done\":[{\"job\":\"users\",\"version\":\"\",\"when_us\":8000000},{"
+	"\"job\":\"migrate\",\"version\":\"26.6.1\",\"when_us\":9000000}]",
+};
+
+Test(state, files_without_jobs_are_read)
+{
+	char *text = world_text(&w.s), *body = strchr(text, '\n') + 1;
+	char *sealed, why[256];
+	const struct ro_rollout *r;
+	struct ro_state back;
+
+	body = replace(body, ",\"done\":[]", ""); /* of b */
+	for (size_t i = 0; i < ARRAY_LEN(of_jobs); i++) {
+		char *less = replace(body, of_jobs[i], "");
+
+		free(body);
+		body = less;
+	}
+	sealed = seal(body);
+	cr_assert_eq(read_back(str_of(sealed), &back, why, sizeof(why)), E_OK,
+	    "it %s", why);
+	r = &back.services[0].rollout;
+	cr_expect_eq(r->at, 1u);
+	cr_expect_not(r->unknown);
+	cr_expect_eq(r->runs + r->ran, 0u);
+	cr_expect_str_eq(r->version, "");
+	cr_expect_str_eq(r->steps[1].job, "");
+	cr_expect_eq(r->steps[1].once, CFG_ONCE_NO);
+	cr_expect_eq(back.services[0].n_done, 0u);
+	ro_state_free(&back);
+	free(sealed);
+	free(body);
+	free(text);
 }
 
 /* ---- what the operator reads ---- */
@@ -602,6 +754,25 @@ Test(state, a_pending_switch_goes_with_its_pool)
 	cfg_unref(&cfg);
 }
 
+/* Whatever becomes of pools: a service's data is what it was. */
+Test(state, what_was_done_stays_done)
+{
+	static const char *const pools[] = { POOL("v1", "100%"),
+		POOL("v9", "100%") };
+
+	for (size_t i = 0; i < ARRAY_LEN(pools); i++) {
+		struct cfg *cfg = configure(pools[i]);
+		const struct ro_service *s;
+
+		cr_assert_eq(ro_state_reconcile(&w.s, cfg, w.now, NULL), E_OK);
+		s = &w.s.services[0];
+		cr_expect_eq(s->n_done, 2u);
+		cr_expect_str_eq(s->done[1].job, "migrate");
+		cr_expect_eq(s->rollout.id, 3u, "the next one is another");
+		cfg_unref(&cfg);
+	}
+}
+
 Test(state, words_about_instances_are_fitted)
 {
 	static const struct {
@@ -672,6 +843,59 @@ Test(state, after_a_start)
 		    pool_state_name((enum pool_state)s));
 		cr_expect_eq(world_pool(&w, 3)->since_us,
 		    then[s] == POOL_STARTING ? w.now + S : w.now);
+	}
+}
+
+/* Which rollouts had a job run when all of segued ended. */
+static const struct {
+	const char *why;
+	enum ro_stand stand;
+	bool entered, failed;
+	size_t at; /* 0: a check, 1: a job that was done before, 2: none */
+	bool lost;
+} losses[] = {
+	{ "it ran", RO_STAND_RUNNING, true, false, 0, true },
+	{ "it ran in an operator's pause", RO_STAND_PAUSED, true, false, 0,
+	    true },
+	{ "it was not begun", RO_STAND_RUNNING, false, false, 0, false },
+	{ "it had ended, badly", RO_STAND_PAUSED, true, true, 0, false },
+	{ "the step has none", RO_STAND_RUNNING, true, false, 2, false },
+	{ "the rollout was over", RO_STAND_ROLLED_BACK, true, false, 0, false },
+	{ "there never was one", RO_STAND_NONE, true, false, 0, false },
+};
+
+Test(state, runs_that_are_lost)
+{
+	struct ro_service *s = &w.s.services[0];
+	struct ro_rollout *r = &s->rollout;
+
+	str_copy(STR("26.6.1"), r->version, sizeof(r->version));
+	r->ran = 0;
+	for (size_t i = 0; i < ARRAY_LEN(losses); i++) {
+		struct ro_rollout was;
+
+		r->stand = (uint8_t)losses[i].stand;
+		r->entered = losses[i].entered;
+		r->failed = losses[i].failed;
+		r->unknown = false;
+		r->at = losses[i].at;
+		r->paused_us = 0;
+		str_copy(STR("so"), r->why, sizeof(r->why));
+		was = *r;
+		cr_expect_eq(ro_state_lose_runs(&w.s, w.now), losses[i].lost,
+		    "%s", losses[i].why);
+		if (!losses[i].lost) {
+			cr_expect_eq(memcmp(r, &was, sizeof(was)), 0, "%s",
+			    losses[i].why);
+			continue;
+		}
+		cr_expect_eq(r->stand, RO_STAND_PAUSED, "%s", losses[i].why);
+		cr_expect(r->failed && r->unknown, "%s", losses[i].why);
+		cr_expect_eq(r->paused_us, w.now, "%s", losses[i].why);
+		cr_expect_str_eq(r->why,
+		    "nobody knows how job fits ended: segued ended while it "
+		    "ran",
+		    "%s", losses[i].why);
 	}
 }
 

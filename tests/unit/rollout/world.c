@@ -109,7 +109,8 @@ facts_now(struct world *w)
 {
 	return (struct ro_facts){ .wall_us = w->now,
 		.pools = w->rows,
-		.instance = w->inst };
+		.instance = w->inst,
+		.runs = w->runs };
 }
 
 enum ro_refusal
