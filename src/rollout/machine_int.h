@@ -96,6 +96,8 @@ enum ro_refusal run_enter(struct job *, const struct ro_step *);
 enum ending run_end(struct job *, const struct ro_step *);
 /* May the versions run side by side?  Notes what was found. */
 enum ending run_end_check(struct job *, const struct ro_step *);
+/* What one has done is done, whatever becomes of the step: has it? */
+bool run_take_good_end(struct job *);
 /* The job of the step the rollout is at counts as done. */
 void run_note_done(struct job *, const struct ro_step *);
 

@@ -726,10 +726,14 @@ rollout_clock(struct ro_state *s, size_t at, const struct ro_facts *facts,
 		.why = why,
 		.cap = sizeof(why) };
 
-	if (j.svc->rollout.stand != RO_STAND_RUNNING)
+	if (!steps_under_way(&j.svc->rollout))
 		return RO_SAME;
 	j.pool = ro_pool_find(j.svc, j.svc->rollout.to);
-	return j.pool == NULL ? RO_SAME : advance(&j, due_us);
+	if (j.pool == NULL)
+		return RO_SAME;
+	if (j.svc->rollout.stand == RO_STAND_RUNNING)
+		return advance(&j, due_us);
+	return run_take_good_end(&j) ? RO_HARD : RO_SAME;
 }
 
 /* ---- commands ---- */
@@ -1063,5 +1067,6 @@ rollout_check(struct job *j)
 enum ro_refusal
 rollout_command(struct job *j)
 {
+	(void)run_take_good_end(j);
 	return actions[j->cmd->action](j);
 }

@@ -103,15 +103,27 @@ run_enter(struct job *j, const struct ro_step *s UNUSED)
 
 /* How it ended, or NULL as long as nobody says that it has. */
 static const struct ro_facts_run *
-take_end(struct job *j)
+end_of(const struct job *j)
 {
-	struct ro_rollout *r = &j->svc->rollout;
-	struct ro_step *step = &r->steps[r->at];
+	const struct ro_rollout *r = &j->svc->rollout;
 	const struct ro_facts_run *f = j->facts->runs == NULL
 	    ? NULL
 	    : &j->facts->runs[j->svc_at];
 
 	if (f == NULL || f->rollout != r->id || f->run != r->runs || !f->ended)
+		return NULL;
+	return f;
+}
+
+/* Into the step, and into .why. */
+static const struct ro_facts_run *
+take_end(struct job *j)
+{
+	struct ro_rollout *r = &j->svc->rollout;
+	struct ro_step *step = &r->steps[r->at];
+	const struct ro_facts_run *f = end_of(j);
+
+	if (f == NULL)
 		return NULL;
 	step->exit = f->exit;
 	step->took_us = MAX(f->took_us, 1);
@@ -246,4 +258,20 @@ run_end_check(struct job *j, const struct ro_step *s)
 		return UNCLEAR;
 	}
 	return s->by == CFG_BY_JOB ? end_by_job(j, s) : end_by_mark(j, s);
+}
+
+bool
+run_take_good_end(struct job *j)
+{
+	const struct ro_step *s = &j->svc->rollout.steps[j->svc->rollout.at];
+	const struct ro_facts_run *f = end_of(j);
+
+	/* What a check has found is looked at when it goes on. */
+	if (!machine_wants_run(j->svc) || s->kind == CFG_STEP_CHECK ||
+	    f == NULL || f->verdict != RO_VERDICT_OK)
+		return false;
+	(void)take_end(j);
+	j->why[0] = '\0'; /* that is no complaint */
+	run_note_done(j, s);
+	return true;
 }

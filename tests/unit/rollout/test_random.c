@@ -335,6 +335,147 @@ Test(random, invariants_hold, .timeout = 60)
 		    ro_verb_name((enum ro_verb)v));
 }
 
+/* ---- a master at random ---- */
+
+/* What it runs, or ran last. */
+struct master {
+	struct ro_facts_run news;
+	bool ran[CFG_ONCE_COUNT][2][3]; /* done: how often, version, job */
+	unsigned begun, done;
+};
+
+static void
+command_rollout(struct world *w)
+{
+	static const enum cfg_step_kind kinds[] = { CFG_STEP_JOB, CFG_STEP_JOB,
+		CFG_STEP_CHECK, CFG_STEP_SHARE, CFG_STEP_APPROVE };
+	struct ro_command c = world_command(RO_ROLLOUT, "v2");
+	struct ro_rollout plan = { .on_failure = (uint8_t)roll(2),
+		.version = { (char)('0' + roll(2)) },
+		.n_steps = 3 };
+
+	for (size_t i = 0; i < plan.n_steps; i++) {
+		struct ro_step *s = &plan.steps[i];
+
+		s->kind = (uint8_t)kinds[roll(ARRAY_LEN(kinds))];
+		s->share_bp = 1000 + roll(8000);
+		if (s->kind != CFG_STEP_JOB && s->kind != CFG_STEP_CHECK)
+			continue;
+		/* Each is done so often as its name says. */
+		s->once = (uint8_t)roll(CFG_ONCE_COUNT);
+		s->job[0] = (char)('a' + roll(3));
+		s->job[1] = (char)('0' + s->once);
+	}
+	c.plan = &plan;
+	c.action = (uint8_t)(roll(2) > 0 ? roll(RO_ACTION_COUNT)
+	                                 : RO_ACTION_APPROVE);
+	if (world_do(w, &c) == RO_NO_NONE)
+		cr_assert_str_eq(w->why, "", "%s", w->why);
+}
+
+static void
+command_share(struct world *w)
+{
+	struct ro_command c = world_command(RO_SHARE, "v1");
+
+	c.share_bp = ALL;
+	(void)world_do(w, &c);
+	c.verb = RO_UNDRAIN;
+	c.pool[1] = '2';
+	(void)world_do(w, &c);
+}
+
+static bool *
+done_of(struct master *m, const struct ro_rollout *r)
+{
+	const struct ro_step *s = &r->steps[r->at];
+	unsigned version = s->once == CFG_ONCE_VERSION ? r->version[0] - '0'
+	                                               : 0;
+
+	return &m->ran[s->once][version][s->job[0] - 'a'];
+}
+
+static void
+kill_run(struct master *m)
+{
+	m->news.ended = true;
+	m->news.exit = -1;
+	m->news.verdict = RO_VERDICT_FAILED;
+}
+
+/* It ends in one way or another. */
+static void
+end_run(struct master *m, const struct ro_rollout *r)
+{
+	static const int statuses[] = { 0, 0, 0, 1, 3, -1 };
+
+	if (m->news.rollout != r->id || m->news.run != r->runs || m->news.ended)
+		return;
+	m->news.ended = true;
+	m->news.exit = (int16_t)statuses[roll(ARRAY_LEN(statuses))];
+	m->news.verdict = m->news.exit == 0
+	    ? RO_VERDICT_OK
+	    : (uint8_t)(RO_VERDICT_ASK + roll(2));
+	if (m->news.exit != 0)
+		return;
+	*done_of(m, r) = r->steps[r->at].once != CFG_ONCE_NO;
+	m->done++;
+}
+
+/* What is wanted begins, once, and unless it was done; what is not ends. */
+static void
+look(struct master *m, const struct ro_service *s)
+{
+	const struct ro_rollout *r = &s->rollout;
+
+	if (!machine_wants_run(s)) {
+		kill_run(m);
+		return;
+	}
+	if (m->news.rollout == r->id && m->news.run == r->runs)
+		return;
+	cr_assert(r->id > m->news.rollout || r->runs > m->news.run);
+	cr_assert_not(*done_of(m, r), "job %s of version %s again",
+	    r->steps[r->at].job, r->version);
+	m->news = (struct ro_facts_run){ .rollout = r->id, .run = r->runs };
+	m->begun++;
+}
+
+Test(random, no_job_is_done_twice, .timeout = 60)
+{
+	unsigned begun = 0, done = 0, lost = 0;
+
+	for (uint64_t seed = 1; seed <= 5 * SEEDS; seed++) {
+		struct master m = { .news = { .ended = true } };
+		struct world w;
+
+		dice = seed * UINT64_C(0x9e3779b97f4a7c15);
+		world_make(&w);
+		world_fit(&w, 2, true);
+		for (unsigned i = 0; i < STEPS; i++) {
+			if (roll(50) == 0) { /* all of segued ends */
+				kill_run(&m);
+				lost += ro_state_lose_runs(&w.s, w.now);
+			}
+			if (roll(8) == 0)
+				command_share(&w);
+			if (roll(3) == 0)
+				end_run(&m, &w.s.services[0].rollout);
+			w.runs[0] = m.news;
+			if (roll(3) > 0)
+				command_rollout(&w);
+			(void)world_tick(&w);
+			look(&m, &w.s.services[0]);
+		}
+		begun += m.begun;
+		done += m.done;
+		world_free(&w);
+	}
+	cr_expect_gt(begun, 1000u, "%u", begun);
+	cr_expect_gt(done, 400u, "%u", done);
+	cr_expect_gt(lost, 40u, "%u", lost);
+}
+
 /*
  * Growing a share takes buckets from others and moves none between them, as
  * far as two pools go; registry_view() lays them out, the last one lowest.

@@ -817,6 +817,25 @@ Test(rollout, a_job_that_is_done_is_not_on_a_way_back)
 	cr_expect(wants_run());
 }
 
+/* An operator's pause stops no job, and what it has done is done. */
+Test(rollout, a_job_that_ends_in_a_pause)
+{
+	go_to_job(CFG_STEP_JOB, CFG_ONCE_VERSION);
+	cr_assert_eq(TELL(PAUSE), RO_NO_NONE);
+	pass(1000 * S);
+	cr_expect(wants_run());
+	HEAR(OK, 0);
+	expect_at(1, RO_STAND_PAUSED, "done");
+	cr_expect_not(wants_run());
+	cr_expect_eq(svc()->n_done, 1);
+	undo_and_resume();
+	expect_at(2, RO_STAND_RUNNING, "it does not run again");
+	cr_assert_eq(TELL(ABORT), RO_NO_NONE);
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	pass(0);
+	expect_at(2, RO_STAND_RUNNING, "nor in the next rollout");
+}
+
 Test(rollout, a_job_that_fails_in_a_pause)
 {
 	go_to_job(CFG_STEP_JOB, CFG_ONCE_NO);
