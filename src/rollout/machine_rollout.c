@@ -508,6 +508,32 @@ next_step(struct job *j)
 		end(j, RO_STAND_DONE, "");
 }
 
+/* The step that last gave it what it has, if any has. */
+static void
+go_back(struct ro_rollout *r)
+{
+	r->skipped &= (UINT32_C(1) << r->at) - 1;
+	for (size_t i = r->at + 1; i-- > 0;) {
+		if (r->steps[i].kind != CFG_STEP_SHARE &&
+		    r->steps[i].kind != CFG_STEP_PROMOTE)
+			continue;
+		r->at = i;
+		return;
+	}
+}
+
+/* The step it is at, or the one whose doing an operator undid. */
+static void
+begin_anew(struct job *j)
+{
+	struct ro_rollout *r = rollout_of(j);
+
+	if (r->moved)
+		go_back(r);
+	r->moved = r->entered = false;
+	r->since_us = j->facts->wall_us;
+}
+
 static void
 fail_late(struct job *j, const struct ro_step *s)
 {
@@ -601,7 +627,10 @@ look_at_step(struct job *j)
 
 	switch (kinds[s->kind].end(j, s)) {
 	case ENDED:
-		next_step(j);
+		if (r->moved)
+			begin_anew(j);
+		else
+			next_step(j);
 		return RO_HARD;
 	case BAD:
 		fail(j, "%s", j->why);
@@ -901,20 +930,6 @@ pause_it(struct job *j)
 	return RO_NO_NONE;
 }
 
-/* The step that last gave it what it has, if any has. */
-static void
-go_back(struct ro_rollout *r)
-{
-	r->skipped &= (UINT32_C(1) << r->at) - 1;
-	for (size_t i = r->at + 1; i-- > 0;) {
-		if (r->steps[i].kind != CFG_STEP_SHARE &&
-		    r->steps[i].kind != CFG_STEP_PROMOTE)
-			continue;
-		r->at = i;
-		return;
-	}
-}
-
 static enum ro_refusal
 may_resume(struct job *j)
 {
@@ -931,25 +946,23 @@ may_resume(struct job *j)
 
 /*
  * The time of the pause counts for no step.  One that failed begins anew, as
- * does an analysis; what an operator moved meanwhile is moved again.
+ * does an analysis; what an operator moved meanwhile is moved again, once a job
+ * that runs has ended.
  */
 static enum ro_refusal
 go_on(struct job *j)
 {
 	struct ro_rollout *r = rollout_of(j);
 	enum ro_refusal refusal = may_resume(j);
+	bool moves = r->moved && !machine_wants_run(j->svc);
 
 	if (r->stand == RO_STAND_RUNNING || refusal != RO_NO_NONE)
 		return refusal;
-	if (r->moved)
-		go_back(r);
-	if (r->failed || r->moved || step_of(r)->kind == CFG_STEP_ANALYZE) {
-		r->entered = false;
-		r->since_us = j->facts->wall_us;
-	} else if (j->facts->wall_us > r->paused_us) {
+	if (r->failed || moves || step_of(r)->kind == CFG_STEP_ANALYZE)
+		begin_anew(j);
+	else if (j->facts->wall_us > r->paused_us)
 		r->since_us += j->facts->wall_us - r->paused_us;
-	}
-	r->failed = r->moved = r->unknown = false;
+	r->failed = r->unknown = false;
 	r->stand = RO_STAND_RUNNING;
 	r->paused_us = 0;
 	r->why[0] = '\0';

@@ -849,6 +849,34 @@ Test(rollout, a_job_that_fails_in_a_pause)
 	expect_at(1, RO_STAND_ROLLED_BACK, "now it does");
 }
 
+/* One that runs is not ended by it: shares come back behind it. */
+Test(rollout, a_job_that_runs_on_a_way_back)
+{
+	go_to_job(CFG_STEP_JOB, CFG_ONCE_NO);
+	undo_and_resume();
+	expect_at(1, RO_STAND_RUNNING, "it goes on");
+	cr_expect_eq(it()->runs, 1);
+	cr_expect(wants_run());
+	HEAR(OK, 0);
+	expect_at(2, RO_STAND_RUNNING, "back and here again");
+	expect_shares(9000, 1000, "again");
+	undo_and_resume();
+	expect_at(2, RO_STAND_RUNNING, "once more");
+}
+
+Test(rollout, a_job_that_runs_before_all_shares)
+{
+	add_job(CFG_STEP_JOB, CFG_ONCE_NO);
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	pass(0);
+	undo_and_resume();
+	expect_at(0, RO_STAND_RUNNING, "it goes on");
+	cr_expect_eq(it()->runs, 1);
+	HEAR(OK, 0);
+	expect_at(1, RO_STAND_RUNNING, "approve");
+}
+
 Test(rollout, a_job_that_asks_is_begun_anew)
 {
 	struct ro_facts_run first;
