@@ -461,7 +461,8 @@ static const struct {
 	bool (*may_enter)(const struct job *);
 	enum ro_refusal (*enter)(struct job *, const struct ro_step *);
 	enum ending (*end)(struct job *, const struct ro_step *);
-	const char *late; /* what has not come about by the deadline */
+	const char *late; /* what has not come about by the deadline; NULL: the
+	                     end of its job */
 } kinds[] = {
 	[CFG_STEP_READY] = { is_always, enter_nothing, end_ready,
 	    "is not ready" },
@@ -478,9 +479,8 @@ static const struct {
 	    "does not get what was held" },
 	[CFG_STEP_GONE] = { is_always, enter_nothing, end_gone,
 	    "waits for the others to be gone" },
-	[CFG_STEP_JOB] = { is_always, run_enter, run_end, "waits for its job" },
-	[CFG_STEP_CHECK] = { is_always, run_enter, run_end_check,
-	    "is being checked" },
+	[CFG_STEP_JOB] = { is_always, run_enter, run_end, NULL },
+	[CFG_STEP_CHECK] = { is_always, run_enter, run_end_check, NULL },
 	[CFG_STEP_PROMOTE] = { is_ready, enter_promote, end_adopted,
 	    "does not get all" },
 	[CFG_STEP_DRAIN] = { is_ready, enter_drain, end_drained,
@@ -546,7 +546,9 @@ fail_late(struct job *j, const struct ro_step *s)
 		    kinds[s->kind].late);
 		r->failed = true;
 		stand_still(j, j->why);
-	} else if (!job_can_serve(j, j->pool) && unready[0] != '\0')
+	} else if (kinds[s->kind].late == NULL)
+		fail(j, "job %s did not end in time", s->job);
+	else if (!job_can_serve(j, j->pool) && unready[0] != '\0')
 		fail(j, "%s is not ready in time: %s", j->pool->name, unready);
 	else
 		fail(j, "%s %s in time", j->pool->name, kinds[s->kind].late);

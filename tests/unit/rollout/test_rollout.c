@@ -904,6 +904,25 @@ Test(rollout, a_job_that_asks_is_begun_anew)
 	}
 }
 
+Test(rollout, a_job_has_no_end_in_time)
+{
+	for (int fit = 0; fit < 2; fit++) {
+		end(), begin();
+		add_job(CFG_STEP_JOB, CFG_ONCE_NO);
+		add_job(CFG_STEP_CHECK, CFG_ONCE_NO);
+		plan.steps[0].deadline_us = plan.steps[1].deadline_us = 60 * S;
+		world_fit(&w, 2, fit);
+		cr_assert_eq(TELL(START), RO_NO_NONE);
+		pass(0);
+		pass(59 * S);
+		expect_at(0, RO_STAND_RUNNING, "59 s");
+		pass(S);
+		expect_at(0, RO_STAND_ROLLED_BACK, "60 s");
+		cr_expect_str_eq(it()->why, "job migrate did not end in time");
+		cr_expect_not(wants_run());
+	}
+}
+
 /* ---- a job of which nobody knows how it ended ---- */
 
 static void
