@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "rollout/machine.h"
 #include "rollout/steps.h"
 
 int
@@ -382,18 +383,18 @@ wake_rollout(struct ro_rollout *r, uint64_t wall_us)
 }
 
 static bool
-lose_run(struct ro_rollout *r, uint64_t wall_us)
+lose_run(struct ro_service *svc, uint64_t wall_us)
 {
-	const struct ro_step *s = &r->steps[r->at];
+	struct ro_rollout *r = &svc->rollout;
 
-	if (!steps_under_way(r) || !r->entered || r->failed ||
-	    !steps_has_job(s))
+	if (!machine_wants_run(svc))
 		return false;
 	r->stand = RO_STAND_PAUSED;
 	r->failed = r->unknown = true;
 	r->paused_us = wall_us;
 	(void)snprintf(r->why, sizeof(r->why),
-	    "nobody knows how job %s ended: segued ended while it ran", s->job);
+	    "nobody knows how job %s ended: segued ended while it ran",
+	    r->steps[r->at].job);
 	return true;
 }
 
@@ -403,7 +404,7 @@ ro_state_lose_runs(struct ro_state *s, uint64_t wall_us)
 	bool any = false;
 
 	for (size_t i = 0; i < s->n_services; i++)
-		any |= lose_run(&s->services[i].rollout, wall_us);
+		any |= lose_run(&s->services[i], wall_us);
 	return any;
 }
 

@@ -859,6 +859,7 @@ static const struct {
 	    true },
 	{ "it was not begun", RO_STAND_RUNNING, false, false, 0, false },
 	{ "it had ended, badly", RO_STAND_PAUSED, true, true, 0, false },
+	{ "it was done before", RO_STAND_RUNNING, true, false, 1, false },
 	{ "the step has none", RO_STAND_RUNNING, true, false, 2, false },
 	{ "the rollout was over", RO_STAND_ROLLED_BACK, true, false, 0, false },
 	{ "there never was one", RO_STAND_NONE, true, false, 0, false },
