@@ -46,8 +46,10 @@ forget_oldest(struct ro_service *svc)
 {
 	size_t i = 0;
 
-	while (i + 1 < svc->n_done && svc->done[i].version[0] == '\0')
+	while (i < svc->n_done && svc->done[i].version[0] == '\0')
 		i++;
+	if (i == svc->n_done)
+		i = 0;
 	svc->n_done--;
 	memmove(&svc->done[i], &svc->done[i + 1],
 	    (svc->n_done - i) * sizeof(svc->done[0]));

@@ -1071,6 +1071,7 @@ static const struct {
 	{ 0, "j0" },
 	{ 2, "j2" },
 	{ RO_DONE_MAX - 1, "j63" },
+	{ RO_DONE_MAX, "j0" },
 };
 
 Test(rollout, the_oldest_version_is_forgotten)
