@@ -463,6 +463,7 @@ static const struct {
 	enum ending (*end)(struct job *, const struct ro_step *);
 	const char *late; /* what has not come about by the deadline; NULL: the
 	                     end of its job */
+	bool of_others; /* .late is no word about the new pool */
 } kinds[] = {
 	[CFG_STEP_READY] = { is_always, enter_nothing, end_ready,
 	    "is not ready" },
@@ -474,11 +475,11 @@ static const struct {
 	[CFG_STEP_ANALYZE] = { is_always, enter_analyze, end_analyzed,
 	    "is analyzed" },
 	[CFG_STEP_HOLD] = { is_always, enter_hold, end_held,
-	    "is waited for: what is in flight does not end" },
+	    "what was on its way did not end", true },
 	[CFG_STEP_RELEASE] = { is_always, enter_release, end_adopted,
 	    "does not get what was held" },
 	[CFG_STEP_GONE] = { is_always, enter_nothing, end_gone,
-	    "waits for the others to be gone" },
+	    "the instances that served are not gone", true },
 	[CFG_STEP_JOB] = { is_always, run_enter, run_end, NULL },
 	[CFG_STEP_CHECK] = { is_always, run_enter, run_end_check, NULL },
 	[CFG_STEP_PROMOTE] = { is_ready, enter_promote, end_adopted,
@@ -548,6 +549,8 @@ fail_late(struct job *j, const struct ro_step *s)
 		stand_still(j, j->why);
 	} else if (kinds[s->kind].late == NULL)
 		fail(j, "job %s did not end in time", s->job);
+	else if (kinds[s->kind].of_others)
+		fail(j, "%s in time", kinds[s->kind].late);
 	else if (!job_can_serve(j, j->pool) && unready[0] != '\0')
 		fail(j, "%s is not ready in time: %s", j->pool->name, unready);
 	else
