@@ -69,6 +69,7 @@ bool json_is_null(const struct json *); /* or absent */
 /* Text of a string value, NULL when it is none. */
 const char *json_text(const struct json *);
 bool json_int(const struct json *, int64_t *out);
+bool json_number(const struct json *, double *out); /* whole or not */
 bool json_truth(const struct json *, bool *out);
 /* By key, with a fallback when absent or of another type. */
 const char *json_get_text(const struct json *, const char *key,

@@ -99,6 +99,15 @@ json_int(const struct json *j, int64_t *n)
 }
 
 bool
+json_number(const struct json *j, double *n)
+{
+	if (j == NULL || !json_is_number(in(j)))
+		return false;
+	*n = json_number_value(in(j));
+	return true;
+}
+
+bool
 json_truth(const struct json *j, bool *b)
 {
 	if (j == NULL || !json_is_boolean(in(j)))

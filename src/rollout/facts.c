@@ -227,6 +227,7 @@ facts_count(struct registry *r, const struct ro_state *s, uint64_t process_us,
 		c->holds = a.holds;
 		c->accepted = a.accepted;
 		c->in_flight = a.in_flight;
+		c->waiting = counted->held;
 		memcpy(c->class, a.class, sizeof(c->class));
 		for (size_t k = 0; k < ARRAY_LEN(refusals); k++)
 			c->refused += a.outcome[refusals[k]];

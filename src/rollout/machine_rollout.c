@@ -339,6 +339,16 @@ end_held(struct job *j, const struct ro_step *s UNUSED)
 	return end_if(machine_held_left(j->s, j->svc, j->facts) == 0);
 }
 
+/* Who was held has been sent on, at its pace. */
+static enum ending
+end_released(struct job *j, const struct ro_step *s)
+{
+	return j->facts->counts != NULL &&
+	        j->facts->counts[j->svc_at].waiting > 0
+	    ? GOES_ON
+	    : end_adopted(j, s);
+}
+
 /* Every instance that served when it began refuses connections. */
 static enum ending
 end_gone(struct job *j, const struct ro_step *s UNUSED)
@@ -476,8 +486,8 @@ static const struct {
 	    "is analyzed" },
 	[CFG_STEP_HOLD] = { is_always, enter_hold, end_held,
 	    "what was on its way did not end", true },
-	[CFG_STEP_RELEASE] = { is_always, enter_release, end_adopted,
-	    "does not get what was held" },
+	[CFG_STEP_RELEASE] = { is_always, enter_release, end_released,
+	    "what was held was not sent on", true },
 	[CFG_STEP_GONE] = { is_always, enter_nothing, end_gone,
 	    "the instances that served are not gone", true },
 	[CFG_STEP_JOB] = { is_always, run_enter, run_end, NULL },
@@ -608,14 +618,19 @@ note_blindness(struct job *j)
 	return r->blind_us != was;
 }
 
+/* Requests wait meanwhile, and nobody tells when the last of others ends. */
+#define HURRY_US (UINT64_C(20) * 1000)
+
 /* When to look again though nothing happens. */
 static void
 ask_again(const struct job *j, uint64_t *due_us)
 {
 	const struct ro_rollout *r = &j->svc->rollout;
 	const struct ro_step *s = step_of(r);
+	bool hurries = s->kind == CFG_STEP_HOLD || s->kind == CFG_STEP_RELEASE;
 	uint64_t all[] = { r->since_us + s->for_us,
-		r->since_us + s->deadline_us, r->hold_until_us };
+		r->since_us + s->deadline_us, r->hold_until_us,
+		hurries ? j->facts->wall_us + HURRY_US : 0 };
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if (all[i] > j->facts->wall_us &&

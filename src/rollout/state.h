@@ -112,6 +112,7 @@ struct ro_count {
 	uint64_t refused; /* of ours: for want of anybody or any room */
 	uint64_t retries;
 	uint64_t held, released; /* had to wait; were sent on */
+	uint64_t waiting;        /* of these, now; not in the file */
 	uint64_t moved; /* exchanges pinned to a pool they did not go to */
 	uint64_t streams[STREAM_END_COUNT];
 	size_t n_pools;

@@ -61,14 +61,16 @@ show_us(const struct json *j, const char *key, char out[SHOW_MAX])
 const char *
 show_s(const struct json *j, const char *key, char out[SHOW_MAX])
 {
-	int64_t n;
+	const struct json *v = json_get(j, key);
+	int64_t whole;
+	double n;
 
-	if (!json_int(json_get(j, key), &n) || n < 0 || (uint64_t)n > LONGEST_S)
+	if (!json_number(v, &n) || !(n >= 0 && n <= (double)LONGEST_S))
 		return dash(out);
-	if (n < 60) /* whole seconds, as they came */
-		(void)snprintf(out, SHOW_MAX, "%ds", (int)n);
+	if (json_int(v, &whole) && whole < 60) /* as they came */
+		(void)snprintf(out, SHOW_MAX, "%ds", (int)whole);
 	else
-		units_duration_round((uint64_t)n * US_PER_S, out);
+		units_duration_round((uint64_t)(n * US_PER_S), out);
 	return out;
 }
 

@@ -118,6 +118,20 @@ put_requests(const struct json *rollout, bool colour, struct buf *out)
 
 /* ---- the steps ---- */
 
+/* An empty text would be shown as a dash. */
+static void
+add_said(struct table *t, const struct json *step, bool skipped)
+{
+	const char *said = json_get_text(step, "said", "");
+
+	if (skipped)
+		view_cell(t, STYLE_DIM, "skipped");
+	else if (said[0] == '\0')
+		table_add(t, STYLE_PLAIN, STR(""));
+	else
+		view_cell(t, STYLE_PLAIN, said);
+}
+
 static void
 put_steps(const struct json *rollout, bool colour, struct buf *out)
 {
@@ -136,8 +150,7 @@ put_steps(const struct json *rollout, bool colour, struct buf *out)
 		    json_get_int(rollout, "at", 0) < (int64_t)i || skipped
 		        ? "-"
 		        : show_s(s, "lasted_s", lasted));
-		view_cell(t, STYLE_DIM,
-		    skipped ? "skipped" : json_get_text(s, "said", ""));
+		add_said(t, s, skipped);
 	}
 	if (t == NULL)
 		out->failed = true;
