@@ -188,9 +188,11 @@ running_look(struct running *r, const struct ro_state *state, uint64_t now_us)
 
 		if (!machine_wants_run(svc))
 			continue;
-		due = now_us + RUNNING_ASK_US;
 		s = take_seat(r, svc);
-		if (s == NULL || s->news.ended ||
+		if (s != NULL && s->news.ended)
+			continue;
+		due = now_us + RUNNING_ASK_US;
+		if (s == NULL ||
 		    (s->asked_us != 0 && now_us - s->asked_us < RUNNING_ASK_US))
 			continue;
 		s->asked_us = now_us;

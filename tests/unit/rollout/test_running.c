@@ -200,7 +200,7 @@ Test(running, asks_no_more_when_it_has_ended)
 	(void)look(T);
 	cr_expect(hear("a", 1, 1, true, ""));
 	expect_said("ask a 1 1\n", "before");
-	(void)look(T + 10 * S);
+	cr_expect_eq(look(T + 10 * S), 0, "no need to look again");
 	expect_said("", "ended");
 }
 
@@ -389,7 +389,7 @@ Test(running, each_service_has_its_own)
 	cr_expect_eq(look(T + S), T + S + RUNNING_ASK_US);
 	expect_said("ask a 3 7\n", "b has ended");
 	rollout(0)->stand = RO_STAND_ABORTED;
-	(void)look(T + 2 * S);
+	cr_expect_eq(look(T + 2 * S), 0);
 	expect_said("stop a 3 7\n", "a was given up");
 	running_facts(r, &w.s, rows);
 	cr_expect_str_eq(rows[1].said, "of b");
