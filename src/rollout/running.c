@@ -247,7 +247,7 @@ running_facts(const struct running *r, const struct ro_state *state,
 			.verdict = n->verdict,
 			.exit = n->exit,
 			.took_us = n->took_us };
-		str_copy(str_of(n->why), rows[i].why, sizeof(rows[i].why));
+		run_last_line(n->why, rows[i].why, sizeof(rows[i].why));
 		run_last_line(n->tail, rows[i].said, sizeof(rows[i].said));
 	}
 }

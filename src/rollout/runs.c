@@ -143,14 +143,14 @@ get_news(const struct json *j, void *out)
 	    !get_number(j, "pid", 0, INT32_MAX, &pid) ||
 	    !get_number(j, "verdict", 0, RO_VERDICT_COUNT - 1, &verdict) ||
 	    !get_number(j, "exit", -1, 255, &status) ||
-	    !get_number(j, "took_us", 0, INT64_MAX, &took_us) ||
-	    !get_text(j, "why", n->why, sizeof(n->why)))
+	    !get_number(j, "took_us", 0, INT64_MAX, &took_us))
 		return false;
 	n->pid = (pid_t)pid;
 	n->verdict = (uint8_t)verdict;
 	n->exit = (int16_t)status;
 	n->took_us = (uint64_t)took_us;
-	/* U+FFFD is longer than the byte that it stands for. */
+	/* Cut: U+FFFD is longer than the byte that it stands for. */
+	(void)get_text(j, "why", n->why, sizeof(n->why));
 	(void)get_text(j, "tail", n->tail, sizeof(n->tail));
 	return true;
 }
@@ -181,7 +181,7 @@ run_key_read(const char *text, struct run_key *out)
 bool
 run_news_read(const char *text, struct run_news *out)
 {
-	out->tail[0] = '\0';
+	out->why[0] = out->tail[0] = '\0';
 	return read_with(text, get_news, out);
 }
 

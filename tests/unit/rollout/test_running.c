@@ -372,6 +372,25 @@ Test(running, facts)
 	cr_expect_eq(rows[0].rollout, 0, "nothing of the next run yet");
 }
 
+/* The state keeps it within bounds: what it is cut to must not grow there. */
+Test(running, words_for_people_are_plain)
+{
+	struct run_news n = { .key = { "a", 1, 1 }, .ended = true };
+	struct ro_facts_run rows[2];
+	struct buf text = BUF_INIT;
+
+	run(0, 1, 1);
+	(void)look(T);
+	memset(n.why, '\xff', sizeof(n.why) - 1);
+	run_news_write(&n, &text);
+	cr_expect(running_hear(r, text.p));
+	running_facts(r, &w.s, rows);
+	cr_expect_eq(strlen(rows[0].why), sizeof(rows[0].why) - 1);
+	cr_expect_eq(strspn(rows[0].why, "?"), sizeof(rows[0].why) - 1, "%s",
+	    rows[0].why);
+	buf_free(&text);
+}
+
 /* ---- several ---- */
 
 Test(running, each_service_has_its_own)

@@ -168,6 +168,22 @@ Test(runs, long_tails, .timeout = 5)
 	}
 }
 
+/* Words for people may have grown: they are cut, and the rest is good. */
+Test(runs, a_long_why)
+{
+	struct run_news n = news[1], back;
+	struct buf text = BUF_INIT;
+
+	memset(n.why, 'x', RUN_WHY_MAX - 2);
+	memcpy(n.why + RUN_WHY_MAX - 2, "\xc3", 2);
+	run_news_write(&n, &text);
+	cr_assert(run_news_read(text.p, &back), "%s", text.p);
+	cr_expect_eq(strlen(back.why), RUN_WHY_MAX - 1);
+	cr_expect(back.ended);
+	cr_expect_str_eq(back.tail, n.tail);
+	buf_free(&text);
+}
+
 /* ---- what it is not ---- */
 
 #define KEY "\"service\":\"web\",\"rollout\":3,\"run\":7"
@@ -280,6 +296,8 @@ static const struct {
 	{ "no time", "\"took_us\"", "\"x\"", true, true, false },
 	{ "something besides", "\"run\":7", "\"run\":7,\"y\":[1]", true, true,
 	    true },
+	{ "without words for people", "\"why\":\"w\",\"tail\":\"t\"", "\"y\":1",
+	    true, true, true },
 };
 
 Test(runs, what_must_be_there, .timeout = 5)
@@ -304,6 +322,18 @@ Test(runs, what_must_be_there, .timeout = 5)
 			free(text);
 		}
 	}
+}
+
+Test(runs, news_without_words)
+{
+	struct run_news n;
+
+	memset(&n, 'x', sizeof(n));
+	cr_assert(run_news_read("{" KEY ",\"pid\":0,\"ended\":false,"
+	                        "\"verdict\":0,\"exit\":0,\"took_us\":0}",
+	    &n));
+	cr_expect_str_eq(n.why, "");
+	cr_expect_str_eq(n.tail, "");
 }
 
 /* ---- output ---- */
