@@ -323,16 +323,22 @@ doors_shut(struct doors *d, const struct cfg *c)
 }
 
 void
+doors_shut_admin(struct doors *d, const struct cfg *c)
+{
+	if (d->admin_fd != -1)
+		(void)unlink(c->admin_socket);
+	shut(&d->admin_fd);
+	shut(&d->http_fd);
+}
+
+void
 doors_close(struct doors *d, const struct cfg *c)
 {
 	doors_shut(d, c);
 	free(d->fds);
 	d->fds = NULL;
 	d->n_listen = 0;
-	if (d->admin_fd != -1)
-		(void)unlink(c->admin_socket);
-	shut(&d->admin_fd);
-	shut(&d->http_fd);
+	doors_shut_admin(d, c);
 	shut(&d->access_fd);
 	shut(&d->state_lock);
 }

@@ -35,6 +35,8 @@ int doors_open(const struct cfg *, const struct privs *, unsigned n_workers,
  * are files.  The configuration is that of doors_open().
  */
 void doors_shut(struct doors *, const struct cfg *);
+/* No more operators: the same with theirs. */
+void doors_shut_admin(struct doors *, const struct cfg *);
 /* Closes all, removes the admin socket, frees. */
 void doors_close(struct doors *, const struct cfg *);
 /* The access log's path opened anew under the same number. */

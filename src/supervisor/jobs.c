@@ -490,6 +490,17 @@ jobs_stop_all(struct jobs *j)
 		call_off(r);
 }
 
+bool
+jobs_are_ending(const struct jobs *j)
+{
+	const struct run *r;
+
+	LIST_FOREACH (r, &j->runs, link)
+		if (is_running(r) && r->sent == SIGTERM)
+			return true;
+	return false;
+}
+
 /* When to look at it again; 0: no need. */
 static uint64_t
 look_at(struct jobs *j, struct run *r, uint64_t now_us)

@@ -57,6 +57,8 @@ void jobs_ask(struct jobs *, const struct run_ask *, struct cfg *,
 void jobs_stop(struct jobs *, const struct run_key *);
 /* Ends all of them: we are stopping. */
 void jobs_stop_all(struct jobs *);
+/* Has one been told to end that was not killed yet? */
+bool jobs_are_ending(const struct jobs *) MUST_CHECK;
 /* False: it was none of ours. */
 bool jobs_reap(struct jobs *, pid_t, int status) MUST_CHECK;
 

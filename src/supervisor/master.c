@@ -137,6 +137,7 @@ stop(struct master *m, bool now)
 	if (m->stopping && !now)
 		return;
 	m->stopping = true;
+	m->stop_now = now;
 	m->lame_us = 0;
 	m->restart_us = 0;
 	m->kill_us = clock_mono_us() + patience;
@@ -272,6 +273,9 @@ on_child_end(struct master *m, int status)
 	describe_end(m, status);
 	if (m->stopping) {
 		m->status = well ? EXIT_SUCCESS : EXIT_FAILURE;
+		m->kill_us = 0;
+		/* Jobs may keep us; there is nobody to answer any more. */
+		doors_shut_admin(&m->doors, m->started);
 		return;
 	}
 	if (!m->ever_ready &&
@@ -342,11 +346,19 @@ wait_ms(const struct master *m)
 	return due <= now ? 0 : (int)((due - now) / US_PER_MS) + 1;
 }
 
+/* Jobs have their ten seconds, unless somebody is in a hurry. */
+static bool
+goes_on(const struct master *m)
+{
+	return !m->stopping || m->child != 0 ||
+	    (!m->stop_now && jobs_are_ending(m->jobs));
+}
+
 static void
 run(struct master *m)
 {
 	master_look(m, clock_mono_us());
-	while (!m->stopping || m->child != 0) {
+	while (goes_on(m)) {
 		struct pollfd p[] = { { .fd = m->signals, .events = POLLIN },
 			{ .fd = m->link, .events = POLLIN },
 			{ .fd = jobs_fd(m->jobs), .events = POLLIN } };

@@ -51,7 +51,8 @@ struct master {
 	unsigned crashes;     /* before it was ever ready */
 	bool ever_ready;
 	bool stopping;
-	int status; /* of the exit */
+	bool stop_now; /* ... and waits for no job */
+	int status;    /* of the exit */
 };
 
 /* ---- master.c ---- */

@@ -444,3 +444,28 @@ def test_killed_at_random_instants(rig):
     # Of each version once, and once more for each time that we said so.
     assert len(runs) <= 2 + told, (seed, runs, told)
     assert {x.split()[1] for x in runs} <= {"v1", "v2"}
+
+
+def test_stopped_has_time(rig):
+    """Ten seconds to tidy up, also when nothing else keeps us."""
+    s = site_of(rig, [job(rig, "trap 'sleep 1; echo yes > tidied; exit' TERM; "
+                          "echo > began; while :; do sleep 0.05; done")], WORK)
+    run_once(rig, s)
+    s.stop()
+    assert lines(rig, "tidied") == ["yes"]
+
+
+def test_stopped_now(rig):
+    """... but not then."""
+    s = site_of(rig, [job(rig, "trap '' TERM; echo $$ > pid; " + SLOW)], WORK)
+    run_once(rig, s)
+    s.send(signal.SIGTERM)
+    wait_until(lambda: "event=stopped" in s.log(), what="the network process")
+    assert s.child.poll() is None, "it waits for the job"
+    r = s.segue("status")
+    assert r.code != 0 and r.took_us < 2000000, r
+    began = time.monotonic()
+    s.stop(signal.SIGINT)
+    assert time.monotonic() - began < 3
+    pid = int(lines(rig, "pid")[0])
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), what="its end")

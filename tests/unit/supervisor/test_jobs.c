@@ -569,11 +569,14 @@ Test(jobs, ignore_term)
 	ask("a", 1);
 	child = number_said("a", 1);
 	ahead_us = 1 * US_PER_S;
+	cr_expect_not(jobs_are_ending(jobs));
 	turns_for(50 * US_PER_MS);
 	cr_expect_not(heard[0].news.ended);
+	cr_expect(jobs_are_ending(jobs));
 	cr_expect_gt(due_us, clock_mono_us() + JOBS_GRACE_US);
 	ahead_us += JOBS_GRACE_US;
 	cr_expect_str_eq(ended("a")->why, "it took longer than 1s");
+	cr_expect_not(jobs_are_ending(jobs));
 	expect_killed(stranger(child), SIGKILL, "its child");
 }
 
