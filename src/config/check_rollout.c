@@ -47,11 +47,19 @@ check_job_of(struct problems *p, const struct cfg_service *s,
     const struct cfg_step *step, const struct where *w)
 {
 	struct where at = where_key(w, "job");
+	const struct cfg_job *job = step->job == NULL
+	    ? NULL
+	    : cfg_job_find(s, str_of(step->job));
 	char near[PROBLEM_TEXT_MAX];
 
 	check_value(p, w, is_step_of_job(step), step->job != NULL, "job",
 	    "the name of a job");
-	if (step->job != NULL && cfg_job_find(s, str_of(step->job)) == NULL)
+	if (step->kind == CFG_STEP_CHECK && job != NULL &&
+	    job->once != CFG_ONCE_NO)
+		problem_error(p, &at,
+		    "a check is made each time, and %s is done once",
+		    job->name);
+	if (step->job != NULL && job == NULL)
 		problem_error(p, &at, "there is no job %s%s", step->job,
 		    problem_did_you_mean(nearest_job(&s->rollout, step->job),
 		        near));
