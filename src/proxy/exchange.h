@@ -228,6 +228,8 @@ bool exchange_try_elsewhere(struct exchange *, unsigned status);
 void exchange_note_fault(struct exchange *);
 /* Notes the instance's name: it outlives our place in its cell. */
 void exchange_note_instance(struct exchange *);
+/* From now on it has its place among the streams, whatever it may change. */
+void exchange_become_stream(struct exchange *);
 /* Gives connection and place in the cell back. */
 void exchange_release(struct exchange *, bool keep);
 /* The present try failed for that reason: again, or answer for it. */

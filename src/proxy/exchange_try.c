@@ -159,6 +159,16 @@ exchange_go_on(struct exchange *x)
 }
 
 void
+exchange_become_stream(struct exchange *x)
+{
+	stat_add(&x->icell->streams, 1);
+	stat_sub(&x->icell->inflight, 1);
+	if (x->writes)
+		stat_sub(&x->pcell->writes, 1);
+	x->writes = false;
+}
+
+void
 exchange_release(struct exchange *x, bool keep)
 {
 	bool leaving;

@@ -177,8 +177,7 @@ static void
 become_stream(struct exchange *x)
 {
 	x->is_stream = true;
-	stat_add(&x->icell->streams, 1);
-	stat_sub(&x->icell->inflight, 1);
+	exchange_become_stream(x);
 	if (x->pcell->queue != NULL)
 		queue_look(x->pcell->queue);
 	if (x->pool->leaving)

@@ -67,8 +67,7 @@ tunnel_begin(struct exchange *x)
 	x->step = STEP_TUNNEL;
 	x->keep_client = x->keep_up = false;
 	/* Streams have their own place in the cell and their own drain clock. */
-	stat_add(&x->icell->streams, 1);
-	stat_sub(&x->icell->inflight, 1);
+	exchange_become_stream(x);
 	if (!x->passes) {
 		stat_add(&x->icell->status[STATUS_1XX], 1);
 		stat_add(&x->pcell->status[STATUS_1XX], 1);

@@ -195,7 +195,7 @@ ro_facts_of(const struct ro_facts *f, size_t service, size_t pool)
  *            waits for it is done; skip: any is.  abort: traffic stays as it is; rollback: shares as before,
  *            and the new pool drains.  While one runs, commands about
  *            pools are refused; while it is paused they are not, and resume
- *            does again what they undid.
+ *            does again what they undid, once a job that runs has ended.
  *
  * force      overrides not_ready, last_pool and last_instance.
  * returns    RO_NO_NONE, or the reason with a sentence in why[cap]; then *s
