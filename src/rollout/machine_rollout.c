@@ -473,29 +473,30 @@ static const struct {
 	enum ending (*end)(struct job *, const struct ro_step *);
 	const char *late; /* what has not come about by the deadline; NULL: the
 	                     end of its job */
-	bool of_others; /* .late is no word about the new pool */
+	bool of_others;   /* .late is no word about the new pool */
 } kinds[] = {
 	[CFG_STEP_READY] = { is_always, enter_nothing, end_ready,
-	    "is not ready" },
+	    "is not ready", false },
 	[CFG_STEP_SHARE] = { is_ready, enter_share, end_adopted,
-	    "does not get its share" },
-	[CFG_STEP_PAUSE] = { is_always, enter_nothing, end_over, "pauses" },
+	    "does not get its share", false },
+	[CFG_STEP_PAUSE] = { is_always, enter_nothing, end_over, "pauses",
+	    false },
 	[CFG_STEP_APPROVE] = { is_always, enter_nothing, end_never,
-	    "was not approved" },
+	    "was not approved", false },
 	[CFG_STEP_ANALYZE] = { is_always, enter_analyze, end_analyzed,
-	    "is analyzed" },
+	    "is analyzed", false },
 	[CFG_STEP_HOLD] = { is_always, enter_hold, end_held,
 	    "what was on its way did not end", true },
 	[CFG_STEP_RELEASE] = { is_always, enter_release, end_released,
 	    "what was held was not sent on", true },
 	[CFG_STEP_GONE] = { is_always, enter_nothing, end_gone,
 	    "the instances that served are not gone", true },
-	[CFG_STEP_JOB] = { is_always, run_enter, run_end, NULL },
-	[CFG_STEP_CHECK] = { is_always, run_enter, run_end_check, NULL },
+	[CFG_STEP_JOB] = { is_always, run_enter, run_end, NULL, false },
+	[CFG_STEP_CHECK] = { is_always, run_enter, run_end_check, NULL, false },
 	[CFG_STEP_PROMOTE] = { is_ready, enter_promote, end_adopted,
-	    "does not get all" },
+	    "does not get all", false },
 	[CFG_STEP_DRAIN] = { is_ready, enter_drain, end_drained,
-	    "serves, but others still drain" },
+	    "serves, but others still drain", false },
 };
 
 static const struct ro_step *
