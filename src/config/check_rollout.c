@@ -124,6 +124,33 @@ check_env(struct problems *p, const struct cfg_job *j, const struct where *job)
 	}
 }
 
+static bool
+has_status(const unsigned *list, size_t n, unsigned status)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i] == status)
+			return true;
+	return false;
+}
+
+/* Each says one thing. */
+static void
+check_statuses(struct problems *p, const struct cfg_job *j,
+    const struct where *job)
+{
+	struct where ask = where_key(job, "ask");
+	struct where again = where_key(job, "again");
+
+	for (size_t i = 0; i < j->n_ask; i++)
+		if (has_status(j->ok, j->n_ok, j->ask[i]))
+			problem_error(p, &ask, "%u is in ok, too", j->ask[i]);
+	for (size_t i = 0; i < j->n_again; i++)
+		if (has_status(j->ok, j->n_ok, j->again[i]) ||
+		    has_status(j->ask, j->n_ask, j->again[i]))
+			problem_error(p, &again, "%u is in ok or ask, too",
+			    j->again[i]);
+}
+
 static void
 check_jobs(struct problems *p, const struct cfg_rollout *r,
     const struct where *in)
@@ -138,6 +165,7 @@ check_jobs(struct problems *p, const struct cfg_rollout *r,
 		check_command(p, &w, "command", j->command, j->n_command);
 		check_command(p, &w, "when", j->when, j->n_when);
 		check_env(p, j, &w);
+		check_statuses(p, j, &w);
 	}
 	if (r->n_jobs > 1)
 		check_twins(p, &list, &names, "name", NULL);

@@ -361,6 +361,10 @@ struct cfg_job {
 	size_t n_ok;
 	unsigned *ask; /* ... after which an operator is asked: none */
 	size_t n_ask;
+	unsigned
+	    *again; /* ... with which it is run again after a while: none */
+	size_t n_again;
+	uint64_t every_us; /* that while: 5 s */
 };
 
 struct cfg_step {

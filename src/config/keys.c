@@ -546,6 +546,11 @@ static const struct key job_keys[] = {
 	{ "ask", K_ITEMS, AT(ask), NULL, 0, 64, 0,
 	    .help = "Exit statuses after which the rollout waits for an operator; with all others it has failed.",
 	    .sub = &exit_item, EACH(n_ask, ask) },
+	{ "again", K_ITEMS, AT(again), NULL, 0, 64, 0,
+	    .help = "Exit statuses with which it is run again, until it ends with another or timeout is over: a question that is asked until the answer is yes.",
+	    .sub = &exit_item, EACH(n_again, again) },
+	{ "every", K_DURATION, AT(every_us), "5s", 10 * MS, H, 0,
+	    .help = "So long after it has ended it is run again." },
 	END
 };
 #undef STRUCT

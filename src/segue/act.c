@@ -397,6 +397,19 @@ needs_pool(const struct args *a)
 	    !args_has(a, OPT_POOL);
 }
 
+/* Words that change nothing. */
+static bool
+is_look(const char *action)
+{
+	static const char *const looks[] = { "status", "watch", "report",
+		"history" };
+
+	for (size_t i = 0; i < ARRAY_LEN(looks); i++)
+		if (strcmp(action, looks[i]) == 0)
+			return true;
+	return false;
+}
+
 int
 rollout_run(struct run *r)
 {
@@ -411,8 +424,7 @@ rollout_run(struct run *r)
 	if (args_has(a, OPT_FORCE) && strcmp(action, "rollback") != 0)
 		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
 		    "--force is for rollout rollback");
-	if (strcmp(action, "status") != 0 && strcmp(action, "report") != 0 &&
-	    strcmp(action, "history") != 0)
+	if (!is_look(action))
 		return act_command(r);
 	if (args_has(a, OPT_WAIT))
 		return run_fail(r, SEGUE_EXIT_USAGE, "usage",

@@ -12,7 +12,8 @@
 	}
 
 #define ROLLOUT_WORDS                                                          \
-	"start|status|report|history|pause|resume|retry|approve|skip|abort|"   \
+	"start|status|watch|report|history|pause|resume|retry|approve|skip|"   \
+	"abort|"                                                               \
 	"rollback"
 
 static const struct command rows[] = {

@@ -151,6 +151,8 @@ see_rollout(struct run *r)
 {
 	const char *word = r->args.operand[0];
 
+	if (strcmp(word, "watch") == 0)
+		return watch(r, view_rollout);
 	return see(r,
 	    strcmp(word, "report") == 0        ? view_report
 	        : strcmp(word, "history") == 0 ? view_history

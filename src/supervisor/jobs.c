@@ -41,8 +41,9 @@ struct run {
 	int epoll;    /* that of all */
 	bool watched; /* ... looks at .out */
 	uint64_t began_us,
-	    end_us; /* monotonic; .end_us: send TERM, KILL then */
-	int sent;   /* SIGTERM, SIGKILL; 0: neither */
+	    end_us;        /* monotonic; .end_us: send TERM, KILL then */
+	int sent;          /* SIGTERM, SIGKILL; 0: neither */
+	uint64_t again_us; /* monotonic: it is run again then; 0: it is not */
 	char tail[RUN_TAIL_MAX];
 	size_t n_tail;
 	struct run_news news;
@@ -94,7 +95,7 @@ drop(struct run *r)
 static bool
 is_running(const struct run *r)
 {
-	return r->pid != 0 || r->left;
+	return r->pid != 0 || r->left || r->again_us != 0;
 }
 
 static bool
@@ -276,6 +277,9 @@ end_exited(struct jobs *j, struct run *r, int status)
 	} else if (r->asks_when) {
 		end(j, r, RO_VERDICT_FAILED, status,
 		    "whether it is needed: exit status %d", status);
+	} else if (is_among(r->job->again, r->job->n_again, status)) {
+		r->again_us = clock_mono_us() + r->job->every_us;
+		tell(j, r);
 	} else {
 		end(j, r,
 		    is_among(r->job->ok, r->job->n_ok, status) ? RO_VERDICT_OK
@@ -323,8 +327,8 @@ jobs_reap(struct jobs *j, pid_t pid, int status)
 static void
 ask_to_end(struct run *r, uint64_t now_us)
 {
-	if (!is_running(r))
-		return;
+	if (!is_running(r) || r->again_us != 0)
+		return; /* no process is there now */
 	r->sent = r->sent == 0 ? SIGTERM : SIGKILL;
 	r->end_us = now_us + JOBS_GRACE_US;
 	signal_group(r, r->sent);
@@ -501,10 +505,29 @@ jobs_are_ending(const struct jobs *j)
 	return false;
 }
 
+/* Between two times of one that is run again. */
+static void
+look_again(struct jobs *j, struct run *r, uint64_t now_us)
+{
+	r->late |= now_us >= r->end_us;
+	if (!r->late && !r->called_off && now_us < r->again_us)
+		return;
+	r->again_us = 0;
+	if (r->late || r->called_off)
+		end_killed(j, r, 0);
+	else
+		start(j, r);
+}
+
 /* When to look at it again; 0: no need. */
 static uint64_t
 look_at(struct jobs *j, struct run *r, uint64_t now_us)
 {
+	if (r->again_us != 0) {
+		look_again(j, r, now_us);
+		return r->again_us != 0 ? MIN(r->again_us, r->end_us)
+		                        : r->end_us;
+	}
 	if (r->end_us != 0 && now_us >= r->end_us) {
 		r->late |= !r->called_off;
 		ask_to_end(r, now_us);

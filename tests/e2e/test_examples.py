@@ -217,9 +217,11 @@ def test_ory(rig, kind):
     m.schema("blue", "1.3.0")
     m.schema("green", "1.3.0")
     m.program(kind, m.identity("migrate", kind, "26.2.0", green))
+    # It lags behind twice; a copy is made each time.
     m.program(f"{kind}-sync", 'case "$1" in --compare) ' +
-              m.identity("lag", blue, green) + " ;; esac\n" +
-              m.identity("copy", blue, green))
+              m.identity("lag", blue, green) + " ;; --lag) echo >> "
+              f"{m.dir}/looks; test $(wc -l < {m.dir}/looks) -ge 3 || exit 1 "
+              ";; esac\n" + m.identity("copy", blue, green))
     r = Run(rig, m, "blue", moved_ok=True)
     for name in ("backup", "synced", "copy-rest", "verify", "migrate",
                  "start"):

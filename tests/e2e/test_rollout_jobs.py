@@ -470,3 +470,30 @@ def test_stopped_now(rig):
     assert time.monotonic() - began < 3
     pid = int(lines(rig, "pid")[0])
     wait_until(lambda: not os.path.exists(f"/proc/{pid}"), what="its end")
+
+
+def test_asked_until_yes(rig):
+    """A question is asked again until the answer is another, or too late."""
+    text = "echo >> asked; test $(wc -l < asked) -ge 4 || { echo no; exit 1; }"
+    s = site_of(rig, [job(rig, text, again=[1], every="100ms")], WORK)
+    s.do("rollout", "start", "--to", "v2", "--wait")
+    assert len(lines(rig, "asked")) == 4
+
+
+def test_asked_in_vain(rig):
+    s = site_of(rig, [job(rig, "echo no; exit 1", again=[1], every="100ms",
+                          timeout="1s")], WORK)
+    s.do("rollout", "start", "--to", "v2")
+    r = wait_stand(s, "rolled_back")
+    assert r["why"] == "job work: it took longer than 1s: no", r
+    # Called off between two times, it is not asked again.
+    s.config["services"][0]["rollout"]["jobs"] = [
+        job(rig, "echo >> asked; exit 1", again=[1], every="500ms")]
+    s.write_config()
+    s.do("reload")
+    s.do("rollout", "start", "--to", "v2")
+    wait_until(lambda: lines(rig, "asked"), what="the first time")
+    s.do("rollout", "abort")
+    n = len(lines(rig, "asked"))
+    time.sleep(0.8)
+    assert len(lines(rig, "asked")) == n

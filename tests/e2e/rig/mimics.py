@@ -23,6 +23,7 @@ TIMES = [(r"hold: 2s }", "hold: 100ms, interval: 200ms, fast_interval: 30ms, "
          (r"interval: 6s, ", ""), (r"timeout: 5s, ", ""),
          (r"(step: analyze, for): \S+m\b", r"\1: 2s"),
          (r"errors: 1%", "errors: 1%, requests: 20"),
+         (r"every: 10s", "every: 50ms"),
          (r"flows: 30m, streams: \d+m", "flows: 1s, streams: 1s"),
          (r"flows: 10m", "flows: 1s")]
 
