@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/queue.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -69,6 +70,8 @@ jobs_new(jobs_tell_fn *tell, void *arg)
 	j->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (j->epoll == -1)
 		jobs_free(&j);
+	else
+		(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	return j;
 }
 

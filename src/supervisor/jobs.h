@@ -8,7 +8,9 @@
  * it forgotten.  It is ended when it takes too long or nobody wants it any
  * more: TERM to its group, KILL to it ten seconds later.  When we are killed,
  * the kernel kills it.  What a job leaves behind when it has ended well goes
- * on: it may have been there to start something.
+ * on: it may have been there to start something.  Whose parent has ended is our
+ * child from then on, so that none of a group lingers as a zombie and it is
+ * known when the last of it is gone.
  *
  * Thread: the master's only one.
  */

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -70,7 +69,6 @@ begin(void)
 {
 	log_set_level(LOG_ERROR);
 	scratch_begin();
-	cr_assert_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	privs.uid = getuid();
 	privs.gid = getgid();
 	jobs = jobs_new(hear, &jobs);
