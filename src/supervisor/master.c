@@ -400,6 +400,8 @@ watch_signals(int *fd)
 		sigaddset(&set, ours[i]);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) == -1)
 		return err_sys();
+	/* Who started us may ignore it: then nobody would ever be reaped. */
+	(void)signal(SIGCHLD, SIG_DFL);
 	/* A reader that left, a file as large as it may be: codes, not ends. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);

@@ -135,3 +135,23 @@ def test_usr1_reopens_logs(rig):
         final["requests"], what="one line per request")
     assert rig.text("segued/access.log").count("\n") > 0
     assert "logs_reopened" in rig.text("segued/segue.log")
+
+
+IGNORE = """import os, signal, sys
+for n in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+    signal.signal(n, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])"""
+
+
+def test_started_with_all_ignored(rig):
+    """As by nohup, or a careless supervisor: it is inherited."""
+    a = rig.nginx("v1", "a")
+    s = rig.segued(service(pool("v1", [a])), start=False)
+    s.start(["/usr/bin/python3", "-c", IGNORE,
+             *s.command("-c", s.config_path)])
+    first = s.network_pid()
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: s.network_pid() not in (None, first),
+               what="the next process")
+    wait_until(s.is_up, what="its service")
+    s.stop()
