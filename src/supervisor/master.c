@@ -37,7 +37,10 @@
 #include "upstream/board.h"
 
 #define QUIT_LIMIT_US (3 * US_PER_S)
-#define START_TRIES 3 /* crashes until a start has failed */
+/* Signals, jobs and limits have their turn, whatever the process says... */
+#define FRAMES_A_TURN 16
+#define FRAMES_LAST 4096 /* ... more than a socket holds */
+#define START_TRIES 3    /* crashes until a start has failed */
 /* What a graceful stop may need beyond its own deadline. */
 #define STOP_SLACK_US (5 * US_PER_S)
 
@@ -226,19 +229,18 @@ on_frame(struct master *m, const struct frame *f)
 	}
 }
 
+/* So many at most; whoever says more is heard in the next turn. */
 static void
-on_link(struct master *m)
+on_link(struct master *m, unsigned most)
 {
-	int rc;
+	int rc = E_OK;
 
-	for (;;) {
+	while (most-- > 0 && (rc == E_OK || rc == E_SYNTAX)) {
 		rc = frame_receive(m->link, &m->frame);
 		if (rc == E_OK)
 			on_frame(m, &m->frame);
-		else if (rc != E_SYNTAX)
-			break;
 	}
-	if (rc == E_AGAIN)
+	if (rc == E_OK || rc == E_SYNTAX || rc == E_AGAIN)
 		return;
 	/* It is dying: SIGCHLD will say how. */
 	close(m->link);
@@ -264,7 +266,7 @@ on_child_end(struct master *m, int status)
 	uint64_t now = clock_mono_us(), wait;
 
 	if (m->link != -1)
-		on_link(m); /* what it said last */
+		on_link(m, FRAMES_LAST); /* what it said last */
 	if (m->link != -1)
 		close(m->link);
 	m->link = -1;
@@ -367,7 +369,7 @@ run(struct master *m)
 		if (poll(p, ARRAY_LEN(p), wait_ms(m)) == -1 && errno != EINTR)
 			log_error("event=poll why=\"%s\"", err_text(err_sys()));
 		if (p[1].revents != 0 && m->link != -1)
-			on_link(m);
+			on_link(m, FRAMES_A_TURN);
 		if (p[0].revents != 0)
 			on_signal(m);
 		now = clock_mono_us();

@@ -1,7 +1,11 @@
 """What strangers try: at the front door, at the admin port, from behind."""
 import contextlib
+import ctypes
 import os
+import select
+import signal
 import socket
+import threading
 
 from rig import wait_until
 from rig.h2wire import END_HEADERS, H2, headers
@@ -153,3 +157,56 @@ def test_nothing_of_a_pin_is_the_instances(rig):
         assert set(first) == {"segue", "other"} and first["segue"] != "evil"
         assert c.get().cookies() == {"other": "1"}
     assert all("segue" not in (r.field("cookie") or "") for r in a.requests)
+
+
+# ---- a network process that was taken over ----
+
+RELOAD_PLEASE, JOB = 11, 13  # src/ipc/frame.h
+SYS_PIDFD_GETFD = 438
+
+
+def link_of(segued):
+    """Its end of the frames to the master."""
+    pid = segued.network_pid()
+    process = os.pidfd_open(pid)
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        if not os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:"):
+            continue
+        s = socket.socket(fileno=ctypes.CDLL(None).syscall(
+            SYS_PIDFD_GETFD, process, int(name), 0))
+        if s.type & 0xF == socket.SOCK_SEQPACKET:
+            os.close(process)
+            return s
+    raise AssertionError("it has no link")
+
+
+def test_flood_of_frames(rig):
+    """The master hears its signals, and ends it."""
+    if os.getuid() != 0:
+        return  # one may not take it over
+    s = rig.segued(service(pool("v1", [rig.scripted("v1", "a")])))
+    over = threading.Event()
+
+    def flood(link):
+        while not over.is_set():
+            try:
+                link.send(bytes([RELOAD_PLEASE]))
+            except BlockingIOError:
+                select.select([], [link], [], 0.1)
+            except OSError:
+                return
+
+    crowd = [threading.Thread(target=flood, args=(link_of(s),))
+             for _ in range(4)]
+    for t in crowd:
+        t.start()
+    try:
+        for n in range(5):
+            os.rename(f"{s.dir}/segue.log", f"{s.dir}/segue.log.{n}")
+            s.send(signal.SIGUSR1)
+            wait_until(lambda: os.path.exists(f"{s.dir}/segue.log"), 2,
+                       what="the log, opened anew")
+    finally:
+        over.set()
+        for t in crowd:
+            t.join()
