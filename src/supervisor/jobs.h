@@ -6,11 +6,17 @@
  * with nothing of ours open, as the user that the configuration says, and with
  * an environment made for it.  What it writes is read and all but the end of
  * it forgotten.  It is ended when it takes too long or nobody wants it any
- * more: TERM to its group, KILL to it ten seconds later.  When we are killed,
- * the kernel kills it.  What a job leaves behind when it has ended well goes
- * on: it may have been there to start something.  Whose parent has ended is our
- * child from then on, so that none of a group lingers as a zombie and it is
- * known when the last of it is gone.
+ * more: TERM to its group, KILL to it ten seconds later.
+ *
+ * What a job leaves behind when it has ended well goes on: it may have been
+ * there to start something; but nobody reads what that writes, which ends it
+ * (SIGPIPE) if it writes to the job's streams.  What one leaves behind that
+ * failed is killed.  Whose parent has ended is our child from then on, so that
+ * none of a group lingers as a zombie and it is known when the last is gone.
+ *
+ * When we are killed, the kernel kills the job's own process, not what that
+ * has started, as a shell does: that ends where a service manager ends all of
+ * a unit, or a container does.
  *
  * Thread: the master's only one.
  */

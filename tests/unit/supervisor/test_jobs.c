@@ -1063,6 +1063,37 @@ Test(jobs, left_to_the_one_that_they_are_of)
 	cr_expect_eq(heard[0].news.verdict, RO_VERDICT_OK);
 }
 
+static size_t
+open_files(void)
+{
+	size_t n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) != -1;
+	return n;
+}
+
+Test(jobs, leave_us_no_descriptors)
+{
+	static const char *const rows[] = { "user: nobody-there",
+		"when: [ /nowhere ]", "when: [ /bin/false ]",
+		"when: [ /bin/true ]", "" };
+	size_t before = open_files();
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		(void)outcome("sleep 1000 & echo $!", rows[i]);
+		if (heard[0].news.tail[0] != '\0' &&
+		    heard[0].news.verdict == RO_VERDICT_OK)
+			(void)kill(atoi(heard[0].news.tail), SIGKILL);
+		cr_expect_eq(open_files(), before, "%s", rows[i]);
+	}
+	configure("{ name: work, command: [ /nowhere ] }");
+	heard[0].news.ended = false;
+	ask("a", 100);
+	(void)ended("a");
+	cr_expect_eq(open_files(), before);
+}
+
 Test(jobs, know_their_own)
 {
 	pid_t pid = fork();
