@@ -161,7 +161,7 @@ def test_nothing_of_a_pin_is_the_instances(rig):
 
 # ---- a network process that was taken over ----
 
-RELOAD_PLEASE, JOB = 11, 13  # src/ipc/frame.h
+RELOAD_PLEASE = 11  # src/ipc/frame.h
 SYS_PIDFD_GETFD = 438
 
 
