@@ -23,11 +23,13 @@ static const struct {
 	    "verb: it is missing" },
 	{ "verb of another type", "{\"verb\":1}", ANSWER_BAD_REQUEST,
 	    "verb: 1 is none of share, switch, drain, undrain, instance, "
-	    "add-instance, remove-instance, rollout" },
+	    "add-instance, remove-instance, hold, release, rollout" },
 	{ "verb misspelt", "{\"verb\":\"swich\"}", ANSWER_BAD_VALUE,
 	    "verb: \"swich\" is none of share, switch, drain, undrain, "
-	    "instance, add-instance, remove-instance, rollout; did you mean "
-	    "switch?" },
+	    "instance, add-instance, remove-instance, hold, release, rollout; "
+	    "did you mean switch?" },
+	{ "writes of what is not held", C("\"share\":\"1%\",\"writes\":true"),
+	    ANSWER_BAD_REQUEST, "writes: share takes no such key" },
 	{ "key misspelt", C("\"share\":\"1%\",\"forse\":true"),
 	    ANSWER_BAD_REQUEST,
 	    "forse: there is no such key; did you mean force?" },
@@ -156,6 +158,13 @@ Test(command_read, takes_every_key, .timeout = 5)
 	c = good("{\"verb\":\"instance\",\"pool\":\"v1\",\"instance\":\"c\","
 	         "\"admin\":\"maint\"}");
 	cr_expect_eq(c.cmd.admin, INST_MAINT);
+
+	c = good("{\"verb\":\"hold\",\"writes\":true}");
+	cr_expect_eq(c.cmd.verb, RO_HOLD);
+	cr_expect(c.cmd.writes_only);
+	c = good("{\"verb\":\"release\",\"service\":\"sso\"}");
+	cr_expect_eq(c.cmd.verb, RO_RELEASE);
+	cr_expect_str_eq(c.cmd.service, "sso");
 
 	c = good("{\"verb\":\"share\",\"pool\":\"v1\",\"share\":\"12.5%\"}");
 	cr_expect_eq(c.cmd.share_bp, 1250);
