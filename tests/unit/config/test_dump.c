@@ -26,8 +26,17 @@ roll(unsigned below)
 
 static unsigned serial; /* so that names and addresses differ */
 static bool passes;     /* the service is in mode passthrough */
-static bool runs;       /* the step runs a job */
 static unsigned job;    /* of the rollout, down to 1; 0: none */
+static unsigned named;  /* number in the last name */
+static unsigned before; /* ... of the pool before this; 0: none */
+
+/* Of a rollout: its steps up to this one. */
+static struct {
+	unsigned left;         /* this one is counted */
+	bool held, checked;    /* not released; by one before */
+	bool job, hold, check; /* what this one is */
+	unsigned by;           /* of a check; 0: job */
+} steps;
 
 /* ---- a value of each kind ---- */
 
@@ -68,6 +77,27 @@ add_wild_text(const char *begin, struct buf *out)
 	buf_free(&text);
 }
 
+/* Others ask for values, or for an order. */
+static void
+add_step(struct buf *out)
+{
+	static const char *const kinds[] = { "ready", "approve", "job", "check",
+		"gone", "hold", "release" };
+	unsigned n = roll(ARRAY_LEN(kinds) - 2);
+
+	if (steps.held && (steps.left == 1 || roll(2) == 0))
+		n = 6;
+	else if (steps.left > 1 && roll(2) == 0)
+		n = 5;
+	steps.checked |= steps.check;
+	steps.check = n == 3;
+	steps.by = steps.check ? roll(3) : 0;
+	steps.job = n == 2 || (steps.check && steps.by == 0);
+	steps.hold = n == 5;
+	steps.held = steps.hold || (steps.held && n != 6);
+	buf_add_cstr(out, kinds[n]);
+}
+
 static void
 add_scalar(const struct key *k, struct buf *out)
 {
@@ -77,9 +107,6 @@ add_scalar(const struct key *k, struct buf *out)
 		"\"[::1]:80\"", "\"127.0.0.1\"" };
 	static const char *const networks[] = { "10.0.0.0/8", "\"fd00::/8\"",
 		"192.0.2.1", "\"::/0\"" };
-	/* others ask for values, or for an order */
-	static const char *const steps[] = { "ready", "approve", "job",
-		"check" };
 	size_t n = 0;
 
 	if (value_is_number(k) && k->kind != K_SHARE) {
@@ -97,10 +124,14 @@ add_scalar(const struct key *k, struct buf *out)
 	case K_LABEL:
 		if (strcmp(k->name, "job") == 0)
 			buf_add_cstr(out, "job-1"); /* there is always one */
+		else if (strcmp(k->name, "requires") == 0)
+			buf_printf(out, "N%u.a_b-c", before);
 		else if (job > 0)
 			buf_printf(out, "job-%u", job);
 		else
 			buf_printf(out, "N%u.a_b-c", ++serial);
+		if (strcmp(k->name, "name") == 0 && k->kind == K_NAME)
+			named = serial;
 		break;
 	case K_FILE:
 		buf_printf(out, "\"/tmp/a: b #%u\"", ++serial);
@@ -139,9 +170,11 @@ add_scalar(const struct key *k, struct buf *out)
 		break;
 	case K_ENUM:
 		if (strcmp(k->name, "step") == 0) {
-			n = roll(ARRAY_LEN(steps));
-			runs = n >= 2;
-			buf_add_cstr(out, steps[n]);
+			add_step(out);
+			break;
+		}
+		if (strcmp(k->name, "by") == 0) {
+			buf_add_cstr(out, k->names[steps.by]);
 			break;
 		}
 		while (k->names[n] != NULL)
@@ -214,10 +247,14 @@ add_list(const struct key *k, struct buf *out)
 {
 	unsigned n = 1 + roll(3);
 
+	before = 0;
+	memset(&steps, 0, sizeof(steps));
 	buf_add_cstr(out, "[");
 	for (; n > 0; n--) {
 		job = strcmp(k->name, "jobs") == 0 ? n : 0;
+		steps.left = n;
 		add_map(k->sub, out);
+		before = named; /* of pools */
 		buf_add_cstr(out, n > 1 ? ", " : "");
 	}
 	job = 0;
@@ -242,7 +279,17 @@ is_wanted(const struct key *k)
 	if (strcmp(k->name, "for") == 0)
 		return false; /* of steps that pause */
 	if (strcmp(k->name, "job") == 0)
-		return runs;
+		return steps.job;
+	if (strcmp(k->name, "by") == 0)
+		return steps.check;
+	if (strcmp(k->name, "only") == 0 && !steps.checked)
+		return false;
+	if (strcmp(k->name, "writes_only") == 0)
+		return steps.hold;
+	if (strcmp(k->name, "once") == 0 && job == 1)
+		return false; /* checks are made by it */
+	if (strcmp(k->name, "requires") == 0 && before == 0)
+		return false;
 	if (strcmp(k->name, "trusted_proxies") == 0)
 		return true; /* proxy_protocol asks for one */
 	if (strcmp(k->name, "client_ca") == 0 ||

@@ -717,8 +717,8 @@ static const struct {
 	    "f:4:21: warning: services[0].rollout.steps: without promote both "
 	    "pools serve when it is done\n"
 	    "f:4:23: services[0].rollout.steps[0].step: promot is not one of "
-	    "ready, share, pause, approve, analyze, job, check, promote, "
-	    "drain; did you mean promote?\n" },
+	    "ready, share, pause, approve, analyze, hold, release, gone, job, "
+	    "check, promote, drain; did you mean promote?\n" },
 	{ "a drain of those that serve",
 	    SERVICE("rollout: { steps: [ drain, promote ] }\n  " POOLS),
 	    "f:4:23: services[0].rollout.steps[0]: the others would drain "
@@ -762,6 +762,72 @@ static const struct {
 	    SERVICE("rollout: { steps: [ { step: job, job: a }, promote ] }\n"
 	            "  " POOLS),
 	    "f:4:41: services[0].rollout.steps[0].job: there is no job a\n" },
+	{ "a check by a job that is done once",
+	    SERVICE("rollout: { steps: [ { step: check, job: a }, promote ], "
+	            "jobs: [ { name: a, command: /a, once: lifetime } ] }\n"
+	            "  " POOLS),
+	    "f:4:43: services[0].rollout.steps[0].job: a check is made each "
+	    "time, and a is done once\n" },
+	{ "a check by what is given has no job",
+	    STEPS("{ step: check, by: version, job: migrate }"),
+	    "f:4:56: services[0].rollout.steps[0].job: this step has no such "
+	    "value\n" },
+	{ "a step that is no check goes by nothing",
+	    STEPS("{ step: ready, by: revision }"),
+	    "f:4:42: services[0].rollout.steps[0].by: this step has no such "
+	    "value\n" },
+	{ "a way before any check",
+	    STEPS("{ step: ready, only: rolling }, "
+	          "{ step: check, by: version, only: recreate }"),
+	    "f:4:44: services[0].rollout.steps[0].only: no step check before "
+	    "it says which it is\n"
+	    "f:4:89: services[0].rollout.steps[1].only: no step check before "
+	    "it says which it is\n" },
+	{ "a way behind a check",
+	    STEPS("{ step: check, by: version }, "
+	          "{ step: ready, only: recreate }"),
+	    "" },
+
+	/* ---- holds ---- */
+	{ "what is held for ever", STEPS("hold"),
+	    "f:4:21: services[0].rollout.steps: what is held must be released: "
+	    "a step release is missing\n" },
+	{ "what is held again for ever", STEPS("hold, release, hold"),
+	    "f:4:21: services[0].rollout.steps: what is held must be released: "
+	    "a step release is missing\n" },
+	{ "what is held and released", STEPS("hold, gone, hold, release"), "" },
+	{ "a release of nothing", STEPS("release, hold, release, release"),
+	    "f:4:23: services[0].rollout.steps[0]: nothing is held before it\n"
+	    "f:4:47: services[0].rollout.steps[3]: nothing is held before "
+	    "it\n" },
+	{ "gone before a hold, and behind it",
+	    STEPS("gone, hold, release, gone"),
+	    "f:4:23: warning: services[0].rollout.steps[0]: requests are not "
+	    "held while those that serve are gone\n"
+	    "f:4:44: warning: services[0].rollout.steps[3]: requests are not "
+	    "held while those that serve are gone\n" },
+	{ "gone while reads go on",
+	    STEPS("{ step: hold, writes_only: on }, gone, release"),
+	    "f:4:56: warning: services[0].rollout.steps[1]: requests are not "
+	    "held while those that serve are gone\n" },
+	{ "writes of a step that holds nothing",
+	    STEPS("{ step: ready, writes_only: on }"),
+	    "f:4:51: services[0].rollout.steps[0].writes_only: this step has "
+	    "no such value\n" },
+	{ "a hold for a time",
+	    STEPS("{ step: hold, for: 1m, writes_only: on }, release"), "" },
+
+	/* ---- pools that follow others ---- */
+	{ "a pool that follows none that is there",
+	    SERVICE("pools: [ { name: v1, instances: a:1, requires: v0 } ]"),
+	    "f:4:50: services[0].pools[0].requires: there is no pool v0\n" },
+	{ "a pool that follows itself",
+	    SERVICE("pools: [ { name: v1, instances: a:1, requires: v1 } ]"),
+	    "f:4:50: services[0].pools[0].requires: it is this one\n" },
+	{ "a pool that follows a later one",
+	    SERVICE("pools: [ { name: v1, instances: a:1, requires: v2 }, "
+	            "{ name: v2, instances: b:1 } ]"),
+	    "" },
 	{ "a job without a name", JOB("command: /a"),
 	    "f:4:22: services[0].rollout.jobs[0].name: is missing; a name of "
 	    "at most 63 letters, digits, \".\", \"_\" and \"-\" is "

@@ -55,6 +55,14 @@ static const char *const usual[PARTS] = {
 #define STEP_AND_JOBS(step, job)                                               \
 	", rollout: { steps: [ " step ", promote ], jobs: [ { " job " } ] }"
 #define A S "rollout.jobs[a]: none -> present\n"
+#define OFF "writes_only: off, no_return: off"
+#define BY_JOB "by: job, only: always, " OFF
+#define NO_SHARE "0%"
+#define NO_TIME "for: 0, errors: 2%, requests: 100, deadline: 0"
+#define STEP(step, share, by, time)                                            \
+	"{ step: " step ", share: " share ", " by ", " time " }"
+#define PROMOTE STEP("promote", NO_SHARE, BY_JOB, NO_TIME)
+#define STEPS(list) S "rollout.steps: none -> [ " list " ]\n"
 #define JOBS(job) ", rollout: { jobs: [ { " job " } ] }"
 #define I "services[s].pools[v1].instances[i]."
 
@@ -442,6 +450,19 @@ static const struct {
 	    S "drain.streams: 5m -> 5s\n", "" },
 	{ "services[].drain.spread", SERVICE, ", drain: { spread: 1m }",
 	    S "drain.spread: 5s -> 1m\n", "" },
+	{ "services[].hold.max", SERVICE, ", hold: { max: 0 }",
+	    S "hold.max: 1000 -> 0\n", "" },
+	{ "services[].hold.wait", SERVICE, ", hold: { wait: 1m }",
+	    S "hold.wait: 15s -> 1m\n", "" },
+	{ "services[].hold.pace", SERVICE, ", hold: { pace: 50 }",
+	    S "hold.pace: 500 -> 50\n", "" },
+	{ "services[].hold.retry_after", SERVICE,
+	    ", hold: { retry_after: 30s }", S "hold.retry_after: 10s -> 30s\n",
+	    "" },
+	{ "services[].hold.writes", SERVICE, ", hold: { writes: [ /a, /b/ ] }",
+	    S "hold.writes: none -> [ /a, /b/ ]\n", "" },
+	{ "services[].hold.never", SERVICE, ", hold: { never: /health }",
+	    S "hold.never: none -> [ /health ]\n", "" },
 	{ "services[].rollout.strategy", SERVICE,
 	    ", rollout: { strategy: canary }",
 	    S "rollout.strategy: blue_green -> canary\n", "" },
@@ -449,58 +470,77 @@ static const struct {
 	    ", rollout: { on_failure: pause }",
 	    S "rollout.on_failure: rollback -> pause\n", "" },
 	{ "services[].rollout.steps", SERVICE,
-	    ", rollout: { steps: [ promote ] }",
-	    S "rollout.steps: none -> [ { step: promote, share: 0%, for: 0, "
-	      "errors: 2%, requests: 100, deadline: 0 } ]\n",
-	    "" },
+	    ", rollout: { steps: [ promote ] }", STEPS(PROMOTE), "" },
 	{ "services[].rollout.steps[].step", SERVICE,
 	    ", rollout: { steps: [ promote, drain ] }",
-	    S "rollout.steps: none -> [ { step: promote, share: 0%, for: 0, "
-	      "errors: 2%, requests: 100, deadline: 0 }, { step: drain, "
-	      "share: 0%, for: 0, errors: 2%, requests: 100, deadline: 0 } ]\n",
-	    "" },
+	    STEPS(PROMOTE ", " STEP("drain", NO_SHARE, BY_JOB, NO_TIME)), "" },
 	{ "services[].rollout.steps[].name", SERVICE,
 	    ", rollout: { steps: [ { step: promote, name: all } ] }",
-	    S "rollout.steps: none -> [ { step: promote, name: all, share: 0%, "
-	      "for: 0, errors: 2%, requests: 100, deadline: 0 } ]\n",
-	    "" },
+	    STEPS(STEP("promote, name: all", NO_SHARE, BY_JOB, NO_TIME)), "" },
 	{ "services[].rollout.steps[].share", SERVICE,
 	    ", rollout: { steps: [ { step: share, share: 5% }, promote ] }",
-	    S "rollout.steps: none -> [ { step: share, share: 5%, for: 0, "
-	      "errors: 2%, requests: 100, deadline: 0 }, { step: promote, "
-	      "share: 0%, for: 0, errors: 2%, requests: 100, deadline: 0 } ]\n",
-	    "" },
+	    STEPS(STEP("share", "5%", BY_JOB, NO_TIME) ", " PROMOTE), "" },
 	{ "services[].rollout.steps[].for", SERVICE,
 	    ", rollout: { steps: [ { step: pause, for: 1m }, promote ] }",
-	    S "rollout.steps: none -> [ { step: pause, share: 0%, for: 1m, "
-	      "errors: 2%, requests: 100, deadline: 0 }, { step: promote, "
-	      "share: 0%, for: 0, errors: 2%, requests: 100, deadline: 0 } ]\n",
+	    STEPS(STEP("pause", NO_SHARE, BY_JOB,
+	        "for: 1m, errors: 2%, requests: 100, deadline: 0") ","
+	                                                           " " PROMOTE),
 	    "" },
 	{ "services[].rollout.steps[].deadline", SERVICE,
 	    ", rollout: { steps: [ { step: promote, deadline: 1m } ] }",
-	    S "rollout.steps: none -> [ { step: promote, share: 0%, for: 0, "
-	      "errors: 2%, requests: 100, deadline: 1m } ]\n",
+	    STEPS(STEP("promote", NO_SHARE, BY_JOB,
+	        "for: 0, errors: 2%, requests: 100, deadline: 1m")),
 	    "" },
 	{ "services[].rollout.steps[].errors", SERVICE,
 	    ", rollout: { steps: [ { step: analyze, for: 1m, errors: 5% }, "
 	    "promote ] }",
-	    S "rollout.steps: none -> [ { step: analyze, share: 0%, for: 1m, "
-	      "errors: 5%, requests: 100, deadline: 0 }, { step: promote, "
-	      "share: 0%, for: 0, errors: 2%, requests: 100, deadline: 0 } ]\n",
+	    STEPS(STEP("analyze", NO_SHARE, BY_JOB,
+	        "for: 1m, errors: 5%, requests: 100, deadline: 0") ","
+	                                                           " " PROMOTE),
 	    "" },
 	{ "services[].rollout.steps[].requests", SERVICE,
 	    ", rollout: { steps: [ { step: analyze, for: 1m, requests: 9 }, "
 	    "promote ] }",
-	    S "rollout.steps: none -> [ { step: analyze, share: 0%, for: 1m, "
-	      "errors: 2%, requests: 9, deadline: 0 }, { step: promote, "
-	      "share: 0%, for: 0, errors: 2%, requests: 100, deadline: 0 } ]\n",
+	    STEPS(STEP("analyze", NO_SHARE, BY_JOB,
+	        "for: 1m, errors: 2%, requests: 9, deadline: 0") ", " PROMOTE),
 	    "" },
 	{ "services[].rollout.steps[].job", SERVICE,
 	    STEP_AND_JOBS("{ step: check, job: a }", "name: a, command: /a"),
-	    S
-	    "rollout.steps: none -> [ { step: check, share: 0%, job: a, for: "
-	    "0, errors: 2%, requests: 100, deadline: 0 }, { step: promote, "
-	    "share: 0%, for: 0, errors: 2%, requests: 100, deadline: 0 } ]\n" A,
+	    STEPS(STEP("check", NO_SHARE, "job: a, " BY_JOB,
+	        NO_TIME) ", " PROMOTE) A,
+	    "" },
+	{ "services[].rollout.steps[].by", SERVICE,
+	    ", rollout: { steps: [ { step: check, by: revision }, promote ] }",
+	    STEPS(STEP("check", NO_SHARE, "by: revision, only: always, " OFF,
+	        NO_TIME) ", " PROMOTE),
+	    "" },
+	{ "services[].rollout.steps[].only", SERVICE,
+	    ", rollout: { steps: [ { step: check, by: version }, "
+	    "{ step: promote, only: rolling } ] }",
+	    STEPS(STEP("check", NO_SHARE, "by: version, only: always, " OFF,
+	        NO_TIME) ", " STEP("promote", NO_SHARE,
+	        "by: job, only: rolling, " OFF, NO_TIME)),
+	    "" },
+	{ "services[].rollout.steps[].only", SERVICE,
+	    ", rollout: { steps: [ { step: check, by: version }, "
+	    "{ step: promote, only: recreate } ] }",
+	    STEPS(STEP("check", NO_SHARE, "by: version, only: always, " OFF,
+	        NO_TIME) ", " STEP("promote", NO_SHARE,
+	        "by: job, only: recreate, " OFF, NO_TIME)),
+	    "" },
+	{ "services[].rollout.steps[].writes_only", SERVICE,
+	    ", rollout: { steps: [ { step: hold, writes_only: on }, promote, "
+	    "release ] }",
+	    STEPS(STEP("hold", NO_SHARE,
+	        "by: job, only: always, writes_only: on, no_return: off",
+	        NO_TIME) ", " PROMOTE
+	                 ", " STEP("release", NO_SHARE, BY_JOB, NO_TIME)),
+	    "" },
+	{ "services[].rollout.steps[].no_return", SERVICE,
+	    ", rollout: { steps: [ { step: promote, no_return: on } ] }",
+	    STEPS(STEP("promote", NO_SHARE,
+	        "by: job, only: always, writes_only: off, no_return: on",
+	        NO_TIME)),
 	    "" },
 	{ "services[].rollout.jobs", SERVICE, JOBS("name: a, command: /a"), A,
 	    "" },
@@ -538,6 +578,11 @@ static const struct {
 	    "" },
 	{ "services[].pools[].version", POOL, ", version: \"26.6.2\"",
 	    P "version: none -> \"26.6.2\"\n", "" },
+	{ "services[].pools[].revision", POOL, ", revision: schema-7",
+	    P "revision: none -> schema-7\n", "" },
+	{ "services[].pools[].requires", POOLS,
+	    ", { name: v2, requires: v1, instances: b:1 }",
+	    "services[s].pools[v2]: none -> present\n", "" },
 	{ "services[].pools[].share", POOLS,
 	    ", { name: v2, share: 100, instances: b:1 }",
 	    "services[s].pools[v1].share: 100% -> 0%\n"
