@@ -361,8 +361,10 @@ command_rollout(struct world *w)
 		s->share_bp = 1000 + roll(8000);
 		if (s->kind != CFG_STEP_JOB && s->kind != CFG_STEP_CHECK)
 			continue;
-		/* Each is done so often as its name says. */
-		s->once = (uint8_t)roll(CFG_ONCE_COUNT);
+		/* Each is done so often as its name says; a check is made. */
+		s->once = s->kind == CFG_STEP_CHECK
+		    ? CFG_ONCE_NO
+		    : (uint8_t)roll(CFG_ONCE_COUNT);
 		s->job[0] = (char)('a' + roll(3));
 		s->job[1] = (char)('0' + s->once);
 	}
