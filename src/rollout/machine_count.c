@@ -33,11 +33,14 @@ subtract(struct ro_count *c, const struct ro_count *base)
 		c->streams[i] -= base->streams[i];
 	for (size_t i = 0; i < c->n_pools; i++) {
 		const struct ro_toll *was = toll_of(base, c->pools[i].pool);
+		struct ro_toll *toll = &c->pools[i].toll;
 
-		if (was == NULL)
+		/* A pool that went and came back counts from nought. */
+		if (was == NULL || toll->requests < was->requests ||
+		    toll->bad < was->bad)
 			continue;
-		c->pools[i].toll.requests -= was->requests;
-		c->pools[i].toll.bad -= was->bad;
+		toll->requests -= was->requests;
+		toll->bad -= was->bad;
 	}
 }
 
