@@ -1440,3 +1440,654 @@ Test(rollout, names_of_kinds)
 	cr_expect_eq(steps_kind_of("redy"), -1);
 	cr_expect_eq(steps_stand_of(""), -1);
 }
+
+/* ---- requests wait ---- */
+
+static struct ro_step *
+last_step(void)
+{
+	return &plan.steps[plan.n_steps - 1];
+}
+
+/* hold, approve, release, approve; it was begun, with so much on its way. */
+static void
+go_to_hold(bool writes_only, uint64_t for_us, uint64_t inflight,
+    uint64_t writes)
+{
+	add(CFG_STEP_HOLD, 0, for_us, 60 * S);
+	last_step()->writes_only = writes_only;
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	add(CFG_STEP_RELEASE, 0, 0, 60 * S);
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	world_facts(&w, 1)->inflight = inflight;
+	world_facts(&w, 1)->writes = writes;
+	world_fit(&w, 2, true);
+	cr_assert_eq(TELL(START), RO_NO_NONE, "%s", w.why);
+	pass(0);
+}
+
+static uint64_t
+held_left(void)
+{
+	struct ro_facts f = { .pools = w.rows };
+
+	return machine_held_left(&w.s, svc(), &f);
+}
+
+static const struct {
+	const char *why;
+	bool writes_only;
+	uint64_t inflight, writes;
+	uint64_t left;
+} holds[] = {
+	{ "all are through", false, 0, 0, 0 },
+	{ "reads are not", false, 3, 0, 3 },
+	{ "none are", false, 3, 2, 3 },
+	{ "reads may go on", true, 3, 0, 0 },
+	{ "writes may not", true, 3, 2, 2 },
+};
+
+Test(rollout, hold_waits_for_those_on_their_way)
+{
+	for (size_t i = 0; i < ARRAY_LEN(holds); i++) {
+		end(), begin();
+		go_to_hold(holds[i].writes_only, 0, holds[i].inflight,
+		    holds[i].writes);
+		cr_expect_eq(held_left(), holds[i].left, "%s: %llu",
+		    holds[i].why, (unsigned long long)held_left());
+		expect_at(holds[i].left > 0 ? 0 : 1, RO_STAND_RUNNING,
+		    holds[i].why);
+		cr_expect_eq(svc()->hold,
+		    holds[i].writes_only ? HOLD_WRITES : HOLD_ALL, "%s",
+		    holds[i].why);
+		cr_expect_eq(svc()->held_us, w.now, "%s", holds[i].why);
+		if (holds[i].left == 0)
+			continue;
+		cr_expect_eq(w.due, w.now + S / 50, "it looks again soon");
+		world_facts(&w, 1)->inflight = 0;
+		world_facts(&w, 1)->writes = 0;
+		pass(S);
+		expect_at(1, RO_STAND_RUNNING, holds[i].why);
+	}
+}
+
+Test(rollout, hold_waits_for_workers)
+{
+	world_facts(&w, 1)->view_current = false;
+	world_facts(&w, 3)->view_current = false;
+	go_to_hold(false, 0, 0, 0);
+	expect_at(0, RO_STAND_RUNNING, "they route by what was before");
+	cr_expect_eq(held_left(), 2);
+	world_facts(&w, 1)->view_current = true;
+	world_facts(&w, 3)->exists = false;
+	pass(S);
+	expect_at(1, RO_STAND_RUNNING, "they hold");
+}
+
+Test(rollout, hold_that_comes_to_nothing)
+{
+	go_to_hold(false, 0, 7, 0);
+	pass(59 * S);
+	expect_at(0, RO_STAND_RUNNING, "59 s");
+	pass(S);
+	expect_at(0, RO_STAND_ROLLED_BACK, "60 s");
+	cr_expect_str_eq(it()->why, "what was on its way did not end in time");
+	cr_expect_eq(svc()->hold, HOLD_NONE, "nobody waits");
+	cr_expect_eq(it()->held_us, 60 * S);
+}
+
+/* However many steps come behind it. */
+Test(rollout, requests_are_held_for_so_long)
+{
+	go_to_hold(false, 10 * S, 0, 0);
+	expect_at(1, RO_STAND_RUNNING, "approve");
+	cr_expect_eq(w.due, w.now + 10 * S);
+	pass(9 * S);
+	expect_at(1, RO_STAND_RUNNING, "9 s");
+	cr_expect_eq(steps_held_us(svc(), w.now), 9 * S);
+	pass(S);
+	expect_at(1, RO_STAND_ROLLED_BACK, "10 s");
+	cr_expect_str_eq(it()->why,
+	    "requests were held for as long as they may be");
+	cr_expect_eq(svc()->hold, HOLD_NONE);
+	cr_expect_eq(svc()->held_us, 0);
+	cr_expect_eq(it()->held_us, 10 * S);
+	cr_expect_eq(steps_held_us(svc(), w.now + S), 10 * S);
+}
+
+Test(rollout, release_waits_until_all_were_sent_on)
+{
+	go_to_hold(false, 10 * S, 0, 0);
+	pass(4 * S);
+	w.counts[0].waiting = 5;
+	w.counts[1].waiting = 9; /* of another service */
+	cr_assert_eq(TELL(APPROVE), RO_NO_NONE);
+	pass(0);
+	expect_at(2, RO_STAND_RUNNING, "5 wait");
+	cr_expect_eq(svc()->hold, HOLD_NONE);
+	cr_expect_eq(it()->hold_until_us, 0);
+	cr_expect_eq(it()->held_us, 4 * S);
+	cr_expect_eq(w.due, w.now + S / 50, "it looks again soon");
+	w.counts[0].waiting = 0;
+	world_facts(&w, 2)->view_current = false;
+	pass(S);
+	expect_at(2, RO_STAND_RUNNING, "workers hold");
+	world_facts(&w, 2)->view_current = true;
+	pass(S);
+	expect_at(3, RO_STAND_RUNNING, "none does");
+	pass(20 * S);
+	expect_at(3, RO_STAND_RUNNING, "its time is of no account");
+	cr_expect_eq(it()->steps[2].lasted_us, 2 * S);
+}
+
+Test(rollout, release_that_comes_to_nothing)
+{
+	go_to_hold(false, 0, 0, 0);
+	w.counts[0].waiting = 1;
+	cr_assert_eq(TELL(APPROVE), RO_NO_NONE);
+	pass(0);
+	pass(60 * S);
+	expect_at(2, RO_STAND_ROLLED_BACK, "60 s");
+	cr_expect_str_eq(it()->why, "what was held was not sent on in time");
+}
+
+/* v1 had a share and v3 had none: its instances are nobody's concern. */
+Test(rollout, gone_waits_for_those_that_served)
+{
+	add(CFG_STEP_GONE, 0, 0, 300 * S);
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	pass(0);
+	expect_at(0, RO_STAND_RUNNING, "both are there");
+	world_facts(&w, 1)->gone = 1;
+	pass(S);
+	expect_at(0, RO_STAND_RUNNING, "one is");
+	world_facts(&w, 1)->gone = 2;
+	pass(S);
+	expect_at(1, RO_STAND_RUNNING, "none is");
+}
+
+Test(rollout, gone_that_comes_to_nothing)
+{
+	add(CFG_STEP_GONE, 0, 0, 300 * S);
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	pass(0);
+	pass(300 * S);
+	expect_at(0, RO_STAND_ROLLED_BACK, "300 s");
+	cr_expect_str_eq(it()->why,
+	    "the instances that served are not gone in time");
+}
+
+/* ---- hold and release by hand ---- */
+
+static enum ro_refusal
+give_hold(enum ro_verb verb, bool writes_only)
+{
+	struct ro_command c = world_command(verb, "");
+
+	c.writes_only = writes_only;
+	return world_do(&w, &c);
+}
+
+Test(rollout, hold_and_release_by_hand)
+{
+	uint32_t epoch = svc()->epoch;
+	uint64_t began = w.now;
+
+	cr_expect_eq(give_hold(RO_RELEASE, false), RO_NO_NOT_HELD);
+	cr_expect_str_eq(w.why, "a is not held");
+	cr_assert_eq(give_hold(RO_HOLD, true), RO_NO_NONE, "%s", w.why);
+	cr_expect_eq(svc()->hold, HOLD_WRITES);
+	cr_expect_eq(svc()->epoch, epoch + 1);
+	w.now += S;
+	cr_assert_eq(give_hold(RO_HOLD, true), RO_NO_NONE);
+	cr_expect_eq(svc()->epoch, epoch + 1, "the same again");
+	cr_assert_eq(give_hold(RO_HOLD, false), RO_NO_NONE);
+	cr_expect_eq(svc()->hold, HOLD_ALL);
+	cr_expect_eq(svc()->held_us, began, "it has been all the time");
+	cr_expect_eq(w.s.services[1].hold, HOLD_NONE);
+	cr_assert_eq(give_hold(RO_RELEASE, false), RO_NO_NONE);
+	cr_expect_eq(svc()->hold, HOLD_NONE);
+	cr_expect_eq(svc()->held_us, 0);
+	cr_expect_eq(it()->held_us, 0, "of no rollout");
+}
+
+Test(rollout, hold_by_hand_and_a_rollout)
+{
+	struct service_plan p;
+
+	go_to_hold(true, 0, 0, 0);
+	cr_expect_eq(give_hold(RO_HOLD, false), RO_NO_ROLLOUT);
+	cr_expect_eq(give_hold(RO_RELEASE, false), RO_NO_ROLLOUT);
+	machine_plan(svc(), w.now, &p);
+	cr_expect_eq(p.hold, HOLD_WRITES, "workers are told");
+	cr_assert_eq(TELL(PAUSE), RO_NO_NONE);
+	w.now += 3 * S;
+	cr_assert_eq(give_hold(RO_RELEASE, false), RO_NO_NONE, "%s", w.why);
+	cr_expect_eq(it()->held_us, 3 * S);
+	machine_plan(svc(), w.now, &p);
+	cr_expect_eq(p.hold, HOLD_NONE);
+}
+
+/* ---- no way back ---- */
+
+/* 10 %, a job with no way back, approve; the job was begun. */
+static void
+go_past_return(void)
+{
+	add(CFG_STEP_SHARE, 1000, 0, 60 * S);
+	add_job(CFG_STEP_JOB, CFG_ONCE_NO);
+	last_step()->no_return = true;
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	world_fit(&w, 2, true);
+	cr_assert_eq(TELL(START), RO_NO_NONE, "%s", w.why);
+	pass(0);
+	expect_at(1, RO_STAND_RUNNING, "the job");
+}
+
+#define NO_WAY "there is no way back since step 2, job migrate"
+
+Test(rollout, what_fails_past_return_pauses)
+{
+	go_past_return();
+	HEAR(FAILED, 1);
+	expect_at(1, RO_STAND_PAUSED, "it failed");
+	cr_expect_str_eq(it()->why,
+	    "job migrate: exit status 1: table 7; " NO_WAY);
+	cr_expect(it()->failed);
+	expect_shares(9000, 1000, "it failed");
+	cr_assert_eq(TELL(RETRY), RO_NO_NONE, "%s", w.why);
+	pass(0);
+	HEAR(OK, 0);
+	world_fit(&w, 2, false);
+	pass(S);
+	expect_at(2, RO_STAND_PAUSED, "v2 is lost");
+	expect_shares(9000, 1000, "v2 is lost");
+}
+
+Test(rollout, rollback_past_return_is_forced)
+{
+	go_past_return();
+	cr_expect_eq(TELL(ROLLBACK), RO_NO_HALTED);
+	cr_expect_str_eq(w.why, NO_WAY "; --force does it all the same");
+	expect_at(1, RO_STAND_RUNNING, "refused");
+	cr_assert_eq(tell(RO_ACTION_ROLLBACK, true), RO_NO_NONE, "%s", w.why);
+	expect_at(1, RO_STAND_ROLLED_BACK, "forced");
+	expect_shares(ALL, 0, "forced");
+}
+
+Test(rollout, rollback_before_return)
+{
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	add_job(CFG_STEP_JOB, CFG_ONCE_NO);
+	last_step()->no_return = true;
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	pass(0);
+	cr_assert_eq(TELL(ROLLBACK), RO_NO_NONE, "%s", w.why);
+	expect_at(0, RO_STAND_ROLLED_BACK, "before");
+}
+
+/* It was not taken, so that nothing was done of which there is no way back. */
+Test(rollout, a_step_that_was_skipped_has_a_way_back)
+{
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	last_step()->no_return = true;
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	pass(0);
+	cr_assert_eq(TELL(SKIP), RO_NO_NONE);
+	cr_expect_eq(steps_no_return(it()), it()->n_steps);
+	cr_assert_eq(TELL(ROLLBACK), RO_NO_NONE, "%s", w.why);
+	expect_at(1, RO_STAND_ROLLED_BACK, "back");
+}
+
+/* ---- may the versions run side by side? ---- */
+
+/* check, then one step for each way and one for both. */
+static void
+plan_ways(enum cfg_by by, bool recreate)
+{
+	static const enum cfg_only ways[] = { CFG_ONLY_ROLLING,
+		CFG_ONLY_RECREATE, CFG_ONLY_ALWAYS };
+
+	if (by == CFG_BY_JOB)
+		add_job(CFG_STEP_CHECK, CFG_ONCE_NO);
+	else
+		add(CFG_STEP_CHECK, 0, 0, 0);
+	last_step()->by = (uint8_t)by;
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		if (ways[i] == CFG_ONLY_RECREATE && !recreate)
+			continue;
+		add(CFG_STEP_APPROVE, 0, 0, 0);
+		last_step()->only = (uint8_t)ways[i];
+	}
+}
+
+static const struct {
+	const char *why;
+	enum cfg_by by;
+	const char *v1, *v2, *v3;
+	enum ro_path path;
+	const char *says;
+} marks[] = {
+	{ "the same", CFG_BY_REVISION, "r1", "r1", "r3", RO_PATH_ROLLING,
+	    "revision r1 on both sides" },
+	{ "another", CFG_BY_REVISION, "r1", "r2", "r2", RO_PATH_RECREATE,
+	    "the revision of v2 (r2) is not that of v1 (r1)" },
+	{ "none on either side", CFG_BY_REVISION, "", "", "", RO_PATH_RECREATE,
+	    "the revision of v2 (none) is not that of v1 (none)" },
+	{ "none of the new one", CFG_BY_REVISION, "r1", "", "r1",
+	    RO_PATH_RECREATE,
+	    "the revision of v2 (none) is not that of v1 (r1)" },
+	{ "none of the old one", CFG_BY_REVISION, NULL, "r2", "r2",
+	    RO_PATH_RECREATE,
+	    "the revision of v2 (r2) is not that of v1 (none)" },
+	{ "the same version", CFG_BY_VERSION, "2.0", "2.0", "", RO_PATH_ROLLING,
+	    "version 2.0 on both sides" },
+	{ "another version", CFG_BY_VERSION, "1.0", "2.0", "2.0",
+	    RO_PATH_RECREATE,
+	    "the version of v2 (2.0) is not that of v1 (1.0)" },
+};
+
+static void
+mark(size_t n, enum cfg_by by, const char *text)
+{
+	if (by == CFG_BY_VERSION)
+		world_facts(&w, n)->version = text;
+	else
+		world_facts(&w, n)->revision = text;
+}
+
+Test(rollout, check_by_what_is_said_of_pools)
+{
+	for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+		bool rolls = marks[i].path == RO_PATH_ROLLING;
+
+		end(), begin();
+		str_copy(STR("2.0"), plan.version, sizeof(plan.version));
+		mark(1, marks[i].by, marks[i].v1);
+		mark(2, marks[i].by, marks[i].v2);
+		mark(3, marks[i].by, marks[i].v3);
+		plan_ways(marks[i].by, true);
+		cr_assert_eq(TELL(START), RO_NO_NONE, "%s", w.why);
+		pass(S);
+		cr_expect_not(wants_run(), "%s", marks[i].why);
+		cr_expect_eq(it()->path, marks[i].path, "%s", marks[i].why);
+		cr_expect_eq(svc()->path, marks[i].path, "%s", marks[i].why);
+		cr_expect_eq(svc()->path_us, w.now, "%s", marks[i].why);
+		cr_expect_str_eq(svc()->path_why, marks[i].says, "%s",
+		    marks[i].why);
+		expect_at(rolls ? 1 : 2, RO_STAND_RUNNING, marks[i].why);
+		cr_expect_eq(it()->skipped, rolls ? 0u : 2u, "%s",
+		    marks[i].why);
+		cr_assert_eq(TELL(APPROVE), RO_NO_NONE);
+		pass(0);
+		expect_at(3, RO_STAND_RUNNING, marks[i].why);
+		cr_expect_eq(it()->skipped, rolls ? 4u : 2u, "%s",
+		    marks[i].why);
+	}
+}
+
+Test(rollout, check_with_one_way_only)
+{
+	plan_ways(CFG_BY_REVISION, false);
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	pass(0);
+	expect_at(0, RO_STAND_ROLLED_BACK, "there is no other");
+	cr_expect_str_eq(it()->why,
+	    "the revision of v2 (none) is not that of v1 (none)");
+	cr_expect_eq(svc()->path_us, 0, "nothing was gone by");
+}
+
+static const struct {
+	const char *why;
+	int status;
+	size_t at;
+	enum ro_stand stand;
+	enum ro_path path;
+} checks[] = {
+	{ "side by side", 0, 1, RO_STAND_RUNNING, RO_PATH_ROLLING },
+	{ "it could not tell", 1, 0, RO_STAND_PAUSED, RO_PATH_UNKNOWN },
+	{ "it was not understood", 2, 0, RO_STAND_PAUSED, RO_PATH_UNKNOWN },
+	{ "not side by side", 3, 2, RO_STAND_RUNNING, RO_PATH_RECREATE },
+	{ "switched off", 4, 2, RO_STAND_RUNNING, RO_PATH_RECREATE },
+	{ "it was killed", -1, 0, RO_STAND_PAUSED, RO_PATH_UNKNOWN },
+};
+
+Test(rollout, check_by_job)
+{
+	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
+		end(), begin();
+		plan_ways(CFG_BY_JOB, true);
+		cr_assert_eq(TELL(START), RO_NO_NONE);
+		pass(0);
+		hear(RO_VERDICT_FAILED, checks[i].status);
+		expect_at(checks[i].at, checks[i].stand, checks[i].why);
+		cr_expect_eq(it()->path, checks[i].path, "%s", checks[i].why);
+		cr_expect_eq(svc()->path, checks[i].path, "%s", checks[i].why);
+	}
+	cr_expect_eq(checks[3].status, 3);
+}
+
+/* Who skips it knows. */
+Test(rollout, check_that_is_skipped)
+{
+	plan_ways(CFG_BY_JOB, true);
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	pass(0);
+	HEAR(FAILED, 1);
+	cr_assert_eq(TELL(SKIP), RO_NO_NONE, "%s", w.why);
+	pass(0);
+	cr_expect_eq(it()->path, RO_PATH_ROLLING);
+	expect_at(1, RO_STAND_RUNNING, "rolling");
+	cr_expect_eq(svc()->path, RO_PATH_UNKNOWN, "nothing was found");
+}
+
+/* A way is that of one rollout; since when, of all. */
+Test(rollout, check_in_the_next_rollout)
+{
+	uint64_t first;
+
+	world_facts(&w, 1)->revision = world_facts(&w, 2)->revision = "r1";
+	plan_ways(CFG_BY_REVISION, true);
+	for (int round = 0; round < 2; round++) {
+		cr_assert_eq(TELL(START), RO_NO_NONE);
+		cr_expect_eq(it()->path, RO_PATH_UNKNOWN);
+		if (round == 0)
+			first = w.now;
+		pass(0);
+		cr_expect_eq(svc()->path_us, first);
+		cr_assert_eq(TELL(ABORT), RO_NO_NONE);
+		w.now += S;
+	}
+	world_facts(&w, 2)->revision = "r2";
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	pass(0);
+	cr_expect_eq(svc()->path, RO_PATH_RECREATE);
+	cr_expect_eq(svc()->path_us, w.now);
+}
+
+Test(rollout, check_of_another_version_than_it_began_for)
+{
+	world_facts(&w, 2)->version = "2.0";
+	plan_ways(CFG_BY_JOB, true);
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	pass(0);
+	expect_at(0, RO_STAND_RUNNING, "the job");
+	world_facts(&w, 2)->version = "2.1";
+	HEAR(OK, 0);
+	expect_at(0, RO_STAND_PAUSED, "it asks");
+	cr_expect_str_eq(it()->why,
+	    "v2 is to be 2.1 by now, and the rollout began for 2.0");
+	cr_expect_eq(it()->path, RO_PATH_UNKNOWN);
+}
+
+/* ---- pools that follow others ---- */
+
+static const struct {
+	const char *why;
+	const char *requires;
+	uint32_t v1, v3; /* their shares */
+	enum pool_state third;
+	size_t eligible; /* of v3 */
+	uint64_t inflight;
+	const char *says; /* NULL: it starts */
+} follows[] = {
+	{ "whatever is there", NULL, 5000, 5000, POOL_ACTIVE, 2, 1, NULL },
+	{ "nothing in particular", "", 5000, 5000, POOL_ACTIVE, 2, 1, NULL },
+	{ "all that is there", "v1", ALL, 0, POOL_COLD, 0, 0, NULL },
+	{ "one that is half of it", "v1", 5000, 5000, POOL_ACTIVE, 2, 0,
+	    "v2 follows v1 alone, and v1 has not all of new sessions" },
+	{ "one that has nothing", "v3", ALL, 0, POOL_COLD, 0, 0,
+	    "v2 follows v3 alone, and v1 is still in use" },
+	{ "one beside which another drains", "v1", ALL, 0, POOL_DRAINING, 2, 0,
+	    "v2 follows v1 alone, and v3 is still in use" },
+	{ "one beside which another could serve", "v1", ALL, 0, POOL_ACTIVE, 1,
+	    0, "v2 follows v1 alone, and v3 is still in use" },
+	{ "one beside which another has requests", "v1", ALL, 0, POOL_ACTIVE, 0,
+	    1, "v2 follows v1 alone, and v3 is still in use" },
+	{ "one beside which another is out", "v1", ALL, 0, POOL_ACTIVE, 0, 0,
+	    NULL },
+	{ "one beside which another was drained", "v1", ALL, 0, POOL_DRAINED, 2,
+	    0, NULL },
+};
+
+Test(rollout, a_pool_follows_another)
+{
+	for (size_t i = 0; i < ARRAY_LEN(follows); i++) {
+		bool goes = follows[i].says == NULL;
+
+		end(), begin();
+		add(CFG_STEP_APPROVE, 0, 0, 0);
+		world_put(&w, 1, POOL_ACTIVE, follows[i].v1);
+		world_put(&w, 3, follows[i].third, follows[i].v3);
+		world_facts(&w, 2)->requires = follows[i].requires;
+		world_facts(&w, 3)->eligible = follows[i].eligible;
+		world_facts(&w, 3)->inflight = follows[i].inflight;
+		cr_expect_eq(TELL(START), goes ? RO_NO_NONE : RO_NO_ROLLOUT,
+		    "%s", follows[i].why);
+		cr_expect_str_eq(w.why, goes ? "" : follows[i].says, "%s",
+		    follows[i].why);
+	}
+}
+
+/* ---- what was asked meanwhile ---- */
+
+static struct ro_count *
+counts(void)
+{
+	return &w.counts[0];
+}
+
+/* So many requests in all, of which so many are on their way. */
+static void
+count_to(uint64_t accepted, uint64_t in_flight, uint64_t fault)
+{
+	struct ro_count *c = counts();
+
+	c->holds = true;
+	c->accepted = accepted;
+	c->in_flight = in_flight;
+	c->class[CLASS_fault] = fault;
+	c->class[CLASS_answered] = accepted - in_flight - fault;
+	c->held = c->released = accepted / 10;
+	c->n_pools = 1;
+	str_copy(STR("v1"), c->pools[0].pool, CFG_NAME_MAX);
+	c->pools[0].toll = (struct ro_toll){ accepted, fault };
+}
+
+Test(rollout, counts_are_a_difference)
+{
+	struct ro_count c;
+
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	count_to(1000, 4, 10);
+	cr_expect_not(machine_count(svc(), counts(), &c), "there was none");
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	cr_expect(machine_count(svc(), counts(), &c));
+	cr_expect_eq(c.accepted, 4, "on their way when it began");
+	cr_expect_eq(c.in_flight, 4);
+	count_to(1500, 1, 12);
+	cr_expect(machine_count(svc(), counts(), &c));
+	cr_expect_eq(c.accepted, 504);
+	cr_expect_eq(c.in_flight, 1);
+	cr_expect_eq(c.class[CLASS_fault], 2);
+	cr_expect_eq(c.class[CLASS_answered] + c.class[CLASS_fault] +
+	        c.in_flight,
+	    c.accepted, "each has ended or is on its way");
+	cr_expect_eq(c.held, 50);
+	cr_expect_eq(c.pools[0].toll.requests, 500);
+	cr_expect_eq(c.pools[0].toll.bad, 2);
+	cr_expect(c.holds);
+	cr_expect_not(machine_count(svc(), NULL, &c), "nobody counts");
+	cr_expect_eq(c.accepted, 0);
+	pass(0);
+	cr_assert_eq(TELL(APPROVE), RO_NO_NONE);
+	expect_at(1, RO_STAND_DONE, "done");
+	count_to(9000, 0, 100);
+	cr_expect(machine_count(svc(), counts(), &c));
+	cr_expect_eq(c.accepted, 504, "what came later is none of it");
+}
+
+/* A pool that went and came back counts from nought. */
+Test(rollout, counts_of_a_pool_that_began_anew)
+{
+	struct ro_count c;
+
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	count_to(1000, 0, 10);
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	count_to(1500, 0, 12);
+	counts()->pools[0].toll = (struct ro_toll){ 7, 1 };
+	cr_expect(machine_count(svc(), counts(), &c));
+	cr_expect_eq(c.pools[0].toll.requests, 7);
+	cr_expect_eq(c.pools[0].toll.bad, 1);
+}
+
+Test(rollout, counts_of_another_process)
+{
+	struct ro_count c;
+
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	count_to(1000, 4, 10);
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	counts()->process_us += S;
+	count_to(20, 1, 2);
+	cr_expect_not(machine_count(svc(), counts(), &c), "some is missing");
+	cr_expect_eq(c.accepted, 20);
+	pass(0);
+	cr_assert_eq(TELL(ABORT), RO_NO_NONE);
+	cr_expect(it()->partial);
+	cr_expect_not(machine_count(svc(), counts(), &c), "and stays so");
+	cr_expect_eq(c.accepted, 20);
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	cr_expect_not(it()->partial);
+	cr_expect(machine_count(svc(), counts(), &c), "but not of the next");
+}
+
+Test(rollout, the_last_ones_are_kept)
+{
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	str_copy(STR("2.0"), plan.version, sizeof(plan.version));
+	for (size_t n = 1; n <= RO_PAST_MAX + 3; n++) {
+		count_to(100 * n, 0, n);
+		cr_assert_eq(TELL(START), RO_NO_NONE, "%s", w.why);
+		cr_expect_eq(svc()->n_past, MIN(n - 1, (size_t)RO_PAST_MAX));
+		w.now += S;
+		count_to(100 * n + 10 + n, 0, n + 1);
+		cr_assert_eq(TELL(ABORT), RO_NO_NONE);
+	}
+	for (size_t i = 0; i < RO_PAST_MAX; i++) {
+		const struct ro_past *p = &svc()->past[i];
+
+		cr_expect_eq(p->id, i + 3, "oldest first");
+		cr_expect_eq(p->stand, RO_STAND_ABORTED);
+		cr_expect_str_eq(p->to, "v2");
+		cr_expect_str_eq(p->version, "2.0");
+		cr_expect_str_eq(p->who, "tester");
+		cr_expect_str_eq(p->why, "an operator gave it up");
+		cr_expect_eq(p->ended_us, p->began_us + S);
+		cr_expect_eq(p->accepted, 10 + i + 3);
+		cr_expect_eq(p->fault, 1);
+	}
+}

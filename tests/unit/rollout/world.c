@@ -38,6 +38,7 @@ world_make(struct world *w)
 
 	memset(w, 0, sizeof(*w));
 	w->now = WORLD_BEGAN;
+	w->counts[0].process_us = w->counts[1].process_us = w->now;
 	cr_assert_eq(ro_state_new(&w->s), E_OK);
 	cr_assert_eq(ro_state_new(&w->next), E_OK);
 	cr_assert_eq(ro_state_reconcile(&w->s, cfg, w->now, NULL), E_OK);
@@ -110,7 +111,8 @@ facts_now(struct world *w)
 	return (struct ro_facts){ .wall_us = w->now,
 		.pools = w->rows,
 		.instance = w->inst,
-		.runs = w->runs };
+		.runs = w->runs,
+		.counts = w->counts };
 }
 
 enum ro_refusal
