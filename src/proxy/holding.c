@@ -11,8 +11,9 @@
 #include "proxy/route.h"
 #include "proxy/worker.h"
 
-/* What is released within so long counts as released at once. */
-#define TICK_US (10 * US_PER_MS)
+/* The wheel turns so often; what is released in one turn goes at once. */
+#define TICK_US DEADLINE_TICK_US
+#define SOON_US (TICK_US / 2) /* at its next turn, not the one behind it */
 
 struct holding {
 	LIST_ENTRY(holding) link; /* of the proxy, while any is held */
@@ -112,7 +113,7 @@ arm(struct holding *h)
 		return;
 	due = first->hold_due_us;
 	if (h->releases)
-		due = MIN(due, h->credited_us + TICK_US);
+		due = MIN(due, h->credited_us + SOON_US);
 	deadline_set(h->proxy->env.loop, &h->deadline, due);
 }
 
@@ -237,8 +238,7 @@ earn(struct holding *h, unsigned pace, uint64_t now)
 
 	h->credit += (double)lasted * pace / (double)US_PER_S /
 	    h->service->n_workers;
-	h->credit = MIN(h->credit,
-	    1 + (double)TICK_US * pace / (double)US_PER_S);
+	h->credit = MIN(h->credit, 1 + 2.0 * TICK_US * pace / (double)US_PER_S);
 	h->credited_us = now;
 }
 
