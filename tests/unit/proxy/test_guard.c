@@ -207,3 +207,44 @@ Test(guard, first_one_decides)
 	cr_expect_eq(guard_judge(NULL, 0, STR("/a"), STR("GET"), &from, &which),
 	    GUARD_ALLOW);
 }
+
+/* ---- prefixes alone ---- */
+
+static const struct {
+	const char *path;
+	bool is, may; /* under /admin or /b/ */
+} prefixes[] = {
+	{ "/", false, false },
+	{ "/administrator", false, false },
+	{ "/a/admin", false, false },
+	{ "/admin", true, true },
+	{ "/admin/x", true, true },
+	{ "/b", true, true },
+	{ "/b/x", true, true },
+	{ "/bx", false, false },
+	{ "/%61dmin", true, true },
+	{ "/admin%2fx", false, true },
+	{ "/admin/%2fx", true, true },
+	{ "/admin;a=b", false, true },
+	{ "/a/../admin", false, true },
+	{ "/admin/../a", false, true },
+	{ "/admin%00", false, true },
+	{ "/%zz", false, true },
+};
+
+Test(guard, lies_under_a_prefix)
+{
+	char admin[] = "/admin", b[] = "/b/";
+	char *const list[] = { admin, b };
+
+	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+		struct str path = str_of(prefixes[i].path);
+
+		cr_expect_eq(guard_is_under(path, list, 2), prefixes[i].is,
+		    "%s is", prefixes[i].path);
+		cr_expect_eq(guard_may_be_under(path, list, 2), prefixes[i].may,
+		    "%s may", prefixes[i].path);
+	}
+	cr_expect_not(guard_is_under(STR("/admin"), list, 0));
+	cr_expect_not(guard_may_be_under(STR("/admin"), list, 0));
+}

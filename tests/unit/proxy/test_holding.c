@@ -1,0 +1,398 @@
+/* A service is held: who waits, for how long, and in what order they go. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "rig.h"
+
+TestSuite(holding, .fini = rig_down, .timeout = 30);
+
+#define AT_ONCE "    hold: { pace: 0, wait: 5s, max: 2, retry_after: 7s }"
+
+static void
+hold(enum hold h)
+{
+	rig.plan.hold = (uint8_t)h;
+	rig_publish();
+}
+
+static void
+up(const char *service, enum hold h)
+{
+	rig_up(&(struct rig_lines){ .service = service });
+	hold(h);
+}
+
+static unsigned
+held(void)
+{
+	return registry_service(rig.registry, "web")->held;
+}
+
+static void
+await_held(unsigned n)
+{
+	for (int i = 0; i < 2000 && held() != n; i++)
+		rig_turn();
+	cr_assert_eq(held(), n, "%u", held());
+}
+
+/* The next one that an instance is asked for begins so; it is answered. */
+static void
+answer_next(int c, const char *begins)
+{
+	int u = origin_accept(A);
+
+	cr_expect(has(get_head(u), begins), "%s", begins);
+	put(u,
+	    "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+	    "Content-Length: 2\r\n\r\nok");
+	cr_expect(has(get_head(c), " 200 "));
+	get(c, "ok");
+}
+
+Test(holding, waits_until_it_is_released)
+{
+	int c;
+
+	up(AT_ONCE, HOLD_ALL);
+	c = client_ask(GET_A);
+	await_held(1);
+	rig_later(4 * US_PER_S);
+	cr_expect(is_silent(c));
+	cr_expect(origin_is_quiet(A));
+	cr_expect_eq(stat_get(&rig_cell()->held_ever), 1);
+	cr_expect_eq(stat_get(&rig_cell()->released), 0);
+	hold(HOLD_NONE);
+	answer_next(c, "GET /a");
+	cr_expect_eq(held(), 0);
+	cr_expect_eq(stat_get(&rig_cell()->held_ever), 1);
+	cr_expect_eq(stat_get(&rig_cell()->released), 1);
+	cr_expect_eq(rig_outcome(OUT_ANSWERED), 1);
+}
+
+Test(holding, a_body_waits_with_its_head)
+{
+	int c, u;
+
+	up(AT_ONCE, HOLD_ALL);
+	c = client_ask(POST_5 "he");
+	await_held(1);
+	put(c, "llo");
+	rig_turns(5);
+	hold(HOLD_NONE);
+	u = origin_accept(A);
+	cr_expect(has(get_head(u), "POST /p"));
+	get(u, "hello");
+	put(u, OK_ANSWER);
+	cr_expect(has(get_head(c), " 200 "));
+}
+
+/* Who served when it came may be gone by now. */
+Test(holding, the_target_is_chosen_when_it_is_released)
+{
+	int c, u;
+
+	up(AT_ONCE, HOLD_ALL);
+	c = client_ask(GET_A);
+	await_held(1);
+	rig_health(A, false);
+	rig_publish();
+	rig_turns(5);
+	cr_expect(is_silent(c));
+	rig_health(C, true);
+	rig_share(0, CFG_SHARE_ALL);
+	hold(HOLD_NONE);
+	u = origin_accept(C);
+	cr_expect(has(get_head(u), "GET /a"));
+	put(u, OK_ANSWER);
+	cr_expect(has(get_head(c), " 200 "));
+}
+
+/* ---- bounds ---- */
+
+Test(holding, so_many_may_wait)
+{
+	const char *head;
+	int c[3], late;
+
+	up(AT_ONCE, HOLD_ALL);
+	for (unsigned i = 0; i < 2; i++) {
+		c[i] = client_ask(GET_A);
+		await_held(i + 1);
+	}
+	c[2] = client_ask(GET_B);
+	head = get_head(c[2]);
+	cr_expect(has(head, " 503 "));
+	cr_expect(has(head, "Retry-After: 7\r\n"), "%s", head);
+	cr_expect_eq(rig_outcome(OUT_HOLD_FULL), 1);
+	cr_expect_eq(held(), 2);
+	cr_expect_eq(stat_get(&rig_cell()->held_ever), 2);
+	reset(c[0]);
+	await_held(1);
+	late = client_ask(GET_B);
+	await_held(2);
+	hold(HOLD_NONE);
+	answer_next(c[1], "GET /a");
+	answer_next(late, "GET /b");
+}
+
+Test(holding, none_may_wait)
+{
+	int c;
+
+	up("    hold: { max: 0 }", HOLD_ALL);
+	c = client_ask(GET_A);
+	cr_expect(has(get_head(c), " 503 "));
+	cr_expect_eq(rig_outcome(OUT_HOLD_FULL), 1);
+	cr_expect_eq(held(), 0);
+}
+
+Test(holding, each_waits_for_so_long)
+{
+	const char *head;
+	int c1, c2;
+
+	up(AT_ONCE, HOLD_ALL);
+	c1 = client_ask(GET_A);
+	await_held(1);
+	rig_later(3 * US_PER_S);
+	c2 = client_ask(POST_5 "hello");
+	await_held(2);
+	rig_later(2 * US_PER_S - US_PER_MS);
+	rig_turns(5);
+	cr_expect(is_silent(c1));
+	rig_later(US_PER_MS);
+	head = get_head(c1);
+	cr_expect(has(head, " 503 "));
+	cr_expect(has(head, "Retry-After: 7\r\n"), "%s", head);
+	cr_expect(is_silent(c2));
+	cr_expect_eq(rig_outcome(OUT_HOLD_TIMEOUT), 1);
+	rig_later(3 * US_PER_S);
+	cr_expect(has(get_head(c2), " 503 "));
+	cr_expect_eq(rig_outcome(OUT_HOLD_TIMEOUT), 2);
+	cr_expect_eq(held(), 0);
+	cr_expect(origin_is_quiet(A));
+	cr_expect_eq(stat_get(&rig_cell()->released), 0);
+}
+
+/* ---- which ---- */
+
+#define R(method, path) method " " path " HTTP/1.1\r\nHost: x\r\n\r\n"
+
+static const struct {
+	const char *why, *settings;
+	enum hold hold;
+	const char *ask;
+	bool waits;
+} classes[] = {
+	{ "none is held", "", HOLD_NONE, R("DELETE", "/a"), false },
+	{ "all are", "", HOLD_ALL, R("GET", "/a"), true },
+	{ "a read goes on", "", HOLD_WRITES, R("GET", "/a"), false },
+	{ "so does a question", "", HOLD_WRITES, R("OPTIONS", "*"), false },
+	{ "a write waits", "", HOLD_WRITES, R("DELETE", "/a"), true },
+	{ "a method nobody knows", "", HOLD_WRITES, R("QUUX", "/a"), true },
+	{ "a read that writes", ", writes: /login", HOLD_WRITES,
+	    R("GET", "/login/x?a=b"), true },
+	{ "one beside it", ", writes: /login", HOLD_WRITES, R("GET", "/loginx"),
+	    false },
+	{ "another way to write it", ", writes: /login", HOLD_WRITES,
+	    R("GET", "/%6cogin"), true },
+	{ "what may be it", ", writes: /login", HOLD_WRITES,
+	    R("GET", "/a/..%2flogin"), true },
+	{ "never held", ", never: /health", HOLD_ALL, R("GET", "/health"),
+	    false },
+	{ "never held, a write", ", never: /health", HOLD_ALL,
+	    R("DELETE", "/health/x"), false },
+	{ "one beside that", ", never: /health", HOLD_ALL, R("GET", "/healthy"),
+	    true },
+	{ "what only may be it", ", never: /health", HOLD_ALL,
+	    R("GET", "/health/..%2fx"), true },
+	{ "never comes first", ", writes: /a, never: /a/b", HOLD_WRITES,
+	    R("GET", "/a/b"), false },
+};
+
+Test(holding, which_requests_wait)
+{
+	for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+		char settings[128];
+		int c;
+
+		(void)snprintf(settings, sizeof(settings),
+		    "    hold: { pace: 0%s }", classes[i].settings);
+		up(settings, classes[i].hold);
+		c = client_ask(classes[i].ask);
+		if (classes[i].waits) {
+			for (int n = 0;
+			     n < 2000 && held() == 0 && origin_is_quiet(A); n++)
+				rig_turn();
+			cr_expect_eq(held(), 1, "%s", classes[i].why);
+			cr_expect(origin_is_quiet(A), "%s", classes[i].why);
+			hold(HOLD_NONE);
+		}
+		answer_next(c, " HTTP/1.1");
+		cr_expect_eq(stat_get(&rig_cell()->held_ever), classes[i].waits,
+		    "%s", classes[i].why);
+		if (i + 1 < ARRAY_LEN(classes))
+			rig_down();
+	}
+}
+
+/* Reads go on, and writes that came behind them wait. */
+Test(holding, fewer_are_held_from_now_on)
+{
+	int c1, c2;
+
+	up(AT_ONCE, HOLD_ALL);
+	c1 = client_ask(R("DELETE", "/a"));
+	await_held(1);
+	c2 = client_ask(GET_B);
+	await_held(2);
+	hold(HOLD_WRITES);
+	answer_next(c2, "GET /b");
+	cr_expect_eq(held(), 1);
+	cr_expect(is_silent(c1));
+	hold(HOLD_NONE);
+	answer_next(c1, "DELETE /a");
+}
+
+/* ---- released ---- */
+
+#define TICK (50 * US_PER_MS) /* how often is looked */
+
+/* One each tick. */
+Test(holding, oldest_first_at_a_pace)
+{
+	static const char *const asks[] = { R("GET", "/1"), R("GET", "/2"),
+		R("GET", "/3") };
+	int c[3];
+
+	up("    hold: { pace: 20 }", HOLD_ALL);
+	for (unsigned i = 0; i < 3; i++) {
+		c[i] = client_ask(asks[i]);
+		await_held(i + 1);
+		rig_later(US_PER_MS);
+	}
+	hold(HOLD_NONE);
+	for (unsigned i = 0; i < 3; i++) {
+		char begins[16];
+
+		rig_turns(20);
+		cr_expect(origin_is_quiet(A), "not before its time");
+		cr_expect_eq(held(), 3 - i);
+		rig_later(TICK);
+		(void)snprintf(begins, sizeof(begins), "GET /%u ", i + 1);
+		answer_next(c[i], begins);
+	}
+	cr_expect_eq(held(), 0);
+}
+
+/* A worker that was busy for long makes up for two ticks, no more. */
+Test(holding, no_burst_after_a_long_turn)
+{
+	int c[4];
+
+	up("    hold: { pace: 20 }", HOLD_ALL);
+	for (unsigned i = 0; i < 4; i++) {
+		c[i] = client_ask(GET_A);
+		await_held(i + 1);
+	}
+	hold(HOLD_NONE);
+	rig_turns(5);
+	rig_later(US_PER_S);
+	answer_next(c[0], "GET /a");
+	answer_next(c[1], "GET /a");
+	cr_expect_eq(held(), 2);
+	for (unsigned i = 2; i < 4; i++) {
+		rig_later(TICK);
+		answer_next(c[i], "GET /a");
+	}
+}
+
+Test(holding, what_comes_meanwhile_does_not_wait)
+{
+	int c1, c2;
+
+	up("    hold: { pace: 1 }", HOLD_ALL);
+	c1 = client_ask(GET_A);
+	await_held(1);
+	hold(HOLD_NONE);
+	c2 = client_ask(GET_B);
+	answer_next(c2, "GET /b");
+	cr_expect_eq(held(), 1);
+	cr_expect_eq(stat_get(&rig_cell()->held_ever), 1);
+	rig_later(TICK);
+	rig_turns(5);
+	cr_expect(origin_is_quiet(A));
+	hold(HOLD_ALL);
+	rig_later(15 * US_PER_S);
+	cr_expect(has(get_head(c1), " 503 "));
+}
+
+/* At that pace it comes too late for the last. */
+Test(holding, its_time_is_over_while_others_go)
+{
+	int c1, c2;
+
+	up("    hold: { pace: 1, wait: 1s }", HOLD_ALL);
+	c1 = client_ask(GET_A);
+	await_held(1);
+	rig_later(US_PER_S - TICK);
+	c2 = client_ask(GET_B);
+	await_held(2);
+	hold(HOLD_NONE);
+	rig_later(TICK);
+	cr_expect(has(get_head(c1), " 503 "));
+	cr_expect_eq(rig_outcome(OUT_HOLD_TIMEOUT), 1);
+	cr_expect(is_silent(c2));
+	hold(HOLD_ALL);
+	rig_later(US_PER_S);
+	cr_expect(has(get_head(c2), " 503 "));
+}
+
+/* ---- who is there no more ---- */
+
+static void
+leave_held(void (*leave)(int fd))
+{
+	int c1, c2;
+
+	up(AT_ONCE, HOLD_ALL);
+	c1 = client_ask(POST_5 "hello");
+	await_held(1);
+	c2 = client_ask(GET_B);
+	await_held(2);
+	leave(c1);
+	rig_turns(5);
+	hold(HOLD_NONE);
+	answer_next(c2, "GET /b");
+	cr_expect_eq(rig_outcome(OUT_CLIENT_LEFT), 1);
+	cr_expect_eq(held(), 0);
+	cr_expect(origin_is_quiet(A), "who left was sent");
+	cr_expect_eq(stat_get(&rig_cell()->released), 1);
+}
+
+Test(holding, who_left_is_never_sent)
+{
+	leave_held(done);
+}
+
+Test(holding, who_was_reset_is_never_sent)
+{
+	leave_held(reset);
+}
+
+Test(holding, we_stop_while_some_wait)
+{
+	int c;
+
+	up(AT_ONCE, HOLD_ALL);
+	c = client_ask(GET_A);
+	await_held(1);
+	proxy_stop(rig.proxy, 0, US_PER_S);
+	rig_later(2 * US_PER_S);
+	cr_expect(has(get_head(c), " 503 "));
+	cr_expect_eq(rig_outcome(OUT_STOP_CUT), 1);
+	cr_expect_eq(held(), 0);
+}
