@@ -210,6 +210,15 @@ begin_of(const struct key *k, unsigned item)
 	return item == 0 ? "/" : "";
 }
 
+/* An exit status says one thing alone. */
+static unsigned
+status_of(const struct key *k)
+{
+	return strcmp(k->name, "ok") == 0 ? roll(80)
+	    : strcmp(k->name, "ask") == 0 ? 80 + roll(80)
+	                                  : 160 + roll(96);
+}
+
 static void
 add_items(const struct key *k, struct buf *out)
 {
@@ -224,6 +233,8 @@ add_items(const struct key *k, struct buf *out)
 		buf_add_cstr(out, i > 0 ? ", " : "");
 		if (k->sub->kind == K_TEXT)
 			add_wild_text(begin_of(k, i), out);
+		else if (job > 0)
+			buf_printf(out, "%u", status_of(k));
 		else
 			add_scalar(k->sub, out);
 	}

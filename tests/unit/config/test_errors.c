@@ -884,6 +884,13 @@ static const struct {
 	    "f:4:55: services[0].rollout.jobs[0].ok[1]: 256 is not in 0..255\n"
 	    "f:4:67: services[0].rollout.jobs[0].ask[0]: -1 is not a whole "
 	    "number\n" },
+	{ "an exit status that says two things",
+	    JOB("name: a, command: /a, ask: [ 0, 2 ], again: [ 3, 2, 0 ]"),
+	    "f:4:51: services[0].rollout.jobs[0].ask: 0 is in ok, too\n"
+	    "f:4:68: services[0].rollout.jobs[0].again: 2 is in ok or ask, "
+	    "too\n"
+	    "f:4:68: services[0].rollout.jobs[0].again: 0 is in ok or ask, "
+	    "too\n" },
 	{ "what stands behind a wrong element is not taken for it",
 	    JOB("name: a, command: [ {}, -c ], env: [ {}, SEGUE_A=b ]"),
 	    "f:4:44: services[0].rollout.jobs[0].command[0]: a map is not a "

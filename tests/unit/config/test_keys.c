@@ -567,6 +567,10 @@ static const struct {
 	    JOBS("name: a, command: /a, ok: [ 0, 255 ]"), A, "" },
 	{ "services[].rollout.jobs[].ask", SERVICE,
 	    JOBS("name: a, command: /a, ask: 3"), A, "" },
+	{ "services[].rollout.jobs[].again", SERVICE,
+	    JOBS("name: a, command: /a, again: [ 1, 255 ]"), A, "" },
+	{ "services[].rollout.jobs[].every", SERVICE,
+	    JOBS("name: a, command: /a, every: 10ms"), A, "" },
 	{ "services[].via", SERVICE, ", via: FALSE", S "via: on -> off\n", "" },
 	{ "services[].via", SERVICE, ", via: yes", "", "" },
 	{ "services[].pools", POOLS, ", { name: v2, instances: b:1 }",
@@ -1004,6 +1008,8 @@ Test(keys, defaults_of_a_job)
 	cr_expect_eq(j->n_ok, 1);
 	cr_expect_eq(j->ok[0], 0);
 	cr_expect_eq(j->n_ask, 0);
+	cr_expect_eq(j->n_again, 0);
+	cr_expect_eq(j->every_us, 5000000);
 	cfg_unref(&c);
 }
 

@@ -306,7 +306,7 @@ static const struct {
 	{ "exit 0", "ok: [ 2, 3 ]", RO_VERDICT_FAILED, 0, "exit status 0" },
 	{ "exit 8", "ask: [ 7, 8 ]", RO_VERDICT_ASK, 8, "exit status 8" },
 	{ "exit 9", "ask: [ 7, 8 ]", RO_VERDICT_FAILED, 9, "exit status 9" },
-	{ "exit 2", "ok: [ 2 ], ask: [ 2 ]", RO_VERDICT_OK, 2,
+	{ "exit 2", "ok: [ 2 ], ask: [ 3 ]", RO_VERDICT_OK, 2,
 	    "exit status 2" },
 	{ "kill -KILL $$", "", RO_VERDICT_FAILED, -1,
 	    "killed by signal 9 (Killed)" },
