@@ -50,6 +50,55 @@ furnish_rollout(struct ro_service *s)
 		.when_us = 9 * S };
 }
 
+/* It is held, and there were rollouts before. */
+static void
+furnish_hold(struct ro_service *s)
+{
+	struct ro_rollout *r = &s->rollout;
+
+	s->hold = HOLD_WRITES;
+	s->held_us = 11 * S;
+	s->path = RO_PATH_RECREATE;
+	s->path_us = 12 * S;
+	str_copy(STR("r1 is not r2"), s->path_why, sizeof(s->path_why));
+	s->n_past = 1;
+	s->past[0] = (struct ro_past){ .id = 2,
+		.stand = RO_STAND_ROLLED_BACK,
+		.to = "v1",
+		.version = "26.5.0",
+		.who = "ann",
+		.why = "it failed",
+		.began_us = 13 * S,
+		.ended_us = 14 * S,
+		.held_us = 15 * S,
+		.accepted = 16,
+		.fault = 17 };
+	r->path = RO_PATH_ROLLING;
+	r->partial = true;
+	r->hold_until_us = 18 * S;
+	r->held_us = 19 * S;
+	r->base = (struct ro_count){ .process_us = 20 * S,
+		.holds = true,
+		.accepted = 21,
+		.in_flight = 22,
+		.refused = 23,
+		.retries = 24,
+		.held = 25,
+		.released = 26,
+		.moved = 27,
+		.n_pools = 1 };
+	r->base.class[CLASS_fault] = 28;
+	r->base.streams[STREAM_END_COUNT - 1] = 29;
+	str_copy(STR("v1"), r->base.pools[0].pool, CFG_NAME_MAX);
+	r->base.pools[0].toll = (struct ro_toll){ 30, 31 };
+	r->count.accepted = 32;
+	r->steps[2].kind = CFG_STEP_HOLD;
+	r->steps[2].writes_only = r->steps[2].no_return = true;
+	r->steps[2].only = CFG_ONLY_RECREATE;
+	r->steps[2].lasted_us = 33 * S;
+	r->steps[0].by = CFG_BY_VERSION;
+}
+
 /* One of everything the file can hold. */
 static void
 furnish(struct world *x)
@@ -75,6 +124,7 @@ furnish(struct world *x)
 	s->pending.clocks = (struct ro_drain){ .mode = CFG_DRAIN_EVICT,
 		.flows_us = 5 * S };
 	furnish_rollout(s);
+	furnish_hold(s);
 	*i++ = (struct instance_plan){ .service = "a",
 		.pool = "v2",
 		.name = "added",
@@ -209,6 +259,62 @@ Test(state, what_is_saved_of_jobs_is_loaded)
 	cr_expect_eq(s->done[0].when_us, 8 * S);
 	cr_expect_str_eq(s->done[1].version, "26.6.1");
 	cr_expect_eq(back.services[1].n_done, 0u);
+	ro_state_free(&back);
+	free(text);
+}
+
+Test(state, what_is_saved_of_holds_is_loaded)
+{
+	char *text = world_text(&w.s), why[256];
+	struct ro_state back;
+	const struct ro_service *s;
+	const struct ro_rollout *r;
+
+	cr_assert_eq(read_back(str_of(text), &back, why, sizeof(why)), E_OK,
+	    "it %s", why);
+	s = &back.services[0];
+	r = &s->rollout;
+	cr_expect_eq(s->hold, HOLD_WRITES);
+	cr_expect_eq(s->held_us, 11 * S);
+	cr_expect_eq(s->path, RO_PATH_RECREATE);
+	cr_expect_eq(s->path_us, 12 * S);
+	cr_expect_str_eq(s->path_why, "r1 is not r2");
+	cr_assert_eq(s->n_past, 1u);
+	cr_expect_eq(s->past[0].id, 2u);
+	cr_expect_eq(s->past[0].stand, RO_STAND_ROLLED_BACK);
+	cr_expect_str_eq(s->past[0].to, "v1");
+	cr_expect_str_eq(s->past[0].version, "26.5.0");
+	cr_expect_str_eq(s->past[0].who, "ann");
+	cr_expect_str_eq(s->past[0].why, "it failed");
+	cr_expect_eq(s->past[0].began_us, 13 * S);
+	cr_expect_eq(s->past[0].ended_us, 14 * S);
+	cr_expect_eq(s->past[0].held_us, 15 * S);
+	cr_expect_eq(s->past[0].accepted, 16u);
+	cr_expect_eq(s->past[0].fault, 17u);
+	cr_expect_eq(r->path, RO_PATH_ROLLING);
+	cr_expect(r->partial);
+	cr_expect_eq(r->hold_until_us, 18 * S);
+	cr_expect_eq(r->held_us, 19 * S);
+	cr_expect_eq(r->base.process_us, 20 * S);
+	cr_expect(r->base.holds);
+	cr_expect_eq(r->base.accepted, 21u);
+	cr_expect_eq(r->base.in_flight, 22u);
+	cr_expect_eq(r->base.refused, 23u);
+	cr_expect_eq(r->base.retries, 24u);
+	cr_expect_eq(r->base.held, 25u);
+	cr_expect_eq(r->base.released, 26u);
+	cr_expect_eq(r->base.moved, 27u);
+	cr_expect_eq(r->base.class[CLASS_fault], 28u);
+	cr_expect_eq(r->base.streams[STREAM_END_COUNT - 1], 29u);
+	cr_assert_eq(r->base.n_pools, 1u);
+	cr_expect_str_eq(r->base.pools[0].pool, "v1");
+	cr_expect_eq(r->base.pools[0].toll.requests, 30u);
+	cr_expect_eq(r->base.pools[0].toll.bad, 31u);
+	cr_expect_eq(r->count.accepted, 32u);
+	cr_expect(r->steps[2].writes_only && r->steps[2].no_return);
+	cr_expect_eq(r->steps[2].only, CFG_ONLY_RECREATE);
+	cr_expect_eq(r->steps[2].lasted_us, 33 * S);
+	cr_expect_eq(r->steps[0].by, CFG_BY_VERSION);
 	ro_state_free(&back);
 	free(text);
 }
@@ -352,6 +458,28 @@ static const struct {
 	{ "done for no version, not even all", "\"version\":\"26.6.1\"",
 	    "\"x\":1" },
 	{ "done at no time", "\"when_us\":9", "\"when_us\":-9" },
+	{ "held, but not what", "\"hold\":\"writes\"", "\"hold\":\"some\"" },
+	{ "held since never", "\"held_us\":11", "\"held_us\":-11" },
+	{ "a way that is none", "\"path\":2,\"path_us\"",
+	    "\"path\":3,\"path_us\"" },
+	{ "a way for no reason", "\"path_why\"", "\"x\"" },
+	{ "a rollout's way that is none", "\"path\":1", "\"path\":3" },
+	{ "counts that are all there: perhaps", "\"partial\":true",
+	    "\"partial\":1" },
+	{ "no counts to begin with", "\"base\":{", "\"x\":{" },
+	{ "less than no requests", "\"accepted\":21", "\"accepted\":-21" },
+	{ "no counts of failures", "\"fault\":28", "\"x\":28" },
+	{ "a pool that was counted, without a name", "\"pool\":\"v1\"",
+	    "\"pool\":\"\"" },
+	{ "released by no time", "\"hold_until_us\"", "\"x\"" },
+	{ "a step on a way that is none", "\"only\":2", "\"only\":3" },
+	{ "a check by nothing", "\"by\":2", "\"by\":3" },
+	{ "a step that lasted less than no time", "\"lasted_us\":33",
+	    "\"lasted_us\":-33" },
+	{ "before, but no list", "\"past\":[", "\"past\":7,\"x\":[" },
+	{ "one before that ended in no way", "\"stand\":\"rolled_back\"",
+	    "\"stand\":\"lost\"" },
+	{ "one before to nowhere", "\"to\":\"v1\"", "\"to\":\"\"" },
 	{ "a name that is too long", "\"name\":\"a\"",
 	    "\"name\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	    "aaaaaaaaaa\"" },
@@ -423,6 +551,34 @@ Test(state, more_done_than_there_is_room_for)
 		ro_state_free(&back);
 		free(sealed);
 		buf_free(&b);
+	}
+}
+
+Test(state, more_before_than_there_is_room_for)
+{
+	for (size_t over = 0; over < 2; over++) {
+		char *text, *more, *body, *sealed, why[256];
+		struct ro_service *s = &w.s.services[0];
+		struct ro_state back;
+
+		for (s->n_past = 1; s->n_past < RO_PAST_MAX; s->n_past++)
+			s->past[s->n_past] = s->past[0];
+		text = world_text(&w.s);
+		body = strchr(text, '\n') + 1;
+		more = replace(body, "\"past\":[",
+		    over == 0
+		        ? "\"past\":["
+		        : "\"past\":[{\"id\":1,\"stand\":\"done\",\"to\":"
+		          "\"v1\",\"version\":\"\",\"who\":\"\",\"why\":"
+		          "\"\",\"began_us\":0,\"ended_us\":0,\"held_us\":0,"
+		          "\"accepted\":0,\"fault\":0},");
+		sealed = seal(more);
+		cr_expect_eq(read_back(str_of(sealed), &back, why, sizeof(why)),
+		    over > 0 ? E_DAMAGED : E_OK);
+		ro_state_free(&back);
+		free(sealed);
+		free(more);
+		free(text);
 	}
 }
 
