@@ -12,7 +12,7 @@ static const struct table_column step_columns[] = {
 	{ "N", true, NULL },
 	{ "STEP", false, NULL },
 	{ "LASTED", true, NULL },
-	{ "", false, NULL },
+	{ "SAID", false, NULL },
 	{ NULL, false, NULL },
 };
 
@@ -118,20 +118,6 @@ put_requests(const struct json *rollout, bool colour, struct buf *out)
 
 /* ---- the steps ---- */
 
-/* An empty text would be shown as a dash. */
-static void
-add_said(struct table *t, const struct json *step, bool skipped)
-{
-	const char *said = json_get_text(step, "said", "");
-
-	if (skipped)
-		view_cell(t, STYLE_DIM, "skipped");
-	else if (said[0] == '\0')
-		table_add(t, STYLE_PLAIN, STR(""));
-	else
-		view_cell(t, STYLE_PLAIN, said);
-}
-
 static void
 put_steps(const struct json *rollout, bool colour, struct buf *out)
 {
@@ -150,7 +136,8 @@ put_steps(const struct json *rollout, bool colour, struct buf *out)
 		    json_get_int(rollout, "at", 0) < (int64_t)i || skipped
 		        ? "-"
 		        : show_s(s, "lasted_s", lasted));
-		add_said(t, s, skipped);
+		view_cell(t, skipped ? STYLE_DIM : STYLE_PLAIN,
+		    skipped ? "skipped" : show_text(s, "said"));
 	}
 	if (t == NULL)
 		out->failed = true;
