@@ -173,6 +173,23 @@ check_jobs(struct problems *p, const struct cfg_rollout *r,
 
 /* ---- steps ---- */
 
+/* Is nobody held at the end of the way whose steps are not of the other? */
+static bool
+is_released(const struct cfg_rollout *r, enum cfg_only other)
+{
+	bool held = false;
+
+	for (size_t i = 0; i < r->n_steps; i++) {
+		const struct cfg_step *step = &r->steps[i];
+
+		if (step->only == other)
+			continue;
+		held |= step->kind == CFG_STEP_HOLD;
+		held &= step->kind != CFG_STEP_RELEASE;
+	}
+	return !held;
+}
+
 /* Nothing that serves may be gone, and nobody may wait for ever. */
 static void
 check_holds(struct problems *p, const struct cfg_rollout *r,
@@ -202,6 +219,14 @@ check_holds(struct problems *p, const struct cfg_rollout *r,
 	if (held != NULL)
 		problem_error(p, list,
 		    "what is held must be released: a step release is missing");
+	else if (!is_released(r, CFG_ONLY_RECREATE))
+		problem_error(p, list,
+		    "what is held must be released: a step release is missing "
+		    "where the versions may run side by side");
+	else if (!is_released(r, CFG_ONLY_ROLLING))
+		problem_error(p, list,
+		    "what is held must be released: a step release is missing "
+		    "where the versions must not run side by side");
 }
 
 /* What depends on a check has one before it. */

@@ -35,7 +35,8 @@ static struct {
 	unsigned left;         /* this one is counted */
 	bool held, checked;    /* not released; by one before */
 	bool job, hold, check; /* what this one is */
-	unsigned by;           /* of a check; 0: job */
+	bool release;
+	unsigned by; /* of a check; 0: job */
 } steps;
 
 /* ---- a value of each kind ---- */
@@ -94,6 +95,7 @@ add_step(struct buf *out)
 	steps.by = steps.check ? roll(3) : 0;
 	steps.job = n == 2 || (steps.check && steps.by == 0);
 	steps.hold = n == 5;
+	steps.release = n == 6;
 	steps.held = steps.hold || (steps.held && n != 6);
 	buf_add_cstr(out, kinds[n]);
 }
@@ -293,8 +295,8 @@ is_wanted(const struct key *k)
 		return steps.job;
 	if (strcmp(k->name, "by") == 0)
 		return steps.check;
-	if (strcmp(k->name, "only") == 0 && !steps.checked)
-		return false;
+	if (strcmp(k->name, "only") == 0 && (!steps.checked || steps.release))
+		return false; /* what is held is released on every way */
 	if (strcmp(k->name, "writes_only") == 0)
 		return steps.hold;
 	if (strcmp(k->name, "once") == 0 && job == 1)

@@ -796,6 +796,23 @@ static const struct {
 	    "f:4:21: services[0].rollout.steps: what is held must be released: "
 	    "a step release is missing\n" },
 	{ "what is held and released", STEPS("hold, gone, hold, release"), "" },
+	{ "what is held for ever where they must not run side by side",
+	    STEPS("{ step: check, by: version }, hold, "
+	          "{ step: release, only: rolling }"),
+	    "f:4:21: services[0].rollout.steps: what is held must be released: "
+	    "a step release is missing where the versions must not run side by "
+	    "side\n" },
+	{ "what is held for ever where they may",
+	    STEPS("{ step: check, by: version }, hold, "
+	          "{ step: release, only: recreate }"),
+	    "f:4:21: services[0].rollout.steps: what is held must be released: "
+	    "a step release is missing where the versions may run side by "
+	    "side\n" },
+	{ "what is held and released on one way",
+	    STEPS("{ step: check, by: version }, "
+	          "{ step: hold, only: recreate }, "
+	          "{ step: release, only: recreate }"),
+	    "" },
 	{ "a release of nothing", STEPS("release, hold, release, release"),
 	    "f:4:23: services[0].rollout.steps[0]: nothing is held before it\n"
 	    "f:4:47: services[0].rollout.steps[3]: nothing is held before "
