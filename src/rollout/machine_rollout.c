@@ -41,6 +41,7 @@ end(struct job *j, enum ro_stand stand, const char *why)
 	struct ro_rollout *r = rollout_of(j);
 
 	count_end(j); /* while it is under way */
+	r->held_us = steps_held_us(j->svc, j->facts->wall_us);
 	if (r->at < r->n_steps)
 		note_end(j);
 	r->stand = (uint8_t)stand;

@@ -346,8 +346,8 @@ service_hold(struct ro_service *s, enum hold hold, uint64_t wall_us)
 
 	if (s->hold == hold)
 		return;
-	if (hold == HOLD_NONE && steps_under_way(r))
-		r->held_us += wall_us - MIN(wall_us, s->held_us);
+	if (hold == HOLD_NONE)
+		r->held_us = steps_held_us(s, wall_us);
 	if (s->hold == HOLD_NONE || hold == HOLD_NONE)
 		s->held_us = hold == HOLD_NONE ? 0 : wall_us;
 	if (hold == HOLD_NONE)

@@ -223,8 +223,9 @@ uint64_t
 steps_held_us(const struct ro_service *s, uint64_t wall_us)
 {
 	const struct ro_rollout *r = &s->rollout;
+	uint64_t since = MAX(s->held_us, r->began_us); /* by hand before it */
 	uint64_t now = steps_under_way(r) && s->held_us != 0
-	    ? wall_us - MIN(wall_us, s->held_us)
+	    ? wall_us - MIN(wall_us, since)
 	    : 0;
 
 	return r->held_us + now;

@@ -1669,6 +1669,36 @@ Test(rollout, hold_by_hand_and_a_rollout)
 	cr_expect_eq(p.hold, HOLD_NONE);
 }
 
+/* What it ended with was held in it; what comes later is not. */
+Test(rollout, given_up_while_requests_wait)
+{
+	go_to_hold(false, 0, 0, 0);
+	w.now += 4 * S;
+	cr_assert_eq(TELL(ABORT), RO_NO_NONE);
+	cr_expect_eq(svc()->hold, HOLD_ALL, "as it was");
+	cr_expect_eq(it()->held_us, 4 * S);
+	w.now += S;
+	cr_expect_eq(steps_held_us(svc(), w.now), 4 * S);
+	cr_assert_eq(give_hold(RO_RELEASE, false), RO_NO_NONE);
+	cr_expect_eq(it()->held_us, 4 * S);
+}
+
+Test(rollout, held_before_it_began)
+{
+	cr_assert_eq(give_hold(RO_HOLD, false), RO_NO_NONE);
+	w.now += 5 * S;
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	add(CFG_STEP_RELEASE, 0, 0, 60 * S);
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	pass(0);
+	pass(3 * S);
+	cr_expect_eq(steps_held_us(svc(), w.now), 3 * S);
+	cr_assert_eq(TELL(APPROVE), RO_NO_NONE);
+	pass(0);
+	expect_at(2, RO_STAND_DONE, "released");
+	cr_expect_eq(it()->held_us, 3 * S);
+}
+
 /* ---- no way back ---- */
 
 /* 10 %, a job with no way back, approve; the job was begun. */
