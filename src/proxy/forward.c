@@ -238,7 +238,7 @@ set_client_fields(struct exchange *x)
 static void
 put_hex(char out[16], uint64_t n)
 {
-	for (int half = 0; half < 2; half++, n >>= 32) {
+	for (size_t half = 0; half < 2; half++, n >>= 32) {
 		/* A nibble a byte, all eight at once. */
 		uint64_t x = n & UINT32_MAX, letters;
 

@@ -12,7 +12,7 @@
 #include "proxy/worker.h"
 
 /* The wheel turns so often; what is released in one turn goes at once. */
-#define TICK_US DEADLINE_TICK_US
+#define TICK_US ((uint64_t)DEADLINE_TICK_US)
 #define SOON_US (TICK_US / 2) /* at its next turn, not the one behind it */
 
 struct holding {
@@ -238,7 +238,8 @@ earn(struct holding *h, unsigned pace, uint64_t now)
 
 	h->credit += (double)lasted * pace / (double)US_PER_S /
 	    h->service->n_workers;
-	h->credit = MIN(h->credit, 1 + 2.0 * TICK_US * pace / (double)US_PER_S);
+	h->credit = MIN(h->credit,
+	    1 + 2 * (double)TICK_US * pace / (double)US_PER_S);
 	h->credited_us = now;
 }
 
