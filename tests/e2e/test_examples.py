@@ -132,6 +132,33 @@ def test_keycloak_minor(rig):
     assert r.mimics.lines("v1", "schema") == ["26.7"]
 
 
+@pytest.mark.parametrize("by,old,new,used", [
+    ("revision", "7", "7", "False"), ("revision", "7", "8", "True"),
+    ("version", None, None, "True")])
+def test_keycloak_operator(rig, by, old, new, used):
+    """Its strategies Explicit and RecreateOnImageChange."""
+    m = keycloak(rig, "26.6.2")
+    text = m.text
+
+    def changed(directory):
+        found = text(directory).replace("{ step: check, job: compat }",
+                                        f"{{ step: check, by: {by} }}")
+        for pool, revision in (("v1", old), ("v2", new)):
+            if revision:
+                found = found.replace(
+                    f"- name: {pool}\n",
+                    f"- name: {pool}\n        revision: '{revision}'\n")
+        return found
+
+    m.text = changed
+    r = Run(rig, m, "v1", moved_ok=True)
+    done = r.go("v2")
+    assert done.code == 0, done
+    assert conditions(r.s)["RecreateUpdateUsed"][0] == used
+    assert (rollout(r.s)["held_s"] > 0) == (used == "True")
+    r.finish("v1")
+
+
 def test_keycloak_check_cannot_run(rig):
     """Never a way to downtime: it asks."""
     m = keycloak(rig, "26.7.0")
