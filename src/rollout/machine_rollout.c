@@ -150,9 +150,20 @@ refuse_return(struct job *j, size_t at)
 	return r;
 }
 
+/* A step of it has; else it was an operator, and is his to release. */
+static bool
+has_held(const struct ro_rollout *r)
+{
+	for (size_t i = 0; i < r->n_steps; i++)
+		if (r->steps[i].kind == CFG_STEP_HOLD && steps_is_past(r, i) &&
+		    (r->skipped >> i & 1) == 0)
+			return true;
+	return false;
+}
+
 /*
  * Shares as before, of those who can serve; the new pool drains unless it has
- * one, too.  What is held is released.
+ * one, too.  What it holds is released.
  */
 static enum ro_refusal
 roll_back(struct job *j, const char *why)
@@ -171,7 +182,8 @@ roll_back(struct job *j, const char *why)
 	give_back(j, sum, any);
 	if (to != NULL && to->state == POOL_ACTIVE && to->share_bp == 0)
 		pool_begin_drain(j->svc, to, &r->clocks, j->facts->wall_us);
-	service_hold(j->svc, HOLD_NONE, j->facts->wall_us);
+	if (has_held(r))
+		service_hold(j->svc, HOLD_NONE, j->facts->wall_us);
 	end(j, RO_STAND_ROLLED_BACK, why);
 	return RO_NO_NONE;
 }

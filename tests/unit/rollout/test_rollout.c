@@ -1629,6 +1629,17 @@ give_hold(enum ro_verb verb, bool writes_only)
 	return world_do(&w, &c);
 }
 
+/* Who began to hold ends it. */
+Test(rollout, what_is_held_by_hand_stays_so)
+{
+	cr_assert_eq(give_hold(RO_HOLD, false), RO_NO_NONE, "%s", w.why);
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	cr_assert_eq(TELL(START), RO_NO_NONE, "%s", w.why);
+	pass(0);
+	cr_assert_eq(TELL(ROLLBACK), RO_NO_NONE, "%s", w.why);
+	cr_expect_eq(svc()->hold, HOLD_ALL);
+}
+
 Test(rollout, hold_and_release_by_hand)
 {
 	uint32_t epoch = svc()->epoch;
