@@ -156,7 +156,7 @@ check_jobs(struct problems *p, const struct cfg_rollout *r,
     const struct where *in)
 {
 	struct where list = where_key(in, "jobs");
-	struct texts names = TEXTS_OF(r->jobs, r->n_jobs, name);
+	struct texts names;
 
 	for (size_t i = 0; i < r->n_jobs; i++) {
 		const struct cfg_job *j = &r->jobs[i];
@@ -167,8 +167,10 @@ check_jobs(struct problems *p, const struct cfg_rollout *r,
 		check_env(p, j, &w);
 		check_statuses(p, j, &w);
 	}
-	if (r->n_jobs > 1)
-		check_twins(p, &list, &names, "name", NULL);
+	if (r->n_jobs < 2)
+		return;
+	names = TEXTS_OF(r->jobs, r->n_jobs, name);
+	check_twins(p, &list, &names, "name", NULL);
 }
 
 /* ---- steps ---- */
