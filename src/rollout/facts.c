@@ -12,11 +12,11 @@ struct count {
 	const struct instance *unfit; /* one that is in and not up */
 };
 
-/* Nobody listens there. */
+/* Nobody listens there; a pass while it is down leaves the reason as it was. */
 static bool
 is_gone(const struct instance *i)
 {
-	return i->health == HEALTH_DOWN &&
+	return i->health == HEALTH_DOWN && i->passes == 0 &&
 	    i->reason == HEALTH_WHY_CONNECT_REFUSED;
 }
 

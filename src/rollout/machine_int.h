@@ -80,6 +80,8 @@ enum ro_refusal rollout_command(struct job *);
 enum ro_changed rollout_clock(struct ro_state *, size_t at,
     const struct ro_facts *, uint64_t *due_us);
 
+/* The share a pool had when the rollout began. */
+uint32_t rollout_share_before(const struct ro_rollout *, const char *pool);
 /* The counters when it begins, and what they have come to when it ends. */
 void count_begin(struct job *);
 void count_end(struct job *);

@@ -62,9 +62,8 @@ stand_still(struct job *j, const char *why)
 
 /* ---- the way back ---- */
 
-/* The share it had when the rollout began. */
-static uint32_t
-share_before(const struct ro_rollout *r, const char *pool)
+uint32_t
+rollout_share_before(const struct ro_rollout *r, const char *pool)
 {
 	for (size_t i = 0; i < r->n_before; i++)
 		if (strcmp(r->before[i].pool, pool) == 0)
@@ -76,7 +75,7 @@ share_before(const struct ro_rollout *r, const char *pool)
 static bool
 takes_back(const struct job *j, const struct ro_pool *p, bool any)
 {
-	return share_before(&j->svc->rollout, p->name) > 0 &&
+	return rollout_share_before(&j->svc->rollout, p->name) > 0 &&
 	    (any || job_facts(j, p)->eligible > 0);
 }
 
@@ -87,7 +86,7 @@ sum_before(const struct job *j, bool any)
 
 	for (size_t i = 0; i < j->svc->n_pools; i++)
 		if (takes_back(j, &j->svc->pools[i], any))
-			sum += share_before(&j->svc->rollout,
+			sum += rollout_share_before(&j->svc->rollout,
 			    j->svc->pools[i].name);
 	return sum;
 }
@@ -123,7 +122,8 @@ give_back(struct job *j, uint32_t sum, bool any)
 		p->share_bp = 0;
 		if (!takes_back(j, p, any))
 			continue;
-		p->share_bp = (uint32_t)((uint64_t)share_before(r, p->name) *
+		p->share_bp = (uint32_t)((uint64_t)rollout_share_before(r,
+		                             p->name) *
 		    CFG_SHARE_ALL / sum);
 		left -= p->share_bp;
 		if (first == NULL)
@@ -155,8 +155,7 @@ static bool
 has_held(const struct ro_rollout *r)
 {
 	for (size_t i = 0; i < r->n_steps; i++)
-		if (r->steps[i].kind == CFG_STEP_HOLD && steps_is_past(r, i) &&
-		    (r->skipped >> i & 1) == 0)
+		if (r->steps[i].kind == CFG_STEP_HOLD && steps_is_past(r, i))
 			return true;
 	return false;
 }
@@ -246,7 +245,7 @@ static bool
 is_replaced(const struct job *j, const struct ro_pool *p)
 {
 	return p != j->pool && p->share_bp == 0 &&
-	    share_before(&j->svc->rollout, p->name) > 0;
+	    rollout_share_before(&j->svc->rollout, p->name) > 0;
 }
 
 static enum ro_refusal
@@ -370,7 +369,7 @@ end_gone(struct job *j, const struct ro_step *s UNUSED)
 		const struct ro_pool *p = &j->svc->pools[i];
 
 		if (p != j->pool &&
-		    share_before(&j->svc->rollout, p->name) > 0 &&
+		    rollout_share_before(&j->svc->rollout, p->name) > 0 &&
 		    job_facts(j, p)->gone < job_facts(j, p)->instances)
 			return GOES_ON;
 	}
@@ -590,6 +589,7 @@ enter(struct job *j)
 
 	if (kinds[s->kind].enter(j, s) == RO_NO_NONE) {
 		r->entered = true;
+		r->begun |= UINT32_C(1) << r->at;
 		return;
 	}
 	fail(j, "%s", j->why);
@@ -933,7 +933,7 @@ start(struct job *j)
 	r->id = id;
 	r->stand = RO_STAND_RUNNING;
 	r->at = 0;
-	r->runs = r->ran = 0;
+	r->runs = r->ran = r->begun = 0;
 	r->path = RO_PATH_UNKNOWN;
 	count_begin(j);
 	r->hold_until_us = r->held_us = 0;

@@ -212,15 +212,6 @@ mark_of(const struct job *j, const struct ro_pool *p, const struct ro_step *s)
 	return mark == NULL ? "" : mark;
 }
 
-static bool
-had_share(const struct ro_rollout *r, const char *pool)
-{
-	for (size_t i = 0; i < r->n_before; i++)
-		if (strcmp(r->before[i].pool, pool) == 0)
-			return r->before[i].share_bp > 0;
-	return false;
-}
-
 /* What is not said is not the same. */
 static enum ending
 end_by_mark(struct job *j, const struct ro_step *s)
@@ -232,7 +223,8 @@ end_by_mark(struct job *j, const struct ro_step *s)
 		const struct ro_pool *p = &j->svc->pools[i];
 		const char *from = mark_of(j, p, s);
 
-		if (p == j->pool || !had_share(&j->svc->rollout, p->name) ||
+		if (p == j->pool ||
+		    rollout_share_before(&j->svc->rollout, p->name) == 0 ||
 		    (from[0] != '\0' && strcmp(from, to) == 0))
 			continue;
 		(void)snprintf(j->why, j->cap,

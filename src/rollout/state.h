@@ -164,6 +164,7 @@ struct ro_rollout {
 	} before[CFG_POOLS_MAX];
 	size_t at, n_steps; /* .at == .n_steps: all are done */
 	uint32_t skipped;   /* bits of steps */
+	uint32_t begun;     /* ... whose action was carried out, ever */
 	uint32_t ran; /* ... whose jobs are done: not twice on a way back */
 	struct ro_step steps[CFG_STEPS_MAX];
 	struct ro_count base;  /* when it began */

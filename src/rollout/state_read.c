@@ -279,6 +279,7 @@ read_rollout(const struct json *j, struct ro_rollout *r)
 	    (!read_u32(j, "runs", UINT32_MAX, &r->runs) ||
 	        !read_u64(j, "hold_until_us", &r->hold_until_us) ||
 	        !read_u64(j, "held_us", &r->held_us) ||
+	        !read_u32(j, "begun", UINT32_MAX, &r->begun) ||
 	        !read_u32(j, "ran", UINT32_MAX, &r->ran) ||
 	        !read_u8(j, "path", RO_PATH_COUNT - 1, &r->path) ||
 	        !read_bool(j, "partial", &r->partial) ||

@@ -153,6 +153,7 @@ write_rollout(struct json_out *j, const struct ro_rollout *r)
 	json_kv_bool(j, "moved", r->moved);
 	json_kv_bool(j, "unknown", r->unknown);
 	json_kv_u64(j, "runs", r->runs);
+	json_kv_u64(j, "begun", r->begun);
 	json_kv_u64(j, "ran", r->ran);
 	json_kv_u64(j, "path", r->path);
 	json_kv_bool(j, "partial", r->partial);

@@ -208,7 +208,8 @@ steps_no_return(const struct ro_rollout *r)
 	size_t i = 0;
 
 	while (i < r->n_steps &&
-	    (!r->steps[i].no_return || (r->skipped >> i & 1) != 0))
+	    (!r->steps[i].no_return ||
+	        ((r->skipped >> i & 1) != 0 && !steps_is_past(r, i))))
 		i++;
 	return i;
 }
@@ -216,7 +217,7 @@ steps_no_return(const struct ro_rollout *r)
 bool
 steps_is_past(const struct ro_rollout *r, size_t step)
 {
-	return step < r->at || (step == r->at && r->entered);
+	return step < r->n_steps && (r->begun >> step & 1) != 0;
 }
 
 uint64_t

@@ -33,7 +33,7 @@ void steps_where(const struct ro_rollout *, struct buf *out);
 
 /* The step with no way back; .n_steps: there is none. */
 size_t steps_no_return(const struct ro_rollout *);
-/* Has that step begun? */
+/* Has that step begun, be it to fail, be skipped or begin anew since? */
 bool steps_is_past(const struct ro_rollout *, size_t step);
 /* How long the rollout has held requests, up to now. */
 uint64_t steps_held_us(const struct ro_service *, uint64_t wall_us);

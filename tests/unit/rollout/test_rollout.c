@@ -1771,15 +1771,58 @@ Test(rollout, rollback_before_return)
 /* It was not taken, so that nothing was done of which there is no way back. */
 Test(rollout, a_step_that_was_skipped_has_a_way_back)
 {
-	add(CFG_STEP_APPROVE, 0, 0, 0);
+	add(CFG_STEP_PROMOTE, 0, 0, 60 * S);
 	last_step()->no_return = true;
 	add(CFG_STEP_APPROVE, 0, 0, 0);
+	world_fit(&w, 2, false);
 	cr_assert_eq(TELL(START), RO_NO_NONE);
 	pass(0);
+	cr_expect_not(it()->entered, "v2 is not ready");
 	cr_assert_eq(TELL(SKIP), RO_NO_NONE);
 	cr_expect_eq(steps_no_return(it()), it()->n_steps);
 	cr_assert_eq(TELL(ROLLBACK), RO_NO_NONE, "%s", w.why);
 	expect_at(1, RO_STAND_ROLLED_BACK, "back");
+}
+
+/* Nobody knows how much it did before it failed. */
+Test(rollout, a_step_that_failed_and_was_skipped_has_none)
+{
+	go_past_return();
+	HEAR(FAILED, 1);
+	cr_assert_eq(TELL(SKIP), RO_NO_NONE, "%s", w.why);
+	pass(0);
+	cr_expect_eq(TELL(ROLLBACK), RO_NO_HALTED);
+	cr_expect(str_starts(str_of(w.why), STR(NO_WAY)), "%s", w.why);
+}
+
+/* It has not begun again yet, but it had. */
+Test(rollout, no_way_back_between_two_tries)
+{
+	go_past_return();
+	HEAR(FAILED, 1);
+	cr_assert_eq(TELL(RETRY), RO_NO_NONE, "%s", w.why);
+	cr_expect_not(it()->entered);
+	cr_expect_eq(TELL(ROLLBACK), RO_NO_HALTED);
+}
+
+/* Shares that an operator moved lead to a step before it. */
+Test(rollout, no_way_back_from_before_it_either)
+{
+	struct ro_command c = world_command(RO_SHARE, "v2");
+
+	go_past_return();
+	HEAR(OK, 0);
+	pass(0);
+	expect_at(2, RO_STAND_RUNNING, "approve");
+	cr_assert_eq(TELL(PAUSE), RO_NO_NONE);
+	c.share_bp = 2000;
+	cr_assert_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	cr_assert_eq(TELL(RESUME), RO_NO_NONE);
+	cr_expect_eq(it()->at, 0u);
+	cr_expect_eq(TELL(ROLLBACK), RO_NO_HALTED);
+	world_fit(&w, 2, false);
+	pass(S);
+	expect_at(0, RO_STAND_PAUSED, "v2 is lost");
 }
 
 /* ---- may the versions run side by side? ---- */

@@ -92,6 +92,7 @@ furnish_hold(struct ro_service *s)
 	str_copy(STR("v1"), r->base.pools[0].pool, CFG_NAME_MAX);
 	r->base.pools[0].toll = (struct ro_toll){ 30, 31 };
 	r->count.accepted = 32;
+	r->begun = 5;
 	r->steps[2].kind = CFG_STEP_HOLD;
 	r->steps[2].writes_only = r->steps[2].no_return = true;
 	r->steps[2].only = CFG_ONLY_RECREATE;
@@ -311,6 +312,7 @@ Test(state, what_is_saved_of_holds_is_loaded)
 	cr_expect_eq(r->base.pools[0].toll.requests, 30u);
 	cr_expect_eq(r->base.pools[0].toll.bad, 31u);
 	cr_expect_eq(r->count.accepted, 32u);
+	cr_expect_eq(r->begun, 5u);
 	cr_expect(r->steps[2].writes_only && r->steps[2].no_return);
 	cr_expect_eq(r->steps[2].only, CFG_ONLY_RECREATE);
 	cr_expect_eq(r->steps[2].lasted_us, 33 * S);
@@ -588,7 +590,7 @@ static const char *const of_jobs[] = {
 	"\"said\":\"a \\\"last\\\" line\"",
 	",\"job\":\"migrate\",\"once\":\"version\",\"exit\":255,\"took_us\":0,"
 	"\"said\":\"\"",
-	",\"unknown\":true,\"runs\":7,\"ran\":1",
+	",\"unknown\":true,\"runs\":7,\"begun\":5,\"ran\":1",
 	",\"version\":\"26.6.2\"",
 	",\"done\":[{\"job\":\"users\",\"version\":\"\",\"when_us\":8000000},{"
 	"\"job\":\"migrate\",\"version\":\"26.6.1\",\"when_us\":9000000}]",
