@@ -153,9 +153,15 @@ holding_leave(struct exchange *x)
 /* ---- in ---- */
 
 static void
-refuse(struct exchange *x, const struct cfg_hold *cfg, enum outcome why)
+set_retry(struct exchange *x, const struct cfg_hold *cfg)
 {
 	x->retry_s = (uint32_t)((cfg->retry_us + US_PER_S - 1) / US_PER_S);
+}
+
+static void
+refuse(struct exchange *x, const struct cfg_hold *cfg, enum outcome why)
+{
+	set_retry(x, cfg);
 	exchange_refuse(x, exchange_status(why), why);
 }
 
@@ -176,8 +182,13 @@ holding_takes(struct exchange *x, const struct view_service *vs)
 	uint64_t now = loop_now_us(x->proxy->env.loop);
 	struct holding *h;
 
-	if (x->holding != NULL || x->proxy->stopping || !is_meant(x, vs))
+	if (x->holding != NULL || !is_meant(x, vs))
 		return x->holding != NULL;
+	if (x->proxy->stopping) {
+		set_retry(x, cfg);
+		exchange_refuse(x, 503, OUT_STOPPING);
+		return true;
+	}
 	if (x->hold_due_us == 0)
 		x->hold_due_us = now + cfg->wait_us;
 	if (now >= x->hold_due_us) {

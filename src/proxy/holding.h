@@ -5,7 +5,7 @@
  * Nothing of such an exchange was sent, and where it goes is decided when it is
  * released: oldest first, at a pace of which each worker has its part.  What
  * comes while others are being released does not wait.  Whose client has left
- * is never sent on.
+ * is never sent on.  While we stop none waits any more: 503.
  *
  * Thread: worker.
  */

@@ -396,3 +396,21 @@ Test(holding, we_stop_while_some_wait)
 	cr_expect_eq(rig_outcome(OUT_STOP_CUT), 1);
 	cr_expect_eq(held(), 0);
 }
+
+/* What a freeze is for must not reach anybody, also when nobody may wait. */
+Test(holding, what_comes_while_we_stop_is_refused)
+{
+	const char *head;
+	int c;
+
+	up(AT_ONCE, HOLD_WRITES);
+	c = client_ask("POST /a HTTP/1.1\r\nHo");
+	rig_turns(5);
+	proxy_stop(rig.proxy, US_PER_S, 5 * US_PER_S);
+	put(c, "st: a\r\nContent-Length: 0\r\n\r\n");
+	head = get_head(c);
+	cr_expect(has(head, " 503 "), "%s", head);
+	cr_expect(has(head, "Retry-After: "), "%s", head);
+	cr_expect(origin_is_quiet(A));
+	cr_expect_eq(rig_outcome(OUT_STOPPING), 1);
+}
