@@ -178,6 +178,8 @@ def test_memory_limit(rig):
         while watch.load()["state"] == "normal":
             crowd += connect_all(s.address, 10, stack, b"G")
             assert len(crowd) < 400
+            # those still in the backlog would lead past both marks at once
+            wait_until(lambda: watch.load()["clients"] > len(crowd))
         # each worker notices at a turn of its own
         a = wait_until(lambda: refused(s.address), 2, "a refusal")
         assert a.field("retry-after"), a.head
