@@ -26,7 +26,7 @@ check_value(struct problems *p, const struct where *step, bool needed,
 static bool
 is_step_of_job(const struct cfg_step *s)
 {
-	return s->kind == CFG_STEP_JOB ||
+	return s->kind == CFG_STEP_JOB || s->kind == CFG_STEP_ROLL ||
 	    (s->kind == CFG_STEP_CHECK && s->by == CFG_BY_JOB);
 }
 
@@ -58,6 +58,11 @@ check_job_of(struct problems *p, const struct cfg_service *s,
 	    job->once != CFG_ONCE_NO)
 		problem_error(p, &at,
 		    "a check is made each time, and %s is done once",
+		    job->name);
+	if (step->kind == CFG_STEP_ROLL && job != NULL &&
+	    job->once != CFG_ONCE_NO)
+		problem_error(p, &at,
+		    "each instance needs a run of it, and %s is done once",
 		    job->name);
 	if (step->job != NULL && job == NULL)
 		problem_error(p, &at, "there is no job %s%s", step->job,
@@ -257,7 +262,7 @@ static void
 check_order(struct problems *p, const struct cfg_rollout *r,
     const struct where *list)
 {
-	bool promoted = false;
+	bool promoted = false, renews = false;
 
 	for (size_t i = 0; i < r->n_steps; i++) {
 		const struct cfg_step *step = &r->steps[i];
@@ -271,8 +276,9 @@ check_order(struct problems *p, const struct cfg_rollout *r,
 			problem_error(p, &w,
 			    "it has all of new sessions since promote");
 		promoted |= step->kind == CFG_STEP_PROMOTE;
+		renews |= step->kind == CFG_STEP_ROLL;
 	}
-	if (r->n_steps > 0 && !promoted)
+	if (r->n_steps > 0 && !promoted && !renews)
 		problem_warn(p, list,
 		    "without promote both pools serve when it is done");
 }
@@ -311,7 +317,13 @@ check_rollout(struct problems *p, const struct cfg_service *s,
 
 		check_value(p, &w, r->steps[i].kind == CFG_STEP_SHARE,
 		    r->steps[i].share_bp > 0, "share", "a percentage");
-		if (r->steps[i].kind != CFG_STEP_HOLD)
+		if (r->steps[i].surge && r->steps[i].kind != CFG_STEP_ROLL) {
+			struct where surge = where_key(&w, "surge");
+
+			problem_error(p, &surge, "this step has no such value");
+		}
+		if (r->steps[i].kind != CFG_STEP_HOLD &&
+		    r->steps[i].kind != CFG_STEP_ROLL)
 			check_value(p, &w,
 			    r->steps[i].kind == CFG_STEP_PAUSE ||
 			        r->steps[i].kind == CFG_STEP_ANALYZE,

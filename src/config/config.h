@@ -311,6 +311,7 @@ enum cfg_mode { CFG_MODE_HTTP, CFG_MODE_PASSTHROUGH };
 	X(RELEASE, "release")                                                  \
 	X(GONE, "gone")                                                        \
 	X(JOB, "job")                                                          \
+	X(ROLL, "roll")                                                        \
 	X(CHECK, "check")                                                      \
 	X(PROMOTE, "promote")                                                  \
 	X(DRAIN, "drain")
@@ -372,12 +373,13 @@ struct cfg_step {
 	char *name;        /* what people call it, or NULL */
 	uint32_t share_bp; /* of SHARE */
 	bool share_given;
-	char *job;            /* of JOB and CHECK: its name */
+	char *job;            /* of JOB, ROLL and CHECK: its name */
 	bool writes_only;     /* of HOLD */
 	bool no_return;       /* no way back once it has begun */
+	bool surge;           /* of ROLL: another one stands in */
 	enum cfg_only only;   /* default always */
 	enum cfg_by by;       /* of CHECK: job */
-	uint64_t for_us;      /* of PAUSE, ANALYZE and HOLD */
+	uint64_t for_us;      /* of PAUSE, ANALYZE, HOLD and ROLL */
 	unsigned errors_pct;  /* of ANALYZE: so much worse may it be: 2 */
 	unsigned requests;    /* ... after so many at least: 100 */
 	uint64_t deadline_us; /* 0: that of its kind */

@@ -38,6 +38,7 @@ drive_make_room(struct drive *d, size_t n_services)
 	struct service_plan *plans;
 	struct ro_facts_run *runs;
 	struct ro_count *counts;
+	struct ro_facts_roll *rolls;
 
 	if (rows == NULL)
 		return E_NOMEM;
@@ -56,6 +57,10 @@ drive_make_room(struct drive *d, size_t n_services)
 	if (counts == NULL)
 		return E_NOMEM;
 	d->counts = counts;
+	rolls = realloc(d->rolls, (n_services + 1) * sizeof(*rolls));
+	if (rolls == NULL)
+		return E_NOMEM;
+	d->rolls = rolls;
 	return E_OK;
 }
 
@@ -80,6 +85,8 @@ drive_facts(struct drive *d)
 	d->facts.runs = d->runs;
 	facts_count(d->env.registry, &d->state, d->began_us, d->counts);
 	d->facts.counts = d->counts;
+	facts_roll(d->env.registry, &d->state, now.wall_us, d->rolls);
+	d->facts.rolls = d->rolls;
 	return &d->facts;
 }
 
@@ -219,6 +226,11 @@ drive_take_over(struct drive *d, bool reroutes)
 	d->state = d->next;
 	d->next = was;
 	d->unpublished |= reroutes;
+	if (was.n_instances != d->state.n_instances ||
+	    memcmp(was.instances, d->state.instances,
+	        was.n_instances * sizeof(*was.instances)) != 0)
+		registry_set_admin(d->env.registry, d->state.instances,
+		    d->state.n_instances);
 	news_changes(d->env.feed, &was, &d->state);
 }
 
@@ -531,6 +543,7 @@ drive_free(struct drive **dp)
 	free(d->plans);
 	free(d->runs);
 	free(d->counts);
+	free(d->rolls);
 	cfg_unref(&d->cfg);
 	free(d);
 	*dp = NULL;

@@ -98,26 +98,13 @@ decide(struct drive *d, struct change *c)
 	return c->refusal == RO_NO_NONE;
 }
 
-static void
-set_admin(struct drive *d, const struct ro_command *c)
-{
-	struct instance *i = registry_instance(d->env.registry,
-	    facts_service_of(&d->next, c), c->pool, c->instance);
-
-	if (i != NULL)
-		i->admin = c->admin;
-}
-
 static bool
 adopt(struct drive *d, struct change *c)
 {
 	const struct ro_command *cmd = &command_of(c)->cmd;
 	int rc = E_OK;
 
-	if (cmd->verb == RO_INSTANCE)
-		set_admin(d, cmd);
-	else if (cmd->verb == RO_ADD_INSTANCE ||
-	    cmd->verb == RO_REMOVE_INSTANCE)
+	if (cmd->verb == RO_ADD_INSTANCE || cmd->verb == RO_REMOVE_INSTANCE)
 		rc = drive_apply_instances(d, d->cfg, c->why, sizeof(c->why));
 	if (rc != E_OK) {
 		c->refusal = rc == E_NOMEM ? RO_NO_NO_MEMORY : RO_NO_ADDRESS;

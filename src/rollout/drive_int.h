@@ -67,9 +67,10 @@ struct drive {
 	struct alarm *clock;
 	struct ejecting *ejecting;
 	struct running *running;
-	struct ro_facts_run *runs; /* owned; [service] */
-	struct ro_count *counts;   /* owned; [service] */
-	uint64_t began_us;         /* wall clock, as it was: of this process */
+	struct ro_facts_run *runs;   /* owned; [service] */
+	struct ro_count *counts;     /* owned; [service] */
+	struct ro_facts_roll *rolls; /* owned; [service] */
+	uint64_t began_us; /* wall clock, as it was: of this process */
 	struct defer look;
 	struct waiters *waiters;
 	struct names *names;

@@ -36,6 +36,10 @@ void facts_gather(struct registry *, const struct cfg *,
 void facts_count(struct registry *, const struct ro_state *,
     uint64_t process_us, struct ro_count *rows);
 
+/* rows[n_services]: of those that are at a step roll. */
+void facts_roll(struct registry *, const struct ro_state *, uint64_t wall_us,
+    struct ro_facts_roll *rows);
+
 /*
  * Why an instance's health is what it is: the reason and, where a status is
  * the reason, which ("unexpected status 404").  Returns out.

@@ -153,6 +153,24 @@ struct ro_facts_run {
 	char said[RO_SAID_MAX];
 };
 
+/*
+ * Of the instances of the pool that a rollout leads to, while it is at a step
+ * roll.  The order is that of the configuration.
+ */
+struct ro_facts_roll {
+	/* The first configured one that is in, behind .last of the roll, and is
+	 * not its .spare; empty: there is none. */
+	char next[CFG_NAME_MAX + 1];
+	char spare[CFG_NAME_MAX + 1]; /* the first one in maintenance */
+	char added[CFG_NAME_MAX + 1]; /* one that is not configured */
+	bool lost;                    /* .last is none of them */
+	/* the one at hand: */
+	bool exists, up;
+	uint64_t inflight, streams;
+	uint64_t proved_us; /* wall clock: the last probe began, and passed; 0:
+	                       it did not */
+};
+
 struct ro_facts {
 	uint64_t wall_us;
 	/* [service * CFG_POOLS_MAX + pool], as in the state */
@@ -160,6 +178,7 @@ struct ro_facts {
 	struct ro_facts_instance instance;
 	const struct ro_facts_run *runs; /* [service]; NULL: nothing is known */
 	const struct ro_count *counts;   /* [service]; NULL: nobody counts */
+	const struct ro_facts_roll *rolls; /* [service]; NULL: nobody looks */
 };
 
 static inline const struct ro_facts_pool *

@@ -9,11 +9,10 @@
 
 /* The words about an instance, made if there are none; NULL: no room. */
 static struct instance_plan *
-plan_for(struct job *j)
+plan_for(struct job *j, const char *name)
 {
-	const struct ro_command *c = j->cmd;
 	struct instance_plan *p = ro_plan_find(j->s, j->svc->name,
-	    j->pool->name, c->instance);
+	    j->pool->name, name);
 
 	if (p != NULL)
 		return p;
@@ -28,7 +27,7 @@ plan_for(struct job *j)
 	memset(p, 0, sizeof(*p));
 	str_copy(str_of(j->svc->name), p->service, sizeof(p->service));
 	str_copy(str_of(j->pool->name), p->pool, sizeof(p->pool));
-	str_copy(str_of(c->instance), p->name, sizeof(p->name));
+	str_copy(str_of(name), p->name, sizeof(p->name));
 	p->weight = 1;
 	p->admin = INST_IN;
 	return p;
@@ -36,11 +35,10 @@ plan_for(struct job *j)
 
 /* Words that say no more than the configuration does are forgotten. */
 static void
-tidy(struct job *j, struct instance_plan *p)
+tidy(struct job *j, struct instance_plan *p, bool configured)
 {
-	bool differs = j->facts->instance.configured != NULL
-	    ? p->removed || p->admin != INST_IN
-	    : p->address[0] != '\0';
+	bool differs = configured ? p->removed || p->admin != INST_IN
+	                          : p->address[0] != '\0';
 
 	if (!differs)
 		*p = j->s->instances[--j->s->n_instances];
@@ -82,11 +80,23 @@ instance_set_admin(struct job *j)
 		r = must_leave_one(j);
 	if (r != RO_NO_NONE)
 		return r;
-	p = plan_for(j);
+	p = plan_for(j, j->cmd->instance);
 	if (p == NULL)
 		return RO_NO_TOO_MANY;
 	p->admin = j->cmd->admin;
-	tidy(j, p);
+	tidy(j, p, j->facts->instance.configured != NULL);
+	return RO_NO_NONE;
+}
+
+enum ro_refusal
+instance_turn(struct job *j, const char *name, enum inst_admin admin)
+{
+	struct instance_plan *p = plan_for(j, name);
+
+	if (p == NULL)
+		return RO_NO_TOO_MANY;
+	p->admin = (uint8_t)admin;
+	tidy(j, p, true);
 	return RO_NO_NONE;
 }
 
@@ -119,7 +129,7 @@ instance_add(struct job *j)
 		    "the configuration has %s of %s at %s; choose another "
 		    "name, or that address to bring it back",
 		    j->cmd->instance, j->pool->name, configured);
-	p = plan_for(j);
+	p = plan_for(j, j->cmd->instance);
 	if (p == NULL)
 		return RO_NO_TOO_MANY;
 	p->removed = false;
@@ -127,7 +137,7 @@ instance_add(struct job *j)
 	p->weight = j->cmd->weight == 0 ? 1 : j->cmd->weight;
 	if (configured == NULL)
 		memcpy(p->address, j->cmd->address, sizeof(p->address));
-	tidy(j, p);
+	tidy(j, p, j->facts->instance.configured != NULL);
 	return RO_NO_NONE;
 }
 
@@ -141,12 +151,12 @@ instance_remove(struct job *j)
 		r = must_leave_one(j);
 	if (r != RO_NO_NONE)
 		return r;
-	p = plan_for(j);
+	p = plan_for(j, j->cmd->instance);
 	if (p == NULL)
 		return RO_NO_TOO_MANY;
 	p->removed = true;
 	p->address[0] = '\0';
-	tidy(j, p);
+	tidy(j, p, j->facts->instance.configured != NULL);
 	return RO_NO_NONE;
 }
 

@@ -69,6 +69,8 @@ enum ro_refusal instance_check_add(struct job *);
 enum ro_refusal instance_set_admin(struct job *);
 enum ro_refusal instance_add(struct job *);
 enum ro_refusal instance_remove(struct job *);
+/* A configured one of .pool; TOO_MANY leaves why. */
+enum ro_refusal instance_turn(struct job *, const char *name, enum inst_admin);
 
 /* ---- rollouts ---- */
 
@@ -90,8 +92,11 @@ void count_keep_past(struct ro_service *);
 
 /* ---- steps ---- */
 
-/* What a step that was entered has come to; all but GOES_ON leave why. */
-enum ending { GOES_ON, ENDED, BAD, UNCLEAR };
+/*
+ * What a step that was entered has come to: it waits, it has got further, or it
+ * is over.  BAD and UNCLEAR leave why.
+ */
+enum ending { GOES_ON, ADVANCED, ENDED, BAD, UNCLEAR };
 
 /* Of steps that run a job of the operator's (machine_runs.c). */
 enum ro_refusal run_enter(struct job *, const struct ro_step *);
@@ -102,5 +107,20 @@ enum ending run_end_check(struct job *, const struct ro_step *);
 bool run_take_good_end(struct job *);
 /* The job of the step the rollout is at counts as done. */
 void run_note_done(struct job *, const struct ro_step *);
+
+/* The step roll (machine_roll.c). */
+enum ro_refusal roll_enter(struct job *, const struct ro_step *);
+enum ending roll_end(struct job *, const struct ro_step *);
+/* The step is left as it is: the instance at hand comes in again. */
+void roll_leave(struct job *);
+/* If the step it is at is one: is its job to run now?  Else true. */
+bool roll_wants_run(const struct ro_rollout *);
+/* What it waits for, as a sentence. */
+void roll_holds(const struct job *, char *out, size_t cap);
+/* Has an instance, or the pool, had so long to prove itself? */
+bool roll_is_late(const struct job *, uint64_t limit_us);
+/* When to look again (wall clock); 0: when something happens. */
+uint64_t roll_due(const struct job *, const struct ro_step *);
+#define ROLL_LOOK_US (UINT64_C(20) * 1000)
 
 #endif

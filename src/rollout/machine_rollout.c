@@ -40,6 +40,7 @@ end(struct job *j, enum ro_stand stand, const char *why)
 {
 	struct ro_rollout *r = rollout_of(j);
 
+	roll_leave(j);
 	count_end(j); /* while it is under way */
 	r->held_us = steps_held_us(j->svc, j->facts->wall_us);
 	if (r->at < r->n_steps)
@@ -361,6 +362,14 @@ end_released(struct job *j, const struct ro_step *s)
 	    : end_adopted(j, s);
 }
 
+/* Is what it leads to what it comes from? */
+static bool
+is_its_own(const struct job *j)
+{
+	return rollout_share_before(&j->svc->rollout, j->pool->name) ==
+	    CFG_SHARE_ALL;
+}
+
 /* Every instance that served when it began refuses connections. */
 static enum ending
 end_gone(struct job *j, const struct ro_step *s UNUSED)
@@ -368,7 +377,7 @@ end_gone(struct job *j, const struct ro_step *s UNUSED)
 	for (size_t i = 0; i < j->svc->n_pools; i++) {
 		const struct ro_pool *p = &j->svc->pools[i];
 
-		if (p != j->pool &&
+		if ((p != j->pool || is_its_own(j)) &&
 		    rollout_share_before(&j->svc->rollout, p->name) > 0 &&
 		    job_facts(j, p)->gone < job_facts(j, p)->instances)
 			return GOES_ON;
@@ -504,6 +513,7 @@ static const struct {
 	[CFG_STEP_GONE] = { is_always, enter_nothing, end_gone,
 	    "the instances that served are not gone", true },
 	[CFG_STEP_JOB] = { is_always, run_enter, run_end, NULL, false },
+	[CFG_STEP_ROLL] = { is_always, roll_enter, roll_end, NULL, false },
 	[CFG_STEP_CHECK] = { is_always, run_enter, run_end_check, NULL, false },
 	[CFG_STEP_PROMOTE] = { is_ready, enter_promote, end_adopted,
 	    "does not get all", false },
@@ -525,6 +535,7 @@ next_step(struct job *j)
 	struct ro_rollout *r = rollout_of(j);
 
 	note_end(j);
+	roll_leave(j);
 	r->at++;
 	r->entered = false;
 	r->since_us = j->facts->wall_us;
@@ -563,8 +574,12 @@ fail_late(struct job *j, const struct ro_step *s)
 {
 	const char *unready = job_facts(j, j->pool)->unready;
 	struct ro_rollout *r = rollout_of(j);
+	char holds[MACHINE_HOLDS_MAX];
 
-	if (s->kind == CFG_STEP_DRAIN) {
+	if (s->kind == CFG_STEP_ROLL) {
+		roll_holds(j, holds, sizeof(holds));
+		fail(j, "%s, for longer than it may", holds);
+	} else if (s->kind == CFG_STEP_DRAIN) {
 		/* It serves: to take that back would move all of them again. */
 		(void)snprintf(j->why, j->cap, "%s %s", j->pool->name,
 		    kinds[s->kind].late);
@@ -603,7 +618,7 @@ static bool
 is_empty(const struct job *j)
 {
 	return j->pool->state == POOL_ACTIVE && j->pool->share_bp > 0 &&
-	    job_facts(j, j->pool)->eligible == 0;
+	    j->svc->hold != HOLD_ALL && job_facts(j, j->pool)->eligible == 0;
 }
 
 /* ... it could serve before, or has had its time to. */
@@ -644,7 +659,8 @@ ask_again(const struct job *j, uint64_t *due_us)
 	bool hurries = s->kind == CFG_STEP_HOLD || s->kind == CFG_STEP_RELEASE;
 	uint64_t all[] = { r->since_us + s->for_us,
 		r->since_us + s->deadline_us, r->hold_until_us,
-		hurries ? j->facts->wall_us + HURRY_US : 0 };
+		hurries ? j->facts->wall_us + HURRY_US : 0,
+		s->kind == CFG_STEP_ROLL ? roll_due(j, s) : 0 };
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if (all[i] > j->facts->wall_us &&
@@ -673,6 +689,8 @@ look_at_step(struct job *j)
 		r->failed = true;
 		stand_still(j, j->why);
 		return RO_HARD;
+	case ADVANCED:
+		return RO_HARD;
 	case GOES_ON:
 		break;
 	}
@@ -685,6 +703,8 @@ is_late(const struct job *j)
 	const struct ro_rollout *r = &j->svc->rollout;
 	uint64_t limit_us = step_of(r)->deadline_us;
 
+	if (step_of(r)->kind == CFG_STEP_ROLL && r->entered)
+		return limit_us != 0 && roll_is_late(j, limit_us);
 	return limit_us != 0 && j->facts->wall_us >= r->since_us + limit_us;
 }
 
@@ -764,6 +784,8 @@ machine_rollout_holds(const struct ro_state *s, size_t service,
 	} else if (step->kind == CFG_STEP_APPROVE) {
 		(void)snprintf(out, MACHINE_HOLDS_MAX,
 		    "it waits for \"segue rollout approve\"");
+	} else if (step->kind == CFG_STEP_ROLL) {
+		roll_holds(&j, out, MACHINE_HOLDS_MAX);
 	} else if (machine_wants_run(svc)) {
 		(void)snprintf(out, MACHINE_HOLDS_MAX, "job %s runs",
 		    step->job);
@@ -913,7 +935,7 @@ may_start(struct job *j)
 		return job_refuse(j, RO_NO_DRAINING,
 		    "%s is draining; \"segue undrain %s\" takes it back first",
 		    j->pool->name, j->pool->name);
-	if (j->pool->share_bp == CFG_SHARE_ALL)
+	if (j->pool->share_bp == CFG_SHARE_ALL && !steps_renew(j->cmd->plan))
 		return job_refuse(j, RO_NO_ROLLOUT,
 		    "%s has all of new sessions already", j->pool->name);
 	return may_follow(j);
@@ -935,6 +957,7 @@ start(struct job *j)
 	r->at = 0;
 	r->runs = r->ran = r->begun = 0;
 	r->path = RO_PATH_UNKNOWN;
+	r->roll = (struct ro_roll){ .done = 0 };
 	count_begin(j);
 	r->hold_until_us = r->held_us = 0;
 	r->entered = r->failed = r->moved = r->unknown = false;
@@ -994,8 +1017,10 @@ go_on(struct job *j)
 		return refusal;
 	if (r->failed || moves || step_of(r)->kind == CFG_STEP_ANALYZE)
 		begin_anew(j);
-	else if (j->facts->wall_us > r->paused_us)
+	else if (j->facts->wall_us > r->paused_us) {
 		r->since_us += j->facts->wall_us - r->paused_us;
+		r->roll.since_us += j->facts->wall_us - r->paused_us;
+	}
 	r->failed = r->unknown = false;
 	r->stand = RO_STAND_RUNNING;
 	r->paused_us = 0;

@@ -83,7 +83,7 @@ machine_wants_run(const struct ro_service *svc)
 	const struct ro_rollout *r = &svc->rollout;
 
 	return steps_under_way(r) && r->entered && !r->failed &&
-	    steps_has_job(&r->steps[r->at]) &&
+	    steps_has_job(&r->steps[r->at]) && roll_wants_run(r) &&
 	    !is_done_before(svc, &r->steps[r->at]);
 }
 

@@ -248,7 +248,8 @@ tell_rollout(struct feed *f, const char *service, const struct ro_rollout *was,
 	struct feed_event e = { .type = FEED_ROLLOUT };
 	struct buf text = BUF_INIT;
 
-	if (was->id == is->id && was->stand == is->stand && was->at == is->at)
+	if (was->id == is->id && was->stand == is->stand && was->at == is->at &&
+	    strcmp(was->roll.now, is->roll.now) == 0)
 		return;
 	buf_printf(&text, "to %s: ", is->to);
 	steps_where(is, &text);

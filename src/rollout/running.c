@@ -120,6 +120,8 @@ ask(struct running *r, struct seat *s, const struct ro_service *svc)
 	str_copy(str_of(ro->to), a.to, sizeof(a.to));
 	str_copy(str_of(ro->version), a.version, sizeof(a.version));
 	str_copy(str_of(step->name), a.step, sizeof(a.step));
+	if (step->kind == CFG_STEP_ROLL)
+		str_copy(str_of(ro->roll.now), a.instance, sizeof(a.instance));
 	run_ask_write(&a, &text);
 	say(r, RUN_ASK, &text);
 }

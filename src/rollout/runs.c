@@ -56,6 +56,7 @@ run_ask_write(const struct run_ask *a, struct buf *out)
 	json_kv_cstr(&j, "to", a->to);
 	json_kv_cstr(&j, "version", a->version);
 	json_kv_cstr(&j, "step", a->step);
+	json_kv_cstr(&j, "instance", a->instance);
 	json_end_object(&j);
 }
 
@@ -118,12 +119,14 @@ get_ask(const struct json *j, void *out)
 	struct run_ask *a = out;
 
 	a->from_version[0] = '\0';
+	a->address = "";
 	return get_key(j, &a->key) &&
 	    get_text(j, "job", a->job, sizeof(a->job)) &&
 	    get_text(j, "from", a->from, sizeof(a->from)) &&
 	    get_text(j, "to", a->to, sizeof(a->to)) &&
 	    get_text(j, "version", a->version, sizeof(a->version)) &&
-	    get_text(j, "step", a->step, sizeof(a->step));
+	    get_text(j, "step", a->step, sizeof(a->step)) &&
+	    get_text(j, "instance", a->instance, sizeof(a->instance));
 }
 
 static bool

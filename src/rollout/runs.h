@@ -37,9 +37,11 @@ struct run_ask {
 	char from[CFG_NAME_MAX + 1]; /* pool; empty: there was none */
 	char to[CFG_NAME_MAX + 1];
 	char version[CFG_NAME_MAX + 1];
-	char step[CFG_NAME_MAX + 1]; /* its name, or "" */
+	char step[CFG_NAME_MAX + 1];     /* its name, or "" */
+	char instance[CFG_NAME_MAX + 1]; /* of .to, or "": it is for none */
 	/* the master's own: not in the text */
 	char from_version[CFG_NAME_MAX + 1];
+	const char *address; /* of .instance, in the run's cfg; or "" */
 };
 
 struct run_news {

@@ -328,7 +328,8 @@ for_each_stamp(struct ro_state *s, stamp_fn *fn, int64_t arg)
 		struct ro_rollout *r = &s->services[i].rollout;
 		uint64_t *of_rollout[] = { &r->began_us, &r->ended_us,
 			&r->since_us, &r->paused_us, &r->hold_until_us,
-			&s->services[i].held_us, &s->services[i].path_us };
+			&r->roll.since_us, &s->services[i].held_us,
+			&s->services[i].path_us };
 
 		each_set(of_rollout, ARRAY_LEN(of_rollout), fn, arg);
 		for (size_t p = 0; p < s->services[i].n_pools; p++) {

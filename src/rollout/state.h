@@ -89,6 +89,7 @@ struct ro_step {
 	bool no_return;                /* no way back once it has begun */
 	uint8_t only;                  /* enum cfg_only */
 	uint8_t by;                    /* enum cfg_by, of CHECK */
+	bool surge;                    /* of ROLL */
 	/* How its last run ended, if .took_us is set. */
 	int16_t exit; /* status; -1: by a signal, or it was not begun */
 	uint64_t took_us;
@@ -120,6 +121,28 @@ struct ro_count {
 		char pool[CFG_NAME_MAX + 1];
 		struct ro_toll toll;
 	} pools[CFG_POOLS_MAX];
+};
+
+/* What a step roll does with the instance at hand: identifier, name. */
+#define RO_ROLL_PHASES(X)                                                      \
+	X(NEXT, "next")   /* there is none: all have to be fit for the next */ \
+	X(LEAVE, "leave") /* it gets no new session */                         \
+	X(EMPTY, "empty") /* what it has on its hands ends */                  \
+	X(JOB, "job")     /* it is renewed */                                  \
+	X(PROOF, "proof") /* it has to pass its probe */                       \
+	X(LAST, "last")   /* that which stood in gets empty */
+#define X(id, name) ROLL_##id,
+enum ro_roll_phase { RO_ROLL_PHASES(X) RO_ROLL_PHASE_COUNT };
+#undef X
+
+/* Where a step roll is, or was left. */
+struct ro_roll {
+	uint8_t phase;                /* enum ro_roll_phase */
+	char now[CFG_NAME_MAX + 1];   /* the instance at hand; or empty */
+	char last[CFG_NAME_MAX + 1];  /* the last that is done; or empty */
+	char spare[CFG_NAME_MAX + 1]; /* stands in, with surge; or empty */
+	uint64_t since_us;            /* wall clock: of the phase */
+	uint32_t done;                /* so many are */
 };
 
 /* A rollout that is over. */
@@ -167,6 +190,7 @@ struct ro_rollout {
 	uint32_t begun;     /* ... whose action was carried out, ever */
 	uint32_t ran; /* ... whose jobs are done: not twice on a way back */
 	struct ro_step steps[CFG_STEPS_MAX];
+	struct ro_roll roll;
 	struct ro_count base;  /* when it began */
 	struct ro_count count; /* since then, once it has ended */
 	bool partial; /* .count lacks what a process counted that is no more */

@@ -148,6 +148,7 @@ read_step(const struct json *j, struct ro_step *s)
 	s->kind = (uint8_t)kind;
 	s->writes_only = json_get_truth(j, "writes_only", false);
 	s->no_return = json_get_truth(j, "no_return", false);
+	s->surge = json_get_truth(j, "surge", false);
 	if (!json_is_null(json_get(j, "only")) &&
 	    (!read_u8(j, "only", CFG_ONLY_COUNT - 1, &s->only) ||
 	        !read_u8(j, "by", CFG_BY_COUNT - 1, &s->by) ||
@@ -260,6 +261,22 @@ read_pasts(const struct json *j, struct ro_service *s)
 	return true;
 }
 
+/* Those of before there were such steps have none. */
+static bool
+read_roll(const struct json *j, struct ro_roll *r)
+{
+	int phase = steps_phase_of(json_get_text(j, "phase", ""));
+
+	if (json_is_null(j))
+		return true;
+	r->phase = (uint8_t)phase;
+	return phase >= 0 && read_text(j, "now", r->now, sizeof(r->now)) &&
+	    read_text(j, "last", r->last, sizeof(r->last)) &&
+	    read_text(j, "spare", r->spare, sizeof(r->spare)) &&
+	    read_u64(j, "since_us", &r->since_us) &&
+	    read_u32(j, "done", UINT32_MAX, &r->done);
+}
+
 static bool
 read_rollout(const struct json *j, struct ro_rollout *r)
 {
@@ -301,6 +318,7 @@ read_rollout(const struct json *j, struct ro_rollout *r)
 	    read_u64(j, "paused_us", &r->paused_us) &&
 	    read_drain(json_get(j, "clocks"), &r->clocks) &&
 	    read_before(json_get(j, "before"), r) &&
+	    read_roll(json_get(j, "roll"), &r->roll) &&
 	    read_steps(json_get(j, "steps"), r) && is_somewhere(r);
 }
 

@@ -54,6 +54,7 @@ write_step(struct json_out *j, const struct ro_step *s)
 	json_kv_bool(j, "no_return", s->no_return);
 	json_kv_u64(j, "only", s->only);
 	json_kv_u64(j, "by", s->by);
+	json_kv_bool(j, "surge", s->surge);
 	json_kv_u64(j, "lasted_us", s->lasted_us);
 	if (steps_has_job(s)) {
 		json_kv_cstr(j, "job", s->job);
@@ -141,6 +142,21 @@ write_before(struct json_out *j, const struct ro_rollout *r)
 }
 
 static void
+write_roll(struct json_out *j, const struct ro_roll *r)
+{
+	json_key(j, "roll");
+	json_begin_object(j);
+	json_kv_cstr(j, "phase",
+	    steps_phase_name((enum ro_roll_phase)r->phase));
+	json_kv_cstr(j, "now", r->now);
+	json_kv_cstr(j, "last", r->last);
+	json_kv_cstr(j, "spare", r->spare);
+	json_kv_u64(j, "since_us", r->since_us);
+	json_kv_u64(j, "done", r->done);
+	json_end_object(j);
+}
+
+static void
 write_rollout(struct json_out *j, const struct ro_rollout *r)
 {
 	json_key(j, "rollout");
@@ -174,6 +190,7 @@ write_rollout(struct json_out *j, const struct ro_rollout *r)
 	write_before(j, r);
 	json_kv_u64(j, "at", r->at);
 	json_kv_u64(j, "skipped", r->skipped);
+	write_roll(j, &r->roll);
 	json_key(j, "steps");
 	json_begin_array(j);
 	for (size_t i = 0; i < r->n_steps; i++)

@@ -14,6 +14,10 @@ static const char *const kind_names[] = { CFG_STEPS(X) };
 static const char *const once_names[] = { CFG_ONCES(X) };
 #undef X
 
+#define X(id, name) [ROLL_##id] = (name),
+static const char *const phase_names[] = { RO_ROLL_PHASES(X) };
+#undef X
+
 #define X(id, name) [RO_STAND_##id] = (name),
 static const char *const stand_names[] = { RO_STANDS(X) };
 #undef X
@@ -63,6 +67,18 @@ steps_stand_of(const char *name)
 	return index_of(stand_names, ARRAY_LEN(stand_names), name);
 }
 
+const char *
+steps_phase_name(enum ro_roll_phase p)
+{
+	return phase_names[p];
+}
+
+int
+steps_phase_of(const char *name)
+{
+	return index_of(phase_names, ARRAY_LEN(phase_names), name);
+}
+
 /* ---- presets ---- */
 
 static const struct cfg_step blue_green[] = {
@@ -106,6 +122,7 @@ deadline_of(const struct cfg_step *s, const struct cfg_service *svc)
 		return s->deadline_us;
 	switch (s->kind) {
 	case CFG_STEP_READY:
+	case CFG_STEP_ROLL:
 		return 10 * MINUTE;
 	case CFG_STEP_SHARE:
 	case CFG_STEP_PROMOTE:
@@ -148,6 +165,7 @@ add_step(struct ro_rollout *r, const struct cfg_step *s,
 		.no_return = s->no_return,
 		.only = (uint8_t)s->only,
 		.by = (uint8_t)s->by,
+		.surge = s->surge,
 		.deadline_us = deadline_of(s, svc) };
 	if (s->name != NULL)
 		str_copy(str_of(s->name), to->name, sizeof(to->name));
@@ -194,12 +212,23 @@ steps_describe(const struct ro_step *s, struct buf *out)
 		buf_add_cstr(out, " version");
 	if (s->job[0] != '\0')
 		buf_printf(out, " %s", s->job);
+	if (s->surge)
+		buf_add_cstr(out, " with surge");
 	if (s->kind == CFG_STEP_SHARE)
 		units_share(s->share_bp, text);
 	else if (s->for_us > 0)
 		units_duration(s->for_us, text);
 	if (text[0] != '\0')
 		buf_printf(out, " %s", text);
+}
+
+bool
+steps_renew(const struct ro_rollout *r)
+{
+	for (size_t i = 0; i < r->n_steps; i++)
+		if (r->steps[i].kind == CFG_STEP_ROLL)
+			return true;
+	return false;
 }
 
 size_t
@@ -252,6 +281,8 @@ steps_where(const struct ro_rollout *r, struct buf *out)
 	if (steps_under_way(r)) {
 		buf_printf(out, "step %zu of %zu, ", r->at + 1, r->n_steps);
 		steps_describe(&r->steps[r->at], out);
+		if (r->roll.now[0] != '\0')
+			buf_printf(out, " at %s", r->roll.now);
 		if (r->stand == RO_STAND_PAUSED)
 			buf_add_cstr(out, ", paused");
 		add_no_return(r, out);

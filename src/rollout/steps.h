@@ -25,12 +25,17 @@ int steps_once_of(const char *name); /* -1: none */
 const char *steps_stand_name(enum ro_stand);
 int steps_stand_of(const char *name); /* -1: none */
 
+const char *steps_phase_name(enum ro_roll_phase);
+int steps_phase_of(const char *name); /* -1: none */
+
 /* "share 25%", "pause 10m"; its own name in front, if it has one. */
 void steps_describe(const struct ro_step *, struct buf *out);
 
 /* How it stands: "step 2 of 8, share 5%, paused: WHY", "rolled back: WHY". */
 void steps_where(const struct ro_rollout *, struct buf *out);
 
+/* Does it renew instances where they are, so that it may stay at its pool? */
+bool steps_renew(const struct ro_rollout *);
 /* The step with no way back; .n_steps: there is none. */
 size_t steps_no_return(const struct ro_rollout *);
 /* Has that step begun, be it to fail, be skipped or begin anew since? */

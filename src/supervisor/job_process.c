@@ -174,6 +174,8 @@ make_env(const struct cfg_job *job, const struct run_ask *ask,
 	add(e, "SEGUE_TO", ask->to);
 	add(e, "SEGUE_FROM_VERSION", ask->from_version);
 	add(e, "SEGUE_VERSION", ask->version);
+	add(e, "SEGUE_INSTANCE", ask->instance);
+	add(e, "SEGUE_ADDRESS", ask->address);
 	for (size_t i = 0; i < job->n_env; i++) {
 		e->all[e->n] = strdup(job->env[i]);
 		e->failed |= e->all[e->n] == NULL;

@@ -411,6 +411,20 @@ make_way(struct jobs *j, const char *service)
 	return runs;
 }
 
+/* Of the instance that it is for; "" for none, NULL: there is none such. */
+static const char *
+address_of(const struct cfg_service *svc, const struct run_ask *ask)
+{
+	const struct cfg_pool *p = cfg_pool_find(svc, str_of(ask->to));
+
+	if (ask->instance[0] == '\0')
+		return "";
+	for (size_t i = 0; p != NULL && i < p->n_instances; i++)
+		if (strcmp(p->instances[i].name, ask->instance) == 0)
+			return p->instances[i].address.text;
+	return NULL;
+}
+
 static void
 begin(struct jobs *j, const struct run_ask *ask, struct cfg *cfg,
     const struct privs *privs)
@@ -431,10 +445,12 @@ begin(struct jobs *j, const struct run_ask *ask, struct cfg *cfg,
 		str_copy(str_of(cfg_version_of(svc, str_of(ask->from))),
 		    r->ask.from_version, sizeof(r->ask.from_version));
 	}
+	r->ask.address = svc == NULL ? NULL : address_of(svc, &r->ask);
 	LIST_INSERT_HEAD(&j->runs, r, link);
-	if (r->job == NULL) {
+	if (r->job == NULL || r->ask.address == NULL) {
 		end(j, r, RO_VERDICT_FAILED, -1,
-		    "the configuration has no such job any more");
+		    "the configuration has no such %s any more",
+		    r->job == NULL ? "job" : "instance");
 		drop(r); /* there is no end of such names */
 		return;
 	}
@@ -459,7 +475,8 @@ is_proper(const struct run_ask *a)
 	    holds(a->from, valid_name, true) &&
 	    holds(a->to, valid_name, false) &&
 	    holds(a->version, valid_label, true) &&
-	    holds(a->step, valid_label, true);
+	    holds(a->step, valid_label, true) &&
+	    holds(a->instance, valid_label, true);
 }
 
 void

@@ -82,6 +82,9 @@ void registry_forget_names(struct registry *);
  */
 int registry_apply(struct registry *, struct cfg *,
     const struct instance_plan *, size_t n, char *why, size_t cap) MUST_CHECK;
+/* The admin words alone; who has none is in. */
+void registry_set_admin(struct registry *, const struct instance_plan *,
+    size_t n);
 /* Would registry_apply() find an address for each?  Blocks as it does. */
 int registry_check_names(struct registry *, const struct cfg *, char *why,
     size_t cap) MUST_CHECK;

@@ -502,3 +502,26 @@ registry_stays(struct registry *r, const char *service, const char *pool,
 		e = find_answered(r, p, ci);
 	return e == NULL ? NULL : &e->inst;
 }
+
+void
+registry_set_admin(struct registry *r, const struct instance_plan *list,
+    size_t n)
+{
+	struct plan_view plans = { list, n };
+	struct service_entry *s;
+	struct pool_entry *p;
+	struct inst_entry *e;
+
+	TAILQ_FOREACH (s, &r->services, link) {
+		TAILQ_FOREACH (p, &s->pools, link) {
+			TAILQ_FOREACH (e, &p->instances, link) {
+				const struct instance_plan *plan = plan_for(
+				    &plans, s->service.name, p->pool.name,
+				    e->inst.name);
+
+				e->inst.admin = plan == NULL ? INST_IN
+				                             : plan->admin;
+			}
+		}
+	}
+}

@@ -1,6 +1,7 @@
 """Each file of conf/examples does what it says, with stand-ins for the servers
 and programs that it names: under load, with each job failing, and back."""
 import os
+import threading
 import time
 
 import pytest
@@ -90,6 +91,67 @@ def keycloak(rig, new):
 
     m.text = changed
     return m
+
+
+def rolling(rig):
+    m = Mimics(rig, "keycloak", {"main": ("26.6.1", 11, "kc")}, 8080, 9000,
+               {}, file="rolling")
+    m.add_unit("main", 3, "26.6.1", f"{m.net}13", 9000)
+    m.write_units()
+    m.schema("main", "26.6")
+    return m
+
+
+class Outs:
+    """How many instances of a pool were out at once, at most."""
+
+    def __init__(self, s, pool):
+        self.s, self.pool, self.most, self.going = s, pool, 0, True
+        self.thread = threading.Thread(target=self.look)
+        self.thread.start()
+
+    def look(self):
+        while self.going:
+            out = [i for i in self.s.admin.pool(self.pool)["instances"]
+                   if i["admin"] != "in" or i["health"] != "up"]
+            self.most = max(self.most, len(out))
+            time.sleep(0.01)
+
+    def end(self):
+        self.going = False
+        self.thread.join()
+        return self.most
+
+
+def test_keycloak_node_by_node(rig):
+    """A patch in one pool: never more than one node is out, nothing fails."""
+    r = Run(rig, rolling(rig), "main", moved_ok=True)
+    m = r.mimics
+    m.install("26.6.2")
+    outs = Outs(r.s, "main")
+    # The first that is restarted fails: it stands still there, and goes on.
+    m.set("fail-restart")
+    done = r.go("main")
+    assert done.code == 3, done
+    now = rollout(r.s)
+    assert now["stand"] == "paused" and "at main-1, paused" in now["where"]
+    assert [i["admin"] for i in r.s.admin.pool("main")["instances"]] == \
+        ["maint", "in", "in"]
+    m.unset("fail-restart")
+    r.s.do("rollout", "retry")
+    wait_stand(r.s, "done", 40)
+    assert outs.end() == 1
+    r.finish("main")
+    assert [i["admin"] for i in r.s.admin.pool("main")["instances"]] == \
+        ["in"] * 3
+    with open(f"{m.dir}/jobs", encoding="utf-8") as f:
+        assert [x.split()[-1] for x in f] == ["main-1", "main-2", "main-3"]
+    versions = [x.split()[0] for x in m.lines("main", "served")]
+    assert versions == ["26.6.1"] * 3 + ["26.6.2"] * 3, versions
+    assert shares(r.s)["main"] == 10000
+    log = r.s.log()
+    for n in (1, 2, 3):
+        assert f"roll restart at main-{n}" in log
 
 
 def conditions(s):

@@ -2,7 +2,7 @@
 """systemctl.py - starts and stops the stand-ins of identity servers by the
 names of units:
 
-  systemctl.py UNITS start|stop UNIT...
+  systemctl.py UNITS start|stop|restart UNIT...
 
 UNITS is a file of JSON: {unit: {"words": [program, ...], "address":
 "host:port", "ready": "http://..." or null, "log": file}}.  start waits until
@@ -76,13 +76,18 @@ def stop(unit, _, directory):
     wait_until(lambda: pid_of(unit, directory) is None, f"{unit} to end")
 
 
+def restart(unit, u, directory):
+    stop(unit, u, directory)
+    start(unit, u, directory)
+
+
 def main():
     path, word, *units = sys.argv[1:]
     with open(path, encoding="utf-8") as f:
         known = json.load(f)
     for unit in units:
-        {"start": start, "stop": stop}[word](unit, known[unit],
-                                             os.path.dirname(path))
+        words = {"start": start, "stop": stop, "restart": restart}
+        words[word](unit, known[unit], os.path.dirname(path))
 
 
 if __name__ == "__main__":

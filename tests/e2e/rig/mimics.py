@@ -22,7 +22,8 @@ TIMES = [(r"hold: 2s }", "hold: 100ms, interval: 200ms, fast_interval: 30ms, "
           "rise: 1, fall: 2 }"),
          (r"interval: 6s, ", ""), (r"timeout: 5s, ", ""),
          (r"(step: analyze, for): \S+m\b", r"\1: 2s"),
-         (r"errors: 1%", "errors: 1%, requests: 20"),
+         # so few that a machine with much else to do has them, too
+         (r"errors: 1%", "errors: 1%, requests: 6"),
          (r"every: 10s", "every: 50ms"),
          (r"flows: 30m, streams: \d+m", "flows: 1s, streams: 1s"),
          (r"flows: 10m", "flows: 1s")]
@@ -39,7 +40,7 @@ stop: {{ deadline: 8s, linger: 100ms }}
 WRAPPER = """\
 #!/bin/sh
 test ! -e {dir}/fail-$SEGUE_JOB || {{ echo "$SEGUE_JOB is to fail"; exit 9; }}
-echo "$SEGUE_JOB $SEGUE_FROM $SEGUE_TO" >> {dir}/jobs
+echo "$SEGUE_JOB $SEGUE_FROM $SEGUE_TO $SEGUE_INSTANCE" >> {dir}/jobs
 {what}
 """
 
@@ -57,8 +58,10 @@ class Mimics:
     """kind: of identity.js; file: in conf/examples.  units: name of each
     pool -> (version, last number of the address of its first instance)."""
 
-    def __init__(self, rig, kind, units, port, management, programs):
+    def __init__(self, rig, kind, units, port, management, programs,
+                 file=None):
         self.rig, self.kind, self.port = rig, kind, port
+        self.file = file or kind
         self.dir = f"{rig.dir}/mimics"
         os.makedirs(f"{self.dir}/bin")
         os.chmod(rig.dir, 0o777)
@@ -74,8 +77,7 @@ class Mimics:
             for i in (0, 1):
                 self.add_unit(pool, i + 1, version, f"{self.net}{first + i}",
                               management)
-        with open(f"{self.dir}/units.json", "w", encoding="utf-8") as f:
-            json.dump(self.units, f)
+        self.write_units()
         self.program("systemctl", f"exec {MIMICS}/systemctl.py "
                      f'{self.dir}/units.json "$@"')
         for name, what in programs.items():
@@ -91,6 +93,16 @@ class Mimics:
             "ready": f"http://{host}:{management}/health/ready"
                      if self.kind == "keycloak" else None,
             "log": f"{self.dir}/{pool}-{n}.log"}
+
+    def write_units(self):
+        with open(f"{self.dir}/units.json", "w", encoding="utf-8") as f:
+            json.dump(self.units, f)
+
+    def install(self, version):
+        """What is started from now on is of that version."""
+        for unit in self.units.values():
+            unit["words"][5] = version
+        self.write_units()
 
     def program(self, name, what):
         path = f"{self.dir}/bin/{name}"
@@ -157,7 +169,7 @@ class Mimics:
     # ---- the daemon ----
 
     def text(self, directory):
-        with open(f"{TOP}/conf/examples/{self.kind}.yaml",
+        with open(f"{TOP}/conf/examples/{self.file}.yaml",
                   encoding="utf-8") as f:
             text = f.read()
         for was, now in TIMES:

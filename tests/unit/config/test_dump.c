@@ -35,7 +35,7 @@ static struct {
 	unsigned left;         /* this one is counted */
 	bool held, checked;    /* not released; by one before */
 	bool job, hold, check; /* what this one is */
-	bool release;
+	bool release, roll;
 	unsigned by; /* of a check; 0: job */
 } steps;
 
@@ -83,20 +83,21 @@ static void
 add_step(struct buf *out)
 {
 	static const char *const kinds[] = { "ready", "approve", "job", "check",
-		"gone", "hold", "release" };
+		"gone", "roll", "hold", "release" };
 	unsigned n = roll(ARRAY_LEN(kinds) - 2);
 
 	if (steps.held && (steps.left == 1 || roll(2) == 0))
-		n = 6;
+		n = 7;
 	else if (steps.left > 1 && roll(2) == 0)
-		n = 5;
+		n = 6;
 	steps.checked |= steps.check;
 	steps.check = n == 3;
 	steps.by = steps.check ? roll(3) : 0;
-	steps.job = n == 2 || (steps.check && steps.by == 0);
-	steps.hold = n == 5;
-	steps.release = n == 6;
-	steps.held = steps.hold || (steps.held && n != 6);
+	steps.roll = n == 5;
+	steps.job = n == 2 || steps.roll || (steps.check && steps.by == 0);
+	steps.hold = n == 6;
+	steps.release = n == 7;
+	steps.held = steps.hold || (steps.held && n != 7);
 	buf_add_cstr(out, kinds[n]);
 }
 
@@ -299,6 +300,8 @@ is_wanted(const struct key *k)
 		return false; /* what is held is released on every way */
 	if (strcmp(k->name, "writes_only") == 0)
 		return steps.hold;
+	if (strcmp(k->name, "surge") == 0)
+		return steps.roll;
 	if (strcmp(k->name, "once") == 0 && job == 1)
 		return false; /* checks are made by it */
 	if (strcmp(k->name, "requires") == 0 && before == 0)

@@ -718,7 +718,7 @@ static const struct {
 	    "pools serve when it is done\n"
 	    "f:4:23: services[0].rollout.steps[0].step: promot is not one of "
 	    "ready, share, pause, approve, analyze, hold, release, gone, job, "
-	    "check, promote, drain; did you mean promote?\n" },
+	    "roll, check, promote, drain; did you mean promote?\n" },
 	{ "a drain of those that serve",
 	    SERVICE("rollout: { steps: [ drain, promote ] }\n  " POOLS),
 	    "f:4:23: services[0].rollout.steps[0]: the others would drain "
@@ -762,6 +762,21 @@ static const struct {
 	    SERVICE("rollout: { steps: [ { step: job, job: a }, promote ] }\n"
 	            "  " POOLS),
 	    "f:4:41: services[0].rollout.steps[0].job: there is no job a\n" },
+	{ "a job once for many instances",
+	    SERVICE("rollout: { steps: [ { step: roll, job: a } ], "
+	            "jobs: [ { name: a, command: /a, once: version } ] }\n"
+	            "  " POOLS),
+	    "f:4:42: services[0].rollout.steps[0].job: each instance needs a "
+	    "run of it, and a is done once\n" },
+	{ "instances are renewed by nobody", STEPS("roll"),
+	    "f:4:23: services[0].rollout.steps[0].job: is missing; the name "
+	    "of a job is expected\n" },
+	{ "one stands in for a pause",
+	    STEPS("{ step: pause, for: 1m, surge: on }"),
+	    "f:4:54: services[0].rollout.steps[0].surge: this step has no "
+	    "such value\n" },
+	{ "a roll that takes its time",
+	    STEPS("{ step: roll, job: migrate, for: 1m, surge: on }"), "" },
 	{ "a check by a job that is done once",
 	    SERVICE("rollout: { steps: [ { step: check, job: a }, promote ], "
 	            "jobs: [ { name: a, command: /a, once: lifetime } ] }\n"

@@ -55,7 +55,7 @@ static const char *const usual[PARTS] = {
 #define STEP_AND_JOBS(step, job)                                               \
 	", rollout: { steps: [ " step ", promote ], jobs: [ { " job " } ] }"
 #define A S "rollout.jobs[a]: none -> present\n"
-#define OFF "writes_only: off, no_return: off"
+#define OFF "writes_only: off, no_return: off, surge: off"
 #define BY_JOB "by: job, only: always, " OFF
 #define NO_SHARE "0%"
 #define NO_TIME "for: 0, errors: 2%, requests: 100, deadline: 0"
@@ -532,15 +532,25 @@ static const struct {
 	    ", rollout: { steps: [ { step: hold, writes_only: on }, promote, "
 	    "release ] }",
 	    STEPS(STEP("hold", NO_SHARE,
-	        "by: job, only: always, writes_only: on, no_return: off",
+	        "by: job, only: always, writes_only: on, no_return: off, "
+	        "surge: off",
 	        NO_TIME) ", " PROMOTE
 	                 ", " STEP("release", NO_SHARE, BY_JOB, NO_TIME)),
 	    "" },
 	{ "services[].rollout.steps[].no_return", SERVICE,
 	    ", rollout: { steps: [ { step: promote, no_return: on } ] }",
 	    STEPS(STEP("promote", NO_SHARE,
-	        "by: job, only: always, writes_only: off, no_return: on",
+	        "by: job, only: always, writes_only: off, no_return: on, "
+	        "surge: off",
 	        NO_TIME)),
+	    "" },
+	{ "services[].rollout.steps[].surge", SERVICE,
+	    STEP_AND_JOBS("{ step: roll, job: a, surge: on }",
+	        "name: a, command: /a"),
+	    STEPS(STEP("roll", NO_SHARE,
+	        "job: a, by: job, only: always, writes_only: off, "
+	        "no_return: off, surge: on",
+	        NO_TIME) ", " PROMOTE) A,
 	    "" },
 	{ "services[].rollout.jobs", SERVICE, JOBS("name: a, command: /a"), A,
 	    "" },

@@ -29,7 +29,8 @@ static const struct run_ask asks[] = {
 	    .from = NAME_63,
 	    .to = NAME_63,
 	    .version = NAME_63,
-	    .step = NAME_63 },
+	    .step = NAME_63,
+	    .instance = NAME_63 },
 	{ .key = { .service = "a \"b\"", .rollout = 2, .run = 3 },
 	    .job = "c\\d",
 	    .from = "e\nf",
@@ -54,6 +55,7 @@ Test(runs, what_is_asked, .timeout = 5)
 		cr_expect_str_eq(back.to, a->to);
 		cr_expect_str_eq(back.version, a->version);
 		cr_expect_str_eq(back.step, a->step);
+		cr_expect_str_eq(back.instance, a->instance);
 		buf_free(&text);
 	}
 }
@@ -190,7 +192,7 @@ Test(runs, a_long_why)
 #define ASK                                                                    \
 	"{" KEY                                                                \
 	",\"job\":\"a\",\"from\":\"\",\"to\":\"v2\",\"version\":\"1\","        \
-	"\"step\":\"\"}"
+	"\"step\":\"\",\"instance\":\"\"}"
 #define NEWS                                                                   \
 	"{" KEY ",\"pid\":5,\"ended\":true,\"verdict\":2,\"exit\":3,"          \
 	"\"took_us\":9,\"why\":\"w\",\"tail\":\"t\"}"

@@ -112,7 +112,8 @@ facts_now(struct world *w)
 		.pools = w->rows,
 		.instance = w->inst,
 		.runs = w->runs,
-		.counts = w->counts };
+		.counts = w->counts,
+		.rolls = w->rolls };
 }
 
 enum ro_refusal

@@ -24,6 +24,7 @@ struct world {
 	struct ro_facts_instance inst;
 	struct ro_facts_run runs[2];
 	struct ro_count counts[2];
+	struct ro_facts_roll rolls[2];
 	uint64_t now, due; /* wall clock; what machine_clock() asked for */
 	char why[512];     /* of the last command */
 };

@@ -829,6 +829,8 @@ static const struct {
 	{ "a path", MEMBER(to), "../x", false },
 	{ "a quote", MEMBER(version), "1\"; id; \"", false },
 	{ "a line", MEMBER(step), "a\nb", false },
+	{ "an instance", MEMBER(instance), "10.0.0.1:1", true },
+	{ "a command for an instance", MEMBER(instance), "x;id", false },
 	{ "a space", MEMBER(version), "1 --force", false },
 };
 
@@ -866,6 +868,25 @@ Test(jobs, any_number_of_services)
 	cr_expect_lt(mallinfo2().uordblks, before + 65536);
 }
 
+/* A job for an instance is told which and where; if it is one. */
+Test(jobs, for_an_instance)
+{
+	struct run_ask a = ask_of("a", 1);
+
+	configure_sh("echo $SEGUE_INSTANCE at $SEGUE_ADDRESS", "");
+	str_copy(STR("v1"), a.to, sizeof(a.to));
+	str_copy(STR("127.0.0.1:1"), a.instance, sizeof(a.instance));
+	jobs_ask(jobs, &a, cfg, &privs);
+	cr_expect_str_eq(ended("a")->tail, "127.0.0.1:1 at 127.0.0.1:1\n");
+	heard[0].news.ended = false;
+	a.key.run++;
+	a.instance[0] = '2';
+	jobs_ask(jobs, &a, cfg, &privs);
+	cr_expect_eq(ended("a")->verdict, RO_VERDICT_FAILED);
+	cr_expect_str_eq(heard[0].news.why,
+	    "the configuration has no such instance any more");
+}
+
 /* ---- what they get ---- */
 
 /* Exactly the environment that is made for them. */
@@ -879,7 +900,8 @@ expect_env(const char *own, const char *path)
 	buf_printf(&want,
 	    "SEGUE_SERVICE=a\nSEGUE_ROLLOUT=7\nSEGUE_JOB=work\n"
 	    "SEGUE_STEP=set-up\nSEGUE_FROM=v1\nSEGUE_TO=v2\n"
-	    "SEGUE_FROM_VERSION=v1\nSEGUE_VERSION=26.6.2\n%s%sLANG=C.UTF-"
+	    "SEGUE_FROM_VERSION=v1\nSEGUE_VERSION=26.6.2\n"
+	    "SEGUE_INSTANCE=\nSEGUE_ADDRESS=\n%s%sLANG=C.UTF-"
 	    "8\nHOME=%s\nUSER=%s\n",
 	    own, path, pw->pw_dir, pw->pw_name);
 	ask("a", own[0] == 'P' ? 1 : 2);
