@@ -17,21 +17,24 @@
  *                      told.  Each event's data is {id, time, type, service?,
  *                      pool?, instance?, who?, text}
  *   GET  /v1/plan      what a rollout would do: ?to=POOL&service=NAME
- *                      {service, to, refused: NAME | null, message,
+ *                      {service, to, mark, refused: NAME | null, message,
  *                      steps: [{step, text, limit_s | null}],
  *                      pools: [{name, state, share_bp, sessions, in_flight,
  *                      streams, drains}], drain: {mode, flows_us, requests_us,
- *                      streams_us}}; drains: it would be drained
+ *                      streams_us}}; drains: it would be drained; mark: for
+ *                      a command that is to carry out this plan and no other
  *   GET  /metrics      Prometheus text format 0.0.4
  *   GET  /healthz      204 while the control thread lives
  *   POST /v1/command   {verb, service?, pool?, instance?, address?, share?,
- *                      weight?, admin?, action?, when_ready?, drain?, force?,
- *                      writes?,
+ *                      weight?, admin?, action?, plan?, when_ready?, drain?,
+ *                      force?, writes?,
  *                      mode?, flows?, requests?, streams?, wait?, wait_us?}
  *                      verb, admin, action and mode are the words of
  *                      rollout/machine.h and config; share is text ("10%");
  *                      flows, requests and streams are durations as text
- *                      ("30s").  Unknown keys,
+ *                      ("30s"); plan is the mark of one, for the action
+ *                      start: refused ("moved") when it would be another now.
+ *                      Unknown keys,
  *                      and those the verb does not use, are refused; service,
  *                      force, wait and wait_us go with each verb, mode and the
  *                      three durations with a drain or a switch with drain.

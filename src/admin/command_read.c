@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/units.h"
+#include "rollout/mark.h"
 
 struct reading {
 	struct command_asked *out;
@@ -177,6 +178,18 @@ read_duration(struct reading *r, const struct key *k, const struct json *v)
 		*(uint64_t *)place(r, k->at) = us;
 }
 
+static void
+read_mark(struct reading *r, const struct key *k, const struct json *v)
+{
+	const char *text = text_of(r, k, v, "a plan's mark in quotes");
+
+	if (text != NULL && !mark_read(str_of(text), place(r, k->at)))
+		fault(r, false, k->name,
+		    "\"%.40s\" is no mark of a plan; \"segue plan\" prints "
+		    "one such as c1d4e9-09ab31-77e2f0",
+		    text);
+}
+
 /* False: told. */
 static bool
 read_number(struct reading *r, const struct key *k, const struct json *v,
@@ -299,6 +312,7 @@ static const struct key keys[] = {
 	{ "service",    read_name,     AT(cmd.service),  0, ALL, 0 },
 	{ "pool",       read_name,     AT(cmd.pool),     0, ALL, ALL & ~(V(ROLLOUT) | V(HOLD) | V(RELEASE)) },
 	{ "action",     read_action,   AT(cmd.action),   0, V(ROLLOUT), V(ROLLOUT) },
+	{ "plan",       read_mark,     AT(cmd.mark),     0, V(ROLLOUT), 0 },
 	{ "instance",   read_name,     AT(cmd.instance), 0, INSTANCES, INSTANCES },
 	{ "address",    read_address,  AT(cmd.address),  0, V(ADD_INSTANCE), V(ADD_INSTANCE) },
 	{ "weight",     read_weight,   AT(cmd.weight),   0, V(ADD_INSTANCE), 0 },

@@ -11,6 +11,7 @@
 #include "http/target.h"
 #include "rollout/drive.h"
 #include "rollout/facts.h"
+#include "rollout/mark.h"
 #include "rollout/steps.h"
 
 /* False: answered already. */
@@ -114,11 +115,28 @@ put_clocks(struct json_out *j, const struct ro_drain *d)
 	json_end_object(j);
 }
 
+/* What drive_plan() said. */
+struct plan {
+	struct ro_rollout rollout;
+	struct ro_mark mark;
+	enum ro_refusal refused;
+	char why[512];
+};
+
+static void
+put_mark(struct json_out *j, const struct ro_mark *m)
+{
+	char text[MARK_TEXT_MAX];
+
+	mark_write(m, text);
+	json_kv_cstr(j, "mark", m->set ? text : NULL);
+}
+
 static void
 answer_plan(struct admin *a, struct ask *k, const struct ro_service *s,
-    const char *to, const struct ro_rollout *r, enum ro_refusal refused,
-    const char *why)
+    const char *to, const struct plan *p)
 {
+	const struct ro_rollout *r = &p->rollout;
 	struct buf b = BUF_INIT;
 	struct json_out j;
 
@@ -126,9 +144,10 @@ answer_plan(struct admin *a, struct ask *k, const struct ro_service *s,
 	json_begin_object(&j);
 	json_kv_cstr(&j, "service", s->name);
 	json_kv_cstr(&j, "to", to);
+	put_mark(&j, &p->mark);
 	json_kv_cstr(&j, "refused",
-	    refused == RO_NO_NONE ? NULL : ro_refusal_name(refused));
-	json_kv_cstr(&j, "message", why);
+	    p->refused == RO_NO_NONE ? NULL : ro_refusal_name(p->refused));
+	json_kv_cstr(&j, "message", p->why);
 	json_key(&j, "steps");
 	json_begin_array(&j);
 	for (size_t i = 0; i < r->n_steps; i++)
@@ -156,20 +175,19 @@ page_plan(struct admin *a, struct ask *k)
 {
 	struct ro_command c = { .verb = RO_ROLLOUT, .action = RO_ACTION_START };
 	const struct ro_service *s;
-	struct ro_rollout r;
-	enum ro_refusal refused;
-	char why[512];
+	struct plan p;
 
 	if (!read_query(k, &c))
 		return;
-	refused = drive_plan(a->env.drive, &c, &r, why, sizeof(why));
+	p.refused = drive_plan(a->env.drive, &c, &p.rollout, &p.mark, p.why,
+	    sizeof(p.why));
 	s = service_of(drive_state(a->env.drive), &c);
-	if (refused == RO_NO_NO_SERVICE || s == NULL)
-		answer_error(k, ANSWER_NO_SERVICE, "%s", why);
-	else if (refused == RO_NO_NO_POOL)
-		answer_error(k, ANSWER_NO_POOL, "%s", why);
-	else if (refused == RO_NO_NO_MEMORY)
-		answer_error(k, ANSWER_NO_MEMORY, "%s", why);
+	if (p.refused == RO_NO_NO_SERVICE || s == NULL)
+		answer_error(k, ANSWER_NO_SERVICE, "%s", p.why);
+	else if (p.refused == RO_NO_NO_POOL)
+		answer_error(k, ANSWER_NO_POOL, "%s", p.why);
+	else if (p.refused == RO_NO_NO_MEMORY)
+		answer_error(k, ANSWER_NO_MEMORY, "%s", p.why);
 	else
-		answer_plan(a, k, s, c.pool, &r, refused, why);
+		answer_plan(a, k, s, c.pool, &p);
 }

@@ -548,6 +548,8 @@ void cfg_unref(struct cfg **); /* frees with the last one; NULL is fine */
 
 /* The effective configuration as YAML that cfg_parse() reads back equal. */
 void cfg_dump(const struct cfg *, struct buf *out);
+/* As it stands there, of one service alone. */
+void cfg_dump_service(const struct cfg_service *, struct buf *out);
 
 /*
  * Compares two configurations.  Each changed setting gives one line

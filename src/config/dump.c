@@ -1,6 +1,8 @@
 /*
  * The effective configuration as YAML, and the table of keys.
  */
+#include <string.h>
+
 #include "config/config.h"
 #include "config/schema.h"
 #include "config/show.h"
@@ -93,6 +95,14 @@ void
 cfg_dump(const struct cfg *c, struct buf *out)
 {
 	dump_map(cfg_schema, c, out, (struct place){ 0 });
+}
+
+void
+cfg_dump_service(const struct cfg_service *s, struct buf *out)
+{
+	for (const struct key *k = cfg_schema; k->name != NULL; k++)
+		if (strcmp(k->name, "services") == 0)
+			dump_map(k->sub, s, out, (struct place){ 0 });
 }
 
 /* ---- the table of keys ---- */

@@ -102,10 +102,13 @@ struct ro_drain drive_clocks(struct drive *, const char *service,
 
 /*
  * What a rollout that began now would go through, in *out, and whether it would
- * be refused: then why[cap] says why.  Nothing changes.
+ * be refused: then why[cap] says why.  *mark is what a start takes that is to
+ * carry out this plan and no other; not set without memory or service.
+ * Nothing changes.
  */
 enum ro_refusal drive_plan(struct drive *, const struct ro_command *,
-    struct ro_rollout *out, char *why, size_t cap) MUST_CHECK;
+    struct ro_rollout *out, struct ro_mark *mark, char *why,
+    size_t cap) MUST_CHECK;
 
 /* How a wait stands: sums over the draining pools it waits for. */
 struct drive_progress {

@@ -9,6 +9,7 @@
 #include "base/thread.h"
 #include "rollout/drive_int.h"
 #include "rollout/facts.h"
+#include "rollout/mark.h"
 #include "rollout/news.h"
 #include "rollout/steps.h"
 #include "rollout/waiters.h"
@@ -51,16 +52,22 @@ plan(struct drive *d, struct ro_command *cmd, struct ro_rollout *steps)
 {
 	const struct cfg_service *s = cfg_service_find(d->cfg,
 	    str_of(facts_service_of(&d->state, cmd)));
+	const struct ro_service *svc;
 
 	if (s == NULL)
 		return; /* told by the machine */
 	steps_plan(s, cmd->pool, steps);
 	cmd->plan = steps;
+	svc = ro_service_find(&d->state, s->name);
+	if (svc != NULL)
+		cmd->now = mark_of(s, &d->state,
+		    (size_t)(svc - d->state.services), drive_facts(d), steps,
+		    cmd->pool);
 }
 
 enum ro_refusal
 drive_plan(struct drive *d, const struct ro_command *c, struct ro_rollout *out,
-    char *why, size_t cap)
+    struct ro_mark *mark, char *why, size_t cap)
 {
 	struct ro_command cmd = *c;
 	enum ro_refusal r = RO_NO_NO_MEMORY;
@@ -69,9 +76,11 @@ drive_plan(struct drive *d, const struct ro_command *c, struct ro_rollout *out,
 	ON_CONTROL_THREAD();
 	(void)snprintf(why, cap, "%s", ro_refusal_text(r));
 	*out = (struct ro_rollout){ .stand = RO_STAND_NONE };
+	*mark = (struct ro_mark){ .set = false };
 	if (ro_state_new(&s) != E_OK)
 		return r;
 	plan(d, &cmd, out);
+	*mark = cmd.now;
 	if (ro_state_copy(&s, &d->state) == E_OK)
 		r = machine_command(&s, drive_facts(d), &cmd, why, cap);
 	ro_state_free(&s);

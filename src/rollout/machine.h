@@ -62,6 +62,7 @@ const char *ro_action_name(enum ro_action);
 	X(ROLLOUT, "rollout", "a rollout is under way, or none is")            \
 	X(HALTED, "halted", "the rollout has stopped at a step")               \
 	X(ROLLED_BACK, "rolled_back", "the rollout was rolled back")           \
+	X(MOVED, "moved", "the plan was made in another world")                \
 	X(NOT_HELD, "not_held", "the service is not held")                     \
 	X(EXISTS, "exists", "there is one of that name")                       \
 	X(TOO_MANY, "too_many", "more than the state has room for")            \
@@ -84,6 +85,19 @@ const char *ro_refusal_text(enum ro_refusal);
 #define RO_CLOCK_MAX_US (UINT64_C(366) * 24 * 3600 * 1000000)
 #define RO_WEIGHT_MAX 256
 
+/* The parts of a plan's mark (rollout/mark.h). */
+enum ro_mark_part {
+	RO_MARK_CONFIG, /* the configuration of the service, and the steps */
+	RO_MARK_POOLS,  /* their states and shares, what is held or pending */
+	RO_MARK_READY,  /* who could serve, and what commands said of instances
+	                 */
+	RO_MARK_PARTS
+};
+struct ro_mark {
+	bool set;
+	uint32_t part[RO_MARK_PARTS];
+};
+
 /* All texts end with NUL; those a verb does not use are empty. */
 struct ro_command {
 	enum ro_verb verb;
@@ -97,6 +111,8 @@ struct ro_command {
 	uint8_t action;                /* of ROLLOUT; enum ro_action */
 	bool writes_only;              /* of HOLD */
 	const struct ro_rollout *plan; /* of ROLLOUT start: steps_plan()'s */
+	struct ro_mark mark;           /* ... of the plan that it carries out */
+	struct ro_mark now;            /* ... of one that is made now */
 	bool when_ready, drain;        /* of SWITCH */
 	bool force;
 	struct ro_drain
@@ -207,7 +223,8 @@ ro_facts_of(const struct ro_facts *f, size_t service, size_t pool)
  *            until they are released; again: with the other class.
  * release    they are sent on to whoever serves then.
  *
- * rollout    start: its steps go on with the clock from now on.  pause,
+ * rollout    start: its steps go on with the clock from now on; refused when it
+ *            carries out a plan and the mark of now is another.  pause,
  *            resume: a step that failed begins anew; the time between counts
  *            for none.  retry: the same, of a step that has failed alone, and
  *            also where nobody knows how its job ended.  approve: a step that

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "rollout/machine_int.h"
+#include "rollout/mark.h"
 #include "rollout/steps.h"
 
 #define X(id, name) [RO_ACTION_##id] = (name),
@@ -926,9 +927,34 @@ may_follow(struct job *j)
 	return RO_NO_NONE;
 }
 
+/* It carries out a plan: is all as it was when that was made? */
+static enum ro_refusal
+is_as_planned(struct job *j)
+{
+	const struct ro_command *c = j->cmd;
+	struct buf what = BUF_INIT;
+	enum ro_refusal r;
+
+	if (!c->mark.set || mark_is(&c->mark, &c->now))
+		return RO_NO_NONE;
+	if (!c->now.set)
+		return RO_NO_NO_MEMORY;
+	mark_explain(&c->mark, &c->now, j->s, j->svc_at, j->facts, &what);
+	r = job_refuse(j, RO_NO_MOVED,
+	    "the plan was made in another world: %s; \"segue plan --to %s\" "
+	    "makes one of now",
+	    what.failed ? "" : what.p, j->pool->name);
+	buf_free(&what);
+	return r;
+}
+
 static enum ro_refusal
 may_start(struct job *j)
 {
+	enum ro_refusal r = is_as_planned(j);
+
+	if (r != RO_NO_NONE)
+		return r;
 	if (steps_under_way(rollout_of(j)))
 		return refuse_under_way(j);
 	if (j->pool->state == POOL_DRAINING)
@@ -1131,6 +1157,9 @@ rollout_check(struct job *j)
 	        j->cmd->plan->n_steps == 0))
 		return job_refuse(j, RO_NO_NO_POOL,
 		    "to which pool?  --to names it");
+	if (!starts && j->cmd->mark.set)
+		return job_refuse(j, RO_NO_BAD_VALUE,
+		    "only a start carries out a plan");
 	if (!starts && !steps_under_way(rollout_of(j)))
 		return refuse_none(j);
 	return RO_NO_NONE;

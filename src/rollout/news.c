@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "rollout/facts.h"
+#include "rollout/mark.h"
 #include "rollout/steps.h"
 
 static void
@@ -75,7 +76,12 @@ add_instance(struct buf *out, const struct ro_command *c)
 static void
 add_rollout(struct buf *out, const struct ro_command *c)
 {
-	if (c->action < RO_ACTION_COUNT)
+	char mark[MARK_TEXT_MAX];
+
+	if (c->mark.set) {
+		mark_write(&c->mark, mark);
+		buf_printf(out, " %s", mark);
+	} else if (c->action < RO_ACTION_COUNT)
 		buf_printf(out, " %s",
 		    ro_action_name((enum ro_action)c->action));
 	if (c->action == RO_ACTION_START)
@@ -86,7 +92,7 @@ add_rollout(struct buf *out, const struct ro_command *c)
 static void
 add_command(struct buf *out, const struct ro_command *c)
 {
-	buf_add_cstr(out, ro_verb_name(c->verb));
+	buf_add_cstr(out, c->mark.set ? "apply" : ro_verb_name(c->verb));
 	if (c->verb == RO_ROLLOUT)
 		add_rollout(out, c);
 	else if (c->instance[0] != '\0')

@@ -38,6 +38,25 @@ static const struct {
 	{ OPT_WRITES, "writes" },
 };
 
+/* What people say differently from the daemon: it starts a rollout, too. */
+static bool
+is_apply(const struct args *a)
+{
+	return strcmp(a->command->name, "apply") == 0;
+}
+
+static const char *
+verb_of(const struct args *a)
+{
+	return is_apply(a) ? "rollout" : a->command->name;
+}
+
+static const char *
+action_of(const struct args *a)
+{
+	return is_apply(a) ? "start" : a->operand[0];
+}
+
 static void
 write_option(struct json_out *j, const struct args *a, enum option o,
     const char *key)
@@ -74,6 +93,7 @@ write_operand(struct json_out *j, const struct args *a, size_t i)
 		if (!args_has(a, OPT_NAME))
 			json_kv_cstr(j, "instance", a->operand[i]);
 		break;
+	case ARG_TEXT:
 	case ARG_WORD:
 		json_kv_cstr(j, a->command->operands[i].key, a->operand[i]);
 		break;
@@ -93,7 +113,9 @@ act_write_body(const struct args *a, const char *pool, struct buf *out)
 
 	json_begin(&j, out);
 	json_begin_object(&j);
-	json_kv_cstr(&j, "verb", a->command->name);
+	json_kv_cstr(&j, "verb", verb_of(a));
+	if (is_apply(a))
+		json_kv_cstr(&j, "action", action_of(a));
 	for (size_t i = 0; i < a->n_operands; i++)
 		write_operand(&j, a, i);
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
@@ -154,20 +176,20 @@ write_rollout(const struct args *a, struct buf *out)
 		{ "rollback",
 		    "the shares of before are back; the new pool drains" } };
 
-	if (strcmp(a->operand[0], "start") == 0)
+	if (strcmp(action_of(a), "start") == 0)
 		buf_printf(out,
 		    "the rollout to %s has begun; \"segue rollout "
 		    "status\" shows where it is",
 		    a->option[OPT_TO]);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (strcmp(rows[i].word, a->operand[0]) == 0)
+		if (strcmp(rows[i].word, action_of(a)) == 0)
 			buf_add_cstr(out, rows[i].says);
 }
 
 static void
 write_moved(const struct args *a, struct buf *out)
 {
-	const char *verb = a->command->name, *first = a->operand[0];
+	const char *verb = verb_of(a), *first = a->operand[0];
 	char share[UNITS_MAX];
 
 	if (strcmp(verb, "rollout") == 0) {
@@ -220,7 +242,7 @@ act_write_name(const struct args *a, struct buf *out)
 {
 	bool is_switch = strcmp(a->command->name, "switch") == 0;
 
-	if (strcmp(a->command->name, "rollout") == 0) {
+	if (strcmp(verb_of(a), "rollout") == 0) {
 		buf_add_cstr(out, "the rollout");
 		return;
 	}
@@ -431,6 +453,15 @@ rollout_run(struct run *r)
 		    "rollout status does not wait; \"segue events -f\" shows "
 		    "what happens");
 	return see_rollout(r);
+}
+
+int
+apply_run(struct run *r)
+{
+	if (!args_has(&r->args, OPT_TO))
+		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
+		    "apply needs --to POOL");
+	return act_command(r);
 }
 
 int

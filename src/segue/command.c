@@ -91,8 +91,18 @@ static const struct command rows[] = {
 	    .help = "what a rollout to a pool would do, and what forbids it",
 	    .more = "Prints the steps of \"rollout start --to POOL\", who "
 	            "would be drained, and\nexits 3 where it would be refused "
-	            "now.  Nothing changes.\n",
+	            "now.  Nothing changes.  The mark at its\nend is what "
+	            "apply takes.\n",
 	    .run = plan_run },
+	{ .name = "apply",
+	    .operands = { { .name = "MARK", .kind = ARG_TEXT, .key = "plan" } },
+	    .options = OPT(TO) | OPT(WAIT),
+	    .help = "begin the rollout that plan showed, if it still is that",
+	    .more = "Is rollout start --to POOL, but refused when anything has "
+	            "moved since plan\nprinted that MARK: the configuration of "
+	            "the service, states and shares of its\npools, or who is "
+	            "ready.  It says which.\n",
+	    .run = apply_run },
 	{ .name = "instance",
 	    .operands = { OPERAND("NAME", INSTANCE),
 	        { .name = "in|drain|maint",

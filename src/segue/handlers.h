@@ -12,6 +12,7 @@ command_fn see_status, see_pools, see_instances, see_sessions, see_rollout;
 /* act.c: a change */
 command_fn act_command;
 command_fn rollout_run; /* or, for its status, a look */
+command_fn apply_run;   /* the start of one, as it was planned */
 /* plan.c: what a change would do */
 command_fn plan_run;
 /* events.c */

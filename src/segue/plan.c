@@ -81,6 +81,21 @@ say_drains(struct run *r, const struct json *doc)
 	}
 }
 
+static void
+say_begin(struct run *r, const struct json *doc)
+{
+	const char *service = r->args.option[OPT_SERVICE];
+	struct buf line = BUF_INIT;
+
+	buf_printf(&line,
+	    "it can begin now; as it stands here: segue apply %s --to %s",
+	    show_text(doc, "mark"), show_text(doc, "to"));
+	if (service != NULL)
+		buf_printf(&line, " --service %s", service);
+	say_clean(r, &line);
+	buf_free(&line);
+}
+
 static int
 say_plan(struct run *r, const struct answer *a)
 {
@@ -97,7 +112,7 @@ say_plan(struct run *r, const struct answer *a)
 		return run_fail(r, SEGUE_EXIT_REFUSED, refused,
 		    "it would be refused now: %s",
 		    json_get_text(a->doc, "message", refused));
-	run_say(r, "it can begin now");
+	say_begin(r, a->doc);
 	return SEGUE_EXIT_DONE;
 }
 

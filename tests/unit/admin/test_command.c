@@ -350,3 +350,58 @@ COMMAND_TEST(waiting_at_the_end)
 	cr_assert(client_reads(&d, "event: progress"));
 	wait_for_state(POOL_DRAINING);
 }
+
+/* ---- as it was planned ---- */
+
+static void
+read_plan(char mark[32])
+{
+	struct json *j;
+	char why[128];
+
+	cr_assert_eq(client_get(&c, &h, "/v1/plan?to=v2"), 200, "%s", c.text);
+	j = json_read(str_of(client_body(&c)), why, sizeof(why));
+	cr_assert_not_null(j);
+	str_copy(str_of(json_get_text(j, "mark", "none")), mark, 32);
+	json_free(&j);
+}
+
+static int
+apply(const char *mark)
+{
+	char body[256];
+
+	(void)snprintf(body, sizeof(body),
+	    "{\"verb\":\"rollout\",\"action\":\"start\",\"pool\":\"v2\","
+	    "\"plan\":\"%s\"}",
+	    mark);
+	return client_post(&c, &h, "/v1/command", body);
+}
+
+COMMAND_TEST(a_plan_is_carried_out_as_it_was)
+{
+	char first[32], second[32], line[128];
+
+	house_until(&h, is_down, NULL);
+	read_plan(first);
+	stat_add(&h.a->cells[0].inflight, 1);
+	read_plan(second);
+	cr_expect_str_eq(first, second, "traffic moves nothing");
+	cr_expect_eq(client_post(&c, &h, "/v1/command",
+	                 "{\"verb\":\"share\",\"pool\":\"v2\","
+	                 "\"share\":\"10%\",\"force\":true}"),
+	    200, "%s", c.text);
+	cr_expect_eq(apply(first), 409);
+	cr_expect_not_null(strstr(c.text, "{\"error\":\"moved\","));
+	cr_expect_not_null(strstr(c.text, "now v1 active 90%, v2 active 10%"),
+	    "%s", c.text);
+	read_plan(second);
+	cr_expect_str_neq(first, second);
+	cr_expect_eq(apply(second), 200, "%s", c.text);
+	(void)snprintf(line, sizeof(line),
+	    "command=\"apply %s --to v2\" result=moved", first);
+	cr_expect(house_logged(&h, line), "%s", line);
+	(void)snprintf(line, sizeof(line),
+	    "command=\"apply %s --to v2\" result=done", second);
+	cr_expect(house_logged(&h, line), "%s", line);
+}

@@ -81,6 +81,19 @@ static const struct {
 	    "{\"verb\":\"instance\",\"pool\":\"v1\",\"instance\":\"a\","
 	    "\"admin\":\"out\"}",
 	    ANSWER_BAD_VALUE, "admin: \"out\" is none of in, drain, maint" },
+	{ "a plan's mark that is none",
+	    "{\"verb\":\"rollout\",\"action\":\"start\",\"pool\":\"v2\","
+	    "\"plan\":\"c1d4e9-09ab31\"}",
+	    ANSWER_BAD_VALUE,
+	    "plan: \"c1d4e9-09ab31\" is no mark of a plan; \"segue plan\" "
+	    "prints one such as c1d4e9-09ab31-77e2f0" },
+	{ "a plan of what has none",
+	    "{\"verb\":\"undrain\",\"pool\":\"v2\","
+	    "\"plan\":\"c1d4e9-09ab31-77e2f0\"}",
+	    ANSWER_BAD_REQUEST, "plan: undrain takes no such key" },
+	{ "a plan as number",
+	    "{\"verb\":\"rollout\",\"action\":\"start\",\"plan\":1}",
+	    ANSWER_BAD_REQUEST, "plan: 1 is not a plan's mark in quotes" },
 	{ "a name too long", "{\"verb\":\"drain\",\"pool\":\"" NAME_64 "\"}",
 	    ANSWER_BAD_VALUE,
 	    "pool: \"aaaaaaaaaaaaaaaaaaaa...\" is longer than 63 bytes" },
@@ -166,7 +179,13 @@ Test(command_read, takes_every_key, .timeout = 5)
 	cr_expect_eq(c.cmd.verb, RO_RELEASE);
 	cr_expect_str_eq(c.cmd.service, "sso");
 
+	c = good("{\"verb\":\"rollout\",\"action\":\"start\","
+	         "\"pool\":\"v2\",\"plan\":\"c1d4e9-09ab31-77e2f0\"}");
+	cr_expect(c.cmd.mark.set);
+	cr_expect_eq(c.cmd.mark.part[RO_MARK_READY], 0x77e2f0);
+
 	c = good("{\"verb\":\"share\",\"pool\":\"v1\",\"share\":\"12.5%\"}");
+	cr_expect_not(c.cmd.mark.set);
 	cr_expect_eq(c.cmd.share_bp, 1250);
 	cr_expect(!c.wait && !c.mode && !c.flows && !c.requests && !c.streams);
 }

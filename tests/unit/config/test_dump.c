@@ -487,6 +487,11 @@ Test(dump, form)
 	cr_expect_eq(strncmp(at, want, sizeof(want) - 1), 0, "%s", at);
 	cr_expect_not_null(strstr(out.p, "        share: 100%\n"));
 	cr_expect_null(strstr(out.p, "\n\n"));
+	buf_reset(&out);
+	cfg_dump_service(&c->services[0], &out);
+	cr_expect_eq(strstr(out.p, "name: sso\nmode: http\nmatch:\n  - host: "),
+	    out.p, "one service: %s", out.p);
+	cr_expect_not_null(strstr(out.p, "    share: 100%\n"));
 	buf_free(&out);
 	cfg_unref(&c);
 }

@@ -33,6 +33,12 @@ static const struct {
 	{ "add", { .verb = RO_ADD_INSTANCE, .pool = "v2", .instance = "a",
 	    .address = "h:80", .weight = 3 },
 	    "add-instance v2 h:80 --name a --weight 3: done" },
+	{ "a rollout", { .verb = RO_ROLLOUT, .pool = "v2",
+	    .action = RO_ACTION_START }, "rollout start --to v2: done" },
+	{ "a rollout that was planned", { .verb = RO_ROLLOUT, .pool = "v2",
+	    .action = RO_ACTION_START, .mark = { .set = true,
+	    .part = { 0xc1d4e9, 0x9ab31, 0 } } },
+	    "apply c1d4e9-09ab31-000000 --to v2: done" },
 };
 /* clang-format on */
 

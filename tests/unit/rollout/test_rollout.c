@@ -2175,3 +2175,45 @@ Test(rollout, the_last_ones_are_kept)
 		cr_expect_eq(p->fault, 1);
 	}
 }
+
+/* ---- as it was planned ---- */
+
+static enum ro_refusal
+apply(uint32_t part, bool now)
+{
+	struct ro_command c = world_command(RO_ROLLOUT, "v2");
+
+	c.action = RO_ACTION_START;
+	c.plan = &plan;
+	c.mark = (struct ro_mark){ .set = true, .part = { 1, part, 3 } };
+	c.now = (struct ro_mark){ .set = now, .part = { 1, 2, 3 } };
+	return world_do(&w, &c);
+}
+
+Test(rollout, as_it_was_planned)
+{
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	cr_expect_eq(apply(7, true), RO_NO_MOVED);
+	cr_expect_str_eq(w.why,
+	    "the plan was made in another world: states or shares of its pools "
+	    "have changed, now v1 active 100%, v2 starting 0%, v3 starting 0%; "
+	    "\"segue plan --to v2\" makes one of now");
+	cr_expect_eq(it()->stand, RO_STAND_NONE, "nothing has begun");
+	cr_expect_eq(apply(2, false), RO_NO_NO_MEMORY);
+	cr_expect_eq(apply(2, true), RO_NO_NONE, "%s", w.why);
+	expect_at(0, RO_STAND_RUNNING, "begun");
+	cr_expect_eq(apply(7, true), RO_NO_MOVED, "before what else forbids");
+	cr_expect_eq(apply(2, true), RO_NO_ROLLOUT);
+}
+
+Test(rollout, only_a_start_carries_out_a_plan)
+{
+	struct ro_command c = world_command(RO_ROLLOUT, "");
+
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	c.action = RO_ACTION_APPROVE;
+	c.mark.set = true;
+	cr_expect_eq(world_do(&w, &c), RO_NO_BAD_VALUE);
+	cr_expect_str_eq(w.why, "only a start carries out a plan");
+}

@@ -108,6 +108,17 @@ static const struct row commands[] = {
 	{ "remove", "remove-instance bee", 0, "bee was removed\n", NULL,
 	    "{\"verb\":\"remove-instance\",\"instance\":\"bee\","
 	    "\"pool\":\"v2\"}" },
+	{ "a rollout as it was planned",
+	    "apply c1d4e9-09ab31-77e2f0 --to v2 --service sso", 0,
+	    "the rollout to v2 has begun; \"segue rollout status\" shows where "
+	    "it is\n", NULL,
+	    "{\"verb\":\"rollout\",\"action\":\"start\","
+	    "\"plan\":\"c1d4e9-09ab31-77e2f0\",\"service\":\"sso\","
+	    "\"pool\":\"v2\"}" },
+	{ "apply needs a pool", "apply c1d4e9-09ab31-77e2f0", 2, NULL,
+	    "segue: apply needs --to POOL\n", NULL },
+	{ "apply needs a mark", "apply --to v2", 2, NULL,
+	    "segue: apply needs its MARK", NULL },
 	{ "instance of two pools", "instance both maint", 2, NULL,
 	    "segue: pools v1 and v2 both have an instance both; name one with "
 	    "--pool\n", "GET /v1/status" },
@@ -137,6 +148,55 @@ Test(run, commands, .timeout = 20)
 	check(says, commands, ARRAY_LEN(commands));
 }
 
+/* ---- plans ---- */
+
+#define PLAN_TO_V2(refused, message)                                           \
+	FAKE_JSON("200 OK",                                                    \
+	    "{\"service\":\"sso\",\"to\":\"v2\","                              \
+	    "\"mark\":\"c1d4e9-09ab31-77e2f0\",\"refused\":" refused           \
+	    ",\"message\":\"" message "\",\"steps\":[{\"step\":\"ready\","     \
+	    "\"text\":\"ready\",\"limit_s\":600}],\"pools\":[{\"name\":"       \
+	    "\"v1\",\"drains\":true,\"sessions\":41,\"streams\":2}],"          \
+	    "\"drain\":{\"mode\":\"keep\",\"flows_us\":60000000}}")
+
+/* clang-format off */
+static const struct row plans[] = {
+	{ "its end is the way to it", "plan --to v2", 0,
+	    "\nit can begin now; as it stands here: segue apply "
+	    "c1d4e9-09ab31-77e2f0 --to v2\n", NULL, "GET /v1/plan?to=v2 " },
+	{ "with the service", "plan --to v2 --service sso", 0,
+	    "c1d4e9-09ab31-77e2f0 --to v2 --service sso\n", NULL,
+	    "GET /v1/plan?to=v2&service=sso " },
+	{ "who drains", "plan --to v2", 0,
+	    "v1 would drain, mode keep: 41 sessions for 1m00s at most, 2 "
+	    "streams\n", NULL, "" },
+	{ "a pool is needed", "plan", 2, NULL,
+	    "segue: plan needs --to POOL\n", NULL },
+};
+static const struct row refused_plans[] = {
+	{ "refused", "plan --to v2", 3, "ready", "segue: it would be refused "
+	    "now: v2 is draining\n", "" },
+	{ "refused, as JSON", "plan --to v2 --json", 3,
+	    "\"mark\":\"c1d4e9-09ab31-77e2f0\"", NULL, "" },
+};
+/* clang-format on */
+
+Test(run, plans, .timeout = 20)
+{
+	static const struct fake_row good[] = {
+		{ "GET /v1/plan", PLAN_TO_V2("null", ""), FAKE_CLOSE },
+		{ NULL, NULL, FAKE_CLOSE },
+	};
+	static const struct fake_row bad[] = {
+		{ "GET /v1/plan", PLAN_TO_V2("\"draining\"", "v2 is draining"),
+		    FAKE_CLOSE },
+		{ NULL, NULL, FAKE_CLOSE },
+	};
+
+	check(good, plans, ARRAY_LEN(plans));
+	check(bad, refused_plans, ARRAY_LEN(refused_plans));
+}
+
 /* ---- what goes wrong ---- */
 
 /* clang-format off */
@@ -150,6 +210,9 @@ static const struct {
 	{ "a refusal this program does not know",
 	    REFUSAL("409 Conflict", "moon_phase", "not tonight"), 3,
 	    "segue: not tonight\n" },
+	{ "a plan of another world",
+	    REFUSAL("409 Conflict", "moved", "a share has changed"), 3,
+	    "segue: a share has changed\n" },
 	{ "no such pool", REFUSAL("404 Not Found", "no_pool", "no v1"), 2,
 	    "segue: no v1\n" },
 	{ "bad value", REFUSAL("400 Bad Request", "bad_value", "odd"), 2,
