@@ -26,15 +26,15 @@
  *   GET  /metrics      Prometheus text format 0.0.4
  *   GET  /healthz      204 while the control thread lives
  *   POST /v1/command   {verb, service?, pool?, instance?, address?, share?,
- *                      weight?, admin?, action?, plan?, when_ready?, drain?,
- *                      force?, writes?,
+ *                      weight?, admin?, action?, plan?, rehearse?,
+ *                      when_ready?, drain?, force?, writes?,
  *                      mode?, flows?, requests?, streams?, wait?, wait_us?}
  *                      verb, admin, action and mode are the words of
  *                      rollout/machine.h and config; share is text ("10%");
  *                      flows, requests and streams are durations as text
  *                      ("30s"); plan is the mark of one, for the action
  *                      start: refused ("moved") when it would be another now.
- *                      Unknown keys,
+ *                      rehearse makes a start a rehearsal.  Unknown keys,
  *                      and those the verb does not use, are refused; service,
  *                      force, wait and wait_us go with each verb, mode and the
  *                      three durations with a drain or a switch with drain.
@@ -74,8 +74,8 @@
  *      pending: {pool, drain} | null,        a switch that waits
  *      hold: {what: "none" | "writes" | "all", since | null, held, max,
  *             held_ever, released},          exchanges: now, since the start
- *      rollout: {id, to, stand, failed, where, why, holds, who, began, since,
- *                ended, left_s | null, analysis: {own, others: {requests, failed}}
+ *      rollout: {id, to, stand, rehearsal, failed, where, why, holds, who,
+ *                began, since, ended, left_s | null, analysis: {own, others: {requests, failed}}
  *                | null, run: {pid, ended, verdict | null, why, took_s,
  *                output} | null,             the last run of a job
  *                held_s, no_return: {step, passed} | null, version,
@@ -85,7 +85,8 @@
  *                released, moved, streams_ended: {as below}, pools: [{name,
  *                requests, failed}]},        since it began, up to its end;
  *                                            not whole: since counted_since
- *                past: [{id, to, version, stand, who, why, began, ended, held_s,
+ *                past: [{id, to, version, stand, rehearsal, who, why, began,
+ *                ended, held_s,
  *                accepted, fault}],          those before it, oldest first
  *                at, steps: [{step, text, skipped, lasted_s, exit?, took_s?, said?}]}
  *                | null,                     the last;

@@ -319,12 +319,13 @@ put_step(struct json_out *j, const struct ro_step *s, bool skipped)
 	json_kv_str(j, "text", buf_str(&text));
 	json_kv_bool(j, "skipped", skipped);
 	json_kv_micro(j, "lasted_s", s->lasted_us);
-	if (s->took_us > 0 || s->said[0] != '\0') {
+	if (s->took_us > 0) {
 		json_key(j, "exit");
 		json_i64(j, s->exit);
 		json_kv_micro(j, "took_s", s->took_us);
-		json_kv_cstr(j, "said", s->said);
 	}
+	if (s->took_us > 0 || s->said[0] != '\0')
+		json_kv_cstr(j, "said", s->said);
 	json_end_object(j);
 	buf_free(&text);
 }
@@ -457,6 +458,7 @@ put_past(struct json_out *j, const struct ro_service *s)
 		json_kv_cstr(j, "version", p->version);
 		json_kv_cstr(j, "stand",
 		    steps_stand_name((enum ro_stand)p->stand));
+		json_kv_bool(j, "rehearsal", p->rehearsal);
 		json_kv_cstr(j, "who", p->who);
 		json_kv_cstr(j, "why", p->why);
 		json_kv_time(j, "began", p->began_us);
@@ -492,6 +494,7 @@ put_rollout(struct scene *sc, const struct ro_service *svc)
 	json_kv_u64(j, "id", r->id);
 	json_kv_cstr(j, "to", r->to);
 	json_kv_cstr(j, "stand", steps_stand_name((enum ro_stand)r->stand));
+	json_kv_bool(j, "rehearsal", r->rehearsal);
 	json_kv_bool(j, "failed", r->failed);
 	json_kv_str(j, "where", buf_str(&where));
 	json_kv_cstr(j, "why", r->why);

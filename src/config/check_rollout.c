@@ -169,6 +169,7 @@ check_jobs(struct problems *p, const struct cfg_rollout *r,
 
 		check_command(p, &w, "command", j->command, j->n_command);
 		check_command(p, &w, "when", j->when, j->n_when);
+		check_command(p, &w, "rehearse", j->rehearse, j->n_rehearse);
 		check_env(p, j, &w);
 		check_statuses(p, j, &w);
 	}

@@ -353,6 +353,9 @@ struct cfg_job {
 	size_t n_command;
 	char **when; /* the same: is it needed?  None: yes */
 	size_t n_when;
+	char **rehearse; /* the same: instead of it, in a rehearsal.  None: it
+	                    is not run then */
+	size_t n_rehearse;
 	char **env; /* NAME=value */
 	size_t n_env;
 	char *user;          /* or NULL: who the daemon serves as */

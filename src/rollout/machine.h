@@ -111,6 +111,7 @@ struct ro_command {
 	uint8_t action;                /* of ROLLOUT; enum ro_action */
 	bool writes_only;              /* of HOLD */
 	const struct ro_rollout *plan; /* of ROLLOUT start: steps_plan()'s */
+	bool rehearse;                 /* ... it is only tried */
 	struct ro_mark mark;           /* ... of the plan that it carries out */
 	struct ro_mark now;            /* ... of one that is made now */
 	bool when_ready, drain;        /* of SWITCH */
@@ -232,6 +233,12 @@ ro_facts_of(const struct ro_facts *f, size_t service, size_t pool)
  *            and the new pool drains.  While one runs, commands about
  *            pools are refused; while it is paused they are not, and resume
  *            does again what they undid, once a job that runs has ended.
+ *
+ * rehearse   of a start: all of its steps are gone through, but those that move
+ *            traffic are passed, with what they would wait for, and a job runs
+ *            its command for rehearsals or nothing.  What fails ends it; no job
+ *            counts as done by it, there is always a way back, which moves
+ *            nothing either, and no command is refused for it.
  *
  * force      overrides not_ready, last_pool and last_instance.
  * returns    RO_NO_NONE, or the reason with a sentence in why[cap]; then *s

@@ -107,6 +107,7 @@ count_keep_past(struct ro_service *s)
 	p = &s->past[s->n_past++];
 	*p = (struct ro_past){ .id = r->id,
 		.stand = r->stand,
+		.rehearsal = r->rehearsal,
 		.began_us = r->began_us,
 		.ended_us = r->ended_us,
 		.held_us = r->held_us,

@@ -174,6 +174,10 @@ roll_back(struct job *j, const char *why)
 	uint32_t sum = sum_before(j, false);
 	bool any = sum == 0 && j->cmd->force;
 
+	if (r->rehearsal) {
+		end(j, RO_STAND_ROLLED_BACK, why); /* nothing was moved */
+		return RO_NO_NONE;
+	}
 	if (steps_is_past(r, steps_no_return(r)) && !j->cmd->force)
 		return refuse_return(j, steps_no_return(r));
 	if (any)
@@ -205,7 +209,9 @@ fail(struct job *j, const char *fmt, ...)
 	va_end(ap);
 	str_copy(buf_str(&why), text, sizeof(text));
 	r->failed = true;
-	if (r->on_failure == CFG_FAILURE_PAUSE) {
+	if (r->rehearsal) {
+		end(j, RO_STAND_ABORTED, text);
+	} else if (r->on_failure == CFG_FAILURE_PAUSE) {
 		stand_still(j, text);
 	} else if (roll_back(j, text) != RO_NO_NONE) {
 		buf_printf(&why, "; %s", j->why);
@@ -605,7 +611,8 @@ enter(struct job *j)
 
 	if (kinds[s->kind].enter(j, s) == RO_NO_NONE) {
 		r->entered = true;
-		r->begun |= UINT32_C(1) << r->at;
+		if (!r->rehearsal)
+			r->begun |= UINT32_C(1) << r->at;
 		return;
 	}
 	fail(j, "%s", j->why);
@@ -687,6 +694,10 @@ look_at_step(struct job *j)
 		fail(j, "%s", j->why);
 		return RO_HARD;
 	case UNCLEAR:
+		if (r->rehearsal) {
+			fail(j, "it would stand still: %s", j->why);
+			return RO_HARD;
+		}
 		r->failed = true;
 		stand_still(j, j->why);
 		return RO_HARD;
@@ -709,14 +720,51 @@ is_late(const struct job *j)
 	return limit_us != 0 && j->facts->wall_us >= r->since_us + limit_us;
 }
 
-/* A step that is for the other path than its check has found. */
+/*
+ * A step that is for the other path than its check has found.  A rehearsal
+ * whose check could not be made goes through both.
+ */
 static bool
 is_left_out(const struct ro_rollout *r)
 {
+	if (r->rehearsal && r->path == RO_PATH_UNKNOWN)
+		return false;
 	return (step_of(r)->only == CFG_ONLY_ROLLING &&
 	           r->path != RO_PATH_ROLLING) ||
 	    (step_of(r)->only == CFG_ONLY_RECREATE &&
 	        r->path != RO_PATH_RECREATE);
+}
+
+/* It is done only when, or begins only once, the new pool can serve. */
+static bool
+needs_ready(const struct ro_step *s)
+{
+	return s->kind == CFG_STEP_READY ||
+	    kinds[s->kind].may_enter == is_ready;
+}
+
+/* In a rehearsal: not a job or check, so it would move traffic, or wait. */
+static bool
+is_only_passed(const struct ro_rollout *r)
+{
+	return r->rehearsal && step_of(r)->kind != CFG_STEP_JOB &&
+	    step_of(r)->kind != CFG_STEP_CHECK;
+}
+
+static void
+pass_step(struct job *j)
+{
+	struct ro_rollout *r = rollout_of(j);
+	struct ro_step *s = &r->steps[r->at];
+	char unfit[JOB_UNFIT_MAX];
+
+	s->said[0] = '\0';
+	if (needs_ready(s) && !is_ready(j)) {
+		job_say_unfit(j, j->pool, unfit);
+		(void)snprintf(s->said, sizeof(s->said),
+		    "it would wait: %.128s", unfit);
+	}
+	next_step(j);
 }
 
 /* The rollout of a service goes on by one step at most. */
@@ -727,7 +775,7 @@ advance(struct job *j, uint64_t *due_us)
 	const struct ro_step *s = step_of(r);
 	enum ro_changed changed = RO_SAME;
 
-	if (is_lost(j)) {
+	if (!r->rehearsal && is_lost(j)) {
 		fail(j, "%s can serve no more: %s", j->pool->name,
 		    job_facts(j, j->pool)->unready);
 		return RO_HARD;
@@ -740,6 +788,10 @@ advance(struct job *j, uint64_t *due_us)
 	if (!r->entered && is_left_out(r)) {
 		r->skipped |= UINT32_C(1) << r->at;
 		next_step(j);
+		return RO_HARD;
+	}
+	if (is_only_passed(r)) {
+		pass_step(j);
 		return RO_HARD;
 	}
 	if (!r->entered && kinds[s->kind].may_enter(j)) {
@@ -790,9 +842,7 @@ machine_rollout_holds(const struct ro_state *s, size_t service,
 	} else if (machine_wants_run(svc)) {
 		(void)snprintf(out, MACHINE_HOLDS_MAX, "job %s runs",
 		    step->job);
-	} else if ((step->kind == CFG_STEP_READY ||
-	               kinds[step->kind].may_enter == is_ready) &&
-	    !is_ready(&j)) {
+	} else if (needs_ready(step) && !is_ready(&j)) {
 		job_say_unfit(&j, j.pool, unfit);
 		str_copy(str_of(unfit), out, MACHINE_HOLDS_MAX);
 	}
@@ -853,7 +903,7 @@ refuse_none(struct job *j)
 		    strcmp(r->before[i].pool, r->to) != 0)
 			back = r->before[i].pool;
 	if (j->cmd->action == RO_ACTION_ROLLBACK && back != NULL &&
-	    r->stand == RO_STAND_DONE)
+	    !r->rehearsal && r->stand == RO_STAND_DONE)
 		return job_refuse(j, RO_NO_ROLLOUT,
 		    "the rollout of %s to %s is %s; \"segue switch %s "
 		    "--when-ready\" takes it back",
@@ -881,6 +931,8 @@ rollout_forbids(struct job *j)
 	enum ro_refusal refusal;
 	size_t len;
 
+	if (r->rehearsal)
+		return RO_NO_NONE; /* it looks at nothing that could move */
 	r->moved |= r->stand == RO_STAND_PAUSED;
 	if (r->stand != RO_STAND_RUNNING)
 		return RO_NO_NONE;
@@ -984,6 +1036,7 @@ start(struct job *j)
 	r->runs = r->ran = r->begun = 0;
 	r->path = RO_PATH_UNKNOWN;
 	r->roll = (struct ro_roll){ .done = 0 };
+	r->rehearsal = j->cmd->rehearse;
 	count_begin(j);
 	r->hold_until_us = r->held_us = 0;
 	r->entered = r->failed = r->moved = r->unknown = false;
@@ -998,6 +1051,8 @@ start(struct job *j)
 		    sizeof(r->before[i].pool));
 		r->before[i].share_bp = j->svc->pools[i].share_bp;
 	}
+	if (r->rehearsal)
+		return RO_NO_NONE;
 	/* What was drained proves itself anew. */
 	if (j->pool->state == POOL_DRAINED || j->pool->state == POOL_RETIRED)
 		pool_goto(j->pool, POOL_STARTING, j->facts->wall_us);
@@ -1018,7 +1073,7 @@ may_resume(struct job *j)
 {
 	const struct ro_pool *p = ro_pool_find(j->svc, rollout_of(j)->to);
 
-	if (p == NULL ||
+	if (p == NULL || rollout_of(j)->rehearsal ||
 	    (p->state != POOL_DRAINING && p->state != POOL_DRAINED &&
 	        p->state != POOL_RETIRED))
 		return RO_NO_NONE;
@@ -1157,9 +1212,9 @@ rollout_check(struct job *j)
 	        j->cmd->plan->n_steps == 0))
 		return job_refuse(j, RO_NO_NO_POOL,
 		    "to which pool?  --to names it");
-	if (!starts && j->cmd->mark.set)
+	if (!starts && (j->cmd->mark.set || j->cmd->rehearse))
 		return job_refuse(j, RO_NO_BAD_VALUE,
-		    "only a start carries out a plan");
+		    "only a start carries out a plan, or is a rehearsal");
 	if (!starts && !steps_under_way(rollout_of(j)))
 		return refuse_none(j);
 	return RO_NO_NONE;

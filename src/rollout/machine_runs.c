@@ -64,6 +64,8 @@ run_note_done(struct job *j, const struct ro_step *s)
 	if (is_done_before(svc, s))
 		return;
 	svc->rollout.ran |= bit_of(&svc->rollout);
+	if (svc->rollout.rehearsal)
+		return; /* it was not done */
 	if (s->once == CFG_ONCE_NO || s->kind == CFG_STEP_CHECK)
 		return;
 	if (svc->n_done == RO_DONE_MAX)
@@ -97,9 +99,14 @@ run_enter(struct job *j, const struct ro_step *s UNUSED)
 	step->exit = 0;
 	step->took_us = 0;
 	step->said[0] = '\0';
-	if (is_done_before(j->svc, step))
+	if (is_done_before(j->svc, step)) {
 		(void)snprintf(step->said, sizeof(step->said),
 		    "it was done before");
+	} else if (r->rehearsal && steps_has_job(step) && !step->rehearse) {
+		(void)snprintf(step->said, sizeof(step->said),
+		    "not run: a rehearsal");
+		r->ran |= bit_of(r);
+	}
 	return RO_NO_NONE;
 }
 
@@ -164,19 +171,29 @@ can_recreate(const struct ro_rollout *r)
 	return false;
 }
 
+/* For those who ask later (status: RecreateUpdateUsed). */
+static void
+note_path(struct job *j, enum ro_path path)
+{
+	struct ro_service *svc = j->svc;
+
+	if (svc->path != path || svc->path_us == 0)
+		svc->path_us = j->facts->wall_us;
+	svc->path = (uint8_t)path;
+	str_copy(str_of(j->why), svc->path_why, sizeof(svc->path_why));
+}
+
 /* Leaves why in the job. */
 static enum ending
 take_path(struct job *j, enum ro_path path)
 {
-	struct ro_service *svc = j->svc;
-	struct ro_rollout *r = &svc->rollout;
+	struct ro_rollout *r = &j->svc->rollout;
 
 	if (path == RO_PATH_RECREATE && !can_recreate(r))
 		return BAD;
-	if (svc->path != path || svc->path_us == 0)
-		svc->path_us = j->facts->wall_us;
-	svc->path = r->path = (uint8_t)path;
-	str_copy(str_of(j->why), svc->path_why, sizeof(svc->path_why));
+	r->path = (uint8_t)path;
+	if (!r->rehearsal)
+		note_path(j, path);
 	run_note_done(j, &r->steps[r->at]);
 	return ENDED;
 }

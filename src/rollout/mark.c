@@ -40,17 +40,40 @@ state_of(const struct ro_pool *p)
 	}
 }
 
+/* The last that moved anything; id 0: there was none. */
+static void
+last_rollout(const struct ro_service *s, uint64_t *id, enum ro_stand *stand)
+{
+	*id = s->rollout.id;
+	*stand = (enum ro_stand)s->rollout.stand;
+	if (!s->rollout.rehearsal)
+		return;
+	*id = 0;
+	for (size_t i = 0; i < s->n_past; i++) {
+		if (s->past[i].rehearsal)
+			continue;
+		*id = s->past[i].id;
+		*stand = (enum ro_stand)s->past[i].stand;
+	}
+	if (*id == 0)
+		*stand = RO_STAND_NONE;
+}
+
 static void
 add_pools(const struct ro_service *s, struct buf *out)
 {
+	enum ro_stand stand;
+	uint64_t id;
+
 	for (size_t i = 0; i < s->n_pools; i++)
 		buf_printf(out, "%s %s %u\n", s->pools[i].name,
 		    pool_state_name(state_of(&s->pools[i])),
 		    (unsigned)s->pools[i].share_bp);
 	buf_printf(out, "hold %u pending %s %d\n", s->hold, s->pending.pool,
 	    s->pending.drain);
-	buf_printf(out, "rollout %llu %u\n", (unsigned long long)s->rollout.id,
-	    s->rollout.stand);
+	last_rollout(s, &id, &stand);
+	buf_printf(out, "rollout %llu %u\n", (unsigned long long)id,
+	    (unsigned)stand);
 }
 
 static void
@@ -159,7 +182,9 @@ mark_read(struct str s, struct ro_mark *out)
 static void
 say_pools(const struct ro_service *s, struct buf *out)
 {
+	enum ro_stand stand;
 	char share[UNITS_MAX];
+	uint64_t id;
 
 	buf_add_cstr(out, "states or shares of its pools have changed, now ");
 	for (size_t i = 0; i < s->n_pools; i++) {
@@ -168,10 +193,10 @@ say_pools(const struct ro_service *s, struct buf *out)
 		    s->pools[i].name,
 		    pool_state_name((enum pool_state)s->pools[i].state), share);
 	}
-	if (s->rollout.stand != RO_STAND_NONE)
-		buf_printf(out, ", rollout %llu %s",
-		    (unsigned long long)s->rollout.id,
-		    steps_stand_name((enum ro_stand)s->rollout.stand));
+	last_rollout(s, &id, &stand);
+	if (id != 0)
+		buf_printf(out, ", rollout %llu %s", (unsigned long long)id,
+		    steps_stand_name(stand));
 	if (s->hold != HOLD_NONE)
 		buf_add_cstr(out, ", requests are held");
 	if (s->pending.pool[0] != '\0')

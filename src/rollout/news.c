@@ -86,6 +86,8 @@ add_rollout(struct buf *out, const struct ro_command *c)
 		    ro_action_name((enum ro_action)c->action));
 	if (c->action == RO_ACTION_START)
 		buf_printf(out, " --to %s", c->pool);
+	if (c->rehearse)
+		buf_add_cstr(out, " --rehearse");
 }
 
 /* The command as one would type it. */

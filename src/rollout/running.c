@@ -112,7 +112,7 @@ ask(struct running *r, struct seat *s, const struct ro_service *svc)
 {
 	const struct ro_rollout *ro = &svc->rollout;
 	const struct ro_step *step = &ro->steps[ro->at];
-	struct run_ask a = { .key = s->key };
+	struct run_ask a = { .key = s->key, .rehearsal = ro->rehearsal };
 	struct buf text = BUF_INIT;
 
 	str_copy(str_of(step->job), a.job, sizeof(a.job));

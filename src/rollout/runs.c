@@ -52,6 +52,7 @@ run_ask_write(const struct run_ask *a, struct buf *out)
 	json_begin_object(&j);
 	put_key(&j, &a->key);
 	json_kv_cstr(&j, "job", a->job);
+	json_kv_bool(&j, "rehearsal", a->rehearsal);
 	json_kv_cstr(&j, "from", a->from);
 	json_kv_cstr(&j, "to", a->to);
 	json_kv_cstr(&j, "version", a->version);
@@ -122,6 +123,7 @@ get_ask(const struct json *j, void *out)
 	a->address = "";
 	return get_key(j, &a->key) &&
 	    get_text(j, "job", a->job, sizeof(a->job)) &&
+	    json_truth(json_get(j, "rehearsal"), &a->rehearsal) &&
 	    get_text(j, "from", a->from, sizeof(a->from)) &&
 	    get_text(j, "to", a->to, sizeof(a->to)) &&
 	    get_text(j, "version", a->version, sizeof(a->version)) &&

@@ -33,6 +33,7 @@ struct run_key {
 struct run_ask {
 	struct run_key key;
 	char job[CFG_NAME_MAX + 1]; /* in the configuration */
+	bool rehearsal;             /* its command for that, or none */
 	/* what it is told in its environment: */
 	char from[CFG_NAME_MAX + 1]; /* pool; empty: there was none */
 	char to[CFG_NAME_MAX + 1];

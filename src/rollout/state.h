@@ -84,6 +84,7 @@ struct ro_step {
 	uint64_t for_us, deadline_us;  /* deadline 0: none */
 	uint32_t errors_pct, requests; /* of ANALYZE */
 	char job[CFG_NAME_MAX + 1];    /* of JOB and CHECK; else empty */
+	bool rehearse;                 /* it has a command for rehearsals */
 	uint8_t once;                  /* enum cfg_once */
 	bool writes_only;              /* of HOLD */
 	bool no_return;                /* no way back once it has begun */
@@ -93,7 +94,8 @@ struct ro_step {
 	/* How its last run ended, if .took_us is set. */
 	int16_t exit; /* status; -1: by a signal, or it was not begun */
 	uint64_t took_us;
-	char said[RO_SAID_MAX]; /* the last line that it said */
+	char said[RO_SAID_MAX]; /* the last line that it said; in a rehearsal
+	                           also what other steps would wait for */
 	uint64_t lasted_us;     /* the step, once it is over */
 };
 
@@ -150,6 +152,7 @@ struct ro_roll {
 struct ro_past {
 	uint64_t id;
 	uint8_t stand; /* enum ro_stand */
+	bool rehearsal;
 	char to[CFG_NAME_MAX + 1], version[CFG_NAME_MAX + 1];
 	char who[RO_WHO_MAX], why[RO_WHY_MAX];
 	uint64_t began_us, ended_us; /* wall clock */
@@ -163,6 +166,7 @@ struct ro_rollout {
 	uint8_t stand;             /* enum ro_stand */
 	uint8_t on_failure;        /* enum cfg_on_failure */
 	uint8_t path;              /* enum ro_path, as its check found */
+	bool rehearsal;            /* no traffic moves, no job is really run */
 	bool entered;              /* the step's action was carried out */
 	bool failed;               /* the step has; PAUSED */
 	bool moved;                /* by an operator, while it was paused */

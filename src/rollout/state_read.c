@@ -133,11 +133,14 @@ read_job(const struct json *j, struct ro_step *s)
 
 	s->once = (uint8_t)once;
 	s->exit = (int16_t)status;
-	return json_is_null(json_get(j, "job")) ||
-	    (once >= 0 && status >= -1 && status <= 255 &&
-	        read_name(j, "job", s->job) &&
-	        read_u64(j, "took_us", &s->took_us) &&
-	        read_text(j, "said", s->said, sizeof(s->said)));
+	s->rehearse = json_get_truth(j, "rehearse", false);
+	if (json_is_null(json_get(j, "job")))
+		return json_is_null(json_get(j, "said")) ||
+		    read_text(j, "said", s->said, sizeof(s->said));
+	return (once >= 0 && status >= -1 && status <= 255 &&
+	    read_name(j, "job", s->job) &&
+	    read_u64(j, "took_us", &s->took_us) &&
+	    read_text(j, "said", s->said, sizeof(s->said)));
 }
 
 static bool
@@ -238,6 +241,7 @@ read_past(const struct json *j, struct ro_past *p)
 	int stand = steps_stand_of(json_get_text(j, "stand", ""));
 
 	p->stand = (uint8_t)stand;
+	p->rehearsal = json_get_truth(j, "rehearsal", false);
 	return stand >= 0 && read_u64(j, "id", &p->id) &&
 	    read_name(j, "to", p->to) &&
 	    read_text(j, "version", p->version, sizeof(p->version)) &&
@@ -292,6 +296,7 @@ read_rollout(const struct json *j, struct ro_rollout *r)
 	r->on_failure = (uint8_t)on_failure;
 	r->at = at;
 	r->unknown = json_get_truth(j, "unknown", false);
+	r->rehearsal = json_get_truth(j, "rehearsal", false);
 	if (!json_is_null(json_get(j, "runs")) &&
 	    (!read_u32(j, "runs", UINT32_MAX, &r->runs) ||
 	        !read_u64(j, "hold_until_us", &r->hold_until_us) ||

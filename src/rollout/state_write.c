@@ -64,6 +64,9 @@ write_step(struct json_out *j, const struct ro_step *s)
 		json_i64(j, s->exit);
 		json_kv_u64(j, "took_us", s->took_us);
 		json_kv_cstr(j, "said", s->said);
+		json_kv_bool(j, "rehearse", s->rehearse);
+	} else if (s->said[0] != '\0') {
+		json_kv_cstr(j, "said", s->said);
 	}
 	json_end_object(j);
 }
@@ -113,6 +116,7 @@ write_past(struct json_out *j, const struct ro_service *s)
 		json_kv_u64(j, "id", p->id);
 		json_kv_cstr(j, "stand",
 		    steps_stand_name((enum ro_stand)p->stand));
+		json_kv_bool(j, "rehearsal", p->rehearsal);
 		json_kv_cstr(j, "to", p->to);
 		json_kv_cstr(j, "version", p->version);
 		json_kv_cstr(j, "who", p->who);
@@ -164,6 +168,7 @@ write_rollout(struct json_out *j, const struct ro_rollout *r)
 	json_kv_u64(j, "id", r->id);
 	json_kv_cstr(j, "stand", steps_stand_name((enum ro_stand)r->stand));
 	json_kv_u64(j, "on_failure", r->on_failure);
+	json_kv_bool(j, "rehearsal", r->rehearsal);
 	json_kv_bool(j, "entered", r->entered);
 	json_kv_bool(j, "failed", r->failed);
 	json_kv_bool(j, "moved", r->moved);

@@ -148,6 +148,7 @@ add_job(struct ro_step *to, const struct cfg_job *j)
 		return;
 	str_copy(str_of(j->name), to->job, sizeof(to->job));
 	to->once = (uint8_t)j->once;
+	to->rehearse = j->n_rehearse > 0;
 }
 
 static void
@@ -254,7 +255,7 @@ steps_held_us(const struct ro_service *s, uint64_t wall_us)
 {
 	const struct ro_rollout *r = &s->rollout;
 	uint64_t since = MAX(s->held_us, r->began_us); /* by hand before it */
-	uint64_t now = steps_under_way(r) && s->held_us != 0
+	uint64_t now = steps_under_way(r) && !r->rehearsal && s->held_us != 0
 	    ? wall_us - MIN(wall_us, since)
 	    : 0;
 
@@ -267,7 +268,7 @@ add_no_return(const struct ro_rollout *r, struct buf *out)
 {
 	size_t at = steps_no_return(r);
 
-	if (at == r->n_steps)
+	if (at == r->n_steps || r->rehearsal)
 		return;
 	if (steps_is_past(r, at))
 		buf_printf(out, ", no way back since step %zu", at + 1);
@@ -278,6 +279,8 @@ add_no_return(const struct ro_rollout *r, struct buf *out)
 void
 steps_where(const struct ro_rollout *r, struct buf *out)
 {
+	if (r->rehearsal)
+		buf_add_cstr(out, "rehearsal, ");
 	if (steps_under_way(r)) {
 		buf_printf(out, "step %zu of %zu, ", r->at + 1, r->n_steps);
 		steps_describe(&r->steps[r->at], out);

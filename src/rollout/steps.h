@@ -31,7 +31,10 @@ int steps_phase_of(const char *name); /* -1: none */
 /* "share 25%", "pause 10m"; its own name in front, if it has one. */
 void steps_describe(const struct ro_step *, struct buf *out);
 
-/* How it stands: "step 2 of 8, share 5%, paused: WHY", "rolled back: WHY". */
+/*
+ * How it stands: "step 2 of 8, share 5%, paused: WHY", "rolled back: WHY"; with
+ * "rehearsal, " in front of what is one.
+ */
 void steps_where(const struct ro_rollout *, struct buf *out);
 
 /* Does it renew instances where they are, so that it may stay at its pool? */

@@ -242,7 +242,9 @@ rollout_ending(const struct waiter *w, const struct ro_service *s)
 	case RO_STAND_PAUSED:
 		return w->cmd.action == RO_ACTION_PAUSE ? ENDED : HALTED;
 	case RO_STAND_ABORTED:
-		return w->cmd.action == RO_ACTION_ABORT ? ENDED : OUTRUN;
+		return w->cmd.action == RO_ACTION_ABORT ? ENDED
+		    : r->rehearsal && r->failed         ? HALTED
+		                                        : OUTRUN;
 	case RO_STAND_ROLLED_BACK:
 		return w->cmd.action == RO_ACTION_ROLLBACK ? ENDED : TAKEN_BACK;
 	default:
@@ -344,7 +346,7 @@ describe_rollout(const struct waiter *w, const struct ro_service *s,
 		return; /* it goes on */
 	buf_printf(b, "the rollout of %s to %s: ", s->name, s->rollout.to);
 	steps_where(&s->rollout, b);
-	if (s->rollout.stand == RO_STAND_DONE)
+	if (s->rollout.stand == RO_STAND_DONE && !s->rollout.rehearsal)
 		add_pools(b, s, POOL_DRAINED, "is drained and may be stopped",
 		    "are drained and may be stopped");
 }

@@ -36,6 +36,7 @@ static const struct {
 	{ OPT_STREAMS, "streams" },
 	{ OPT_WAIT, "wait" },
 	{ OPT_WRITES, "writes" },
+	{ OPT_REHEARSE, "rehearse" },
 };
 
 /* What people say differently from the daemon: it starts a rollout, too. */
@@ -178,8 +179,10 @@ write_rollout(const struct args *a, struct buf *out)
 
 	if (strcmp(action_of(a), "start") == 0)
 		buf_printf(out,
-		    "the rollout to %s has begun; \"segue rollout "
+		    "the %s to %s has begun; \"segue rollout "
 		    "status\" shows where it is",
+		    args_has(a, OPT_REHEARSE) ? "rehearsal of a rollout"
+		                              : "rollout",
 		    a->option[OPT_TO]);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if (strcmp(rows[i].word, action_of(a)) == 0)
@@ -443,6 +446,9 @@ rollout_run(struct run *r)
 		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
 		    starts ? "rollout start needs --to POOL"
 		           : "--to is for rollout start");
+	if (args_has(a, OPT_REHEARSE) && !starts)
+		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
+		    "--rehearse is for rollout start");
 	if (args_has(a, OPT_FORCE) && strcmp(action, "rollback") != 0)
 		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
 		    "--force is for rollout rollback");

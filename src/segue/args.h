@@ -84,6 +84,8 @@ struct arg_row {
 	    "only requests that may change something")                         \
 	X(TO, "to", 0, "POOL", POOL, NULL,                                     \
 	    "the pool that is to serve")                                       \
+	X(REHEARSE, "rehearse", 0, NULL, NONE, NULL,                           \
+	    "only try it: no traffic moves, no job but its rehearsal")         \
 	X(FORCE, "force", 0, NULL, NONE, NULL,                                 \
 	    "even if it leaves nobody ready to serve")                         \
 	X(NAME, "name", 0, "NAME", TEXT, NULL,                                 \

@@ -76,7 +76,7 @@ static const struct command rows[] = {
 	        .kind = ARG_WORD,
 	        .words = ROLLOUT_WORDS,
 	        .key = "action" } },
-	    .options = OPT(TO) | OPT(WAIT) | OPT(FORCE),
+	    .options = OPT(TO) | OPT(WAIT) | OPT(FORCE) | OPT(REHEARSE),
 	    .help = "take a service to another pool step by step",
 	    .more =
 	        "start --to POOL goes through the steps that the "
@@ -84,7 +84,9 @@ static const struct command rows[] = {
 	        "is; approve ends a step that waits for it; skip\nany step; "
 	        "retry begins one anew that has failed; abort leaves traffic "
 	        "as it is;\nrollback gives the shares of before back and "
-	        "drains the new pool.\n",
+	        "drains the new pool.\n"
+	        "start --rehearse goes through all steps and moves nothing; of "
+	        "jobs only their\ncommands for rehearsals run.\n",
 	    .run = rollout_run },
 	{ .name = "plan",
 	    .options = OPT(TO),

@@ -2,6 +2,7 @@
  * What a rollout has come to: each request that came meanwhile and its end,
  * where the time went, and those before it.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/units.h"
@@ -153,6 +154,8 @@ put_report(const struct json *status, const struct json *service, bool colour,
 	const struct json *rollout = json_get(service, "rollout");
 
 	view_rollout_head(status, service, rollout, colour, out);
+	if (json_get_truth(rollout, "rehearsal", false))
+		put_line(out, "a rehearsal: it has moved nothing");
 	put_requests(rollout, colour, out);
 	put_steps(rollout, colour, out);
 }
@@ -163,15 +166,16 @@ static void
 add_past(struct table *t, const struct json *p, const struct json *report)
 {
 	const struct json *counted = report == NULL ? p : report;
-	char id[SHOW_MAX], n[2][SHOW_MAX], held[SHOW_MAX];
+	const char *stand = show_text(p, "stand");
+	char how[32], id[SHOW_MAX], n[2][SHOW_MAX], held[SHOW_MAX];
 
 	view_cell(t, STYLE_PLAIN, show_count(p, "id", id));
 	view_cell(t, STYLE_PLAIN, show_text(p, "to"));
 	view_cell(t, STYLE_PLAIN, show_text(p, "version"));
 	view_cell(t, STYLE_PLAIN, show_text(p, "began"));
-	view_cell(t,
-	    strcmp(show_text(p, "stand"), "done") == 0 ? STYLE_GOOD : STYLE_BAD,
-	    show_text(p, "stand"));
+	(void)snprintf(how, sizeof(how), "%s%s", stand,
+	    json_get_truth(p, "rehearsal", false) ? " (rehearsal)" : "");
+	view_cell(t, strcmp(stand, "done") == 0 ? STYLE_GOOD : STYLE_BAD, how);
 	view_cell(t, STYLE_PLAIN, show_count(counted, "accepted", n[0]));
 	view_cell(t, STYLE_PLAIN, show_count(counted, "fault", n[1]));
 	view_cell(t, STYLE_PLAIN, show_s(p, "held_s", held));

@@ -58,6 +58,18 @@ add_how(struct table *t, enum style style, const char *word,
 	buf_free(&how);
 }
 
+/* A rehearsal does not do what moves traffic. */
+static const char *
+word_of_done(const struct json *rollout, const struct json *step)
+{
+	const char *kind = json_get_text(step, "step", "");
+
+	return json_get_truth(rollout, "rehearsal", false) &&
+	        strcmp(kind, "job") != 0 && strcmp(kind, "check") != 0
+	    ? "passed"
+	    : "done";
+}
+
 static void
 add_step(struct table *t, const struct json *rollout, size_t i)
 {
@@ -65,7 +77,7 @@ add_step(struct table *t, const struct json *rollout, size_t i)
 	size_t row = row_of(json_get_text(rollout, "stand", ""));
 	const struct json *step = json_at(json_get(rollout, "steps"), i);
 	const char *word = json_get_truth(step, "skipped", false) ? "skipped"
-	    : i < at                                              ? "done"
+	    : i < at  ? word_of_done(rollout, step)
 	    : i == at ? stands[row].here
 	              : stands[row].behind;
 	enum style style = i < at ? STYLE_GOOD

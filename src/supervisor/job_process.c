@@ -176,6 +176,7 @@ make_env(const struct cfg_job *job, const struct run_ask *ask,
 	add(e, "SEGUE_VERSION", ask->version);
 	add(e, "SEGUE_INSTANCE", ask->instance);
 	add(e, "SEGUE_ADDRESS", ask->address);
+	add(e, "SEGUE_REHEARSAL", ask->rehearsal ? "1" : NULL);
 	for (size_t i = 0; i < job->n_env; i++) {
 		e->all[e->n] = strdup(job->env[i]);
 		e->failed |= e->all[e->n] == NULL;

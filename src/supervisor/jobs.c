@@ -348,11 +348,23 @@ call_off(struct run *r)
 
 /* ---- the beginning ---- */
 
+/* In a rehearsal nothing but what is there for it. */
+static char *const *
+words_of(const struct run *r, size_t *n)
+{
+	if (r->ask.rehearsal) {
+		*n = r->job->n_rehearse;
+		return r->job->rehearse;
+	}
+	*n = r->asks_when ? r->job->n_when : r->job->n_command;
+	return r->asks_when ? r->job->when : r->job->command;
+}
+
 static void
 start(struct jobs *j, struct run *r)
 {
-	char *const *words = r->asks_when ? r->job->when : r->job->command;
-	size_t n = r->asks_when ? r->job->n_when : r->job->n_command;
+	size_t n;
+	char *const *words = words_of(r, &n);
 	struct epoll_event e = { .events = EPOLLIN };
 	char why[RUN_WHY_MAX];
 	int rc = job_process_start(r->job, words, n, &r->ask, &r->privs,
@@ -454,8 +466,13 @@ begin(struct jobs *j, const struct run_ask *ask, struct cfg *cfg,
 		drop(r); /* there is no end of such names */
 		return;
 	}
-	r->asks_when = r->job->n_when > 0;
-	start(j, r);
+	r->asks_when = r->job->n_when > 0 && !ask->rehearsal;
+	if (ask->rehearsal && r->job->n_rehearse == 0)
+		end(j, r, RO_VERDICT_FAILED, -1,
+		    "the configuration has no command for its rehearsal any "
+		    "more");
+	else
+		start(j, r);
 }
 
 static bool

@@ -87,6 +87,9 @@ static const struct {
 	    ANSWER_BAD_VALUE,
 	    "plan: \"c1d4e9-09ab31\" is no mark of a plan; \"segue plan\" "
 	    "prints one such as c1d4e9-09ab31-77e2f0" },
+	{ "a rehearsal of what has none",
+	    "{\"verb\":\"undrain\",\"pool\":\"v2\",\"rehearse\":true}",
+	    ANSWER_BAD_REQUEST, "rehearse: undrain takes no such key" },
 	{ "a plan of what has none",
 	    "{\"verb\":\"undrain\",\"pool\":\"v2\","
 	    "\"plan\":\"c1d4e9-09ab31-77e2f0\"}",
@@ -181,8 +184,12 @@ Test(command_read, takes_every_key, .timeout = 5)
 
 	c = good("{\"verb\":\"rollout\",\"action\":\"start\","
 	         "\"pool\":\"v2\",\"plan\":\"c1d4e9-09ab31-77e2f0\"}");
-	cr_expect(c.cmd.mark.set);
+	cr_expect(c.cmd.mark.set && !c.cmd.rehearse);
 	cr_expect_eq(c.cmd.mark.part[RO_MARK_READY], 0x77e2f0);
+
+	c = good("{\"verb\":\"rollout\",\"action\":\"start\","
+	         "\"pool\":\"v2\",\"rehearse\":true}");
+	cr_expect(c.cmd.rehearse);
 
 	c = good("{\"verb\":\"share\",\"pool\":\"v1\",\"share\":\"12.5%\"}");
 	cr_expect_not(c.cmd.mark.set);

@@ -528,12 +528,14 @@ static const struct {
 	    "services[s].pools[v2].instances[c:1]: none -> present\n",
 	    "" },
 	{ "a job", LISTEN JOB("command: /a"),
-	    LISTEN JOB("command: [ /a, -v ], when: /b, env: A=b, user: u, "
+	    LISTEN JOB("command: [ /a, -v ], when: /b, rehearse: /c, env: A=b, "
+	               "user: u, "
 	               "timeout: 1s, once: version, ok: [ 1, 2 ], ask: 3"),
 	    J "command: [ /a ] -> [ /a, \"-v\" ]\n" J "when: none -> [ /b ]\n" J
-	      "env: none -> [ \"A=b\" ]\n" J "user: none -> u\n" J
-	      "timeout: 10m -> 1s\n" J "once: no -> version\n" J
-	      "ok: [ 0 ] -> [ 1, 2 ]\n" J "ask: none -> [ 3 ]\n",
+	      "rehearse: none -> [ /c ]\n" J "env: none -> [ \"A=b\" ]\n" J
+	      "user: none -> u\n" J "timeout: 10m -> 1s\n" J
+	      "once: no -> version\n" J "ok: [ 0 ] -> [ 1, 2 ]\n" J
+	      "ask: none -> [ 3 ]\n",
 	    "" },
 	{ "live and restart together", LISTEN SERVE,
 	    "listeners: [ { address: \":1\", backlog: 5, "

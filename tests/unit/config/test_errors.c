@@ -883,6 +883,11 @@ static const struct {
 	    JOB("name: a, command: /a, when: [ ./b ]"),
 	    "f:4:54: services[0].rollout.jobs[0].when[0]: ./b is not the path "
 	    "of a program, which begins with \"/\"\n" },
+	{ "a rehearsal that is looked for",
+	    JOB("name: a, command: /a, rehearse: [ b ]"),
+	    "f:4:58: services[0].rollout.jobs[0].rehearse[0]: b is not the "
+	    "path "
+	    "of a program, which begins with \"/\"\n" },
 	{ "a command that a shell would read",
 	    JOB("name: a, command: /bin/migrate --to v2, when: /bin/is new"),
 	    "f:4:42: warning: services[0].rollout.jobs[0].command[0]: "

@@ -561,6 +561,8 @@ static const struct {
 	    JOBS("name: a, command: [ /bin/a b, --to, \"\" ]"), A, "" },
 	{ "services[].rollout.jobs[].when", SERVICE,
 	    JOBS("name: a, command: /a, when: [ /b, \"c: d\" ]"), A, "" },
+	{ "services[].rollout.jobs[].rehearse", SERVICE,
+	    JOBS("name: a, command: /a, rehearse: [ /a, --dry-run ]"), A, "" },
 	{ "services[].rollout.jobs[].env", SERVICE,
 	    JOBS("name: a, command: /a, env: [ _A=b, a1= ]"), A, "" },
 	{ "services[].rollout.jobs[].user", SERVICE,
@@ -1011,6 +1013,7 @@ Test(keys, defaults_of_a_job)
 	cr_expect_eq(j->n_command, 1);
 	cr_expect_str_eq(j->command[0], "/a");
 	cr_expect_eq(j->n_when, 0);
+	cr_expect_eq(j->n_rehearse, 0);
 	cr_expect_eq(j->n_env, 0);
 	cr_expect_null(j->user);
 	cr_expect_eq(j->timeout_us, 600000000);

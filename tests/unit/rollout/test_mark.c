@@ -156,6 +156,27 @@ rollout(void)
 }
 
 static void
+a_rehearsal(void)
+{
+	rollout();
+	service()->rollout.rehearsal = true;
+}
+
+/* ... after a rollout that there was when the plan was made. */
+static void
+a_rehearsal_after(void)
+{
+	service()->n_past = 2;
+	service()->past[0] = (struct ro_past){ .id = 1,
+		.stand = RO_STAND_DONE };
+	service()->past[1] = (struct ro_past){ .id = 2,
+		.stand = RO_STAND_ABORTED,
+		.rehearsal = true };
+	service()->rollout.id = 3;
+	service()->rollout.rehearsal = true;
+}
+
+static void
 unready(void)
 {
 	world_fit(&w, 2, false);
@@ -201,6 +222,7 @@ static const struct {
 	{ "an instance of a pool that is not ready", one_of_two_is_out, 0,
 	    NULL },
 	{ "how far a pool has proved itself", proofs, 0, NULL },
+	{ "a rehearsal", a_rehearsal, 0, NULL },
 	{ "another service", elsewhere, 0, NULL },
 	{ "a setting", limits_of_a_service, CONFIG,
 	    "the configuration of a has changed" },
@@ -259,6 +281,21 @@ Test(mark, moves)
 			    rows[i].why);
 		buf_free(&said);
 	}
+}
+
+/* What was rehearsed since, too, is what it was. */
+Test(mark, rehearsals_leave_nothing)
+{
+	struct ro_mark then, now;
+
+	rollout();
+	then = made("v2");
+	a_rehearsal_after();
+	now = made("v2");
+	cr_expect(mark_is(&then, &now));
+	service()->past[0].stand = RO_STAND_ROLLED_BACK;
+	now = made("v2");
+	cr_expect_not(mark_is(&then, &now));
 }
 
 /* Of two things that moved both are told. */

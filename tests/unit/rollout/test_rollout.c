@@ -2215,5 +2215,6 @@ Test(rollout, only_a_start_carries_out_a_plan)
 	c.action = RO_ACTION_APPROVE;
 	c.mark.set = true;
 	cr_expect_eq(world_do(&w, &c), RO_NO_BAD_VALUE);
-	cr_expect_str_eq(w.why, "only a start carries out a plan");
+	cr_expect_str_eq(w.why,
+	    "only a start carries out a plan, or is a rehearsal");
 }

@@ -191,8 +191,8 @@ Test(runs, a_long_why)
 #define KEY "\"service\":\"web\",\"rollout\":3,\"run\":7"
 #define ASK                                                                    \
 	"{" KEY                                                                \
-	",\"job\":\"a\",\"from\":\"\",\"to\":\"v2\",\"version\":\"1\","        \
-	"\"step\":\"\",\"instance\":\"\"}"
+	",\"job\":\"a\",\"rehearsal\":false,\"from\":\"\",\"to\":\"v2\","      \
+	"\"version\":\"1\",\"step\":\"\",\"instance\":\"\"}"
 #define NEWS                                                                   \
 	"{" KEY ",\"pid\":5,\"ended\":true,\"verdict\":2,\"exit\":3,"          \
 	"\"took_us\":9,\"why\":\"w\",\"tail\":\"t\"}"
@@ -275,6 +275,10 @@ static const struct {
 	{ "no job", "\"job\"", "\"x\"", true, false, true },
 	{ "a job that is too long", "\"a\"", "\"" NAME_63 "4\"", true, false,
 	    true },
+	{ "perhaps a rehearsal", "\"rehearsal\":false", "\"x\":1", true, false,
+	    true },
+	{ "a rehearsal by a number", "\"rehearsal\":false", "\"rehearsal\":0",
+	    true, false, true },
 	{ "from nowhere, not even that", "\"from\"", "\"x\"", true, false,
 	    true },
 	{ "to nowhere", "\"to\"", "\"x\"", true, false, true },

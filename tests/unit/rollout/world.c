@@ -139,7 +139,7 @@ world_tick(struct world *w)
 	struct ro_facts f = facts_now(w);
 	enum ro_changed last = RO_SAME, c;
 
-	for (unsigned i = 0; i < 8; i++) {
+	for (unsigned i = 0; i < 8 + CFG_STEPS_MAX; i++) {
 		c = machine_clock(&w->s, &f, &w->due);
 		last = MAX(last, c);
 		if (c == RO_SAME)

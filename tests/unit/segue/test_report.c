@@ -148,6 +148,25 @@ Test(report, sentences, .timeout = 5)
 	}
 }
 
+Test(report, of_a_rehearsal, .timeout = 5)
+{
+	char *out = seen(view_report, "'stand':'done'",
+	    "'stand':'done','rehearsal':true");
+
+	cr_expect_not_null(
+	    strstr(out, "\n  a rehearsal: it has moved nothing\n"), "%s", out);
+	free(out);
+	out = seen(view_history, "'stand':'aborted'",
+	    "'stand':'aborted','rehearsal':true");
+	cr_expect_not_null(strstr(out, "  aborted (rehearsal)  "), "%s", out);
+	cr_expect_not_null(strstr(out, "  rolled_back          "), "%s", out);
+	free(out);
+	out = seen(view_rollout, "'stand':'done'",
+	    "'stand':'done','rehearsal':true");
+	cr_expect_not_null(strstr(out, "hold            passed\n"), "%s", out);
+	free(out);
+}
+
 Test(report, of_nothing_held_nothing_is_said, .timeout = 5)
 {
 	char *out = seen(view_report, "'held':1234", "'held':0");

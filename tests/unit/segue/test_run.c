@@ -115,6 +115,13 @@ static const struct row commands[] = {
 	    "{\"verb\":\"rollout\",\"action\":\"start\","
 	    "\"plan\":\"c1d4e9-09ab31-77e2f0\",\"service\":\"sso\","
 	    "\"pool\":\"v2\"}" },
+	{ "a rehearsal", "rollout start --to v2 --rehearse", 0,
+	    "the rehearsal of a rollout to v2 has begun; \"segue rollout "
+	    "status\" shows where it is\n", NULL,
+	    "{\"verb\":\"rollout\",\"action\":\"start\",\"pool\":\"v2\","
+	    "\"rehearse\":true}" },
+	{ "a rehearsal of what is no start", "rollout approve --rehearse", 2,
+	    NULL, "segue: --rehearse is for rollout start\n", NULL },
 	{ "apply needs a pool", "apply c1d4e9-09ab31-77e2f0", 2, NULL,
 	    "segue: apply needs --to POOL\n", NULL },
 	{ "apply needs a mark", "apply --to v2", 2, NULL,

@@ -1128,3 +1128,48 @@ Test(jobs, know_their_own)
 	cr_expect_eq(WEXITSTATUS(stranger(pid)), 3);
 	cr_expect_eq(n_strangers, 1u);
 }
+
+/* ---- rehearsals ---- */
+
+static const struct run_news *
+rehearsed(const char *more)
+{
+	struct run_ask a = ask_of("a", 1);
+
+	configure_sh("echo really > $D/real; exit 9", more);
+	a.rehearsal = true;
+	jobs_ask(jobs, &a, cfg, &privs);
+	return ended("a");
+}
+
+/* Its own command and no other, judged and told as the job is. */
+Test(jobs, rehearsal)
+{
+	const struct run_news *n = rehearsed(
+	    "rehearse: [ /bin/sh, -c, 'echo $SEGUE_REHEARSAL $SEGUE_TO; exit "
+	    "4' ], when: [ /bin/sh, -c, 'echo > $D/real' ], ask: [ 4 ]");
+
+	cr_expect_eq(n->verdict, RO_VERDICT_ASK);
+	cr_expect_eq(n->exit, 4);
+	cr_expect_str_eq(n->tail, "1 v2\n");
+	cr_expect_eq(lines_in("real"), 0, "neither it nor its question ran");
+}
+
+/* A reload took it away: better nothing than the real one. */
+Test(jobs, rehearsal_that_is_gone)
+{
+	const struct run_news *n = rehearsed("when: [ /bin/sh, -c, 'exit 0' ]");
+
+	cr_expect_eq(n->verdict, RO_VERDICT_FAILED);
+	cr_expect_str_eq(n->why,
+	    "the configuration has no command for its rehearsal any more");
+	cr_expect_eq(lines_in("real"), 0);
+}
+
+Test(jobs, no_rehearsal)
+{
+	cr_expect_str_eq(outcome("echo \"${SEGUE_REHEARSAL-none}\"",
+	                     "rehearse: [ /bin/false ]")
+	                     ->tail,
+	    "none\n");
+}
