@@ -20,9 +20,14 @@
  *                      {service, to, mark, refused: NAME | null, message,
  *                      steps: [{step, text, limit_s | null}],
  *                      pools: [{name, state, share_bp, sessions, in_flight,
- *                      streams, drains}], drain: {mode, flows_us, requests_us,
- *                      streams_us}}; drains: it would be drained; mark: for
- *                      a command that is to carry out this plan and no other
+ *                      streams, ready, unready, drains}], outage: {step,
+ *                      writes_only, perhaps, at_most_s | null, last_s | null}
+ *                      | null, drain: {mode, flows_us, requests_us,
+ *                      streams_us}}; drains: it would be drained; outage: a
+ *                      step holds requests; perhaps: on one of the ways that
+ *                      a check may find; last_s: how long they were held last
+ *                      time; mark: for a command that is to carry out this
+ *                      plan and no other
  *   GET  /metrics      Prometheus text format 0.0.4
  *   GET  /healthz      204 while the control thread lives
  *   POST /v1/command   {verb, service?, pool?, instance?, address?, share?,

@@ -95,12 +95,59 @@ put_pools(struct json_out *j, struct drive *d, const struct ro_service *s,
 		json_kv_u64(j, "sessions", f->sessions);
 		json_kv_u64(j, "in_flight", f->inflight);
 		json_kv_u64(j, "streams", f->streams);
+		json_kv_bool(j, "ready", f->ready);
+		json_kv_cstr(j, "unready", f->unready);
 		json_kv_bool(j, "drains",
 		    has_drain(r) && p->share_bp > 0 &&
 		        strcmp(p->name, to) != 0);
 		json_end_object(j);
 	}
 	json_end_array(j);
+}
+
+/* How long requests waited in the last rollout in which they did; 0: never. */
+static uint64_t
+last_held_us(const struct ro_service *s)
+{
+	if (!s->rollout.rehearsal && s->rollout.held_us > 0)
+		return s->rollout.held_us;
+	for (size_t i = s->n_past; i-- > 0;)
+		if (!s->past[i].rehearsal && s->past[i].held_us > 0)
+			return s->past[i].held_us;
+	return 0;
+}
+
+static void
+put_seconds(struct json_out *j, const char *key, uint64_t us)
+{
+	json_key(j, key);
+	if (us == 0)
+		json_put_null(j);
+	else
+		json_num(j, (double)us / (double)US_PER_S);
+}
+
+/* The outage is what a step holds; all else goes on. */
+static void
+put_outage(struct json_out *j, const struct ro_service *s,
+    const struct ro_rollout *r)
+{
+	size_t at = 0;
+
+	while (at < r->n_steps && r->steps[at].kind != CFG_STEP_HOLD)
+		at++;
+	json_key(j, "outage");
+	if (at == r->n_steps) {
+		json_put_null(j);
+		return;
+	}
+	json_begin_object(j);
+	json_kv_u64(j, "step", at);
+	json_kv_bool(j, "writes_only", r->steps[at].writes_only);
+	json_kv_bool(j, "perhaps", r->steps[at].only != CFG_ONLY_ALWAYS);
+	put_seconds(j, "at_most_s", r->steps[at].for_us);
+	put_seconds(j, "last_s", last_held_us(s));
+	json_end_object(j);
 }
 
 static void
@@ -155,6 +202,7 @@ answer_plan(struct admin *a, struct ask *k, const struct ro_service *s,
 	json_end_array(&j);
 	put_pools(&j, a->env.drive, s, r, to);
 	put_clocks(&j, &r->clocks);
+	put_outage(&j, s, r);
 	json_end_object(&j);
 	answer_json(k, 200, &b);
 }

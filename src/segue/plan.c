@@ -57,7 +57,7 @@ say_clean(struct run *r, const struct buf *raw)
 }
 
 static void
-say_drains(struct run *r, const struct json *doc)
+say_pools(struct run *r, const struct json *doc)
 {
 	const struct json *pools = json_get(doc, "pools");
 	const struct json *drain = json_get(doc, "drain");
@@ -67,18 +67,72 @@ say_drains(struct run *r, const struct json *doc)
 		const struct json *p = json_at(pools, i);
 		struct buf line = BUF_INIT;
 
-		if (!json_get_truth(p, "drains", false))
+		if (json_get_truth(p, "drains", false))
+			buf_printf(&line,
+			    "%s would drain, mode %s: %s sessions for %s at "
+			    "most, %s streams",
+			    show_text(p, "name"), show_text(drain, "mode"),
+			    show_count(p, "sessions", sessions),
+			    show_us(drain, "flows_us", grace),
+			    show_count(p, "streams", streams));
+		else if (json_get_int(p, "sessions", 0) > 0 ||
+		    json_get_int(p, "streams", 0) > 0)
+			buf_printf(&line, "%s keeps %s sessions, %s streams",
+			    show_text(p, "name"),
+			    show_count(p, "sessions", sessions),
+			    show_count(p, "streams", streams));
+		else
 			continue;
-		buf_printf(&line,
-		    "%s would drain, mode %s: %s sessions for %s at most, "
-		    "%s streams",
-		    show_text(p, "name"), show_text(drain, "mode"),
-		    show_count(p, "sessions", sessions),
-		    show_us(drain, "flows_us", grace),
-		    show_count(p, "streams", streams));
 		say_clean(r, &line);
 		buf_free(&line);
 	}
+}
+
+/* Not refused for it: it waits, or its jobs start it. */
+static void
+say_unready(struct run *r, const struct json *doc)
+{
+	const struct json *pools = json_get(doc, "pools");
+
+	for (size_t i = 0; i < json_len(pools); i++) {
+		const struct json *p = json_at(pools, i);
+		struct buf line = BUF_INIT;
+
+		if (strcmp(show_text(p, "name"), show_text(doc, "to")) != 0 ||
+		    json_get_truth(p, "ready", true))
+			continue;
+		buf_printf(&line, "%s is not ready now: %s",
+		    show_text(p, "name"), show_text(p, "unready"));
+		say_clean(r, &line);
+		buf_free(&line);
+	}
+}
+
+/* "requests would wait from step 2 on, 5m00s at most; 1.8s last time" */
+static void
+say_outage(struct run *r, const struct json *doc)
+{
+	const struct json *o = json_get(doc, "outage");
+	struct buf line = BUF_INIT;
+	char most[SHOW_MAX], last[SHOW_MAX];
+
+	if (!json_is_object(o)) {
+		run_say(r, "no request would be held");
+		return;
+	}
+	buf_printf(&line, "requests%s would wait from step %d on",
+	    json_get_truth(o, "writes_only", false)
+	        ? " that may change something"
+	        : "",
+	    (int)json_get_int(o, "step", 0) + 1);
+	if (json_get_truth(o, "perhaps", false))
+		buf_add_cstr(&line, ", if the check says so");
+	if (!json_is_null(json_get(o, "at_most_s")))
+		buf_printf(&line, ", %s at most", show_s(o, "at_most_s", most));
+	if (!json_is_null(json_get(o, "last_s")))
+		buf_printf(&line, "; %s last time", show_s(o, "last_s", last));
+	say_clean(r, &line);
+	buf_free(&line);
 }
 
 static void
@@ -107,7 +161,9 @@ say_plan(struct run *r, const struct answer *a)
 	}
 	say_steps(r, json_get(a->doc, "steps"));
 	run_say(r, "%s", "");
-	say_drains(r, a->doc);
+	say_pools(r, a->doc);
+	say_unready(r, a->doc);
+	say_outage(r, a->doc);
 	if (refused != NULL)
 		return run_fail(r, SEGUE_EXIT_REFUSED, refused,
 		    "it would be refused now: %s",

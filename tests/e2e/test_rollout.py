@@ -224,12 +224,15 @@ def test_plan(rig):
     with Client(s.address) as c:
         c.get()
     wait_until(lambda: s.admin.pool("v1")["sessions"] == 1, what="a session")
+    wait_until(lambda: s.admin.pool("v2")["ready"], what="v2")
     r = s.do("plan", "--to", "v2")
     assert [" ".join(line.split()) for line in r.out.splitlines()] == [
         "N STEP AT MOST", "1 ready 10m00s", "2 share 20% 1m00s",
         "3 approve -", "4 promote 1m00s", "5 drain 1m07s", "",
         "v1 would drain, mode keep: 1 sessions for 3.0s at most, 0 streams",
-        "it can begin now"], r
+        "no request would be held",
+        "it can begin now; as it stands here: segue apply " + r.out.split()[-3]
+        + " --to v2"], r
     assert rollout(s) is None and shares(s) == {"v1": 10000, "v2": 0}
     plan = s.do("plan", "--to", "v2", "--json").json()
     assert plan["refused"] is None and len(plan["steps"]) == 5, plan

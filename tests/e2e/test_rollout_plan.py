@@ -117,3 +117,42 @@ def test_bad_marks(rig):
     r = s.segue("apply", mark(s, "v1"), "--to", "v2")
     assert r.code == 3 and "leads to another pool" in r.err, r
     assert rollout(s) is None and shares(s) == {"v1": 10000, "v2": 0}
+
+
+# ---- the impact ----
+
+def test_outage(rig):
+    """What would be held, how long at most, and how long it was last time; a
+    rehearsal held nobody."""
+    s = small(rig, [{"step": "hold", "for": "5m", "writes_only": True},
+                    "ready", {"step": "pause", "for": "300ms"}, "promote",
+                    "release"])
+    ready(s)
+    says = "requests that may change something would wait from step 1 on, "
+    assert says + "5m00s at most\n" in s.do("plan", "--to", "v2").out
+    s.do("rollout", "start", "--to", "v2", "--wait")
+    s.do("rollout", "start", "--to", "v1", "--rehearse", "--wait")
+    held = rollout(s)["past"][-1]["held_s"]
+    assert 0.3 <= held < 3 * rig.slower, held
+    out = s.do("plan", "--to", "v1").out
+    assert says + "5m00s at most; " in out and " last time\n" in out, out
+    assert plan(s, "v1")["outage"] == {
+        "step": 0, "writes_only": True, "perhaps": False, "at_most_s": 300,
+        "last_s": held}
+
+
+def test_who_is_where(rig):
+    """Sessions of pools that drain and of those that do not; what is not
+    ready."""
+    s = small(rig, ["ready", "promote", "drain"])
+    ready(s)
+    with Client(s.address) as c:
+        c.get()
+    wait_until(lambda: s.admin.pool("v1")["sessions"] == 1, what="a session")
+    s.do("switch", "v2")
+    rig.b.deafen()
+    wait_until(lambda: not s.admin.pool("v2")["ready"], what="v2 down")
+    r = s.segue("plan", "--to", "v2")
+    assert r.code == 3 and "v1 keeps 1 sessions, 0 streams\n" in r.out, r
+    assert "v2 is not ready now: b is down: connection refused\n" in r.out, r
+    assert "v2 has all of new sessions already" in r.err, r

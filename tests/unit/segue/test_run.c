@@ -157,14 +157,19 @@ Test(run, commands, .timeout = 20)
 
 /* ---- plans ---- */
 
-#define PLAN_TO_V2(refused, message)                                           \
+#define HELD(more) "{\"step\":1,\"writes_only\":true,\"perhaps\":true," more "}"
+#define PLAN_TO_V2(refused, message, outage)                                   \
 	FAKE_JSON("200 OK",                                                    \
 	    "{\"service\":\"sso\",\"to\":\"v2\","                              \
 	    "\"mark\":\"c1d4e9-09ab31-77e2f0\",\"refused\":" refused           \
 	    ",\"message\":\"" message "\",\"steps\":[{\"step\":\"ready\","     \
 	    "\"text\":\"ready\",\"limit_s\":600}],\"pools\":[{\"name\":"       \
-	    "\"v1\",\"drains\":true,\"sessions\":41,\"streams\":2}],"          \
-	    "\"drain\":{\"mode\":\"keep\",\"flows_us\":60000000}}")
+	    "\"v1\",\"drains\":true,\"sessions\":41,\"streams\":2},"           \
+	    "{\"name\":\"v2\",\"drains\":false,\"sessions\":7,\"streams\":0,"  \
+	    "\"ready\":false,\"unready\":\"i1 is down\"},{\"name\":\"v3\","    \
+	    "\"drains\":false,\"sessions\":0,\"streams\":0,\"ready\":false}]," \
+	    "\"outage\":" outage                                               \
+	    ",\"drain\":{\"mode\":\"keep\",\"flows_us\":60000000}}")
 
 /* clang-format off */
 static const struct row plans[] = {
@@ -176,9 +181,21 @@ static const struct row plans[] = {
 	    "GET /v1/plan?to=v2&service=sso " },
 	{ "who drains", "plan --to v2", 0,
 	    "v1 would drain, mode keep: 41 sessions for 1m00s at most, 2 "
-	    "streams\n", NULL, "" },
+	    "streams\nv2 keeps 7 sessions, 0 streams\n"
+	    "v2 is not ready now: i1 is down\nno request would be held\n"
+	    "it can begin now;", NULL, "" },
 	{ "a pool is needed", "plan", 2, NULL,
 	    "segue: plan needs --to POOL\n", NULL },
+};
+static const struct row held[] = {
+	{ "an outage", "plan --to v2", 0,
+	    "\nrequests that may change something would wait from step 2 on, "
+	    "if the check says so, 5m00s at most; 1.8s last time\n", NULL, "" },
+};
+static const struct row held_without_bound[] = {
+	{ "an outage that may last", "plan --to v2", 0,
+	    "\nrequests that may change something would wait from step 2 on, "
+	    "if the check says so\n", NULL, "" },
 };
 static const struct row refused_plans[] = {
 	{ "refused", "plan --to v2", 3, "ready", "segue: it would be refused "
@@ -191,16 +208,34 @@ static const struct row refused_plans[] = {
 Test(run, plans, .timeout = 20)
 {
 	static const struct fake_row good[] = {
-		{ "GET /v1/plan", PLAN_TO_V2("null", ""), FAKE_CLOSE },
+		{ "GET /v1/plan", PLAN_TO_V2("null", "", "null"), FAKE_CLOSE },
 		{ NULL, NULL, FAKE_CLOSE },
 	};
 	static const struct fake_row bad[] = {
-		{ "GET /v1/plan", PLAN_TO_V2("\"draining\"", "v2 is draining"),
+		{ "GET /v1/plan",
+		    PLAN_TO_V2("\"draining\"", "v2 is draining", "null"),
+		    FAKE_CLOSE },
+		{ NULL, NULL, FAKE_CLOSE },
+	};
+
+	static const struct fake_row long_one[] = {
+		{ "GET /v1/plan",
+		    PLAN_TO_V2("null", "",
+		        HELD("\"at_most_s\":300,\"last_s\":1.8")),
+		    FAKE_CLOSE },
+		{ NULL, NULL, FAKE_CLOSE },
+	};
+	static const struct fake_row endless[] = {
+		{ "GET /v1/plan",
+		    PLAN_TO_V2("null", "",
+		        HELD("\"at_most_s\":null,\"last_s\":null")),
 		    FAKE_CLOSE },
 		{ NULL, NULL, FAKE_CLOSE },
 	};
 
 	check(good, plans, ARRAY_LEN(plans));
+	check(long_one, held, ARRAY_LEN(held));
+	check(endless, held_without_bound, ARRAY_LEN(held_without_bound));
 	check(bad, refused_plans, ARRAY_LEN(refused_plans));
 }
 
