@@ -86,6 +86,7 @@ any_plan(void)
 			continue;
 		s->job[0] = (char)('a' + roll(3));
 		s->once = (uint8_t)roll(CFG_ONCE_COUNT);
+		s->rehearse = roll(2) > 0;
 	}
 	return &plan;
 }
@@ -110,6 +111,7 @@ any_command(void)
 	c.force = roll(8) == 0;
 	c.action = (uint8_t)roll(RO_ACTION_COUNT);
 	c.plan = any_plan();
+	c.rehearse = c.action == RO_ACTION_START && roll(3) == 0;
 	c.clocks.mode = (uint8_t)roll(3);
 	c.clocks.flows_us = roll(3) * 600 * S;
 	c.clocks.requests_us = roll(3) * 30 * S;
@@ -185,6 +187,20 @@ check_runs(const struct ro_rollout *was, const struct ro_rollout *is)
 	}
 	cr_assert(is->runs == was->runs || is->runs == was->runs + 1);
 	cr_assert_eq(is->ran & was->ran, was->ran);
+}
+
+/* Nothing is done, held or found out by it; an operator may hold meanwhile. */
+static void
+check_rehearsal(const struct ro_service *was, const struct ro_service *is,
+    bool is_command)
+{
+	if (!is->rollout.rehearsal)
+		return;
+	cr_assert_eq(is->rollout.begun, 0);
+	cr_assert_eq(is->rollout.held_us, 0);
+	cr_assert_eq(is->n_done, was->n_done);
+	cr_assert_eq(is->path_us, was->path_us);
+	cr_assert(is_command || is->hold == was->hold);
 }
 
 static void
@@ -307,6 +323,8 @@ step(struct world *w, struct ro_state *before, unsigned *done)
 	for (size_t i = 0; i < w->s.n_services; i++) {
 		check_service(w, &w->s.services[i]);
 		check_step(w, &before->services[i], &w->s.services[i], i);
+		check_rehearsal(&before->services[i], &w->s.services[i],
+		    is_command);
 		if (!is_command || !c.force)
 			check_unforced(w, &before->services[i],
 			    &w->s.services[i], i);
