@@ -168,7 +168,7 @@ check_access(struct problems *p, const struct cfg_service *s,
 			continue; /* told already */
 		if (r->hide && r->allow != NULL)
 			problem_warn(p, &hide, "this means nothing with allow");
-		if (decided)
+		if (decided && w.node->profile == NULL) /* as meant */
 			problem_warn(p, &w,
 			    "a rule before it decides everything");
 		decided |= decides_all(r);

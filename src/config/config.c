@@ -7,6 +7,7 @@
 #include "config/check.h"
 #include "config/pages.h"
 #include "config/problem.h"
+#include "config/profiles.h"
 #include "config/read.h"
 #include "config/schema.h"
 #include "config/tlsfiles.h"
@@ -84,6 +85,8 @@ parse(struct str text, struct problems *p, struct cfg **out,
 	struct cfg *c = NULL;
 	int rc = yaml_read(text, &root, &error);
 
+	if (rc == E_OK)
+		rc = profiles_apply(root);
 	if (rc == E_OK)
 		c = read_tree(p, root);
 	else if (rc == E_NOMEM)

@@ -300,6 +300,19 @@ struct cfg_page {
 /* Who ends the TLS of a service: we, or its instances, unread by us. */
 enum cfg_mode { CFG_MODE_HTTP, CFG_MODE_PASSTHROUGH };
 
+/* Whose settings a service takes where it has none: identifier, name. */
+#define CFG_PRODUCTS(X)                                                        \
+	X(NONE, "none")                                                        \
+	X(KEYCLOAK, "keycloak")                                                \
+	X(ZITADEL, "zitadel")                                                  \
+	X(KRATOS, "kratos")                                                    \
+	X(HYDRA, "hydra")                                                      \
+	X(NEVIS, "nevis")                                                      \
+	X(OIDC, "oidc")
+#define X(id, name) CFG_PRODUCT_##id,
+enum cfg_product { CFG_PRODUCTS(X) CFG_PRODUCT_COUNT };
+#undef X
+
 /* What a step of a rollout does (rollout/state.h): identifier, name. */
 #define CFG_STEPS(X)                                                           \
 	X(READY, "ready")                                                      \
@@ -417,6 +430,8 @@ struct cfg_hold {
 struct cfg_service {
 	char *name;
 	enum cfg_mode mode; /* default http */
+	/* As written; its settings are in all the others: see profiles.h. */
+	enum cfg_product product;
 	struct cfg_match *match;
 	size_t n_match;
 	enum cfg_share_key share_key;

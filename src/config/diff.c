@@ -146,6 +146,8 @@ diff_keys(struct diff *d, const struct key *keys, const void *a, const void *b,
 	for (const struct key *k = keys; k->name != NULL; k++) {
 		struct buf inner = BUF_INIT;
 
+		if ((k->flags & KEY_SHORT) != 0)
+			continue;
 		buf_printf(&inner, "%s%s%s", path, path[0] == '\0' ? "" : ".",
 		    k->name);
 		if (inner.failed)

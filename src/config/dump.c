@@ -78,7 +78,8 @@ dump_map(const struct key *keys, const void *base, struct buf *out,
 
 	at.passes |= schema_passes(keys, base);
 	for (const struct key *k = keys; k->name != NULL; k++) {
-		if (is_absent(k, base, &scratch) ||
+		if ((k->flags & KEY_SHORT) != 0 ||
+		    is_absent(k, base, &scratch) ||
 		    (at.passes && (k->flags & KEY_HTTP) != 0))
 			continue;
 		if (!first)

@@ -114,6 +114,9 @@ static const char *const modes[] = {
 	[CFG_MODE_PASSTHROUGH] = "passthrough",
 	NULL
 };
+#define X(id, name) [CFG_PRODUCT_##id] = (name),
+static const char *const products[] = { CFG_PRODUCTS(X)[CFG_PRODUCT_COUNT] = NULL };
+#undef X
 static const char *const probe_types[] = {
 	[CFG_PROBE_HTTP] = "http",
 	[CFG_PROBE_TCP] = "tcp",
@@ -581,6 +584,9 @@ static const struct key service_keys[] = {
 	{ "mode", K_ENUM, AT(mode), "http", 0, 0, KEY_MODE,
 	    .help = "http; or passthrough: connections whose TLS asks for its hosts go to an instance unread, on listeners with passthrough.",
 	    .names = modes },
+	{ "profile", K_ENUM, AT(product), "none", 0, 0, KEY_HTTP | KEY_SHORT,
+	    .help = "The identity server behind it, whose settings hold where none are written.",
+	    .names = products },
 	{ "match", K_LIST, AT(match), NULL, 0, 256, 0,
 	    .help = "Hosts and paths that lead here: hosts, or maps. By default all.",
 	    .sub = match_keys, EACH(n_match, match), .scalar = "host" },

@@ -129,6 +129,7 @@ next_row(struct problems *p)
 struct spot {
 	unsigned line, column; /* 0: none */
 	bool is_warning;
+	const char *profile; /* whose value it is; NULL: the file's */
 };
 
 static void add(struct problems *, struct spot, const char *path,
@@ -151,6 +152,8 @@ add(struct problems *p, struct spot at, const char *path, const char *fmt,
 	buf_printf(&text, ": %s%s%s", at.is_warning ? "warning: " : "", path,
 	    path[0] == '\0' ? "" : ": ");
 	buf_vprintf(&text, fmt, ap);
+	if (at.profile != NULL)
+		buf_printf(&text, " (of profile %s)", at.profile);
 	*row = (struct problem){ .line = at.line,
 		.column = at.column,
 		.seq = p->n,
@@ -165,8 +168,11 @@ add(struct problems *p, struct spot at, const char *path, const char *fmt,
 static struct spot
 spot_of(const struct where *w, bool is_warning)
 {
-	return (struct spot){ w->near == NULL ? 0 : w->near->line,
-		w->near == NULL ? 0 : w->near->column, is_warning };
+	const struct ynode *n = w->near;
+
+	if (n == NULL)
+		return (struct spot){ .is_warning = is_warning };
+	return (struct spot){ n->line, n->column, is_warning, n->profile };
 }
 
 void
@@ -193,7 +199,7 @@ void
 problem_at_key(struct problems *p, const struct where *map,
     const struct ynode *n, const char *fmt, ...)
 {
-	struct spot at = { n->key_line, n->key_column, false };
+	struct spot at = { n->key_line, n->key_column, false, n->profile };
 	char key[PROBLEM_TEXT_MAX];
 	struct where w = where_key(map, problem_text(n->key, key));
 	va_list ap;
@@ -219,7 +225,8 @@ add_plain(struct problems *p, struct spot at, const char *fmt, ...)
 void
 problem_no_yaml(struct problems *p, const struct yaml_error *e)
 {
-	add_plain(p, (struct spot){ e->line, e->column, false }, "%s", e->why);
+	add_plain(p, (struct spot){ e->line, e->column, false, NULL }, "%s",
+	    e->why);
 }
 
 /* ---- the result ---- */

@@ -51,7 +51,8 @@ struct problems {
 
 /*
  * "ORIGIN:LINE:COLUMN: PATH: ..."; the place is that of the value, or of what
- * it would stand in.  problem_at_key(): that of the key of the map entry n.
+ * it would stand in; of what a profile has, that of the key "profile", and its
+ * name stands behind.  problem_at_key(): that of the key of the map entry n.
  */
 void problem_error(struct problems *, const struct where *, const char *fmt,
     ...) PRINTF_LIKE(3, 4);

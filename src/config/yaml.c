@@ -125,6 +125,39 @@ ynode_free(struct ynode **np)
 	}
 }
 
+static bool
+copy_text(char **to, const char *from)
+{
+	*to = from == NULL ? NULL : str_dup(str_of(from));
+	return from == NULL || *to != NULL;
+}
+
+struct ynode *
+ynode_copy(const struct ynode *n)
+{
+	struct ynode *copy = malloc(sizeof(*copy)), **tail;
+
+	if (copy == NULL)
+		return NULL;
+	*copy = *n;
+	copy->first_one = NULL;
+	copy->next = copy->first = NULL;
+	copy->key = copy->text = NULL;
+	tail = &copy->first;
+	if (!copy_text(&copy->key, n->key) || !copy_text(&copy->text, n->text))
+		goto fail;
+	for (const struct ynode *i = n->first; i != NULL; i = i->next) {
+		*tail = ynode_copy(i); /* as deep as YAML_DEPTH_MAX */
+		if (*tail == NULL)
+			goto fail;
+		tail = &(*tail)->next;
+	}
+	return copy;
+fail:
+	ynode_free(&copy);
+	return NULL;
+}
+
 static int
 take_text(struct reading *r, const yaml_event_t *ev, char **out)
 {

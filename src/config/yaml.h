@@ -31,6 +31,7 @@ struct ynode {
 	char *key;                     /* in a map: its name; owned */
 	char *text;                    /* scalar: the value; owned */
 	bool quoted;                   /* scalar: so "null" is a text */
+	const char *profile;           /* whose it is; NULL: the text's own */
 	struct ynode *next;            /* sibling; owned */
 	struct ynode *first;           /* child; owned */
 };
@@ -48,6 +49,8 @@ struct yaml_error {
 int yaml_read(struct str text, struct ynode **out,
     struct yaml_error *error) MUST_CHECK;
 void ynode_free(struct ynode **); /* NULL inside is fine */
+/* One like it, and all inside, without siblings; NULL when memory is out. */
+struct ynode *ynode_copy(const struct ynode *) MUST_CHECK;
 
 /* First child of that name; NULL when there is none. */
 const struct ynode *ynode_get(const struct ynode *map, const char *key);

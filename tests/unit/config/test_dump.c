@@ -26,6 +26,7 @@ roll(unsigned below)
 
 static unsigned serial; /* so that names and addresses differ */
 static bool passes;     /* the service is in mode passthrough */
+static bool in_h2;      /* its profile speaks HTTP/2 */
 static unsigned job;    /* of the rollout, down to 1; 0: none */
 static unsigned named;  /* number in the last name */
 static unsigned before; /* ... of the pool before this; 0: none */
@@ -184,7 +185,10 @@ add_scalar(const struct key *k, struct buf *out)
 			n++;
 		if (strcmp(k->name, "type") == 0)
 			n = 2; /* grpc asks for a protocol */
-		buf_add_cstr(out, k->names[roll((unsigned)n)]);
+		n = roll((unsigned)n);
+		if ((k->flags & KEY_SHORT) != 0)
+			in_h2 = n == CFG_PRODUCT_ZITADEL;
+		buf_add_cstr(out, k->names[n]);
 		break;
 	case K_ADDR:
 		serial++;
@@ -321,6 +325,8 @@ is_wanted(const struct key *k)
 		return true; /* of the key */
 	if (strcmp(k->name, "protocol") == 0)
 		return false; /* it and tls have to fit */
+	if (strcmp(k->name, "send_proxy") == 0 && in_h2)
+		return false;
 	if ((k->flags & KEY_REQUIRED) != 0 || k->kind == K_LIST ||
 	    k->kind == K_PREFIX) /* or rules would be alike */
 		return true;
@@ -336,6 +342,7 @@ add_map(const struct key *keys, struct buf *out)
 
 	if (keys[1].name != NULL && (keys[1].flags & KEY_MODE) != 0)
 		passes = roll(4) == 0;
+	in_h2 &= keys[1].name == NULL || (keys[1].flags & KEY_MODE) == 0;
 	buf_add_cstr(out, "{");
 	for (const struct key *k = keys; k->name != NULL; k++) {
 		if (!is_wanted(k))

@@ -986,6 +986,45 @@ static const struct {
 	{ "a linger beyond the end", LISTEN SERVE "stop: { deadline: 1s }\n",
 	    "f:3:7: warning: stop.linger: this is longer than deadline\n" },
 
+	/* ---- profiles ---- */
+	{ "a profile that is none", SERVICE("profile: keycloack\n  " POOLS),
+	    "f:4:12: services[0].profile: keycloack is not one of none, "
+	    "keycloak, zitadel, kratos, hydra, nevis, oidc; did you mean "
+	    "keycloak?\n" },
+	{ "a profile that is a list", SERVICE("profile: [ hydra ]\n  " POOLS),
+	    "f:4:12: services[0].profile: a list is not one of the words\n" },
+	{ "two profiles",
+	    SERVICE("profile: hydra\n  profile: kratos\n  " POOLS),
+	    "f:5:3: services[0].profile: stands here a second time; line 4 "
+	    "has it already\n" },
+	{ "a profile of what is passed through",
+	    PASS("profile: keycloak\n  " TCP_POOLS),
+	    "f:5:12: services[0].profile: " NO_HTTP },
+	{ "what a profile has is told as its own",
+	    SERVICE("profile: keycloak\n  pools: [ { name: v1, instances: "
+	            "\"unix:/a\" } ]"),
+	    "f:4:12: services[0].pools[0].probe.port: unix:/a has no ports "
+	    "(of profile keycloak)\n" },
+	{ "what a profile has, with what is written",
+	    SERVICE("profile: nevis\n  pools: [ { name: v1, instances: a:1, "
+	            "probe: { interval: 1s } } ]"),
+	    "f:4:12: warning: services[0].pools[0].probe.timeout: this is "
+	    "longer than interval; the next probe waits (of profile nevis)\n" },
+	{ "what is wrong is not taken for what is missing",
+	    SERVICE("profile: hydra\n  hold: 3\n  rules: 4\n  pools: [ "
+	            "{ name: v1, instances: a:1, probe: [ 5 ] }, 6 ]"),
+	    "f:5:9: services[0].hold: 3 is not a map\n"
+	    "f:6:10: services[0].rules: 4 is not a list; each element begins "
+	    "with \"- \"\n"
+	    "f:7:47: services[0].pools[0].probe: a list is not a map\n"
+	    "f:7:56: services[0].pools[1]: 6 is not a map\n" },
+	{ "a preface where the profile speaks HTTP/2",
+	    SERVICE("profile: zitadel\n  pools: [ { name: v1, instances: a:1, "
+	            "send_proxy: v2 } ]"),
+	    "f:5:52: services[0].pools[0].send_proxy: a connection of HTTP/2 "
+	    "carries many clients, and a preface names one; needs protocol: "
+	    "h1\n" },
+
 	/* ---- together ---- */
 	{ "all of it in one go, in the order of the file",
 	    "services:\n- name: s\n  via: x\n  pools:\n  - name: v1\n"

@@ -295,6 +295,14 @@ static const struct {
 	    S "share_key: source -> \"header:X-User\"\n", "" },
 	{ "services[].share_key", SERVICE, ", share_key: request",
 	    S "share_key: source -> request\n", "" },
+	/* what they stand for is in test_profiles.c */
+	{ "services[].profile", SERVICE, ", profile: none", "", "" },
+	{ "services[].profile", SERVICE, ", profile: zitadel",
+	    S "headers.profile: plain -> identity\n" S
+	      "rules: none -> [ { deny: /debug, hide: off } ]\n" P
+	      "probe.path: / -> /debug/ready\n" P "protocol: h1 -> h2c\n",
+	    "" },
+
 	{ "services[].sticky.scope", SERVICE, ", sticky: { scope: none }",
 	    S "sticky.scope: pool -> none\n", "" },
 	{ "services[].sticky.scope", SERVICE, ", sticky: { scope: instance }",

@@ -52,6 +52,7 @@ static const char full[] =
     "trusted_proxies: [ 10.0.0.0/8 ] } ]\n"
     "services:\n"
     "- name: s\n"
+    "  profile: keycloak\n"
     "  match: [ a, { host: b, path: /b } ]\n"
     "  share_key: header:X\n"
     "  rules: [ { deny: /a, from: [ 10.0.0.0/8 ], methods: [ GET ] } ]\n"
