@@ -304,6 +304,25 @@ check_requires(struct problems *p, const struct cfg_service *s,
 	}
 }
 
+/* It asks for something. */
+static void
+check_window(struct problems *p, const struct cfg_step *s,
+    const struct where *w)
+{
+	bool is = s->kind == CFG_STEP_WINDOW;
+	struct where from = where_key(w, "from");
+
+	check_value(p, w, false, !is && s->from != 0, "from", "");
+	check_value(p, w, false, !is && s->until != 0, "until", "");
+	check_value(p, w, false, !is && s->below != 0, "below", "");
+	/* What is given and 00:00 may be what could not be read. */
+	if (is && s->from == s->until && s->below == 0 &&
+	    (s->from != 0 || !where_is_given(&from)))
+		problem_error(p, w,
+		    "a window needs from and until, or below; else it is "
+		    "always open");
+}
+
 void
 check_rollout(struct problems *p, const struct cfg_service *s,
     const struct where *service)
@@ -318,11 +337,10 @@ check_rollout(struct problems *p, const struct cfg_service *s,
 
 		check_value(p, &w, r->steps[i].kind == CFG_STEP_SHARE,
 		    r->steps[i].share_bp > 0, "share", "a percentage");
-		if (r->steps[i].surge && r->steps[i].kind != CFG_STEP_ROLL) {
-			struct where surge = where_key(&w, "surge");
-
-			problem_error(p, &surge, "this step has no such value");
-		}
+		check_value(p, &w, false,
+		    r->steps[i].surge && r->steps[i].kind != CFG_STEP_ROLL,
+		    "surge", "");
+		check_window(p, &r->steps[i], &w);
 		if (r->steps[i].kind != CFG_STEP_HOLD &&
 		    r->steps[i].kind != CFG_STEP_ROLL)
 			check_value(p, &w,

@@ -325,6 +325,7 @@ enum cfg_product { CFG_PRODUCTS(X) CFG_PRODUCT_COUNT };
 	X(GONE, "gone")                                                        \
 	X(JOB, "job")                                                          \
 	X(ROLL, "roll")                                                        \
+	X(WINDOW, "window")                                                    \
 	X(CHECK, "check")                                                      \
 	X(PROMOTE, "promote")                                                  \
 	X(DRAIN, "drain")
@@ -393,6 +394,8 @@ struct cfg_step {
 	bool writes_only;     /* of HOLD */
 	bool no_return;       /* no way back once it has begun */
 	bool surge;           /* of ROLL: another one stands in */
+	unsigned from, until; /* of WINDOW: minutes of the day; alike: any */
+	unsigned below;       /* of WINDOW: requests a second; 0: any */
 	enum cfg_only only;   /* default always */
 	enum cfg_by by;       /* of CHECK: job */
 	uint64_t for_us;      /* of PAUSE, ANALYZE, HOLD and ROLL */

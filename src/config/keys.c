@@ -494,7 +494,7 @@ static const struct key drain_keys[] = {
 #define STRUCT struct cfg_step
 static const struct key step_keys[] = {
 	{ "step", K_ENUM, AT(kind), NULL, 0, 0, KEY_REQUIRED,
-	    .help = "ready: the new pool proves itself; share: it gets that much of new sessions; pause: for a time; approve: until somebody does; analyze: for a time, in which it must not fail more often than the others; hold: requests wait, and it waits until those on their way have ended; gone: until all instances that served when it began refuse connections; release: those that wait are sent on; job: a command of yours runs; roll: the pool's instances one by one are taken out, renewed by a job and taken in again once they have proved themselves; check: whether the versions may run side by side: a job says so with exit status 0, that they must not with 3 or 4, and any other asks an operator; where they must not and no later step is there for recreate, it has failed; promote: it gets all; drain: the others drain.",
+	    .help = "ready: the new pool proves itself; share: it gets that much of new sessions; pause: for a time; approve: until somebody does; analyze: for a time, in which it must not fail more often than the others; hold: requests wait, and it waits until those on their way have ended; gone: until all instances that served when it began refuse connections; release: those that wait are sent on; job: a command of yours runs; roll: the pool's instances one by one are taken out, renewed by a job and taken in again once they have proved themselves; window: it waits for a time of day, or until little is asked; check: whether the versions may run side by side: a job says so with exit status 0, that they must not with 3 or 4, and any other asks an operator; where they must not and no later step is there for recreate, it has failed; promote: it gets all; drain: the others drain.",
 	    .names = step_kinds },
 	{ "name", K_LABEL, AT(name), NULL, 0, 0, 0,
 	    .help = "What people call it." },
@@ -514,6 +514,12 @@ static const struct key step_keys[] = {
 	    .help = "Whether there is no way back once it has begun: what fails then waits for an operator." },
 	{ "surge", K_BOOL, AT(surge), "off", 0, 0, 0,
 	    .help = "Of step roll: whether an instance that is in maintenance stands in meanwhile: it is renewed first and taken in, and at the end taken out again." },
+	{ "from", K_CLOCK, AT(from), "00:00", 0, 24 * 60 - 1, 0,
+	    .help = "Of step window: it is open from this time of day on, where the daemon lives." },
+	{ "until", K_CLOCK, AT(until), "00:00", 0, 24 * 60 - 1, 0,
+	    .help = "Of step window: ... until this one, which may be of the next day; where both are the same it is always open." },
+	{ "below", K_UINT, AT(below), "0", 0, 1000000000, 0,
+	    .help = "Of step window: the service has fewer requests a second than that, over ten seconds; 0 is as many as may be." },
 	{ "for", K_DURATION, AT(for_us), "0", 0, 30 * D, 0,
 	    .help = "Of steps pause and analyze: how long; of step hold: a rollout that has not released them after so long has failed, 0 is no such bound; of step roll: so long an instance keeps the sessions that it has before it is taken out." },
 	{ "errors", K_PERCENT, AT(errors_pct), "2%", 0, 100, 0,

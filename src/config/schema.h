@@ -51,6 +51,8 @@
 	    "5m")                                                              \
 	X(SIZE, uint64_t, "size", "a size such as 512, 16KiB or 10MiB")        \
 	X(MEMORY, uint64_t, "size", "a size such as 512MiB, auto or off")      \
+	X(CLOCK, unsigned, "time of day",                                      \
+	    "a time of day such as \"02:30\", between quotes")                 \
 	X(PERCENT, unsigned, "percentage", "a whole percentage such as 20%")   \
 	X(SHARE, uint32_t, "percentage", "a percentage up to 100%, such "      \
 	    "as 10% or 12.5%")                                                \

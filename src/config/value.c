@@ -93,6 +93,25 @@ show_mode(uint64_t n, struct buf *out)
 	buf_printf(out, "\"%04o\"", (unsigned)n);
 }
 
+static bool
+parse_clock(struct str s, uint64_t *out)
+{
+	struct str hour = str_split(&s, ':');
+	uint64_t h, m;
+
+	if (hour.len != 2 || s.len != 2 || !str_u64(hour, &h) ||
+	    !str_u64(s, &m) || h > 23 || m > 59)
+		return false;
+	*out = h * 60 + m;
+	return true;
+}
+
+static void
+show_clock(uint64_t n, struct buf *out)
+{
+	buf_printf(out, "\"%02u:%02u\"", (unsigned)n / 60, (unsigned)n % 60);
+}
+
 static void
 show_duration(uint64_t n, struct buf *out)
 {
@@ -208,6 +227,7 @@ static const struct kind kinds[KEY_KIND_COUNT] = {
 	[K_DURATION] = { units_read_duration, show_duration, sizeof(uint64_t), NULL, false },
 	[K_SIZE] = { units_read_size, show_size, sizeof(uint64_t), NULL, false },
 	[K_MEMORY] = { parse_memory, show_memory, sizeof(uint64_t), NULL, false },
+	[K_CLOCK] = { parse_clock, show_clock, sizeof(unsigned), NULL, false },
 	[K_PERCENT] = { parse_percent, show_percent, sizeof(unsigned), NULL, false },
 	[K_SHARE] = { parse_share, show_share, sizeof(uint32_t), NULL, false },
 };

@@ -39,6 +39,8 @@ drive_make_room(struct drive *d, size_t n_services)
 	struct ro_facts_run *runs;
 	struct ro_count *counts;
 	struct ro_facts_roll *rolls;
+	struct rate *meters;
+	double *rates;
 
 	if (rows == NULL)
 		return E_NOMEM;
@@ -61,6 +63,16 @@ drive_make_room(struct drive *d, size_t n_services)
 	if (rolls == NULL)
 		return E_NOMEM;
 	d->rolls = rolls;
+	rates = realloc(d->rates, (n_services + 1) * sizeof(*rates));
+	if (rates == NULL)
+		return E_NOMEM;
+	d->rates = rates;
+	meters = calloc(n_services + 1, sizeof(*meters)); /* others may be at
+	                                                     these places now */
+	if (meters == NULL)
+		return E_NOMEM;
+	free(d->meters);
+	d->meters = meters;
 	return E_OK;
 }
 
@@ -87,6 +99,13 @@ drive_facts(struct drive *d)
 	d->facts.counts = d->counts;
 	facts_roll(d->env.registry, &d->state, now.wall_us, d->rolls);
 	d->facts.rolls = d->rolls;
+	for (size_t i = 0; i < d->state.n_services; i++) {
+		facts_rate(&d->meters[i], d->counts[i].accepted,
+		    clock_mono_us());
+		d->rates[i] = facts_rate_of(&d->meters[i]);
+	}
+	d->facts.rates = d->rates;
+	d->facts.minute = facts_minute(now.wall_us);
 	return &d->facts;
 }
 
@@ -544,6 +563,8 @@ drive_free(struct drive **dp)
 	free(d->runs);
 	free(d->counts);
 	free(d->rolls);
+	free(d->rates);
+	free(d->meters);
 	cfg_unref(&d->cfg);
 	free(d);
 	*dp = NULL;

@@ -20,6 +20,7 @@
 struct disk;
 struct ejecting;
 struct names;
+struct rate;
 struct running;
 struct waiters;
 
@@ -70,6 +71,8 @@ struct drive {
 	struct ro_facts_run *runs;   /* owned; [service] */
 	struct ro_count *counts;     /* owned; [service] */
 	struct ro_facts_roll *rolls; /* owned; [service] */
+	double *rates;               /* owned; [service] */
+	struct rate *meters;         /* owned; [service] */
 	uint64_t began_us; /* wall clock, as it was: of this process */
 	struct defer look;
 	struct waiters *waiters;

@@ -36,6 +36,22 @@ void facts_gather(struct registry *, const struct cfg *,
 void facts_count(struct registry *, const struct ro_state *,
     uint64_t process_us, struct ro_count *rows);
 
+/* Of the day, where the daemon lives (TZ). */
+uint16_t facts_minute(uint64_t wall_us);
+
+/* How many requests a service had, looked at once a second. */
+#define RATE_MARKS 11
+struct rate {
+	uint8_t at, n; /* the newest, and how many there are */
+	struct rate_mark {
+		uint64_t at_us; /* monotonic */
+		uint64_t accepted;
+	} marks[RATE_MARKS];
+};
+void facts_rate(struct rate *, uint64_t accepted, uint64_t now_us);
+/* A second, over the last ten looks; -1: they were not made yet. */
+double facts_rate_of(const struct rate *);
+
 /* rows[n_services]: of those that are at a step roll. */
 void facts_roll(struct registry *, const struct ro_state *, uint64_t wall_us,
     struct ro_facts_roll *rows);

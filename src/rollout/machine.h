@@ -196,6 +196,9 @@ struct ro_facts {
 	const struct ro_facts_run *runs; /* [service]; NULL: nothing is known */
 	const struct ro_count *counts;   /* [service]; NULL: nobody counts */
 	const struct ro_facts_roll *rolls; /* [service]; NULL: nobody looks */
+	const double *rates; /* [service]: requests a second; -1, or NULL:
+	                        unknown */
+	uint16_t minute;     /* of the day, local */
 };
 
 static inline const struct ro_facts_pool *

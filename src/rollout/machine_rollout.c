@@ -402,6 +402,50 @@ end_drained(struct job *j, const struct ro_step *s UNUSED)
 	return end_if(is_ready(j));
 }
 
+/* ---- a good time ---- */
+
+static bool
+is_within(const struct job *j, const struct ro_step *s)
+{
+	uint16_t now = j->facts->minute;
+
+	if (s->from < s->until)
+		return now >= s->from && now < s->until;
+	return s->from == s->until || now >= s->from || now < s->until;
+}
+
+static bool
+is_quiet(const struct job *j, const struct ro_step *s)
+{
+	double rate = j->facts->rates == NULL ? -1 : j->facts->rates[j->svc_at];
+
+	return s->below == 0 || (rate >= 0 && rate < s->below);
+}
+
+static enum ending
+end_window(struct job *j, const struct ro_step *s)
+{
+	return end_if(is_within(j, s) && is_quiet(j, s));
+}
+
+static void
+say_window(const struct job *j, const struct ro_step *s, char *out, size_t cap)
+{
+	double rate = j->facts->rates == NULL ? -1 : j->facts->rates[j->svc_at];
+
+	if (!is_within(j, s))
+		(void)snprintf(out, cap,
+		    "it is %02u:%02u, the window is not "
+		    "open",
+		    j->facts->minute / 60U, j->facts->minute % 60U);
+	else if (rate < 0)
+		(void)snprintf(out, cap, "requests are counted for 10s first");
+	else
+		(void)snprintf(out, cap,
+		    "%.1f requests a second, and fewer than %u are asked for",
+		    rate, s->below);
+}
+
 /* ---- analysis ---- */
 
 /* So few that fail are chance, or one user's doing. */
@@ -520,6 +564,8 @@ static const struct {
 	[CFG_STEP_GONE] = { is_always, enter_nothing, end_gone,
 	    "the instances that served are not gone", true },
 	[CFG_STEP_JOB] = { is_always, run_enter, run_end, NULL, false },
+	[CFG_STEP_WINDOW] = { is_always, enter_nothing, end_window,
+	    "the window did not open", true },
 	[CFG_STEP_ROLL] = { is_always, roll_enter, roll_end, NULL, false },
 	[CFG_STEP_CHECK] = { is_always, run_enter, run_end_check, NULL, false },
 	[CFG_STEP_PROMOTE] = { is_ready, enter_promote, end_adopted,
@@ -837,6 +883,8 @@ machine_rollout_holds(const struct ro_state *s, size_t service,
 	} else if (step->kind == CFG_STEP_APPROVE) {
 		(void)snprintf(out, MACHINE_HOLDS_MAX,
 		    "it waits for \"segue rollout approve\"");
+	} else if (step->kind == CFG_STEP_WINDOW) {
+		say_window(&j, step, out, MACHINE_HOLDS_MAX);
 	} else if (step->kind == CFG_STEP_ROLL) {
 		roll_holds(&j, out, MACHINE_HOLDS_MAX);
 	} else if (machine_wants_run(svc)) {

@@ -91,6 +91,8 @@ struct ro_step {
 	uint8_t only;                  /* enum cfg_only */
 	uint8_t by;                    /* enum cfg_by, of CHECK */
 	bool surge;                    /* of ROLL */
+	uint16_t from, until;          /* of WINDOW: minutes of the day */
+	uint32_t below;                /* of WINDOW: requests a second */
 	/* How its last run ended, if .took_us is set. */
 	int16_t exit; /* status; -1: by a signal, or it was not begun */
 	uint64_t took_us;

@@ -144,6 +144,21 @@ read_job(const struct json *j, struct ro_step *s)
 }
 
 static bool
+read_window(const struct json *j, struct ro_step *s)
+{
+	uint32_t from, until;
+
+	if (s->kind != CFG_STEP_WINDOW)
+		return true;
+	if (!read_u32(j, "from", 24 * 60 - 1, &from) ||
+	    !read_u32(j, "until", 24 * 60 - 1, &until))
+		return false;
+	s->from = (uint16_t)from;
+	s->until = (uint16_t)until;
+	return read_u32(j, "below", UINT32_MAX, &s->below);
+}
+
+static bool
 read_step(const struct json *j, struct ro_step *s)
 {
 	int kind = steps_kind_of(json_get_text(j, "step", ""));
@@ -157,7 +172,7 @@ read_step(const struct json *j, struct ro_step *s)
 	        !read_u8(j, "by", CFG_BY_COUNT - 1, &s->by) ||
 	        !read_u64(j, "lasted_us", &s->lasted_us)))
 		return false;
-	return kind >= 0 && read_job(j, s) &&
+	return kind >= 0 && read_job(j, s) && read_window(j, s) &&
 	    read_text(j, "name", s->name, sizeof(s->name)) &&
 	    read_u32(j, "share_bp", CFG_SHARE_ALL, &s->share_bp) &&
 	    read_u64(j, "for_us", &s->for_us) &&

@@ -55,6 +55,11 @@ write_step(struct json_out *j, const struct ro_step *s)
 	json_kv_u64(j, "only", s->only);
 	json_kv_u64(j, "by", s->by);
 	json_kv_bool(j, "surge", s->surge);
+	if (s->kind == CFG_STEP_WINDOW) {
+		json_kv_u64(j, "from", s->from);
+		json_kv_u64(j, "until", s->until);
+		json_kv_u64(j, "below", s->below);
+	}
 	json_kv_u64(j, "lasted_us", s->lasted_us);
 	if (steps_has_job(s)) {
 		json_kv_cstr(j, "job", s->job);

@@ -167,6 +167,9 @@ add_step(struct ro_rollout *r, const struct cfg_step *s,
 		.only = (uint8_t)s->only,
 		.by = (uint8_t)s->by,
 		.surge = s->surge,
+		.from = (uint16_t)s->from,
+		.until = (uint16_t)s->until,
+		.below = s->below,
 		.deadline_us = deadline_of(s, svc) };
 	if (s->name != NULL)
 		str_copy(str_of(s->name), to->name, sizeof(to->name));
@@ -215,6 +218,11 @@ steps_describe(const struct ro_step *s, struct buf *out)
 		buf_printf(out, " %s", s->job);
 	if (s->surge)
 		buf_add_cstr(out, " with surge");
+	if (s->from != s->until)
+		buf_printf(out, " %02u:%02u-%02u:%02u", s->from / 60U,
+		    s->from % 60U, s->until / 60U, s->until % 60U);
+	if (s->below > 0)
+		buf_printf(out, " below %u/s", s->below);
 	if (s->kind == CFG_STEP_SHARE)
 		units_share(s->share_bp, text);
 	else if (s->for_us > 0)

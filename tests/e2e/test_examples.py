@@ -1,6 +1,8 @@
 """Each file of conf/examples does what it says, with stand-ins for the servers
 and programs that it names: under load, with each job failing, and back."""
 import os
+import random
+import signal
 import threading
 import time
 
@@ -144,14 +146,55 @@ def test_keycloak_node_by_node(rig):
     r.finish("main")
     assert [i["admin"] for i in r.s.admin.pool("main")["instances"]] == \
         ["in"] * 3
-    with open(f"{m.dir}/jobs", encoding="utf-8") as f:
-        assert [x.split()[-1] for x in f] == ["main-1", "main-2", "main-3"]
+    assert renewed(m) == ["main-1", "main-2", "main-3"]
     versions = [x.split()[0] for x in m.lines("main", "served")]
     assert versions == ["26.6.1"] * 3 + ["26.6.2"] * 3, versions
     assert shares(r.s)["main"] == 10000
     log = r.s.log()
     for n in (1, 2, 3):
         assert f"roll restart at main-{n}" in log
+
+
+def renewed(m):
+    with open(f"{m.dir}/jobs", encoding="utf-8") as f:
+        return [x.split()[-1] for x in f]
+
+
+def test_killed_while_it_goes_node_by_node(rig):
+    """Whatever dies when: no node is left out, none is restarted twice but
+    where nobody knows how that ended."""
+    m = rolling(rig)
+    s = m.segued("main")
+    s.do("rollout", "start", "--to", "main")
+    for _ in range(4):
+        time.sleep(random.uniform(0, 0.8))
+        os.kill(s.network_pid(), signal.SIGKILL)
+        wait_until(lambda: s.is_up(ready=False), 15, "the next process")
+    wait_stand(s, "done", 60)
+    assert renewed(m) == ["main-1", "main-2", "main-3"]
+
+    # Both, while the second is being restarted: it was not, then.
+    m.program("systemctl", "sleep 1; exec "
+              f'{MIMICS}/systemctl.py {m.dir}/units.json "$@"')
+    s.do("rollout", "start", "--to", "main")
+    wait_until(lambda: len(renewed(m)) == 5, 60, "the second to be restarted")
+    network = s.network_pid()
+    os.kill(s.child.pid, signal.SIGKILL)
+    os.kill(network, signal.SIGKILL)
+    s.child.wait()
+    s.checked = True
+    rig.wait_gone(network)
+    s.start(ready=False)
+    now = rollout(s)
+    assert now["stand"] == "paused" and "nobody knows how job restart ended" \
+        in now["why"], now
+    assert [i["admin"] for i in s.admin.pool("main")["instances"]] == \
+        ["in", "maint", "in"]
+    s.do("rollout", "retry")
+    wait_stand(s, "done", 60)
+    assert renewed(m)[3:] == ["main-1", "main-2", "main-2", "main-3"]
+    assert [i["admin"] for i in s.admin.pool("main")["instances"]] == \
+        ["in"] * 3
 
 
 def conditions(s):

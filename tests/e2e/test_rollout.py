@@ -1,6 +1,7 @@
 """Rollouts: steps that go on by themselves, under load; taken back when one
 fails; told by operators; killed in the middle."""
 import random
+import threading
 import time
 
 from rig import wait_until
@@ -244,6 +245,45 @@ def test_plan(rig):
     s.do("rollout", "start", "--to", "v2")
     r = s.segue("plan", "--to", "v2")
     assert r.code == 3 and "is under way" in r.err, r
+
+
+def test_window(rig):
+    """It waits for its time of day, and until little is asked."""
+    now = time.localtime()
+    minute = now.tm_hour * 60 + now.tm_min
+
+    def clock(add):
+        n = (minute + add) % 1440
+        return f"{n // 60:02}:{n % 60:02}"
+
+    s = small(rig, [
+        {"step": "window", "from": clock(-2), "until": clock(120)},
+        {"step": "window", "below": 20},
+        {"step": "window", "from": clock(60), "until": clock(120)},
+        "ready", "promote"])
+    going = True
+
+    def crowd():
+        with Client(s.address) as c:
+            while going:
+                c.get()
+                time.sleep(0.005)
+
+    thread = threading.Thread(target=crowd)
+    thread.start()
+    try:
+        s.do("rollout", "start", "--to", "v2")
+        wait_until(lambda: "fewer than 20 are asked for" in
+                   rollout(s)["holds"], 30, "the count of ten seconds")
+        assert rollout(s)["at"] == 1
+    finally:
+        going = False
+        thread.join()
+    wait_until(lambda: rollout(s)["at"] == 2, 30, "few requests")
+    assert "the window is not open" in rollout(s)["holds"]
+    assert f"window {clock(60)}-{clock(120)}" in s.do("rollout", "status").out
+    s.do("rollout", "skip")
+    wait_stand(s, "done")
 
 
 def test_wrong_words(rig):

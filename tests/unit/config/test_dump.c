@@ -36,7 +36,7 @@ static struct {
 	unsigned left;         /* this one is counted */
 	bool held, checked;    /* not released; by one before */
 	bool job, hold, check; /* what this one is */
-	bool release, roll;
+	bool release, roll, window;
 	unsigned by; /* of a check; 0: job */
 } steps;
 
@@ -84,21 +84,22 @@ static void
 add_step(struct buf *out)
 {
 	static const char *const kinds[] = { "ready", "approve", "job", "check",
-		"gone", "roll", "hold", "release" };
+		"gone", "roll", "window", "hold", "release" };
 	unsigned n = roll(ARRAY_LEN(kinds) - 2);
 
 	if (steps.held && (steps.left == 1 || roll(2) == 0))
-		n = 7;
+		n = 8;
 	else if (steps.left > 1 && roll(2) == 0)
-		n = 6;
+		n = 7;
 	steps.checked |= steps.check;
 	steps.check = n == 3;
 	steps.by = steps.check ? roll(3) : 0;
 	steps.roll = n == 5;
 	steps.job = n == 2 || steps.roll || (steps.check && steps.by == 0);
-	steps.hold = n == 6;
-	steps.release = n == 7;
-	steps.held = steps.hold || (steps.held && n != 7);
+	steps.window = n == 6;
+	steps.hold = n == 7;
+	steps.release = n == 8;
+	steps.held = steps.hold || (steps.held && n != 8);
 	buf_add_cstr(out, kinds[n]);
 }
 
@@ -113,6 +114,10 @@ add_scalar(const struct key *k, struct buf *out)
 		"192.0.2.1", "\"::/0\"" };
 	size_t n = 0;
 
+	if (strcmp(k->name, "below") == 0) {
+		buf_printf(out, "%u", 1 + roll(1000)); /* 0: it needs times */
+		return;
+	}
 	if (value_is_number(k) && k->kind != K_SHARE) {
 		add_number(k, out);
 		return;
@@ -306,6 +311,10 @@ is_wanted(const struct key *k)
 		return steps.hold;
 	if (strcmp(k->name, "surge") == 0)
 		return steps.roll;
+	if (strcmp(k->name, "from") == 0 || strcmp(k->name, "until") == 0)
+		return steps.window && roll(2) == 0;
+	if (strcmp(k->name, "below") == 0)
+		return steps.window;
 	if (strcmp(k->name, "once") == 0 && job == 1)
 		return false; /* checks are made by it */
 	if (strcmp(k->name, "requires") == 0 && before == 0)

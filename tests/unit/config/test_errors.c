@@ -718,7 +718,7 @@ static const struct {
 	    "pools serve when it is done\n"
 	    "f:4:23: services[0].rollout.steps[0].step: promot is not one of "
 	    "ready, share, pause, approve, analyze, hold, release, gone, job, "
-	    "roll, check, promote, drain; did you mean promote?\n" },
+	    "roll, window, check, promote, drain; did you mean promote?\n" },
 	{ "a drain of those that serve",
 	    SERVICE("rollout: { steps: [ drain, promote ] }\n  " POOLS),
 	    "f:4:23: services[0].rollout.steps[0]: the others would drain "
@@ -762,6 +762,33 @@ static const struct {
 	    SERVICE("rollout: { steps: [ { step: job, job: a }, promote ] }\n"
 	            "  " POOLS),
 	    "f:4:41: services[0].rollout.steps[0].job: there is no job a\n" },
+	{ "a window that is always open",
+	    STEPS(
+	        "window, { step: window, from: \"01:00\", until: \"01:00\" }"),
+	    "f:4:23: services[0].rollout.steps[0]: a window needs from and "
+	    "until, or below; else it is always open\n"
+	    "f:4:31: services[0].rollout.steps[1]: a window needs from and "
+	    "until, or below; else it is always open\n" },
+	{ "windows over midnight and for few requests",
+	    STEPS("{ step: window, from: \"22:00\", until: \"05:30\" }, "
+	          "{ step: window, below: 20 }"),
+	    "" },
+	{ "no time of day", STEPS("{ step: window, from: \"24:00\" }"),
+	    "f:4:45: services[0].rollout.steps[0].from: 24:00 is not a time of "
+	    "day such as \"02:30\", between quotes\n" },
+	{ "a time of day that YAML has counted",
+	    STEPS("{ step: window, from: 1:00 }"),
+	    "f:4:45: services[0].rollout.steps[0].from: 1:00 is not a time of "
+	    "day such as \"02:30\", between quotes\n" },
+	{ "a window of a pause",
+	    STEPS("{ step: pause, for: 1m, from: \"01:00\", until: \"02:00\", "
+	          "below: 3 }"),
+	    "f:4:53: services[0].rollout.steps[0].from: this step has no such "
+	    "value\n"
+	    "f:4:69: services[0].rollout.steps[0].until: this step has no such "
+	    "value\n"
+	    "f:4:85: services[0].rollout.steps[0].below: this step has no such "
+	    "value\n" },
 	{ "a job once for many instances",
 	    SERVICE("rollout: { steps: [ { step: roll, job: a } ], "
 	            "jobs: [ { name: a, command: /a, once: version } ] }\n"

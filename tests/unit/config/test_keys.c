@@ -55,7 +55,8 @@ static const char *const usual[PARTS] = {
 #define STEP_AND_JOBS(step, job)                                               \
 	", rollout: { steps: [ " step ", promote ], jobs: [ { " job " } ] }"
 #define A S "rollout.jobs[a]: none -> present\n"
-#define OFF "writes_only: off, no_return: off, surge: off"
+#define DAY "from: \"00:00\", until: \"00:00\", below: 0"
+#define OFF "writes_only: off, no_return: off, surge: off, " DAY
 #define BY_JOB "by: job, only: always, " OFF
 #define NO_SHARE "0%"
 #define NO_TIME "for: 0, errors: 2%, requests: 100, deadline: 0"
@@ -541,7 +542,7 @@ static const struct {
 	    "release ] }",
 	    STEPS(STEP("hold", NO_SHARE,
 	        "by: job, only: always, writes_only: on, no_return: off, "
-	        "surge: off",
+	        "surge: off, " DAY,
 	        NO_TIME) ", " PROMOTE
 	                 ", " STEP("release", NO_SHARE, BY_JOB, NO_TIME)),
 	    "" },
@@ -549,7 +550,7 @@ static const struct {
 	    ", rollout: { steps: [ { step: promote, no_return: on } ] }",
 	    STEPS(STEP("promote", NO_SHARE,
 	        "by: job, only: always, writes_only: off, no_return: on, "
-	        "surge: off",
+	        "surge: off, " DAY,
 	        NO_TIME)),
 	    "" },
 	{ "services[].rollout.steps[].surge", SERVICE,
@@ -557,8 +558,31 @@ static const struct {
 	        "name: a, command: /a"),
 	    STEPS(STEP("roll", NO_SHARE,
 	        "job: a, by: job, only: always, writes_only: off, "
-	        "no_return: off, surge: on",
+	        "no_return: off, surge: on, " DAY,
 	        NO_TIME) ", " PROMOTE) A,
+	    "" },
+	{ "services[].rollout.steps[].from", SERVICE,
+	    ", rollout: { steps: [ { step: window, from: \"22:00\" }, promote "
+	    "] }",
+	    STEPS(STEP("window", NO_SHARE,
+	        "by: job, only: always, writes_only: off, no_return: off, "
+	        "surge: off, from: \"22:00\", until: \"00:00\", below: 0",
+	        NO_TIME) ", " PROMOTE),
+	    "" },
+	{ "services[].rollout.steps[].until", SERVICE,
+	    ", rollout: { steps: [ { step: window, until: \"05:30\" }, promote "
+	    "] }",
+	    STEPS(STEP("window", NO_SHARE,
+	        "by: job, only: always, writes_only: off, no_return: off, "
+	        "surge: off, from: \"00:00\", until: \"05:30\", below: 0",
+	        NO_TIME) ", " PROMOTE),
+	    "" },
+	{ "services[].rollout.steps[].below", SERVICE,
+	    ", rollout: { steps: [ { step: window, below: 9 }, promote ] }",
+	    STEPS(STEP("window", NO_SHARE,
+	        "by: job, only: always, writes_only: off, no_return: off, "
+	        "surge: off, from: \"00:00\", until: \"00:00\", below: 9",
+	        NO_TIME) ", " PROMOTE),
 	    "" },
 	{ "services[].rollout.jobs", SERVICE, JOBS("name: a, command: /a"), A,
 	    "" },

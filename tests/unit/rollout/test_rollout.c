@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "rollout/facts.h"
 #include "rollout/steps.h"
 #include "world.h"
 
@@ -2217,4 +2218,93 @@ Test(rollout, only_a_start_carries_out_a_plan)
 	cr_expect_eq(world_do(&w, &c), RO_NO_BAD_VALUE);
 	cr_expect_str_eq(w.why,
 	    "only a start carries out a plan, or is a rehearsal");
+}
+
+/* ---- a good time ---- */
+
+static const struct {
+	const char *why;
+	unsigned from, until, below;
+	unsigned minute;
+	double rate;
+	bool open;
+	const char *holds;
+} windows[] = {
+	{ "in it", 60, 120, 0, 60, -1, true, "" },
+	{ "before it", 60, 120, 0, 59, -1, false,
+	    "it is 00:59, the window is not open" },
+	{ "behind it", 60, 120, 0, 120, -1, false,
+	    "it is 02:00, the window is not open" },
+	{ "over midnight, before", 1320, 330, 0, 1439, -1, true, "" },
+	{ "over midnight, behind", 1320, 330, 0, 0, -1, true, "" },
+	{ "over midnight, by day", 1320, 330, 0, 842, -1, false,
+	    "it is 14:02, the window is not open" },
+	{ "few requests", 0, 0, 20, 842, 19.9, true, "" },
+	{ "many requests", 0, 0, 20, 842, 20, false,
+	    "20.0 requests a second, and fewer than 20 are asked for" },
+	{ "not counted yet", 0, 0, 20, 842, -1, false,
+	    "requests are counted for 10s first" },
+	{ "both, and many", 60, 120, 20, 90, 20, false,
+	    "20.0 requests a second, and fewer than 20 are asked for" },
+	{ "both, and late", 60, 120, 20, 900, 3, false,
+	    "it is 15:00, the window is not open" },
+};
+
+Test(rollout, windows)
+{
+	for (size_t i = 0; i < ARRAY_LEN(windows); i++) {
+		struct ro_facts f = { .pools = w.rows, .rates = w.rates };
+		char text[MACHINE_HOLDS_MAX];
+
+		plan.n_steps = 0;
+		add(CFG_STEP_WINDOW, 0, 0, 60 * S);
+		plan.steps[0].from = (uint16_t)windows[i].from;
+		plan.steps[0].until = (uint16_t)windows[i].until;
+		plan.steps[0].below = windows[i].below;
+		w.minute = f.minute = (uint16_t)windows[i].minute;
+		w.rates[0] = windows[i].rate;
+		cr_assert_eq(TELL(START), RO_NO_NONE, "%s", w.why);
+		pass(59 * S);
+		machine_rollout_holds(&w.s, 0, &f, text);
+		cr_expect_str_eq(text, windows[i].holds, "%s: %s",
+		    windows[i].why, text);
+		expect_at(windows[i].open,
+		    windows[i].open ? RO_STAND_DONE : RO_STAND_RUNNING,
+		    windows[i].why);
+		pass(S);
+		if (!windows[i].open)
+			cr_expect_str_eq(it()->why,
+			    "the window did not open in time");
+	}
+}
+
+Test(rollout, says_which_window)
+{
+	struct ro_step s = { .kind = CFG_STEP_WINDOW,
+		.from = 1320,
+		.until = 330,
+		.below = 20 };
+	struct buf text = BUF_INIT;
+
+	steps_describe(&s, &text);
+	cr_expect_str_eq(text.p, "window 22:00-05:30 below 20/s");
+	buf_free(&text);
+}
+
+/* Ten seconds have to be seen; what was before them does not count. */
+Test(rollout, rate_of_requests)
+{
+	struct rate r = { .n = 0 };
+
+	for (uint64_t t = 0; t < 30; t++) {
+		double is = facts_rate_of(&r);
+
+		if (t < 11)
+			cr_expect_eq(is, -1, "%d", (int)t);
+		else
+			cr_expect_eq(is, t < 21 ? 5 * (double)(21 - t) / 10 : 0,
+			    "%d: %f", (int)t, is);
+		facts_rate(&r, 5 * MIN(t, 10), (100 + t) * S);
+		facts_rate(&r, 1000, (100 + t) * S + S / 2);
+	}
 }

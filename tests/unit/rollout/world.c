@@ -113,7 +113,9 @@ facts_now(struct world *w)
 		.instance = w->inst,
 		.runs = w->runs,
 		.counts = w->counts,
-		.rolls = w->rolls };
+		.rolls = w->rolls,
+		.rates = w->rates,
+		.minute = w->minute };
 }
 
 enum ro_refusal

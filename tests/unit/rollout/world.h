@@ -25,6 +25,8 @@ struct world {
 	struct ro_facts_run runs[2];
 	struct ro_count counts[2];
 	struct ro_facts_roll rolls[2];
+	double rates[2];
+	uint16_t minute;
 	uint64_t now, due; /* wall clock; what machine_clock() asked for */
 	char why[512];     /* of the last command */
 };
