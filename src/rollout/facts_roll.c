@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "rollout/facts.h"
 #include "rollout/steps.h"
+#include "upstream/eject.h"
 #include "upstream/registry.h"
 
 static void
@@ -31,6 +32,7 @@ note_at_hand(const struct instance *i, uint64_t wall_us,
 {
 	f->exists = !i->runtime;
 	f->up = i->health == HEALTH_UP;
+	f->in = i->admin == INST_IN;
 	f->inflight = inst_inflight(i);
 	f->streams = inst_streams(i);
 	f->proved_us = proved_us(i, wall_us);
@@ -50,6 +52,10 @@ gather(struct registry *r, const struct pool *p, const struct ro_roll *roll,
 			continue;
 		if (strcmp(i->name, roll->now) == 0)
 			note_at_hand(i, wall_us, f);
+		f->resting |= i->admin == INST_IN &&
+		    eject_left_us(i, clock_mono_us()) > 0;
+		f->spare_in |= i->admin == INST_IN &&
+		    strcmp(i->name, roll->spare) == 0;
 		if (i->admin == INST_MAINT && f->spare[0] == '\0')
 			copy_name(f->spare, i);
 		if (behind && i->admin == INST_IN && f->next[0] == '\0' &&

@@ -182,7 +182,9 @@ struct ro_facts_roll {
 	char added[CFG_NAME_MAX + 1]; /* one that is not configured */
 	bool lost;                    /* .last is none of them */
 	/* the one at hand: */
-	bool exists, up;
+	bool exists, up, in;
+	bool spare_in; /* the one that stands in is there, and in */
+	bool resting;  /* one that is in is ejected */
 	uint64_t inflight, streams;
 	uint64_t proved_us; /* wall clock: the last probe began, and passed; 0:
 	                       it did not */

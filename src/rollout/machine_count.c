@@ -100,9 +100,14 @@ count_keep_past(struct ro_service *s)
 	if (r->stand == RO_STAND_NONE)
 		return;
 	if (s->n_past == RO_PAST_MAX) {
+		size_t at = 0; /* a rehearsal rather than what has been */
+
+		while (at < RO_PAST_MAX && !s->past[at].rehearsal)
+			at++;
+		at = at == RO_PAST_MAX ? 0 : at;
 		s->n_past--;
-		memmove(&s->past[0], &s->past[1],
-		    s->n_past * sizeof(s->past[0]));
+		memmove(&s->past[at], &s->past[at + 1],
+		    (s->n_past - at) * sizeof(s->past[0]));
 	}
 	p = &s->past[s->n_past++];
 	*p = (struct ro_past){ .id = r->id,

@@ -70,12 +70,27 @@ must_leave_one(struct job *j)
 	    j->cmd->instance, j->pool->name);
 }
 
+/* A roll that goes on has it in hand. */
+static enum ro_refusal
+must_be_free(struct job *j)
+{
+	const struct ro_rollout *r = &j->svc->rollout;
+
+	if (r->stand != RO_STAND_RUNNING || strcmp(r->to, j->pool->name) != 0 ||
+	    (strcmp(r->roll.now, j->cmd->instance) != 0 &&
+	        strcmp(r->roll.spare, j->cmd->instance) != 0))
+		return RO_NO_NONE;
+	return rollout_forbids(j);
+}
+
 enum ro_refusal
 instance_set_admin(struct job *j)
 {
 	enum ro_refusal r = must_exist(j);
 	struct instance_plan *p;
 
+	if (r == RO_NO_NONE)
+		r = must_be_free(j);
 	if (r == RO_NO_NONE && j->cmd->admin != INST_IN)
 		r = must_leave_one(j);
 	if (r != RO_NO_NONE)
@@ -96,7 +111,7 @@ instance_turn(struct job *j, const char *name, enum inst_admin admin)
 	if (p == NULL)
 		return RO_NO_TOO_MANY;
 	p->admin = (uint8_t)admin;
-	tidy(j, p, true);
+	tidy(j, p, p->address[0] == '\0');
 	return RO_NO_NONE;
 }
 
@@ -147,6 +162,8 @@ instance_remove(struct job *j)
 	enum ro_refusal r = must_exist(j);
 	struct instance_plan *p;
 
+	if (r == RO_NO_NONE)
+		r = must_be_free(j);
 	if (r == RO_NO_NONE)
 		r = must_leave_one(j);
 	if (r != RO_NO_NONE)

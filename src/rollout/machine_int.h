@@ -113,6 +113,13 @@ enum ro_refusal roll_enter(struct job *, const struct ro_step *);
 enum ending roll_end(struct job *, const struct ro_step *);
 /* The step is left as it is: the instance at hand comes in again. */
 void roll_leave(struct job *);
+/* ... without leaving it: better that one than nobody. */
+void roll_take_in(struct job *);
+/*
+ * An operator takes the run of the instance at hand for done, which has to
+ * prove itself all the same.  False: none is wanted.
+ */
+bool roll_skip_run(struct job *) MUST_CHECK;
 /* If the step it is at is one: is its job to run now?  Else true. */
 bool roll_wants_run(const struct ro_rollout *);
 /* What it waits for, as a sentence. */

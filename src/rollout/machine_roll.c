@@ -47,6 +47,32 @@ turn(struct job *j, enum inst_admin admin, enum ro_roll_phase then)
 	return go_to(j, then);
 }
 
+static uint32_t
+bit_of(const struct job *j)
+{
+	return UINT32_C(1) << j->svc->rollout.at;
+}
+
+/* Each instance has a run of its own: what ran was for one of them. */
+static void
+forget_run(struct job *j)
+{
+	j->svc->rollout.ran &= ~bit_of(j);
+}
+
+/* It is in, or gone: what is next is looked for anew. */
+static enum ending
+let_go(struct job *j)
+{
+	struct ro_roll *r = roll_of(j);
+
+	if (strcmp(r->now, r->spare) == 0)
+		r->spare[0] = '\0';
+	r->now[0] = '\0';
+	forget_run(j);
+	return go_to(j, ROLL_NEXT);
+}
+
 /* It gets nothing new; for a while its sessions may stay. */
 static enum ending
 take_out(struct job *j, const struct ro_step *s)
@@ -69,7 +95,7 @@ finish(struct job *j)
 {
 	struct ro_roll *r = roll_of(j);
 
-	if (r->spare[0] == '\0')
+	if (r->spare[0] == '\0' || !facts_of(j)->spare_in)
 		return ENDED;
 	memcpy(r->now, r->spare, sizeof(r->now));
 	return turn(j, INST_MAINT, ROLL_LAST);
@@ -83,6 +109,12 @@ is_alone(const struct job *j)
 	    job_facts(j, j->pool)->eligible <= 1;
 }
 
+static bool
+ran_whole(const struct job *j)
+{
+	return (j->svc->rollout.ran & bit_of(j)) != 0;
+}
+
 static enum ending
 take_next(struct job *j, const struct ro_step *s)
 {
@@ -90,6 +122,8 @@ take_next(struct job *j, const struct ro_step *s)
 	const struct ro_facts_roll *f = facts_of(j);
 	struct ro_roll *r = roll_of(j);
 
+	if (r->last[0] == '\0' && r->spare[0] == '\0' && ran_whole(j))
+		return ENDED; /* not twice on a way back */
 	if (f->lost) {
 		(void)snprintf(j->why, j->cap,
 		    "%s is no instance of %s any more, and nobody knows which "
@@ -98,9 +132,17 @@ take_next(struct job *j, const struct ro_step *s)
 		return BAD;
 	}
 	/* What has no share has nobody to keep. */
-	if (!pool->view_current || (!pool->ready && j->pool->share_bp > 0))
+	if (!pool->view_current ||
+	    ((!pool->ready || f->resting) && j->pool->share_bp > 0))
 		return GOES_ON;
 	if (s->surge && r->spare[0] == '\0') {
+		if (f->spare[0] == '\0') {
+			(void)snprintf(j->why, j->cap,
+			    "no instance of %s is in maintenance any more, to "
+			    "stand in",
+			    j->pool->name);
+			return BAD;
+		}
 		memcpy(r->spare, f->spare, sizeof(r->spare));
 		memcpy(r->now, f->spare, sizeof(r->now));
 		return go_to(j, ROLL_EMPTY);
@@ -123,6 +165,8 @@ take_next(struct job *j, const struct ro_step *s)
 static enum ending
 end_leave(struct job *j, const struct ro_step *s)
 {
+	if (facts_of(j)->in)
+		return let_go(j);
 	return is_over(j, s->for_us) ? turn(j, INST_MAINT, ROLL_EMPTY)
 	                             : GOES_ON;
 }
@@ -142,22 +186,22 @@ is_empty(const struct job *j)
 static enum ending
 end_empty(struct job *j, const struct ro_step *s)
 {
+	if (facts_of(j)->in)
+		return let_go(j); /* an operator put it in */
 	if (!is_empty(j))
 		return GOES_ON;
 	(void)run_enter(j, s);
 	return go_to(j, ROLL_JOB);
 }
 
-/* Each instance has a run of its own. */
 static enum ending
 end_job(struct job *j, const struct ro_step *s)
 {
-	struct ro_rollout *r = &j->svc->rollout;
 	enum ending e = run_end(j, s);
 
 	if (e != ENDED)
 		return e;
-	r->ran &= ~(UINT32_C(1) << r->at);
+	forget_run(j);
 	return go_to(j, ROLL_PROOF);
 }
 
@@ -209,8 +253,10 @@ roll_end(struct job *j, const struct ro_step *s)
 		return BAD;
 	}
 	e = phases[r->phase](j, s);
-	if (e == ENDED)
+	if (e == ENDED) {
 		*r = (struct ro_roll){ .done = r->done };
+		j->svc->rollout.ran |= bit_of(j);
+	}
 	return e;
 }
 
@@ -233,6 +279,8 @@ roll_enter(struct job *j, const struct ro_step *s)
 		    "those that are renewed; \"segue instance NAME maint\" "
 		    "puts one there",
 		    j->pool->name);
+	if (r->now[0] != '\0' && (!f->exists || f->in))
+		(void)let_go(j);
 	if (r->now[0] != '\0' && !is_spare(r))
 		return take_out(j, s) == ADVANCED ? RO_NO_NONE : RO_NO_TOO_MANY;
 	(void)go_to(j, is_spare(r) ? ROLL_EMPTY : ROLL_NEXT);
@@ -248,7 +296,28 @@ roll_leave(struct job *j)
 	own.pool = ro_pool_find(j->svc, j->svc->rollout.to);
 	if (own.pool != NULL && r->now[0] != '\0' && !is_spare(r))
 		(void)instance_turn(&own, r->now, INST_IN); /* it has a row */
+	if (r->now[0] != '\0')
+		forget_run(j);
 	*r = (struct ro_roll){ .done = r->done };
+}
+
+void
+roll_take_in(struct job *j)
+{
+	const struct ro_roll *r = roll_of(j);
+
+	if (r->now[0] != '\0' && !is_spare(r))
+		(void)instance_turn(j, r->now, INST_IN);
+}
+
+bool
+roll_skip_run(struct job *j)
+{
+	if (roll_of(j)->phase != ROLL_JOB)
+		return false;
+	forget_run(j);
+	(void)go_to(j, ROLL_PROOF);
+	return true;
 }
 
 bool
@@ -281,6 +350,14 @@ roll_holds(const struct job *j, char *out, size_t cap)
 		if (!job_facts(j, j->pool)->ready)
 			(void)snprintf(out, cap, "%s is not ready: %s",
 			    j->pool->name, job_facts(j, j->pool)->unready);
+		else if (facts_of(j)->resting)
+			(void)snprintf(out, cap,
+			    "an instance of %s rests, as it failed",
+			    j->pool->name);
+		else
+			(void)snprintf(out, cap,
+			    "workers have to take over "
+			    "what was decided");
 		break;
 	case ROLL_LEAVE:
 		(void)snprintf(out, cap, "%s keeps the sessions that it has",

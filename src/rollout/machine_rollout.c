@@ -73,12 +73,22 @@ rollout_share_before(const struct ro_rollout *r, const char *pool)
 	return 0;
 }
 
+/* A roll has one of it out, which is to come in again. */
+static bool
+comes_in(const struct job *j, const struct ro_pool *p)
+{
+	const struct ro_rollout *r = &j->svc->rollout;
+
+	return strcmp(p->name, r->to) == 0 && r->roll.now[0] != '\0' &&
+	    strcmp(r->roll.now, r->roll.spare) != 0;
+}
+
 /* Does it take its share of before again?  any: even if it cannot serve. */
 static bool
 takes_back(const struct job *j, const struct ro_pool *p, bool any)
 {
 	return rollout_share_before(&j->svc->rollout, p->name) > 0 &&
-	    (any || job_facts(j, p)->eligible > 0);
+	    (any || job_facts(j, p)->eligible > 0 || comes_in(j, p));
 }
 
 static uint32_t
@@ -588,7 +598,8 @@ next_step(struct job *j)
 	struct ro_rollout *r = rollout_of(j);
 
 	note_end(j);
-	roll_leave(j);
+	if (step_of(r)->kind == CFG_STEP_ROLL)
+		roll_leave(j);
 	r->at++;
 	r->entered = false;
 	r->since_us = j->facts->wall_us;
@@ -672,7 +683,9 @@ static bool
 is_empty(const struct job *j)
 {
 	return j->pool->state == POOL_ACTIVE && j->pool->share_bp > 0 &&
-	    j->svc->hold != HOLD_ALL && job_facts(j, j->pool)->eligible == 0;
+	    job_facts(j, j->pool)->eligible == 0 &&
+	    !(j->svc->hold == HOLD_ALL &&
+	        (is_its_own(j) || j->svc->rollout.roll.now[0] != '\0'));
 }
 
 /* ... it could serve before, or has had its time to. */
@@ -822,6 +835,7 @@ advance(struct job *j, uint64_t *due_us)
 	enum ro_changed changed = RO_SAME;
 
 	if (!r->rehearsal && is_lost(j)) {
+		roll_take_in(j);
 		fail(j, "%s can serve no more: %s", j->pool->name,
 		    job_facts(j, j->pool)->unready);
 		return RO_HARD;
@@ -1048,6 +1062,16 @@ is_as_planned(struct job *j)
 	return r;
 }
 
+/* It would take from the pool that has all, and give it to who knows whom. */
+static bool
+has_share(const struct ro_rollout *r)
+{
+	for (size_t i = 0; i < r->n_steps; i++)
+		if (r->steps[i].kind == CFG_STEP_SHARE)
+			return true;
+	return false;
+}
+
 static enum ro_refusal
 may_start(struct job *j)
 {
@@ -1061,7 +1085,8 @@ may_start(struct job *j)
 		return job_refuse(j, RO_NO_DRAINING,
 		    "%s is draining; \"segue undrain %s\" takes it back first",
 		    j->pool->name, j->pool->name);
-	if (j->pool->share_bp == CFG_SHARE_ALL && !steps_renew(j->cmd->plan))
+	if (j->pool->share_bp == CFG_SHARE_ALL &&
+	    (!steps_renew(j->cmd->plan) || has_share(j->cmd->plan)))
 		return job_refuse(j, RO_NO_ROLLOUT,
 		    "%s has all of new sessions already", j->pool->name);
 	return may_follow(j);
@@ -1130,6 +1155,17 @@ may_resume(struct job *j)
 	    pool_state_name((enum pool_state)p->state), p->name);
 }
 
+static void
+run_on(struct job *j)
+{
+	struct ro_rollout *r = rollout_of(j);
+
+	r->failed = r->unknown = false;
+	r->stand = RO_STAND_RUNNING;
+	r->paused_us = 0;
+	r->why[0] = '\0';
+}
+
 /*
  * The time of the pause counts for no step.  One that failed begins anew, as
  * does an analysis; what an operator moved meanwhile is moved again, once a job
@@ -1150,10 +1186,7 @@ go_on(struct job *j)
 		r->since_us += j->facts->wall_us - r->paused_us;
 		r->roll.since_us += j->facts->wall_us - r->paused_us;
 	}
-	r->failed = r->unknown = false;
-	r->stand = RO_STAND_RUNNING;
-	r->paused_us = 0;
-	r->why[0] = '\0';
+	run_on(j);
 	return RO_NO_NONE;
 }
 
@@ -1205,6 +1238,11 @@ skip(struct job *j)
 
 	if (r != RO_NO_NONE)
 		return r;
+	if (rollout_of(j)->unknown &&
+	    step_of(rollout_of(j))->kind == CFG_STEP_ROLL && roll_skip_run(j)) {
+		run_on(j);
+		return RO_NO_NONE;
+	}
 	rollout_of(j)->moved = false; /* it is where they want it */
 	rollout_of(j)->skipped |= UINT32_C(1) << rollout_of(j)->at;
 	if (rollout_of(j)->unknown)

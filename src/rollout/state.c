@@ -380,6 +380,9 @@ wake_rollout(struct ro_rollout *r, uint64_t wall_us)
 	if (r->stand == RO_STAND_RUNNING &&
 	    r->steps[r->at].kind != CFG_STEP_PAUSE)
 		r->since_us = wall_us;
+	if (r->stand == RO_STAND_RUNNING &&
+	    (r->roll.phase == ROLL_NEXT || r->roll.phase == ROLL_PROOF))
+		r->roll.since_us = wall_us;
 	r->blind_us = 0;
 }
 

@@ -519,8 +519,13 @@ registry_set_admin(struct registry *r, const struct instance_plan *list,
 				    &plans, s->service.name, p->pool.name,
 				    e->inst.name);
 
-				e->inst.admin = plan == NULL ? INST_IN
+				uint8_t admin = plan == NULL ? INST_IN
 				                             : plan->admin;
+
+				/* Who comes in has to hold, too. */
+				if (admin == INST_IN && e->inst.admin != admin)
+					p->pool.ready_since_us = 0;
+				e->inst.admin = admin;
 			}
 		}
 	}

@@ -88,10 +88,13 @@ look(void)
 		if (strcmp(all[i].name, r->now) == 0) {
 			f.exists = true;
 			f.up = all[i].up;
+			f.in = admin == INST_IN;
 			f.inflight = all[i].inflight;
 			f.streams = all[i].streams;
 			f.proved_us = all[i].proved_us;
 		}
+		f.spare_in |= admin == INST_IN &&
+		    strcmp(all[i].name, r->spare) == 0;
 		if (admin == INST_MAINT && f.spare[0] == '\0')
 			str_copy(str_of(all[i].name), f.spare, sizeof(f.spare));
 		if (behind && admin == INST_IN && f.next[0] == '\0' &&
@@ -192,6 +195,40 @@ expect_why(enum ro_stand stand, const char *why)
 	cr_expect_eq(it()->stand, stand, "%s",
 	    steps_stand_name((enum ro_stand)it()->stand));
 	cr_expect_str_eq(it()->why, why);
+}
+
+/* As an operator does; what is refused is returned. */
+static enum ro_refusal
+put(const char *name, enum inst_admin admin)
+{
+	struct ro_command c = world_command(RO_INSTANCE, "v1");
+
+	str_copy(str_of(name), c.instance, sizeof(c.instance));
+	c.admin = (uint8_t)admin;
+	w.inst = (struct ro_facts_instance){ .exists = true,
+		.configured = "127.0.0.1:1" };
+	return world_do(&w, &c);
+}
+
+/* What makes a rollout that was paused do its step anew. */
+static void
+move_something(void)
+{
+	struct ro_command hold = world_command(RO_HOLD, "");
+	struct ro_command release = world_command(RO_RELEASE, "");
+
+	cr_assert_eq(tell(RO_ACTION_PAUSE), RO_NO_NONE, "%s", w.why);
+	cr_assert_eq(world_do(&w, &hold), RO_NO_NONE, "%s", w.why);
+	cr_assert_eq(world_do(&w, &release), RO_NO_NONE, "%s", w.why);
+	cr_assert_eq(tell(RO_ACTION_RESUME), RO_NO_NONE, "%s", w.why);
+	pass(0);
+}
+
+static void
+only(size_t n)
+{
+	for (size_t i = n; i < N; i++)
+		all[i].name = NULL;
 }
 
 /* One after the other, to the end. */
@@ -418,13 +455,7 @@ Test(roll, a_master_that_is_new)
 
 Test(roll, with_surge)
 {
-	struct ro_command c = world_command(RO_INSTANCE, "v1");
-
-	str_copy(STR("c"), c.instance, sizeof(c.instance));
-	c.admin = INST_MAINT;
-	w.inst = (struct ro_facts_instance){ .exists = true,
-		.configured = "127.0.0.1:1" };
-	cr_assert_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	cr_assert_eq(put("c", INST_MAINT), RO_NO_NONE, "%s", w.why);
 	plan.steps[0].surge = true;
 	start();
 	expect("c", ROLL_JOB);
@@ -460,7 +491,7 @@ Test(roll, surge_without_anybody_who_could)
 
 Test(roll, the_only_one)
 {
-	all[1].name = all[2].name = NULL;
+	only(1);
 	start();
 	expect_why(RO_STAND_ROLLED_BACK,
 	    "nobody would serve while a of v1 is renewed; a step hold before "
@@ -470,7 +501,7 @@ Test(roll, the_only_one)
 /* Requests wait meanwhile, so it may. */
 Test(roll, the_only_one_while_requests_wait)
 {
-	all[1].name = all[2].name = NULL;
+	only(1);
 	w.s.services[0].hold = HOLD_ALL;
 	start();
 	expect("a", ROLL_JOB);
@@ -515,13 +546,7 @@ Test(roll, the_last_one_is_gone_before_the_next)
 /* One that an operator has out stays out, and is left alone. */
 Test(roll, one_in_maintenance)
 {
-	struct ro_command c = world_command(RO_INSTANCE, "v1");
-
-	str_copy(STR("b"), c.instance, sizeof(c.instance));
-	c.admin = INST_MAINT;
-	w.inst = (struct ro_facts_instance){ .exists = true,
-		.configured = "127.0.0.1:1" };
-	cr_assert_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	cr_assert_eq(put("b", INST_MAINT), RO_NO_NONE, "%s", w.why);
 	cr_assert_eq(tell(RO_ACTION_START), RO_NO_NONE, "%s", w.why);
 	tick_with(2);
 	expect("a", ROLL_JOB);
@@ -600,4 +625,253 @@ Test(roll, what_it_waits_for)
 	end_run(RO_VERDICT_OK);
 	machine_rollout_holds(&w.s, 0, &f, holds);
 	cr_expect_str_eq(holds, "a has to prove itself anew");
+}
+
+/* ---- operators, and what else happens, in the middle ---- */
+
+Test(roll, the_spare_is_put_in_before_its_turn)
+{
+	cr_assert_eq(put("c", INST_MAINT), RO_NO_NONE, "%s", w.why);
+	plan.steps[0].surge = true;
+	all[1].up = false;
+	start();
+	expect("", ROLL_NEXT);
+	cr_assert_eq(put("c", INST_IN), RO_NO_NONE, "%s", w.why);
+	all[1].up = true;
+	pass(0);
+	expect_why(RO_STAND_ROLLED_BACK,
+	    "no instance of v1 is in maintenance any more, to stand in");
+}
+
+Test(roll, the_spare_is_gone_at_the_end)
+{
+	cr_assert_eq(put("c", INST_MAINT), RO_NO_NONE, "%s", w.why);
+	plan.steps[0].surge = true;
+	start();
+	end_run(RO_VERDICT_OK);
+	prove("c");
+	only(2);
+	end_run(RO_VERDICT_OK);
+	prove("a");
+	end_run(RO_VERDICT_OK);
+	prove("b");
+	expect_why(RO_STAND_DONE, "");
+	cr_expect_eq(w.s.n_instances, 0);
+}
+
+/* Nothing is renewed that has traffic. */
+Test(roll, the_one_at_hand_is_put_in)
+{
+	all[0].inflight = 1;
+	start();
+	cr_expect_eq(put("a", INST_IN), RO_NO_ROLLOUT);
+	cr_expect_eq(put("b", INST_IN), RO_NO_NONE, "%s", w.why);
+	cr_assert_eq(tell(RO_ACTION_PAUSE), RO_NO_NONE, "%s", w.why);
+	cr_expect_eq(put("a", INST_IN), RO_NO_NONE, "%s", w.why);
+	cr_assert_eq(tell(RO_ACTION_RESUME), RO_NO_NONE, "%s", w.why);
+	pass(11 * S);
+	expect("a", ROLL_EMPTY);
+	cr_expect_eq(admin_of("a"), INST_MAINT, "it was taken out anew");
+	cr_expect_eq(it()->roll.since_us, w.now);
+}
+
+/* What was put in is taken out only where the others can serve. */
+Test(roll, a_retry_looks_at_the_others_first)
+{
+	only(2);
+	plan.on_failure = CFG_FAILURE_PAUSE;
+	start();
+	end_run(RO_VERDICT_FAILED);
+	cr_assert_eq(put("a", INST_IN), RO_NO_NONE, "%s", w.why);
+	all[1].up = false;
+	cr_assert_eq(tell(RO_ACTION_RETRY), RO_NO_NONE, "%s", w.why);
+	pass(S);
+	expect("", ROLL_NEXT);
+	cr_expect_eq(admin_of("a"), INST_IN);
+	all[1].up = true;
+	pass(S);
+	expect("a", ROLL_JOB);
+}
+
+/* Better the one at hand than nobody, whatever the rule for failures. */
+Test(roll, the_others_die)
+{
+	for (int rule = 0; rule < 2; rule++) {
+		all[1].up = true;
+		only(2);
+		plan.on_failure = (uint8_t)rule;
+		start();
+		end_run(RO_VERDICT_OK);
+		all[1].up = false;
+		pass(S);
+		cr_expect_neq(it()->stand, RO_STAND_RUNNING);
+		cr_expect_eq(admin_of("a"), INST_IN);
+		cr_expect_eq(world_pool(&w, 1)->share_bp, CFG_SHARE_ALL);
+		if (rule == CFG_FAILURE_PAUSE)
+			cr_expect_eq(tell(RO_ACTION_ABORT), RO_NO_NONE);
+	}
+}
+
+/* Requests must not wait for ever behind a job that failed. */
+Test(roll, the_only_one_fails_while_requests_wait)
+{
+	only(1);
+	plan.n_steps = 3;
+	plan.steps[1] = plan.steps[0];
+	plan.steps[0] = (struct ro_step){ .kind = CFG_STEP_HOLD,
+		.for_us = 300 * S };
+	plan.steps[2] = (struct ro_step){ .kind = CFG_STEP_RELEASE };
+	start();
+	expect("a", ROLL_JOB);
+	end_run(RO_VERDICT_FAILED);
+	expect_why(RO_STAND_ROLLED_BACK, "job renew: exit status 9");
+	cr_expect_eq(w.s.services[0].hold, HOLD_NONE);
+	cr_expect_eq(admin_of("a"), INST_IN);
+}
+
+/* A new pool that dies is lost, though requests wait: they go back. */
+Test(roll, another_pool_dies_while_requests_wait)
+{
+	struct ro_command c = world_command(RO_ROLLOUT, "v2");
+
+	plan.n_steps = 4;
+	plan.steps[0] = (struct ro_step){ .kind = CFG_STEP_HOLD };
+	plan.steps[1] = (struct ro_step){ .kind = CFG_STEP_PROMOTE };
+	plan.steps[2] = (struct ro_step){ .kind = CFG_STEP_APPROVE };
+	plan.steps[3] = (struct ro_step){ .kind = CFG_STEP_RELEASE };
+	c.action = RO_ACTION_START;
+	c.plan = &plan;
+	world_fit(&w, 2, true);
+	world_facts(&w, 2)->view_current = true;
+	world_put(&w, 2, POOL_READY, 0);
+	cr_assert_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	pass(0);
+	cr_expect_eq(it()->at, 2);
+	world_fit(&w, 2, false);
+	pass(S);
+	cr_expect_eq(it()->stand, RO_STAND_ROLLED_BACK, "%s", it()->why);
+	cr_expect_eq(world_pool(&w, 1)->share_bp, CFG_SHARE_ALL);
+}
+
+Test(roll, a_reload_takes_the_one_at_hand)
+{
+	plan.on_failure = CFG_FAILURE_PAUSE;
+	start();
+	all[0].name = "z";
+	pass(S);
+	expect_why(RO_STAND_PAUSED, "a is no instance of v1 any more");
+	cr_assert_eq(tell(RO_ACTION_RETRY), RO_NO_NONE, "%s", w.why);
+	pass(S);
+	expect("z", ROLL_JOB);
+}
+
+/* Sessions of the pool that serves go nowhere. */
+Test(roll, no_share_of_its_own_pool)
+{
+	plan.n_steps = 2;
+	plan.steps[1] = (struct ro_step){ .kind = CFG_STEP_SHARE,
+		.share_bp = 1000 };
+	cr_expect_eq(tell(RO_ACTION_START), RO_NO_ROLLOUT);
+}
+
+/* That run counts as done, and no other. */
+Test(roll, skip_of_a_run_that_nobody_knows)
+{
+	start();
+	cr_expect(ro_state_lose_runs(&w.s, w.now));
+	cr_assert_eq(tell(RO_ACTION_SKIP), RO_NO_NONE, "%s", w.why);
+	pass(0);
+	expect("a", ROLL_PROOF);
+	cr_expect_eq(it()->stand, RO_STAND_RUNNING);
+	prove("a");
+	expect("b", ROLL_JOB);
+}
+
+/* The time that we were not there for is nobody's. */
+Test(roll, a_start_after_a_long_time)
+{
+	start();
+	end_run(RO_VERDICT_OK);
+	w.now += 700 * S;
+	ro_state_wake(&w.s, w.now);
+	pass(0);
+	expect("a", ROLL_PROOF);
+}
+
+/* A step that is done anew renews no instance twice, and misses none. */
+Test(roll, what_was_moved_in_the_middle)
+{
+	plan.n_steps = 2;
+	plan.steps[1] = plan.steps[0];
+	plan.steps[0] = (struct ro_step){ .kind = CFG_STEP_PROMOTE };
+	start();
+	end_run(RO_VERDICT_OK);
+	prove("a");
+	end_run(RO_VERDICT_OK);
+	expect("b", ROLL_PROOF);
+	move_something();
+	expect("b", ROLL_JOB);
+	end_run(RO_VERDICT_OK);
+	prove("b");
+	expect("c", ROLL_JOB);
+	end_run(RO_VERDICT_OK);
+	prove("c");
+	expect_why(RO_STAND_DONE, "");
+	cr_expect_eq(it()->roll.done, N);
+}
+
+Test(roll, what_was_moved_while_a_job_ran)
+{
+	start();
+	move_something();
+	expect("a", ROLL_JOB);
+	for (size_t i = 0; i < N; i++) {
+		end_run(RO_VERDICT_OK);
+		prove(all[i].name);
+	}
+	expect_why(RO_STAND_DONE, "");
+}
+
+/* One that fails requests is not reason enough to go on to the next. */
+Test(roll, one_rests)
+{
+	struct ro_facts f = { .pools = w.rows,
+		.runs = w.runs,
+		.counts = w.counts,
+		.rolls = w.rolls,
+		.wall_us = w.now };
+	char holds[MACHINE_HOLDS_MAX];
+
+	cr_assert_eq(tell(RO_ACTION_START), RO_NO_NONE, "%s", w.why);
+	for (int i = 0; i < 3; i++) {
+		look();
+		w.rolls[0].resting = true;
+		(void)(machine_clock(&w.s, &f, &w.due) == RO_SAME);
+	}
+	expect("", ROLL_NEXT);
+	machine_rollout_holds(&w.s, 0, &f, holds);
+	cr_expect_str_eq(holds, "an instance of v1 rests, as it failed");
+}
+
+/* What has been stays rather than what was only tried. */
+Test(roll, rehearsals_are_forgotten_first)
+{
+	struct ro_command c = world_command(RO_ROLLOUT, "v1");
+	size_t real = 0;
+
+	start();
+	for (size_t i = 0; i < N; i++) {
+		end_run(RO_VERDICT_OK);
+		prove(all[i].name);
+	}
+	c.action = RO_ACTION_START;
+	c.plan = &plan;
+	c.rehearse = true;
+	for (int i = 0; i < RO_PAST_MAX + 2; i++) {
+		cr_assert_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+		pass(0);
+	}
+	for (size_t i = 0; i < w.s.services[0].n_past; i++)
+		real += !w.s.services[0].past[i].rehearsal;
+	cr_expect_eq(real, 1);
 }
