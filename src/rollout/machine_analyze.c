@@ -1,0 +1,98 @@
+/*
+ * The step analyze: does the new pool fail more often than the others?
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "rollout/machine_step.h"
+#include "rollout/steps.h"
+
+/* So few that fail are chance, or one user's doing. */
+#define BAD_LEAST 6
+
+static void
+add_toll(struct ro_toll *to, const struct ro_toll *t)
+{
+	to->requests += t->requests;
+	to->bad += t->bad;
+}
+
+/* What came since; all of it where the counters began anew. */
+static struct ro_toll
+since(const struct ro_toll *now, const struct ro_toll *then)
+{
+	if (now->requests < then->requests || now->bad < then->bad)
+		return *now;
+	return (struct ro_toll){ now->requests - then->requests,
+		now->bad - then->bad };
+}
+
+/* Of the new pool, and of the others, since the process began. */
+static void
+count_tolls(const struct ro_service *s, size_t at, const struct ro_facts *f,
+    struct ro_toll *own, struct ro_toll *others)
+{
+	*own = *others = (struct ro_toll){ 0 };
+	for (size_t i = 0; i < s->n_pools; i++)
+		add_toll(strcmp(s->pools[i].name, s->rollout.to) == 0 ? own
+		                                                      : others,
+		    &ro_facts_of(f, at, i)->toll);
+}
+
+struct ro_analysis
+machine_analysis(const struct ro_state *state, size_t service,
+    const struct ro_facts *f)
+{
+	const struct ro_service *s = &state->services[service];
+	const struct ro_rollout *r = &s->rollout;
+	struct ro_analysis a = { .own = { 0 } };
+
+	if (r->stand != RO_STAND_RUNNING || !r->entered ||
+	    r->steps[r->at].kind != CFG_STEP_ANALYZE)
+		return a;
+	count_tolls(s, service, f, &a.own, &a.others);
+	a.own = since(&a.own, &r->toll_new);
+	a.others = since(&a.others, &r->toll_others);
+	return a;
+}
+
+static double
+ratio_of(const struct ro_toll *t)
+{
+	return t->requests == 0 ? 0 : (double)t->bad / (double)t->requests;
+}
+
+enum ro_refusal
+enter_analyze(struct job *j, const struct ro_step *s UNUSED)
+{
+	struct ro_rollout *r = rollout_of(j);
+
+	count_tolls(j->svc, j->svc_at, j->facts, &r->toll_new, &r->toll_others);
+	return RO_NO_NONE;
+}
+
+/* Leaves why in the job. */
+enum ending
+end_analyzed(struct job *j, const struct ro_step *s)
+{
+	struct ro_analysis a = machine_analysis(j->s, j->svc_at, j->facts);
+	double allowed = ratio_of(&a.others) + (double)s->errors_pct / 100;
+
+	(void)snprintf(j->why, j->cap,
+	    "of %llu requests to %s %llu failed (%.1f%%), elsewhere %.1f%%",
+	    (unsigned long long)a.own.requests, j->pool->name,
+	    (unsigned long long)a.own.bad, 100 * ratio_of(&a.own),
+	    100 * ratio_of(&a.others));
+	if (a.own.requests >= s->requests && a.own.bad >= BAD_LEAST &&
+	    ratio_of(&a.own) > allowed)
+		return BAD;
+	if (!step_is_over(j, s))
+		return GOES_ON;
+	if (a.own.requests >= s->requests)
+		return ENDED;
+	(void)snprintf(j->why, j->cap,
+	    "not enough to conclude from: %s had %llu requests, %u are asked "
+	    "for",
+	    j->pool->name, (unsigned long long)a.own.requests, s->requests);
+	return UNCLEAR;
+}
