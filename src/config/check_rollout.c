@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "config/check.h"
+#include "config/presets.h"
 
 /* A value that one kind of step needs and the others do not have. */
 static void
@@ -304,6 +305,48 @@ check_requires(struct problems *p, const struct cfg_service *s,
 	}
 }
 
+static bool
+is_among(const struct cfg_step *steps, size_t n, const char *job)
+{
+	for (size_t i = 0; i < n; i++)
+		if (steps[i].job != NULL && strcmp(steps[i].job, job) == 0)
+			return true;
+	return false;
+}
+
+/* What a strategy has run must be there. */
+static void
+check_strategy(struct problems *p, const struct cfg_service *s,
+    const struct where *strategy)
+{
+	const struct cfg_rollout *r = &s->rollout;
+	size_t n = 0;
+	const struct cfg_step *steps = cfg_steps(r, &n);
+
+	if (r->n_steps > 0)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		const struct cfg_job *job = steps[i].job == NULL
+		    ? NULL
+		    : cfg_job_find(s, str_of(steps[i].job));
+
+		if (steps[i].job == NULL ||
+		    is_among(steps, i, steps[i].job)) /* was told of it */
+			continue;
+		if (job == NULL)
+			problem_error(p, strategy,
+			    "it runs a job %s, and there is none of that name "
+			    "among the jobs",
+			    steps[i].job);
+		else if (steps[i].kind != CFG_STEP_JOB &&
+		    job->once != CFG_ONCE_NO)
+			problem_error(p, strategy,
+			    "it runs job %s as often as it is needed, and that "
+			    "is done once",
+			    job->name);
+	}
+}
+
 /* It asks for something. */
 static void
 check_window(struct problems *p, const struct cfg_step *s,
@@ -352,6 +395,7 @@ check_rollout(struct problems *p, const struct cfg_service *s,
 	check_order(p, r, &list);
 	check_paths(p, r, &list);
 	check_holds(p, r, &list);
+	check_strategy(p, s, &strategy);
 	check_jobs(p, r, &in);
 	check_requires(p, s, service);
 	if (r->n_steps > 0 && where_is_given(&strategy))

@@ -405,7 +405,15 @@ struct cfg_step {
 };
 
 /* Presets of steps; a list of steps is one's own. */
-enum cfg_strategy { CFG_STRATEGY_BLUE_GREEN, CFG_STRATEGY_CANARY };
+enum cfg_strategy {
+	CFG_STRATEGY_BLUE_GREEN,
+	CFG_STRATEGY_CANARY,
+	CFG_STRATEGY_ROLLING,
+	CFG_STRATEGY_RECREATE,
+	CFG_STRATEGY_AUTO,
+	CFG_STRATEGY_EXPLICIT,
+	CFG_STRATEGY_RECREATE_ON_CHANGE
+};
 /* What follows when a step of a rollout fails. */
 enum cfg_on_failure { CFG_FAILURE_ROLLBACK, CFG_FAILURE_PAUSE };
 

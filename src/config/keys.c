@@ -127,6 +127,11 @@ static const char *const probe_types[] = {
 static const char *const strategies[] = {
 	[CFG_STRATEGY_BLUE_GREEN] = "blue_green",
 	[CFG_STRATEGY_CANARY] = "canary",
+	[CFG_STRATEGY_ROLLING] = "rolling",
+	[CFG_STRATEGY_RECREATE] = "recreate",
+	[CFG_STRATEGY_AUTO] = "auto",
+	[CFG_STRATEGY_EXPLICIT] = "explicit",
+	[CFG_STRATEGY_RECREATE_ON_CHANGE] = "recreate_on_change",
 	NULL
 };
 static const char *const on_failures[] = {
@@ -571,7 +576,7 @@ static const struct key job_keys[] = {
 #define STRUCT struct cfg_service
 static const struct key rollout_keys[] = {
 	{ "strategy", K_ENUM, AT(rollout.strategy), "blue_green", 0, 0, 0,
-	    .help = "The steps where none are listed. blue_green: ready, promote, drain; canary: ready, shares of 5%, 25% and 50%, each analyzed for 10m, promote, drain.",
+	    .help = "The steps where none are listed. blue_green: ready, promote, drain; canary: ready, shares of 5%, 25% and 50%, each analyzed for 10m, promote, drain; rolling: roll with a job restart; recreate: requests wait while a job stop and a job start run; auto, explicit and recreate_on_change: a job check, the revisions or the versions decide between that and a canary of 10% that job start starts.",
 	    .names = strategies },
 	{ "steps", K_LIST, AT(rollout.steps), NULL, 0, CFG_STEPS_MAX, 0,
 	    .help = "The steps, in this order: words, or maps.",

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "config/presets.h"
 
 #define MINUTE (60 * US_PER_S)
 
@@ -79,40 +80,6 @@ steps_phase_of(const char *name)
 	return index_of(phase_names, ARRAY_LEN(phase_names), name);
 }
 
-/* ---- presets ---- */
-
-static const struct cfg_step blue_green[] = {
-	{ .kind = CFG_STEP_READY },
-	{ .kind = CFG_STEP_PROMOTE },
-	{ .kind = CFG_STEP_DRAIN },
-};
-
-#define ANALYZE_10M                                                            \
-	{                                                                      \
-		.kind = CFG_STEP_ANALYZE, .for_us = 10 * MINUTE,               \
-		.errors_pct = 2, .requests = 100                               \
-	}
-
-static const struct cfg_step canary[] = {
-	{ .kind = CFG_STEP_READY },
-	{ .kind = CFG_STEP_SHARE, .share_bp = 500 },
-	ANALYZE_10M,
-	{ .kind = CFG_STEP_SHARE, .share_bp = 2500 },
-	ANALYZE_10M,
-	{ .kind = CFG_STEP_SHARE, .share_bp = 5000 },
-	ANALYZE_10M,
-	{ .kind = CFG_STEP_PROMOTE },
-	{ .kind = CFG_STEP_DRAIN },
-};
-
-static const struct {
-	const struct cfg_step *steps;
-	size_t n;
-} presets[] = {
-	[CFG_STRATEGY_BLUE_GREEN] = { blue_green, ARRAY_LEN(blue_green) },
-	[CFG_STRATEGY_CANARY] = { canary, ARRAY_LEN(canary) },
-};
-
 /* ---- the plan ---- */
 
 static uint64_t
@@ -180,13 +147,9 @@ add_step(struct ro_rollout *r, const struct cfg_step *s,
 void
 steps_plan(const struct cfg_service *s, const char *to, struct ro_rollout *out)
 {
-	const struct cfg_step *steps = s->rollout.steps;
-	size_t n = s->rollout.n_steps;
+	size_t n;
+	const struct cfg_step *steps = cfg_steps(&s->rollout, &n);
 
-	if (n == 0) {
-		steps = presets[s->rollout.strategy].steps;
-		n = presets[s->rollout.strategy].n;
-	}
 	out->on_failure = (uint8_t)s->rollout.on_failure;
 	out->clocks = (struct ro_drain){ .mode = (uint8_t)s->drain_mode,
 		.flows_us = s->drain_flows_us,

@@ -77,6 +77,28 @@ def test_under_load(rig):
         "to v2: step 1 of 7, check compat", "to v2: step 2 of 7, job migrate"]
 
 
+def test_strategy_with_a_check(rig):
+    """explicit: revisions that are the same may run side by side."""
+    rig.a, rig.b = rig.scripted("v1", "a"), rig.scripted("v2", "b")
+    jobs = [job(rig, f"echo {n} $SEGUE_TO >> {rig.dir}/ran", n)
+            for n in ("stop", "start")]
+    s = rig.segued(service(
+        pool("v1", [rig.a], share="100%", revision="7"),
+        pool("v2", [rig.b], revision="7"), drain=DRAIN,
+        rollout={"strategy": "explicit", "jobs": jobs}))
+    plan = [x["text"] for x in s.admin.json(
+        "GET", "/v1/plan?to=v2")[1]["steps"]]
+    assert plan[:3] == ["check revision", "hold 5m", "job stop"], plan
+    s.do("rollout", "start", "--to", "v2")
+    wait_until(lambda: rollout(s)["at"] == 8, 10, "the analysis")
+    assert shares(s) == {"v1": 9000, "v2": 1000}
+    s.do("rollout", "skip")
+    wait_stand(s, "done", 20)
+    assert lines(rig, "ran") == ["start v2", "stop v2"]
+    assert [x["skipped"] for x in rollout(s)["steps"]] == \
+        [False] + [True] * 4 + [False] * 3 + [True, False, True] + [False] * 2
+
+
 def test_what_it_gets(rig):
     """Its own environment, streams, group and directory; nothing of ours."""
     os.environ["LEAK"] = "secret"

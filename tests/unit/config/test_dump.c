@@ -186,6 +186,10 @@ add_scalar(const struct key *k, struct buf *out)
 			buf_add_cstr(out, k->names[steps.by]);
 			break;
 		}
+		if (strcmp(k->name, "strategy") == 0) {
+			buf_add_cstr(out, k->names[roll(2)]); /* without jobs */
+			break;
+		}
 		while (k->names[n] != NULL)
 			n++;
 		if (strcmp(k->name, "type") == 0)

@@ -733,6 +733,20 @@ static const struct {
 	    SERVICE("rollout: { steps: [ ready ] }\n  " POOLS),
 	    "f:4:21: warning: services[0].rollout.steps: without promote both "
 	    "pools serve when it is done\n" },
+	{ "a strategy without its jobs",
+	    SERVICE("rollout: { strategy: auto }\n  " POOLS),
+	    "f:4:24: services[0].rollout.strategy: it runs a job check, and "
+	    "there is none of that name among the jobs\n"
+	    "f:4:24: services[0].rollout.strategy: it runs a job stop, and "
+	    "there is none of that name among the jobs\n"
+	    "f:4:24: services[0].rollout.strategy: it runs a job start, and "
+	    "there is none of that name among the jobs\n" },
+	{ "a strategy whose job is done once",
+	    SERVICE("rollout: { strategy: rolling, jobs: [ { name: restart, "
+	            "command: /a, once: version } ] }\n  " POOLS),
+	    "f:4:24: services[0].rollout.strategy: it runs job restart as "
+	    "often "
+	    "as it is needed, and that is done once\n" },
 	{ "steps and a strategy",
 	    SERVICE(
 	        "rollout: { strategy: canary, steps: [ promote ] }\n  " POOLS),

@@ -1337,12 +1337,30 @@ expect_plan(const char *rollout, const char *expected)
 	buf_free(&said);
 }
 
+#define STOP_START                                                             \
+	"jobs: [ { name: stop, command: /a }, { name: start, command: /b }"
+#define EITHER                                                                 \
+	"hold 5m, job stop, gone, job start, job start, ready, share 10%, "    \
+	"analyze 10m, promote, release, drain, job stop"
+
 Test(rollout, presets_are_written_out)
 {
 	expect_plan("{}", "ready, promote, drain");
 	expect_plan("{ strategy: canary }",
 	    "ready, share 5%, analyze 10m, share 25%, analyze 10m, share 50%, "
 	    "analyze 10m, promote, drain");
+	expect_plan("{ strategy: rolling, jobs: [ { name: restart, command: /a "
+	            "} ] }",
+	    "roll restart");
+	expect_plan("{ strategy: recreate, " STOP_START "] }",
+	    "hold 5m, job stop, gone, job start, ready, promote, release");
+	expect_plan("{ strategy: auto, " STOP_START
+	            ", { name: check, command: /c } ] }",
+	    "check check, " EITHER);
+	expect_plan("{ strategy: explicit, " STOP_START "] }",
+	    "check revision, " EITHER);
+	expect_plan("{ strategy: recreate_on_change, " STOP_START "] }",
+	    "check version, " EITHER);
 	expect_plan(
 	    "{ steps: [ ready, { step: share, share: 12.5%, name: a-few }"
 	    ", { step: pause, for: 90s }, approve, promote ] }",
