@@ -105,7 +105,7 @@ def rolling(rig):
 
 
 class Outs:
-    """How many instances of a pool were out at once, at most."""
+    """How many instances of a pool were taken out at once, at most."""
 
     def __init__(self, s, pool):
         self.s, self.pool, self.most, self.going = s, pool, 0, True
@@ -115,7 +115,7 @@ class Outs:
     def look(self):
         while self.going:
             out = [i for i in self.s.admin.pool(self.pool)["instances"]
-                   if i["admin"] != "in" or i["health"] != "up"]
+                   if i["admin"] != "in"]
             self.most = max(self.most, len(out))
             time.sleep(0.01)
 
