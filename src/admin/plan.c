@@ -47,6 +47,16 @@ read_query(struct ask *k, struct ro_command *c)
 }
 
 static void
+put_seconds(struct json_out *j, const char *key, uint64_t us)
+{
+	json_key(j, key);
+	if (us == 0)
+		json_put_null(j);
+	else
+		json_num(j, (double)us / (double)US_PER_S);
+}
+
+static void
 put_step(struct json_out *j, const struct ro_step *s)
 {
 	uint64_t limit_us = s->for_us > 0 ? s->for_us : s->deadline_us;
@@ -56,22 +66,9 @@ put_step(struct json_out *j, const struct ro_step *s)
 	json_begin_object(j);
 	json_kv_cstr(j, "step", steps_kind_name((enum cfg_step_kind)s->kind));
 	json_kv_str(j, "text", buf_str(&text));
-	json_key(j, "limit_s");
-	if (limit_us == 0)
-		json_put_null(j);
-	else
-		json_num(j, (double)limit_us / (double)US_PER_S);
+	put_seconds(j, "limit_s", limit_us);
 	json_end_object(j);
 	buf_free(&text);
-}
-
-static bool
-has_drain(const struct ro_rollout *r)
-{
-	for (size_t i = 0; i < r->n_steps; i++)
-		if (r->steps[i].kind == CFG_STEP_DRAIN)
-			return true;
-	return false;
 }
 
 static void
@@ -98,7 +95,7 @@ put_pools(struct json_out *j, struct drive *d, const struct ro_service *s,
 		json_kv_bool(j, "ready", f->ready);
 		json_kv_cstr(j, "unready", f->unready);
 		json_kv_bool(j, "drains",
-		    has_drain(r) && p->share_bp > 0 &&
+		    steps_have(r, CFG_STEP_DRAIN) && p->share_bp > 0 &&
 		        strcmp(p->name, to) != 0);
 		json_end_object(j);
 	}
@@ -115,16 +112,6 @@ last_held_us(const struct ro_service *s)
 		if (!s->past[i].rehearsal && s->past[i].held_us > 0)
 			return s->past[i].held_us;
 	return 0;
-}
-
-static void
-put_seconds(struct json_out *j, const char *key, uint64_t us)
-{
-	json_key(j, key);
-	if (us == 0)
-		json_put_null(j);
-	else
-		json_num(j, (double)us / (double)US_PER_S);
 }
 
 /* The outage is what a step holds; all else goes on. */

@@ -181,6 +181,19 @@ is_of_another_type(const struct ynode *mine, const struct ynode *given)
 	    !ynode_is_null(a) && strcmp(a->text, b->text) != 0;
 }
 
+typedef int merge_fn(struct ynode *mine, const struct ynode *given);
+
+static int
+merge_each(struct ynode *mine, const struct ynode *given, merge_fn *merge)
+{
+	int rc = E_OK;
+
+	for (const struct ynode *g = given->first; g != NULL && rc == E_OK;
+	     g = g->next)
+		rc = merge(mine, g);
+	return rc;
+}
+
 static int merge_map(struct ynode *mine, const struct ynode *given);
 
 /* One key of a map. */
@@ -200,31 +213,21 @@ merge_key(struct ynode *map, const struct ynode *given)
 static int
 merge_map(struct ynode *mine, const struct ynode *given)
 {
-	int rc = E_OK;
-
-	if (is_of_another_type(mine, given))
-		return E_OK;
-	for (const struct ynode *g = given->first; g != NULL && rc == E_OK;
-	     g = g->next)
-		rc = merge_key(mine, g);
-	return rc;
+	return is_of_another_type(mine, given)
+	    ? E_OK
+	    : merge_each(mine, given, merge_key);
 }
 
 static int
 merge_rules(struct ynode *service, const struct ynode *given)
 {
 	struct ynode *mine = find(service, given->key);
-	int rc = E_OK;
 
 	if (mine == NULL)
 		return append(service, given);
 	open_null(mine, YNODE_LIST);
-	if (mine->type != YNODE_LIST)
-		return E_OK;
-	for (const struct ynode *g = given->first; g != NULL && rc == E_OK;
-	     g = g->next)
-		rc = append(mine, g);
-	return rc;
+	return mine->type == YNODE_LIST ? merge_each(mine, given, append)
+	                                : E_OK;
 }
 
 static bool
@@ -269,25 +272,14 @@ merge_pools(struct ynode *service, const struct ynode *given)
 	return rc;
 }
 
-typedef int merge_fn(struct ynode *map, const struct ynode *given);
-
-static merge_fn *
-merge_of(const char *key)
-{
-	return strcmp(key, "rules") == 0 ? merge_rules
-	    : strcmp(key, "pools") == 0  ? merge_pools
-	                                 : merge_key;
-}
-
 static int
-merge_service(struct ynode *service, const struct ynode *given)
+merge_member(struct ynode *service, const struct ynode *given)
 {
-	int rc = E_OK;
+	merge_fn *merge = strcmp(given->key, "rules") == 0 ? merge_rules
+	    : strcmp(given->key, "pools") == 0             ? merge_pools
+	                                                   : merge_key;
 
-	for (const struct ynode *g = given->first; g != NULL && rc == E_OK;
-	     g = g->next)
-		rc = merge_of(g->key)(service, g);
-	return rc;
+	return merge(service, given);
 }
 
 /* ---- which services ---- */
@@ -321,7 +313,7 @@ apply(struct ynode *service, const struct ynode *at, enum cfg_product product)
 	if (rc != E_OK)
 		return rc;
 	stamp(given, at, names[product]);
-	rc = merge_service(service, given);
+	rc = merge_each(service, given, merge_member);
 	ynode_free(&given);
 	return rc;
 }

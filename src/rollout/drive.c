@@ -83,6 +83,17 @@ is_adopted(const struct drive *d)
 	return !d->unpublished && views_adopted(d->env.views, d->state_view);
 }
 
+static void
+gather_rates(struct drive *d)
+{
+	for (size_t i = 0; i < d->state.n_services; i++) {
+		facts_rate(&d->meters[i], d->counts[i].accepted,
+		    clock_mono_us());
+		d->rates[i] = facts_rate_of(&d->meters[i]);
+	}
+	d->facts.rates = d->rates;
+}
+
 const struct ro_facts *
 drive_facts(struct drive *d)
 {
@@ -99,12 +110,7 @@ drive_facts(struct drive *d)
 	d->facts.counts = d->counts;
 	facts_roll(d->env.registry, &d->state, now.wall_us, d->rolls);
 	d->facts.rolls = d->rolls;
-	for (size_t i = 0; i < d->state.n_services; i++) {
-		facts_rate(&d->meters[i], d->counts[i].accepted,
-		    clock_mono_us());
-		d->rates[i] = facts_rate_of(&d->meters[i]);
-	}
-	d->facts.rates = d->rates;
+	gather_rates(d);
 	d->facts.minute = facts_minute(now.wall_us);
 	return &d->facts;
 }

@@ -93,7 +93,7 @@ decide(struct drive *d, struct change *c)
 	const struct ro_command *cmd = &command_of(c)->cmd;
 	struct ro_facts facts = *drive_facts(d);
 
-	if (cmd->verb == RO_ROLLOUT)
+	if (cmd->verb == RO_ROLLOUT && cmd->action == RO_ACTION_START)
 		plan(d, &command_of(c)->cmd, &command_of(c)->plan);
 	facts.instance = facts_of_instance(d->env.registry, d->cfg, &d->state,
 	    cmd);

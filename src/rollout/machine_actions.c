@@ -144,14 +144,15 @@ is_as_planned(struct job *j)
 	return r;
 }
 
-/* It would take from the pool that has all, and give it to who knows whom. */
+/*
+ * It renews the instances of the pool that serves, where they are.  A share
+ * would take from that, and give to who knows whom.
+ */
 static bool
-has_share(const struct ro_rollout *r)
+may_stay(const struct ro_rollout *plan)
 {
-	for (size_t i = 0; i < r->n_steps; i++)
-		if (r->steps[i].kind == CFG_STEP_SHARE)
-			return true;
-	return false;
+	return steps_have(plan, CFG_STEP_ROLL) &&
+	    !steps_have(plan, CFG_STEP_SHARE);
 }
 
 static enum ro_refusal
@@ -167,8 +168,7 @@ may_start(struct job *j)
 		return job_refuse(j, RO_NO_DRAINING,
 		    "%s is draining; \"segue undrain %s\" takes it back first",
 		    j->pool->name, j->pool->name);
-	if (j->pool->share_bp == CFG_SHARE_ALL &&
-	    (!steps_renew(j->cmd->plan) || has_share(j->cmd->plan)))
+	if (j->pool->share_bp == CFG_SHARE_ALL && !may_stay(j->cmd->plan))
 		return job_refuse(j, RO_NO_ROLLOUT,
 		    "%s has all of new sessions already", j->pool->name);
 	return may_follow(j);
@@ -326,7 +326,7 @@ skip(struct job *j)
 		return RO_NO_NONE;
 	}
 	rollout_of(j)->moved = false; /* it is where they want it */
-	rollout_of(j)->skipped |= UINT32_C(1) << rollout_of(j)->at;
+	rollout_of(j)->skipped |= rollout_bit(rollout_of(j));
 	if (rollout_of(j)->unknown)
 		run_note_done(j, step_of(rollout_of(j)));
 	if (step_of(rollout_of(j))->kind == CFG_STEP_CHECK)

@@ -55,22 +55,14 @@ rollout_share_before(const struct ro_rollout *r, const char *pool)
 	return 0;
 }
 
-/* A roll has one of it out, which is to come in again. */
-static bool
-comes_in(const struct job *j, const struct ro_pool *p)
-{
-	const struct ro_rollout *r = &j->svc->rollout;
-
-	return strcmp(p->name, r->to) == 0 && r->roll.now[0] != '\0' &&
-	    strcmp(r->roll.now, r->roll.spare) != 0;
-}
-
 /* Does it take its share of before again?  any: even if it cannot serve. */
 static bool
 takes_back(const struct job *j, const struct ro_pool *p, bool any)
 {
 	return rollout_share_before(&j->svc->rollout, p->name) > 0 &&
-	    (any || job_facts(j, p)->eligible > 0 || comes_in(j, p));
+	    (any || job_facts(j, p)->eligible > 0 ||
+	        (strcmp(p->name, j->svc->rollout.to) == 0 &&
+	            roll_has_out(&j->svc->rollout)));
 }
 
 static uint32_t

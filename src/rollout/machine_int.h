@@ -98,6 +98,13 @@ void count_keep_past(struct ro_service *);
  */
 enum ending { GOES_ON, ADVANCED, ENDED, BAD, UNCLEAR };
 
+/* That of the step it is at, in .skipped, .begun and .ran. */
+static inline uint32_t
+rollout_bit(const struct ro_rollout *r)
+{
+	return UINT32_C(1) << r->at;
+}
+
 /* Of steps that run a job of the operator's (machine_runs.c). */
 enum ro_refusal run_enter(struct job *, const struct ro_step *);
 enum ending run_end(struct job *, const struct ro_step *);
@@ -111,10 +118,12 @@ void run_note_done(struct job *, const struct ro_step *);
 /* The step roll (machine_roll.c). */
 enum ro_refusal roll_enter(struct job *, const struct ro_step *);
 enum ending roll_end(struct job *, const struct ro_step *);
-/* The step is left as it is: the instance at hand comes in again. */
-void roll_leave(struct job *);
-/* ... without leaving it: better that one than nobody. */
+/* Has it one out that is to come in again? */
+bool roll_has_out(const struct ro_rollout *);
+/* It comes in now: better that one than nobody. */
 void roll_take_in(struct job *);
+/* The step is left as it is, and the instance at hand comes in again. */
+void roll_leave(struct job *);
 /*
  * An operator takes the run of the instance at hand for done, which has to
  * prove itself all the same.  False: none is wanted.

@@ -47,17 +47,17 @@ turn(struct job *j, enum inst_admin admin, enum ro_roll_phase then)
 	return go_to(j, then);
 }
 
-static uint32_t
-bit_of(const struct job *j)
+static bool
+is_spare(const struct ro_roll *r)
 {
-	return UINT32_C(1) << j->svc->rollout.at;
+	return r->spare[0] != '\0' && strcmp(r->now, r->spare) == 0;
 }
 
 /* Each instance has a run of its own: what ran was for one of them. */
 static void
 forget_run(struct job *j)
 {
-	j->svc->rollout.ran &= ~bit_of(j);
+	j->svc->rollout.ran &= ~rollout_bit(&j->svc->rollout);
 }
 
 /* It is in, or gone: what is next is looked for anew. */
@@ -66,7 +66,7 @@ let_go(struct job *j)
 {
 	struct ro_roll *r = roll_of(j);
 
-	if (strcmp(r->now, r->spare) == 0)
+	if (is_spare(r))
 		r->spare[0] = '\0';
 	r->now[0] = '\0';
 	forget_run(j);
@@ -82,12 +82,6 @@ take_out(struct job *j, const struct ro_step *s)
 }
 
 /* ---- which is next ---- */
-
-static bool
-is_spare(const struct ro_roll *r)
-{
-	return r->spare[0] != '\0' && strcmp(r->now, r->spare) == 0;
-}
 
 /* All are done: the one that stood in goes out again. */
 static enum ending
@@ -112,7 +106,7 @@ is_alone(const struct job *j)
 static bool
 ran_whole(const struct job *j)
 {
-	return (j->svc->rollout.ran & bit_of(j)) != 0;
+	return (j->svc->rollout.ran & rollout_bit(&j->svc->rollout)) != 0;
 }
 
 static enum ending
@@ -255,7 +249,7 @@ roll_end(struct job *j, const struct ro_step *s)
 	e = phases[r->phase](j, s);
 	if (e == ENDED) {
 		*r = (struct ro_roll){ .done = r->done };
-		j->svc->rollout.ran |= bit_of(j);
+		j->svc->rollout.ran |= rollout_bit(&j->svc->rollout);
 	}
 	return e;
 }
@@ -287,27 +281,31 @@ roll_enter(struct job *j, const struct ro_step *s)
 	return RO_NO_NONE;
 }
 
-void
-roll_leave(struct job *j)
+bool
+roll_has_out(const struct ro_rollout *r)
 {
-	struct ro_roll *r = roll_of(j);
-	struct job own = *j; /* a command may name no pool */
-
-	own.pool = ro_pool_find(j->svc, j->svc->rollout.to);
-	if (own.pool != NULL && r->now[0] != '\0' && !is_spare(r))
-		(void)instance_turn(&own, r->now, INST_IN); /* it has a row */
-	if (r->now[0] != '\0')
-		forget_run(j);
-	*r = (struct ro_roll){ .done = r->done };
+	return r->roll.now[0] != '\0' && !is_spare(&r->roll);
 }
 
 void
 roll_take_in(struct job *j)
 {
-	const struct ro_roll *r = roll_of(j);
+	struct job own = *j; /* a command may name no pool */
 
-	if (r->now[0] != '\0' && !is_spare(r))
-		(void)instance_turn(j, r->now, INST_IN);
+	own.pool = ro_pool_find(j->svc, j->svc->rollout.to);
+	if (own.pool != NULL && roll_has_out(&j->svc->rollout))
+		(void)instance_turn(&own, roll_of(j)->now, INST_IN);
+}
+
+void
+roll_leave(struct job *j)
+{
+	struct ro_roll *r = roll_of(j);
+
+	roll_take_in(j);
+	if (r->now[0] != '\0')
+		forget_run(j);
+	*r = (struct ro_roll){ .done = r->done };
 }
 
 bool

@@ -86,7 +86,7 @@ enter(struct job *j)
 	if (step_kinds[s->kind].enter(j, s) == RO_NO_NONE) {
 		r->entered = true;
 		if (!r->rehearsal)
-			r->begun |= UINT32_C(1) << r->at;
+			r->begun |= rollout_bit(r);
 		return;
 	}
 	rollout_fail(j, "%s", j->why);
@@ -264,7 +264,7 @@ advance(struct job *j, uint64_t *due_us)
 		return RO_HARD;
 	}
 	if (!r->entered && is_left_out(r)) {
-		r->skipped |= UINT32_C(1) << r->at;
+		r->skipped |= rollout_bit(r);
 		rollout_next_step(j);
 		return RO_HARD;
 	}

@@ -11,12 +11,6 @@
 
 /* ---- what is not to be done again ---- */
 
-static uint32_t
-bit_of(const struct ro_rollout *r)
-{
-	return UINT32_C(1) << r->at;
-}
-
 /* "" for what is done once for all. */
 static const char *
 version_for(const struct ro_rollout *r, const struct ro_step *s)
@@ -29,7 +23,7 @@ is_done_before(const struct ro_service *svc, const struct ro_step *s)
 {
 	const char *version = version_for(&svc->rollout, s);
 
-	if ((svc->rollout.ran & bit_of(&svc->rollout)) != 0)
+	if ((svc->rollout.ran & rollout_bit(&svc->rollout)) != 0)
 		return true;
 	if (s->once == CFG_ONCE_NO || s->kind == CFG_STEP_CHECK)
 		return false;
@@ -63,7 +57,7 @@ run_note_done(struct job *j, const struct ro_step *s)
 
 	if (is_done_before(svc, s))
 		return;
-	svc->rollout.ran |= bit_of(&svc->rollout);
+	svc->rollout.ran |= rollout_bit(&svc->rollout);
 	if (svc->rollout.rehearsal)
 		return; /* it was not done */
 	if (s->once == CFG_ONCE_NO || s->kind == CFG_STEP_CHECK)
@@ -105,7 +99,7 @@ run_enter(struct job *j, const struct ro_step *s UNUSED)
 	} else if (r->rehearsal && steps_has_job(step) && !step->rehearse) {
 		(void)snprintf(step->said, sizeof(step->said),
 		    "not run: a rehearsal");
-		r->ran |= bit_of(r);
+		r->ran |= rollout_bit(r);
 	}
 	return RO_NO_NONE;
 }
@@ -260,7 +254,7 @@ run_end_check(struct job *j, const struct ro_step *s)
 	const char *now = job_facts(j, j->pool)->version;
 	const char *then = j->svc->rollout.version;
 
-	if ((j->svc->rollout.ran & bit_of(&j->svc->rollout)) != 0)
+	if ((j->svc->rollout.ran & rollout_bit(&j->svc->rollout)) != 0)
 		return ENDED;
 	if (now != NULL && strcmp(now, then) != 0) {
 		(void)snprintf(j->why, j->cap,

@@ -197,10 +197,17 @@ is_within(const struct job *j, const struct ro_step *s)
 	return s->from == s->until || now >= s->from || now < s->until;
 }
 
+/* Requests a second; -1: unknown. */
+static double
+rate_of(const struct job *j)
+{
+	return j->facts->rates == NULL ? -1 : j->facts->rates[j->svc_at];
+}
+
 static bool
 is_quiet(const struct job *j, const struct ro_step *s)
 {
-	double rate = j->facts->rates == NULL ? -1 : j->facts->rates[j->svc_at];
+	double rate = rate_of(j);
 
 	return s->below == 0 || (rate >= 0 && rate < s->below);
 }
@@ -215,7 +222,7 @@ void
 window_holds(const struct job *j, const struct ro_step *s, char *out,
     size_t cap)
 {
-	double rate = j->facts->rates == NULL ? -1 : j->facts->rates[j->svc_at];
+	double rate = rate_of(j);
 
 	if (!is_within(j, s))
 		(void)snprintf(out, cap,

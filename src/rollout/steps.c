@@ -195,10 +195,10 @@ steps_describe(const struct ro_step *s, struct buf *out)
 }
 
 bool
-steps_renew(const struct ro_rollout *r)
+steps_have(const struct ro_rollout *r, enum cfg_step_kind kind)
 {
 	for (size_t i = 0; i < r->n_steps; i++)
-		if (r->steps[i].kind == CFG_STEP_ROLL)
+		if (r->steps[i].kind == kind)
 			return true;
 	return false;
 }

@@ -37,8 +37,7 @@ void steps_describe(const struct ro_step *, struct buf *out);
  */
 void steps_where(const struct ro_rollout *, struct buf *out);
 
-/* Does it renew instances where they are, so that it may stay at its pool? */
-bool steps_renew(const struct ro_rollout *);
+bool steps_have(const struct ro_rollout *, enum cfg_step_kind);
 /* The step with no way back; .n_steps: there is none. */
 size_t steps_no_return(const struct ro_rollout *);
 /* Has that step begun, be it to fail, be skipped or begin anew since? */

@@ -68,14 +68,9 @@ plan_all(void)
 static enum ro_refusal
 tell(enum ro_action action, bool rehearse)
 {
-	struct ro_command c = world_command(RO_ROLLOUT, "");
+	struct ro_command c = world_action(action, "v2", &plan);
 
-	c.action = (uint8_t)action;
 	c.rehearse = rehearse;
-	if (action == RO_ACTION_START) {
-		str_copy(STR("v2"), c.pool, sizeof(c.pool));
-		c.plan = &plan;
-	}
 	return world_do(&w, &c);
 }
 

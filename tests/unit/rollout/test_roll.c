@@ -110,10 +110,7 @@ look(void)
 static void
 tick_with(size_t out_max)
 {
-	struct ro_facts f = { .pools = w.rows,
-		.runs = w.runs,
-		.counts = w.counts,
-		.rolls = w.rolls };
+	struct ro_facts f = world_all_facts(&w);
 	enum ro_changed c;
 	size_t out;
 
@@ -139,13 +136,8 @@ pass(uint64_t us)
 static enum ro_refusal
 tell(enum ro_action action)
 {
-	struct ro_command c = world_command(RO_ROLLOUT, "");
+	struct ro_command c = world_action(action, "v1", &plan);
 
-	c.action = (uint8_t)action;
-	if (action == RO_ACTION_START) {
-		str_copy(STR("v1"), c.pool, sizeof(c.pool));
-		c.plan = &plan;
-	}
 	return world_do(&w, &c);
 }
 
@@ -339,11 +331,7 @@ Test(roll, waits_for_what_is_on_its_way)
 /* As long as a worker may still send something there, nothing is proved. */
 Test(roll, waits_for_workers)
 {
-	struct ro_facts f = { .pools = w.rows,
-		.runs = w.runs,
-		.counts = w.counts,
-		.rolls = w.rolls,
-		.wall_us = w.now };
+	struct ro_facts f = world_all_facts(&w);
 
 	cr_assert_eq(tell(RO_ACTION_START), RO_NO_NONE, "%s", w.why);
 	for (int i = 0; i < 5; i++) {
@@ -835,11 +823,7 @@ Test(roll, what_was_moved_while_a_job_ran)
 /* One that fails requests is not reason enough to go on to the next. */
 Test(roll, one_rests)
 {
-	struct ro_facts f = { .pools = w.rows,
-		.runs = w.runs,
-		.counts = w.counts,
-		.rolls = w.rolls,
-		.wall_us = w.now };
+	struct ro_facts f = world_all_facts(&w);
 	char holds[MACHINE_HOLDS_MAX];
 
 	cr_assert_eq(tell(RO_ACTION_START), RO_NO_NONE, "%s", w.why);

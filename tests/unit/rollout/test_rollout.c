@@ -67,14 +67,9 @@ plan_canary(void)
 static enum ro_refusal
 tell(enum ro_action action, bool force)
 {
-	struct ro_command c = world_command(RO_ROLLOUT, "");
+	struct ro_command c = world_action(action, "v2", &plan);
 
-	c.action = (uint8_t)action;
 	c.force = force;
-	if (action == RO_ACTION_START) {
-		str_copy(STR("v2"), c.pool, sizeof(c.pool));
-		c.plan = &plan;
-	}
 	return world_do(&w, &c);
 }
 

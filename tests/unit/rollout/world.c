@@ -105,8 +105,20 @@ world_command(enum ro_verb verb, const char *pool)
 	return c;
 }
 
-static struct ro_facts
-facts_now(struct world *w)
+struct ro_command
+world_action(enum ro_action action, const char *to,
+    const struct ro_rollout *plan)
+{
+	struct ro_command c = world_command(RO_ROLLOUT,
+	    action == RO_ACTION_START ? to : "");
+
+	c.action = (uint8_t)action;
+	c.plan = action == RO_ACTION_START ? plan : NULL;
+	return c;
+}
+
+struct ro_facts
+world_all_facts(struct world *w)
 {
 	return (struct ro_facts){ .wall_us = w->now,
 		.pools = w->rows,
@@ -121,7 +133,7 @@ facts_now(struct world *w)
 enum ro_refusal
 world_do(struct world *w, const struct ro_command *c)
 {
-	struct ro_facts f = facts_now(w);
+	struct ro_facts f = world_all_facts(w);
 	struct ro_state was = w->s;
 	enum ro_refusal r;
 
@@ -138,7 +150,7 @@ world_do(struct world *w, const struct ro_command *c)
 enum ro_changed
 world_tick(struct world *w)
 {
-	struct ro_facts f = facts_now(w);
+	struct ro_facts f = world_all_facts(w);
 	enum ro_changed last = RO_SAME, c;
 
 	for (unsigned i = 0; i < 8 + CFG_STEPS_MAX; i++) {

@@ -44,6 +44,11 @@ void world_put(struct world *, size_t n, enum pool_state, uint32_t share_bp);
 
 /* "share v2 of a", to be filled further. */
 struct ro_command world_command(enum ro_verb, const char *pool);
+/* What a rollout of "a" is told; of a start alone: to which pool, and how. */
+struct ro_command world_action(enum ro_action, const char *to,
+    const struct ro_rollout *plan);
+/* Of the world as it is now; borrowed. */
+struct ro_facts world_all_facts(struct world *);
 /* On success it is the state, after a refusal nothing has changed. */
 enum ro_refusal world_do(struct world *, const struct ro_command *);
 /* The clock, with the world's facts, until nothing moves; the last change. */
