@@ -41,8 +41,9 @@ def test_kill_each_second(rig, rounds):
 
     arrived = [i for n in site.instances for i in n.arrived_ids()]
     assert len(arrived) == len(set(arrived)), "a post reached two instances"
-    answered = {i for n in site.instances for i in n.answered_ids()}
-    assert len(answered) >= final["posts_answered"]
+    # what nginx says of an answer comes behind it: a kill can lose the line
+    lost = {p["id"] for p in final["posts_lost"]}
+    assert len(set(arrived) - lost) >= final["posts_answered"]
     segued = site.segued
     wait_until(lambda: len(segued.access()) >= final["requests"],
                what="the access log")
