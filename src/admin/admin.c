@@ -37,6 +37,7 @@ static const struct page {
 	{ ADMIN_CONFIG,  ASK_GET,  MAY_VIEW,    page_config,  NULL, true },
 	{ ADMIN_EVENTS,  ASK_GET,  MAY_VIEW,    page_events,  NULL, false },
 	{ ADMIN_PLAN,    ASK_GET,  MAY_VIEW,    page_plan,    NULL, false },
+	{ ADMIN_PIN,     ASK_GET,  MAY_OPERATE, page_pin,     "pin", true },
 	{ ADMIN_METRICS, ASK_GET,  MAY_VIEW,    page_metrics, NULL, false },
 	{ ADMIN_HEALTH,  ASK_GET,  MAY_NOTHING, page_health,  NULL, false },
 	{ ADMIN_COMMAND, ASK_POST, MAY_OPERATE, page_command, "command",
@@ -126,8 +127,8 @@ on_ask(struct ask *k, void *arg)
 		    p->method == ASK_GET ? "GET" : "POST");
 	} else if (p->secret && !ask_peer(k)->is_unix) {
 		answer_error(k, ANSWER_FORBIDDEN,
-		    "the configuration may hold credentials: it is shown "
-		    "through the Unix socket alone");
+		    "what may hold credentials is shown through the Unix "
+		    "socket alone");
 	} else if (may_of(cfg, ask_peer(k)) < p->need) {
 		refuse_peer(k, p);
 	} else if (p->need == MAY_OPERATE && a->stopping) {

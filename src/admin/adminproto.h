@@ -28,6 +28,11 @@
  *                      a check may find; last_s: how long they were held last
  *                      time; mark: for a command that is to carry out this
  *                      plan and no other
+ *   GET  /v1/pin       a session of a pool: ?to=POOL&service=NAME
+ *                      {service, to, cookie, cookie_tls, value, max_age_s};
+ *                      who shows the cookie of that value, by the other name
+ *                      over TLS, is served by that pool, whatever its share.
+ *                      For who may operate, over the Unix socket
  *   GET  /metrics      Prometheus text format 0.0.4
  *   GET  /healthz      204 while the control thread lives
  *   POST /v1/command   {verb, service?, pool?, instance?, address?, share?,
@@ -131,6 +136,7 @@
 #define ADMIN_CONFIG "/v1/config"
 #define ADMIN_EVENTS "/v1/events"
 #define ADMIN_PLAN "/v1/plan"
+#define ADMIN_PIN "/v1/pin"
 #define ADMIN_COMMAND "/v1/command"
 #define ADMIN_RELOAD "/v1/reload"
 #define ADMIN_METRICS "/metrics"
@@ -163,6 +169,7 @@ enum segue_exit { SEGUE_EXITS(X) };
 	X(NO_POOL, "no_pool", 404, USAGE)                                      \
 	X(NO_INSTANCE, "no_instance", 404, USAGE)                              \
 	X(METHOD, "method", 405, USAGE)                                        \
+	X(NOT_SERVING, "not_serving", 409, REFUSED)                            \
 	X(CONFIG, "config", 422, FAILED)              /* reload: bad file */   \
 	X(DISK, "disk", 500, FAILED)                  /* also a refusal */     \
 	X(NO_MEMORY, "no_memory", 500, FAILED)        /* also a refusal */     \

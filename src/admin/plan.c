@@ -28,8 +28,8 @@ read_name(struct ask *k, struct str name, struct str value,
 	return false;
 }
 
-static bool
-read_query(struct ask *k, struct ro_command *c)
+bool
+ask_target(struct ask *k, struct ro_command *c)
 {
 	struct str rest = ask_query(k), name, value;
 
@@ -194,8 +194,8 @@ answer_plan(struct admin *a, struct ask *k, const struct ro_service *s,
 	answer_json(k, 200, &b);
 }
 
-static const struct ro_service *
-service_of(const struct ro_state *state, const struct ro_command *c)
+const struct ro_service *
+ask_service(const struct ro_state *state, const struct ro_command *c)
 {
 	const char *name = facts_service_of(state, c);
 
@@ -212,11 +212,11 @@ page_plan(struct admin *a, struct ask *k)
 	const struct ro_service *s;
 	struct plan p;
 
-	if (!read_query(k, &c))
+	if (!ask_target(k, &c))
 		return;
 	p.refused = drive_plan(a->env.drive, &c, &p.rollout, &p.mark, p.why,
 	    sizeof(p.why));
-	s = service_of(drive_state(a->env.drive), &c);
+	s = ask_service(drive_state(a->env.drive), &c);
 	if (p.refused == RO_NO_NO_SERVICE || s == NULL)
 		answer_error(k, ANSWER_NO_SERVICE, "%s", p.why);
 	else if (p.refused == RO_NO_NO_POOL)

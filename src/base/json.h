@@ -82,6 +82,10 @@ bool json_get_truth(const struct json *, const char *key, bool fallback);
  */
 bool json_member(const struct json *, size_t n, const char **key,
     const struct json **value);
+/* Of the same type and worth; two that are absent are. */
+bool json_same(const struct json *, const struct json *);
+/* Appends the value as text on one line; nothing when it is absent. */
+void json_print(struct buf *, const struct json *);
 /*
  * The value at a dotted path ("checks.0.status"), NULL when there is none.
  */

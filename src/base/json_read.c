@@ -3,6 +3,7 @@
  */
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Macros of jansson's that are functions of ours. */
@@ -43,6 +44,24 @@ json_free(struct json **jp)
 	if (*jp != NULL)
 		json_decref((json_t *)(void *)*jp);
 	*jp = NULL;
+}
+
+bool
+json_same(const struct json *a, const struct json *b)
+{
+	return a == b || (a != NULL && b != NULL && json_equal(in(a), in(b)));
+}
+
+void
+json_print(struct buf *b, const struct json *j)
+{
+	char *text = j == NULL ? NULL : json_dumps(in(j), JSON_ENCODE_ANY);
+
+	if (text != NULL)
+		buf_add_cstr(b, text);
+	else if (j != NULL)
+		b->failed = true;
+	free(text);
 }
 
 const struct json *

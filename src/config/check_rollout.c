@@ -27,7 +27,13 @@ check_value(struct problems *p, const struct where *step, bool needed,
 static bool
 is_step_of_job(const struct cfg_step *s)
 {
-	return s->kind == CFG_STEP_JOB || s->kind == CFG_STEP_ROLL ||
+	static const bool of_job[CFG_STEP_COUNT] = { [CFG_STEP_JOB] = true,
+		[CFG_STEP_WARM] = true,
+		[CFG_STEP_VERIFY] = true,
+		[CFG_STEP_NOTIFY] = true,
+		[CFG_STEP_ROLL] = true };
+
+	return of_job[s->kind] ||
 	    (s->kind == CFG_STEP_CHECK && s->by == CFG_BY_JOB);
 }
 
@@ -55,10 +61,11 @@ check_job_of(struct problems *p, const struct cfg_service *s,
 
 	check_value(p, w, is_step_of_job(step), step->job != NULL, "job",
 	    "the name of a job");
-	if (step->kind == CFG_STEP_CHECK && job != NULL &&
+	if (is_step_of_job(step) && step->kind != CFG_STEP_JOB &&
+	    step->kind != CFG_STEP_ROLL && job != NULL &&
 	    job->once != CFG_ONCE_NO)
 		problem_error(p, &at,
-		    "a check is made each time, and %s is done once",
+		    "this step is made each time, and %s is done once",
 		    job->name);
 	if (step->kind == CFG_STEP_ROLL && job != NULL &&
 	    job->once != CFG_ONCE_NO)
@@ -330,7 +337,7 @@ check_strategy(struct problems *p, const struct cfg_service *s,
 		    ? NULL
 		    : cfg_job_find(s, str_of(steps[i].job));
 
-		if (steps[i].job == NULL ||
+		if (steps[i].job == NULL || !cfg_step_is_there(s, &steps[i]) ||
 		    is_among(steps, i, steps[i].job)) /* was told of it */
 			continue;
 		if (job == NULL)
@@ -383,6 +390,10 @@ check_rollout(struct problems *p, const struct cfg_service *s,
 		check_value(p, &w, false,
 		    r->steps[i].surge && r->steps[i].kind != CFG_STEP_ROLL,
 		    "surge", "");
+		check_value(p, &w, false,
+		    r->steps[i].deadline_us > 0 &&
+		        r->steps[i].kind == CFG_STEP_NOTIFY,
+		    "deadline", "");
 		check_window(p, &r->steps[i], &w);
 		if (r->steps[i].kind != CFG_STEP_HOLD &&
 		    r->steps[i].kind != CFG_STEP_ROLL)

@@ -324,6 +324,9 @@ enum cfg_product { CFG_PRODUCTS(X) CFG_PRODUCT_COUNT };
 	X(RELEASE, "release")                                                  \
 	X(GONE, "gone")                                                        \
 	X(JOB, "job")                                                          \
+	X(WARM, "warm")                                                        \
+	X(VERIFY, "verify")                                                    \
+	X(NOTIFY, "notify")                                                    \
 	X(ROLL, "roll")                                                        \
 	X(WINDOW, "window")                                                    \
 	X(CHECK, "check")                                                      \
@@ -390,7 +393,8 @@ struct cfg_step {
 	char *name;        /* what people call it, or NULL */
 	uint32_t share_bp; /* of SHARE */
 	bool share_given;
-	char *job;            /* of JOB, ROLL and CHECK: its name */
+	char *job;            /* of the kinds that run one: its name */
+	bool optional;        /* of a preset: only where there is that job */
 	bool writes_only;     /* of HOLD */
 	bool no_return;       /* no way back once it has begun */
 	bool surge;           /* of ROLL: another one stands in */

@@ -499,14 +499,14 @@ static const struct key drain_keys[] = {
 #define STRUCT struct cfg_step
 static const struct key step_keys[] = {
 	{ "step", K_ENUM, AT(kind), NULL, 0, 0, KEY_REQUIRED,
-	    .help = "ready: the new pool proves itself; share: it gets that much of new sessions; pause: for a time; approve: until somebody does; analyze: for a time, in which it must not fail more often than the others; hold: requests wait, and it waits until those on their way have ended; gone: until all instances that served when it began refuse connections; release: those that wait are sent on; job: a command of yours runs; roll: the pool's instances one by one are taken out, renewed by a job and taken in again once they have proved themselves; window: it waits for a time of day, or until little is asked; check: whether the versions may run side by side: a job says so with exit status 0, that they must not with 3 or 4, and any other asks an operator; where they must not and no later step is there for recreate, it has failed; promote: it gets all; drain: the others drain.",
+	    .help = "ready: the new pool proves itself; share: it gets that much of new sessions; pause: for a time; approve: until somebody does; analyze: for a time, in which it must not fail more often than the others; hold: requests wait, and it waits until those on their way have ended; gone: until all instances that served when it began refuse connections; release: those that wait are sent on; job: a command of yours runs; warm and verify: the same, once the new pool is ready, to make it fast and to prove it, as with segue warm and segue verify; notify: the same, and whatever comes of it, the rollout goes on; roll: the pool's instances one by one are taken out, renewed by a job and taken in again once they have proved themselves; window: it waits for a time of day, or until little is asked; check: whether the versions may run side by side: a job says so with exit status 0, that they must not with 3 or 4, and any other asks an operator; where they must not and no later step is there for recreate, it has failed; promote: it gets all; drain: the others drain.",
 	    .names = step_kinds },
 	{ "name", K_LABEL, AT(name), NULL, 0, 0, 0,
 	    .help = "What people call it." },
 	{ "share", K_SHARE, AT(share_bp), NULL, 0, CFG_SHARE_ALL, 0,
 	    .help = "Of step share: how much.", .aux = AT(share_given) },
 	{ "job", K_NAME, AT(job), NULL, 0, 0, 0,
-	    .help = "Of steps job, roll and check: the name of the job." },
+	    .help = "Of steps job, warm, verify, notify, roll and check: the name of the job." },
 	{ "by", K_ENUM, AT(by), "job", 0, 0, 0,
 	    .help = "Of step check: what it goes by; where the pools' revisions or versions are the same they may run side by side.",
 	    .names = bys },
@@ -532,7 +532,7 @@ static const struct key step_keys[] = {
 	{ "requests", K_UINT, AT(requests), "100", 1, 1000000, 0,
 	    .help = "Of step analyze: after fewer nothing is concluded; when the time is over then, it pauses." },
 	{ "deadline", K_DURATION, AT(deadline_us), "0", 0, 30 * D, 0,
-	    .help = "A step that takes longer has failed; 0 is 10m for ready, 10m for roll, where it is the time for each instance to prove itself, 5m for gone, 1m for share, promote, hold and release, the drain's own clocks and a minute for drain, and none for the others." },
+	    .help = "A step that takes longer has failed; 0 is 10m for ready, 10m for roll, where it is the time for each instance to prove itself, 5m for gone, 30m for warm and verify, 1m for share, promote, hold and release, the drain's own clocks and a minute for drain, and none for the others." },
 	END
 };
 #undef STRUCT

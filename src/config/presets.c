@@ -2,16 +2,27 @@
 
 #include "base/attr.h"
 #include "base/clock.h"
+#include "base/str.h"
 
 #define MINUTE (60 * US_PER_S)
 
 /* clang-format off */
 #define NAMED(text) (char[]){ text }
 
+/* Whoever has a job of that name wants it. */
+#define IF_NAMED(step, name_)                                                  \
+	{ .kind = CFG_STEP_##step, .job = NAMED(name_), .optional = true }
+/* A pool that is ready is not yet one that users may be sent to. */
+#define PROVEN                                                                 \
+	{ .kind = CFG_STEP_READY }, IF_NAMED(WARM, "warm"),                    \
+	IF_NAMED(VERIFY, "verify")
+#define TOLD IF_NAMED(NOTIFY, "notify")
+
 static const struct cfg_step blue_green[] = {
-	{ .kind = CFG_STEP_READY },
+	PROVEN,
 	{ .kind = CFG_STEP_PROMOTE },
 	{ .kind = CFG_STEP_DRAIN },
+	TOLD,
 };
 
 #define ANALYZE_10M                                                            \
@@ -19,7 +30,7 @@ static const struct cfg_step blue_green[] = {
 	.requests = 100
 
 static const struct cfg_step canary[] = {
-	{ .kind = CFG_STEP_READY },
+	PROVEN,
 	{ .kind = CFG_STEP_SHARE, .share_bp = 500 },
 	{ ANALYZE_10M },
 	{ .kind = CFG_STEP_SHARE, .share_bp = 2500 },
@@ -28,10 +39,13 @@ static const struct cfg_step canary[] = {
 	{ ANALYZE_10M },
 	{ .kind = CFG_STEP_PROMOTE },
 	{ .kind = CFG_STEP_DRAIN },
+	TOLD,
 };
 
 static const struct cfg_step rolling[] = {
 	{ .kind = CFG_STEP_ROLL, .job = NAMED("restart") },
+	IF_NAMED(VERIFY, "verify"),
+	TOLD,
 };
 
 /* The way of versions that must not run side by side. */
@@ -44,9 +58,10 @@ static const struct cfg_step rolling[] = {
 
 static const struct cfg_step recreate[] = {
 	STOPPED(CFG_ONLY_ALWAYS),
-	{ .kind = CFG_STEP_READY },
+	PROVEN,
 	{ .kind = CFG_STEP_PROMOTE },
 	{ .kind = CFG_STEP_RELEASE },
+	TOLD,
 };
 
 /* What a check finds decides between the two. */
@@ -55,13 +70,15 @@ static const struct cfg_step recreate[] = {
 	STOPPED(CFG_ONLY_RECREATE),                                            \
 	{ .kind = CFG_STEP_JOB, .job = NAMED("start"),                         \
 	    .only = CFG_ONLY_ROLLING },                                        \
-	{ .kind = CFG_STEP_READY },                                            \
+	PROVEN,                                                                \
 	{ .kind = CFG_STEP_SHARE, .share_bp = 1000, .only = CFG_ONLY_ROLLING },\
 	{ ANALYZE_10M, .only = CFG_ONLY_ROLLING },                             \
 	{ .kind = CFG_STEP_PROMOTE },                                          \
 	{ .kind = CFG_STEP_RELEASE, .only = CFG_ONLY_RECREATE },               \
 	{ .kind = CFG_STEP_DRAIN, .only = CFG_ONLY_ROLLING },                  \
-	{ .kind = CFG_STEP_JOB, .job = NAMED("stop"), .only = CFG_ONLY_ROLLING }
+	{ .kind = CFG_STEP_JOB, .job = NAMED("stop"),                          \
+	    .only = CFG_ONLY_ROLLING },                                        \
+	TOLD
 
 static const struct cfg_step by_check[] = {
 	CHECKED(.by = CFG_BY_JOB, .job = NAMED("check")),
@@ -100,4 +117,10 @@ cfg_steps(const struct cfg_rollout *r, size_t *n)
 	}
 	*n = presets[r->strategy].n;
 	return presets[r->strategy].steps;
+}
+
+bool
+cfg_step_is_there(const struct cfg_service *s, const struct cfg_step *step)
+{
+	return !step->optional || cfg_job_find(s, str_of(step->job)) != NULL;
 }

@@ -61,6 +61,8 @@ is_meant(const struct exchange *x, const struct view_service *vs)
 
 	if (vs->hold == HOLD_NONE || (vs->hold == HOLD_WRITES && !x->writes))
 		return false;
+	if (route_is_trial(x, vs))
+		return false;
 	return x->passes || h->n_never == 0 ||
 	    !guard_is_under(path_of(x), h->never, h->n_never);
 }

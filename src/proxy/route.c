@@ -319,6 +319,18 @@ pool_by_pin(const struct exchange *x, const struct view_service *vs,
 	return vp;
 }
 
+bool
+route_is_trial(const struct exchange *x, const struct view_service *vs)
+{
+	enum pool_cause cause;
+	const struct view_pool *vp;
+
+	if (x->scope == CFG_STICKY_NONE || !x->pinned || !x->pin.trial)
+		return false;
+	vp = pool_by_pin(x, vs, &cause);
+	return vp != NULL && vp->share_to == vp->share_from;
+}
+
 static void
 new_session(struct exchange *x, uint16_t bucket)
 {
@@ -354,6 +366,7 @@ decide(struct exchange *x, const struct view_service *vs)
 	}
 	if (vp != NULL && cause != CAUSE_PIN) {
 		x->pin_new = x->scope != CFG_STICKY_NONE;
+		x->pin.trial = false;
 		if (x->pinned)
 			x->pin.issued_s = proxy_pin_s(x->proxy);
 	}

@@ -29,6 +29,11 @@ void route_passthrough(struct exchange *, const struct view_service *);
  * x->full is the pool.
  */
 int route_pick(struct exchange *) MUST_CHECK;
+/*
+ * Does it show an operator's session of a pool that gets no users of its own,
+ * and would that pool serve it?  Then it is not held with theirs.
+ */
+bool route_is_trial(const struct exchange *, const struct view_service *);
 /* Its service in the view of this turn; NULL when that has it no more. */
 const struct view_service *route_service_now(const struct exchange *);
 /* Has the pool an instance that was neither tried nor is the present one? */

@@ -602,6 +602,12 @@ drive_cfg(const struct drive *d)
 	return d->cfg;
 }
 
+struct keyring *
+drive_keyring(const struct drive *d)
+{
+	return d->keyring;
+}
+
 struct registry *
 drive_registry(const struct drive *d)
 {

@@ -159,6 +159,8 @@ const struct ro_facts *drive_facts(struct drive *);
 const struct run_news *drive_run(const struct drive *,
     const struct ro_service *);
 struct cfg *drive_cfg(const struct drive *);
+/* That of the newest view. */
+struct keyring *drive_keyring(const struct drive *);
 struct registry *drive_registry(const struct drive *);
 /*
  * What still holds a draining pool, or one that a switch waits for, as a

@@ -110,6 +110,7 @@ enum ro_refusal run_enter(struct job *, const struct ro_step *);
 enum ending run_end(struct job *, const struct ro_step *);
 /* May the versions run side by side?  Notes what was found. */
 enum ending run_end_check(struct job *, const struct ro_step *);
+enum ending run_end_notify(struct job *, const struct ro_step *);
 /* What one has done is done, whatever becomes of the step: has it? */
 bool run_take_good_end(struct job *);
 /* The job of the step the rollout is at counts as done. */

@@ -64,7 +64,7 @@ fail_late(struct job *j, const struct ro_step *s)
 		    step_kinds[s->kind].late);
 		r->failed = true;
 		rollout_stand_still(j, j->why);
-	} else if (step_kinds[s->kind].late == NULL)
+	} else if (step_kinds[s->kind].late == NULL && r->entered)
 		rollout_fail(j, "job %s did not end in time", s->job);
 	else if (step_kinds[s->kind].of_others)
 		rollout_fail(j, "%s in time", step_kinds[s->kind].late);
@@ -219,12 +219,20 @@ needs_ready(const struct ro_step *s)
 	    step_kinds[s->kind].may_enter == step_is_ready;
 }
 
-/* In a rehearsal: not a job or check, so it would move traffic, or wait. */
+/*
+ * In a rehearsal: it only runs no command, or it runs one at instances that
+ * serve; it would move traffic, or wait.
+ */
 static bool
-is_only_passed(const struct ro_rollout *r)
+is_only_passed(const struct job *j)
 {
-	return r->rehearsal && step_of(r)->kind != CFG_STEP_JOB &&
-	    step_of(r)->kind != CFG_STEP_CHECK;
+	const struct ro_rollout *r = &j->svc->rollout;
+	const struct ro_step *s = step_of(r);
+
+	if (!r->rehearsal || s->kind == CFG_STEP_CHECK)
+		return false;
+	return s->kind == CFG_STEP_ROLL || !steps_has_job(s) ||
+	    (needs_ready(s) && !r->entered && !step_is_ready(j));
 }
 
 static void
@@ -268,7 +276,7 @@ advance(struct job *j, uint64_t *due_us)
 		rollout_next_step(j);
 		return RO_HARD;
 	}
-	if (is_only_passed(r)) {
+	if (is_only_passed(j)) {
 		pass_step(j);
 		return RO_HARD;
 	}

@@ -98,6 +98,9 @@ deadline_of(const struct cfg_step *s, const struct cfg_service *svc)
 		return MINUTE;
 	case CFG_STEP_GONE:
 		return 5 * MINUTE;
+	case CFG_STEP_WARM:
+	case CFG_STEP_VERIFY:
+		return 30 * MINUTE;
 	case CFG_STEP_DRAIN:
 		return MAX(svc->drain_flows_us + svc->drain_requests_us,
 		           svc->drain_streams_us + svc->drain_spread_us) +
@@ -159,7 +162,8 @@ steps_plan(const struct cfg_service *s, const char *to, struct ro_rollout *out)
 	    sizeof(out->version));
 	out->at = out->n_steps = 0;
 	for (size_t i = 0; i < n && i < CFG_STEPS_MAX; i++)
-		add_step(out, &steps[i], s);
+		if (cfg_step_is_there(s, &steps[i]))
+			add_step(out, &steps[i], s);
 }
 
 void

@@ -169,6 +169,34 @@ answer_get_doc(struct run *r, const char *path, struct answer *out)
 	    path, r->socket);
 }
 
+/* Others cannot be names, nor stand in a query as they are. */
+static bool
+is_name(const char *text)
+{
+	return strspn(text,
+	           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	           "0123456789._-") == strlen(text);
+}
+
+int
+answer_get_of(struct run *r, const char *page, const char *service,
+    const char *pool, struct answer *out)
+{
+	struct buf path = BUF_INIT;
+	int exit;
+
+	if (!is_name(pool) || (service != NULL && !is_name(service)))
+		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
+		    "\"%s\" is no name", is_name(pool) ? service : pool);
+	buf_printf(&path, "%s?to=%s%s%s", page, pool,
+	    service == NULL ? "" : "&service=", service == NULL ? "" : service);
+	exit = path.failed
+	    ? run_fail(r, SEGUE_EXIT_FAILED, "no_memory", "out of memory")
+	    : answer_get_doc(r, path.p, out);
+	buf_free(&path);
+	return exit;
+}
+
 int
 answer_get_quietly(const char *socket, const char *path, uint64_t limit_us,
     struct answer *out)

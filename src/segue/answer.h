@@ -39,6 +39,9 @@ int answer_post(struct run *, const char *path, struct str body,
 /* As answer_get(), for a document: what is no JSON is an error. */
 int answer_get_doc(struct run *, const char *path,
     struct answer *out) MUST_CHECK;
+/* ... that is about a pool of a service (NULL: the only one). */
+int answer_get_of(struct run *, const char *page, const char *service,
+    const char *pool, struct answer *out) MUST_CHECK;
 /* GET without a word about what goes wrong: for completion. */
 int answer_get_quietly(const char *socket, const char *path, uint64_t limit_us,
     struct answer *out) MUST_CHECK;

@@ -291,7 +291,7 @@ check_options(struct reading *r)
 
 	for (size_t i = 0; i < OPT_COUNT; i++) {
 		if (r->out->option[i] == NULL ||
-		    ((c->options | OPT_COMMON) & (1u << i)) != 0)
+		    ((c->options | OPT_COMMON) & OPT_BIT(i)) != 0)
 			continue;
 		return wrong(r, "%s does not know --%s; see \"segue help %s\"",
 		    c->name, option_rows[i].name, c->name);

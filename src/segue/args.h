@@ -84,6 +84,18 @@ struct arg_row {
 	    "only requests that may change something")                         \
 	X(TO, "to", 0, "POOL", POOL, NULL,                                     \
 	    "the pool that is to serve")                                       \
+	X(FROM, "from", 0, "POOL", POOL, NULL,                                 \
+	    "the pool that serves, to be compared with")                       \
+	X(VIA, "via", 0, "HOST:PORT", TEXT, NULL,                              \
+	    "connect there, not to the host of the URL")                       \
+	X(CA, "ca", 0, "FILE", PATH, NULL,                                     \
+	    "authorities to trust, instead of the system's")                   \
+	X(LOGIN, "login", 0, "FILE", PATH, NULL,                               \
+	    "log in as the client and user in that file")                      \
+	X(ACCEPT, "accept", 0, "FIELD[,...]", TEXT, NULL,                      \
+	    "fields of discovery that may differ")                             \
+	X(BELOW, "below", 0, "DURATION", DURATION, NULL,                       \
+	    "not warm before half of the answers are as fast")                 \
 	X(REHEARSE, "rehearse", 0, NULL, NONE, NULL,                           \
 	    "only try it: no traffic moves, no job but its rehearsal")         \
 	X(FORCE, "force", 0, NULL, NONE, NULL,                                 \
@@ -108,7 +120,8 @@ struct arg_row {
 enum option { OPTIONS(X) OPT_COUNT };
 #undef X
 
-#define OPT(id) (1u << OPT_##id)
+#define OPT_BIT(i) (UINT64_C(1) << (i))
+#define OPT(id) OPT_BIT(OPT_##id)
 /* What every command understands. */
 #define OPT_COMMON                                                             \
 	(OPT(SOCKET) | OPT(SERVICE) | OPT(JSON) | OPT(TIMEOUT) | OPT(COLOR) |  \

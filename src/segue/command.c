@@ -105,6 +105,34 @@ static const struct command rows[] = {
 	            "the service, states and shares of its\npools, or who is "
 	            "ready.  It says which.\n",
 	    .run = apply_run },
+	{ .name = "pin",
+	    .operands = { OPERAND("POOL", POOL) },
+	    .help = "print a cookie that leads to a pool",
+	    .more = "Whoever shows it is served by that pool, whatever its "
+	            "share, as long as it\nserves at all: curl -b \"$(segue "
+	            "pin v2)\" URL.\n",
+	    .run = pin_run },
+	{ .name = "verify",
+	    .operands = { { .name = "URL", .kind = ARG_TEXT } },
+	    .options = OPT(TO) | OPT(FROM) | OPT(LOGIN) | OPT(VIA) | OPT(CA) |
+	        OPT(ACCEPT),
+	    .help = "compare what two pools promise, and log in at one",
+	    .more = "URL is that of the issuer, as users have it.  Discovery "
+	            "and keys of --to POOL\nare compared with those of --from "
+	            "POOL; --login FILE goes through a login,\nrefresh and "
+	            "logout at it.  It exits 1 when something that clients "
+	            "rely on is\ngone or fails.  In a job the pools are those "
+	            "of the rollout.\n",
+	    .run = verify_run },
+	{ .name = "warm",
+	    .operands = { { .name = "URL", .kind = ARG_TEXT },
+	        { .name = "PATH[,...]", .kind = ARG_TEXT } },
+	    .options = OPT(TO) | OPT(BELOW) | OPT(VIA) | OPT(CA),
+	    .help = "ask a pool for paths until it is as fast as it gets",
+	    .more = "It has settled when three rounds in a row were not faster "
+	            "by a tenth than the\nbest before, and nothing failed.  "
+	            "It gives up after --timeout (2m).\n",
+	    .run = warm_run },
 	{ .name = "instance",
 	    .operands = { OPERAND("NAME", INSTANCE),
 	        { .name = "in|drain|maint",

@@ -20,7 +20,7 @@ typedef int command_fn(struct run *);
 struct command {
 	const char *name;
 	struct arg_row operands[OPERANDS_MAX];
-	unsigned options; /* bits OPT(...), besides OPT_COMMON */
+	uint64_t options; /* bits OPT(...), besides OPT_COMMON */
 	const char *help; /* a line */
 	const char *more; /* more lines for "help COMMAND", or NULL */
 	command_fn *run;

@@ -24,7 +24,7 @@ struct completion {
 	size_t n_operands;
 	bool only_operands; /* "--" */
 	enum option awaits; /* whose argument comes; OPT_COUNT: none */
-	unsigned given;     /* bits of options */
+	uint64_t given;     /* bits of options */
 	const char *socket, *service, *pool;
 
 	complete_ask_fn *ask;
@@ -133,12 +133,12 @@ offer_commands(struct completion *c)
 static void
 offer_options(struct completion *c)
 {
-	unsigned known = OPT_COMMON |
+	uint64_t known = OPT_COMMON |
 	    (c->command == NULL ? 0 : c->command->options);
 	char word[64];
 
 	for (size_t i = 0; i < OPT_COUNT; i++) {
-		if ((known & ~c->given & (1u << i)) == 0)
+		if ((known & ~c->given & OPT_BIT(i)) == 0)
 			continue;
 		(void)snprintf(word, sizeof(word), "--%s", option_rows[i].name);
 		offer(c, word, option_rows[i].help);
@@ -196,7 +196,7 @@ note_word(struct completion *c, const char *word)
 	} else if (!c->only_operands && args_is_option(word, &o, &value)) {
 		if (o == OPT_COUNT)
 			return;
-		c->given |= 1u << o;
+		c->given |= OPT_BIT(o);
 		if (value != NULL)
 			note_value(c, o, value);
 		else if (option_rows[o].arg.name != NULL)

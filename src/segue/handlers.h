@@ -15,6 +15,8 @@ command_fn rollout_run; /* or, for its status, a look */
 command_fn apply_run;   /* the start of one, as it was planned */
 /* plan.c: what a change would do */
 command_fn plan_run;
+/* pin.c, verify.c, warm.c: a pool, before users are sent to it */
+command_fn pin_run, verify_run, warm_run;
 /* events.c */
 command_fn events_run;
 /* daemon.c */

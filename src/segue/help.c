@@ -29,14 +29,14 @@ write_option_name(const struct option_row *o, struct buf *out)
 }
 
 static void
-write_options(unsigned which, struct buf *out)
+write_options(uint64_t which, struct buf *out)
 {
 	struct buf name = BUF_INIT;
 	size_t width = 0;
 
 	for (int round = 0; round < 2; round++) {
 		for (size_t i = 0; i < OPT_COUNT; i++) {
-			if ((which & (1u << i)) == 0)
+			if ((which & OPT_BIT(i)) == 0)
 				continue;
 			buf_reset(&name);
 			write_option_name(&option_rows[i], &name);

@@ -172,39 +172,18 @@ say_plan(struct run *r, const struct answer *a)
 	return SEGUE_EXIT_DONE;
 }
 
-/* Others cannot be names, nor stand in a query as they are. */
-static bool
-is_name(const char *text)
-{
-	return strspn(text,
-	           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	           "0123456789._-") == strlen(text);
-}
-
 int
 plan_run(struct run *r)
 {
 	const char *to = r->args.option[OPT_TO];
-	const char *service = r->args.option[OPT_SERVICE];
-	struct buf path = BUF_INIT;
 	struct answer a;
 	int exit;
 
 	if (to == NULL)
 		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
 		    "plan needs --to POOL");
-	if (!is_name(to) || (service != NULL && !is_name(service)))
-		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
-		    "\"%s\" is no name", is_name(to) ? service : to);
-	buf_printf(&path, ADMIN_PLAN "?to=%s%s%s", to,
-	    service == NULL ? "" : "&service=", service == NULL ? "" : service);
-	if (path.failed) {
-		buf_free(&path);
-		return run_fail(r, SEGUE_EXIT_FAILED, "no_memory",
-		    "out of memory");
-	}
-	exit = answer_get_doc(r, path.p, &a);
-	buf_free(&path);
+	exit = answer_get_of(r, ADMIN_PLAN, r->args.option[OPT_SERVICE], to,
+	    &a);
 	if (exit != SEGUE_EXIT_DONE)
 		return exit;
 	exit = say_plan(r, &a);

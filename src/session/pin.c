@@ -7,6 +7,7 @@
 #include "base/hash.h"
 
 #define BUCKETS 10000
+#define TRIAL_BIT 0x8000u /* beside the bucket */
 
 #define NAME_SEED UINT64_C(0x7069c0de)
 
@@ -62,7 +63,7 @@ pin_write(struct sealer *s, struct str service, const struct pin *pin,
 	p = put(p, pin->instance, 8);
 	p = put(p, pin->issued_s, 8);
 	p = put(p, pin->epoch, 4);
-	p = put(p, pin->bucket, 2);
+	p = put(p, pin->bucket | (pin->trial ? TRIAL_BIT : 0), 2);
 	assert(p == plain + PLAIN_BYTES);
 	return token_seal(s, service, str_from(plain, PLAIN_BYTES), out);
 }
@@ -76,6 +77,8 @@ read_plain(const unsigned char *p, struct pin *out)
 	out->issued_s = get(&p, 8);
 	out->epoch = (uint32_t)get(&p, 4);
 	out->bucket = (uint16_t)get(&p, 2);
+	out->trial = (out->bucket & TRIAL_BIT) != 0;
+	out->bucket &= (uint16_t)~TRIAL_BIT;
 }
 
 static enum pin_verdict

@@ -9,6 +9,7 @@
  */
 #ifndef SESSION_PIN_H
 #define SESSION_PIN_H
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -23,6 +24,7 @@ struct pin {
 	uint64_t issued_s; /* wall clock, seconds */
 	uint32_t epoch;    /* of the service when issued */
 	uint16_t bucket;   /* 0..9999: where the session stands in the share */
+	bool trial;        /* an operator's, to try a pool with */
 };
 
 /* One row a reason why a cookie is no valid pin. */

@@ -157,7 +157,7 @@ add_defaults(struct env *e, const struct who *w)
 
 static int
 make_env(const struct cfg_job *job, const struct run_ask *ask,
-    const struct who *w, struct env *e)
+    const char *socket, const struct who *w, struct env *e)
 {
 	char id[24];
 
@@ -176,6 +176,7 @@ make_env(const struct cfg_job *job, const struct run_ask *ask,
 	add(e, "SEGUE_VERSION", ask->version);
 	add(e, "SEGUE_INSTANCE", ask->instance);
 	add(e, "SEGUE_ADDRESS", ask->address);
+	add(e, "SEGUE_SOCKET", socket);
 	add(e, "SEGUE_REHEARSAL", ask->rehearsal ? "1" : NULL);
 	for (size_t i = 0; i < job->n_env; i++) {
 		e->all[e->n] = strdup(job->env[i]);
@@ -283,8 +284,8 @@ start(char *const *argv, char *const *env, const struct who *w, pid_t *pid,
 
 int
 job_process_start(const struct cfg_job *job, char *const *words, size_t n,
-    const struct run_ask *ask, const struct privs *privs, pid_t *pid, int *out,
-    char *why, size_t cap)
+    const struct run_ask *ask, const char *socket, const struct privs *privs,
+    pid_t *pid, int *out, char *why, size_t cap)
 {
 	char **argv = calloc(n + 1, sizeof(*argv));
 	struct env env = { .all = NULL };
@@ -296,7 +297,7 @@ job_process_start(const struct cfg_job *job, char *const *words, size_t n,
 	if (rc == E_NOENT)
 		(void)snprintf(why, cap, "there is no user %s", job->user);
 	if (rc == E_OK)
-		rc = make_env(job, ask, &w, &env);
+		rc = make_env(job, ask, socket, &w, &env);
 	if (rc == E_OK) {
 		memcpy(argv, words, n * sizeof(*argv));
 		rc = start(argv, env.all, &w, pid, out);

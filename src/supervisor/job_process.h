@@ -17,6 +17,7 @@ struct run_ask;
 /*
  * Runs words[n]: a program's path and its arguments.
  *
+ * socket  of the admin, as it is told; absolute
  * privs   who it is, unless the job says who
  * *out    gets what it writes, to both of its streams; non-blocking, owned by
  *         the caller
@@ -24,7 +25,7 @@ struct run_ask;
  *         be run says so in *out and ends with 127
  */
 int job_process_start(const struct cfg_job *, char *const *words, size_t n,
-    const struct run_ask *, const struct privs *, pid_t *pid, int *out,
-    char *why, size_t cap) MUST_CHECK;
+    const struct run_ask *, const char *socket, const struct privs *,
+    pid_t *pid, int *out, char *why, size_t cap) MUST_CHECK;
 
 #endif

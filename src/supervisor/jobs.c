@@ -367,8 +367,9 @@ start(struct jobs *j, struct run *r)
 	char *const *words = words_of(r, &n);
 	struct epoll_event e = { .events = EPOLLIN };
 	char why[RUN_WHY_MAX];
-	int rc = job_process_start(r->job, words, n, &r->ask, &r->privs,
-	    &r->pid, &r->out, why, sizeof(why));
+	int rc = job_process_start(r->job, words, n, &r->ask,
+	    r->cfg->admin_socket, &r->privs, &r->pid, &r->out, why,
+	    sizeof(why));
 
 	if (rc != E_OK) {
 		r->pid = 0;

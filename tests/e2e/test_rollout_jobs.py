@@ -120,6 +120,7 @@ def test_what_it_gets(rig):
         "SEGUE_ROLLOUT": "1", "SEGUE_JOB": "work", "SEGUE_STEP": "set-up",
         "SEGUE_FROM": "v1", "SEGUE_TO": "v2", "SEGUE_VERSION": "26.6.2",
         "SEGUE_FROM_VERSION": "v1", "SEGUE_INSTANCE": "", "SEGUE_ADDRESS": "",
+        "SEGUE_SOCKET": s.socket,
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:"
                 "/bin"}, env
     assert lines(rig, "pid") == [x.strip() for x in lines(rig, "group")]

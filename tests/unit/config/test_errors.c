@@ -718,7 +718,8 @@ static const struct {
 	    "pools serve when it is done\n"
 	    "f:4:23: services[0].rollout.steps[0].step: promot is not one of "
 	    "ready, share, pause, approve, analyze, hold, release, gone, job, "
-	    "roll, window, check, promote, drain; did you mean promote?\n" },
+	    "warm, verify, notify, roll, window, check, promote, drain; did "
+	    "you mean promote?\n" },
 	{ "a drain of those that serve",
 	    SERVICE("rollout: { steps: [ drain, promote ] }\n  " POOLS),
 	    "f:4:23: services[0].rollout.steps[0]: the others would drain "
@@ -822,8 +823,29 @@ static const struct {
 	    SERVICE("rollout: { steps: [ { step: check, job: a }, promote ], "
 	            "jobs: [ { name: a, command: /a, once: lifetime } ] }\n"
 	            "  " POOLS),
-	    "f:4:43: services[0].rollout.steps[0].job: a check is made each "
-	    "time, and a is done once\n" },
+	    "f:4:43: services[0].rollout.steps[0].job: this step is made "
+	    "each time, and a is done once\n" },
+	{ "a proof by a job that is done once",
+	    SERVICE("rollout: { steps: [ { step: verify, job: a }, promote ], "
+	            "jobs: [ { name: a, command: /a, once: version } ] }\n"
+	            "  " POOLS),
+	    "f:4:44: services[0].rollout.steps[0].job: this step is made "
+	    "each time, and a is done once\n" },
+	{ "a word to nobody", STEPS("notify, promote"),
+	    "f:4:23: services[0].rollout.steps[0].job: is missing; the name "
+	    "of a job is expected\n" },
+	{ "a word that has to be in time",
+	    SERVICE("rollout: { steps: [ { step: notify, job: a, deadline: 1m "
+	            "}, promote ], jobs: [ { name: a, command: /a } ] }\n"
+	            "  " POOLS),
+	    "f:4:57: services[0].rollout.steps[0].deadline: this step has no "
+	    "such value\n" },
+	{ "a strategy with a job that is done once",
+	    SERVICE("rollout: { strategy: canary, "
+	            "jobs: [ { name: warm, command: /a, once: version } ] }\n"
+	            "  " POOLS),
+	    "f:4:24: services[0].rollout.strategy: it runs job warm as often "
+	    "as it is needed, and that is done once\n" },
 	{ "a check by what is given has no job",
 	    STEPS("{ step: check, by: version, job: migrate }"),
 	    "f:4:56: services[0].rollout.steps[0].job: this step has no such "

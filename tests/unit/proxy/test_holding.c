@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "rig.h"
+#include "session/pin.h"
 
 TestSuite(holding, .fini = rig_down, .timeout = 30);
 
@@ -413,4 +414,73 @@ Test(holding, what_comes_while_we_stop_is_refused)
 	cr_expect(has(head, "Retry-After: "), "%s", head);
 	cr_expect(origin_is_quiet(A));
 	cr_expect_eq(rig_outcome(OUT_STOPPING), 1);
+}
+
+/* ---- trials ---- */
+
+/* "Cookie: segue=VALUE" of a session of that pool. */
+static void
+write_pin_of(const char *pool, bool trial, char *out, size_t cap)
+{
+	struct sealer *s = sealer_new(rig.ring);
+	struct pin pin = { .session = 7,
+		.pool = pin_name_hash(str_of(pool)),
+		.issued_s = clock_wall_us() / US_PER_S,
+		.epoch = 1000,
+		.trial = trial };
+	char value[TOKEN_TEXT_MAX];
+	ssize_t n;
+
+	cr_assert_not_null(s);
+	n = pin_write(s, STR("web"), &pin, value);
+	cr_assert_gt(n, 0);
+	(void)snprintf(out, cap, "Cookie: segue=%.*s\r\n", (int)n, value);
+	sealer_free(&s);
+}
+
+static const struct {
+	const char *why, *pool;
+	bool trial;
+	uint32_t share; /* of v2 */
+	bool up;        /* is v2 */
+	bool held;
+} trials[] = {
+	{ "a trial of who waits for users", "v2", true, 0, true, false },
+	{ "a user's", "v2", false, 0, true, true },
+	{ "a trial of who serves", "v1", true, 0, true, true },
+	{ "a trial of who has a part", "v2", true, 1000, true, true },
+	{ "a trial of who cannot serve", "v2", true, 0, false, true },
+};
+
+Test(holding, who_tries_a_pool_does_not_wait)
+{
+	for (size_t i = 0; i < ARRAY_LEN(trials); i++) {
+		char cookie[300], text[400];
+		int c;
+
+		if (i > 0)
+			rig_down();
+		up(AT_ONCE, HOLD_NONE);
+		rig_health(C, trials[i].up);
+		rig_share(CFG_SHARE_ALL - trials[i].share, trials[i].share);
+		hold(HOLD_ALL);
+		write_pin_of(trials[i].pool, trials[i].trial, cookie,
+		    sizeof(cookie));
+		(void)snprintf(text, sizeof(text),
+		    "GET /a HTTP/1.1\r\nHost: a\r\n%s\r\n", cookie);
+		c = client_ask(text);
+		if (trials[i].held) {
+			await_held(1);
+			cr_expect(is_silent(c), "%s", trials[i].why);
+		} else {
+			int u = origin_accept(C);
+
+			cr_expect(has(get_head(u), "GET /a"), "%s",
+			    trials[i].why);
+			put(u, OK_ANSWER);
+			cr_expect(has(get_head(c), " 200 "), "%s",
+			    trials[i].why);
+			cr_expect_eq(held(), 0, "%s", trials[i].why);
+		}
+	}
 }

@@ -668,6 +668,22 @@ static const struct {
 	{ "not side by side, for an operator", CFG_STEP_CHECK, RO_VERDICT_OK, 3,
 	    CFG_FAILURE_PAUSE, RO_STAND_PAUSED,
 	    NOT_BESIDE "(exit status 3): table 7" },
+	{ "it is warm", CFG_STEP_WARM, RO_VERDICT_OK, 0, CFG_FAILURE_ROLLBACK,
+	    RO_STAND_RUNNING, "" },
+	{ "it stays cold", CFG_STEP_WARM, RO_VERDICT_FAILED, 4,
+	    CFG_FAILURE_ROLLBACK, RO_STAND_ROLLED_BACK,
+	    "job migrate: exit status 4: table 7" },
+	{ "it is proved", CFG_STEP_VERIFY, RO_VERDICT_OK, 0,
+	    CFG_FAILURE_ROLLBACK, RO_STAND_RUNNING, "" },
+	{ "it is not proved", CFG_STEP_VERIFY, RO_VERDICT_FAILED, 1,
+	    CFG_FAILURE_ROLLBACK, RO_STAND_ROLLED_BACK,
+	    "job migrate: exit status 1: table 7" },
+	{ "they are told", CFG_STEP_NOTIFY, RO_VERDICT_OK, 0,
+	    CFG_FAILURE_ROLLBACK, RO_STAND_RUNNING, "" },
+	{ "nobody is told", CFG_STEP_NOTIFY, RO_VERDICT_FAILED, 5,
+	    CFG_FAILURE_PAUSE, RO_STAND_RUNNING, "" },
+	{ "nobody is there to be told", CFG_STEP_NOTIFY, RO_VERDICT_ASK, 75,
+	    CFG_FAILURE_ROLLBACK, RO_STAND_RUNNING, "" },
 	{ "of no meaning", CFG_STEP_CHECK, RO_VERDICT_FAILED, 5,
 	    CFG_FAILURE_ROLLBACK, RO_STAND_PAUSED,
 	    "job migrate: exit status 5: table 7" },
@@ -694,7 +710,8 @@ Test(rollout, how_jobs_end)
 		cr_expect_eq(it()->steps[1].exit, ends[i].status, "%s",
 		    ends[i].why);
 		cr_expect_eq(svc()->n_done,
-		    goes_on && ends[i].kind == CFG_STEP_JOB, "%s", ends[i].why);
+		    goes_on && ends[i].kind != CFG_STEP_CHECK, "%s",
+		    ends[i].why);
 		cr_expect_not(wants_run(), "%s", ends[i].why);
 	}
 }
@@ -952,6 +969,45 @@ Test(rollout, nobody_knows)
 	            "for done");
 	cr_expect_not(ro_state_lose_runs(&w.s, w.now), "once is enough");
 	expect_at(1, RO_STAND_PAUSED, "nothing has changed");
+}
+
+/* ... and need not, of a word to others: it is said once, or never. */
+Test(rollout, nobody_knows_who_was_told)
+{
+	go_to_job(CFG_STEP_NOTIFY, CFG_ONCE_NO);
+	cr_assert(ro_state_lose_runs(&w.s, w.now));
+	expect_at(1, RO_STAND_RUNNING, "it goes on");
+	cr_expect_not(wants_run());
+	pass(0);
+	expect_at(2, RO_STAND_RUNNING, "with the next step");
+	cr_expect_not(it()->failed || it()->unknown);
+}
+
+/* What cannot serve is neither warmed nor proved, and nobody waits for ever. */
+Test(rollout, proofs_wait_for_readiness)
+{
+	static const enum cfg_step_kind kinds[] = { CFG_STEP_WARM,
+		CFG_STEP_VERIFY };
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		end(), begin();
+		add_job(kinds[i], CFG_ONCE_NO);
+		plan.steps[0].deadline_us = 600 * S;
+		cr_assert_eq(TELL(START), RO_NO_NONE, "%s", w.why);
+		pass(0);
+		cr_expect_not(wants_run());
+		world_fit(&w, 2, true);
+		pass(0);
+		cr_expect(wants_run());
+		end(), begin();
+		add_job(kinds[i], CFG_ONCE_NO);
+		plan.steps[0].deadline_us = 600 * S;
+		cr_assert_eq(TELL(START), RO_NO_NONE, "%s", w.why);
+		pass(600 * S);
+		cr_expect_eq(it()->stand, RO_STAND_ROLLED_BACK);
+		cr_expect_not_null(strstr(it()->why, "not ready in time"), "%s",
+		    it()->why);
+	}
 }
 
 Test(rollout, retry_runs_it_again)
@@ -1334,6 +1390,9 @@ expect_plan(const char *rollout, const char *expected)
 
 #define STOP_START                                                             \
 	"jobs: [ { name: stop, command: /a }, { name: start, command: /b }"
+#define PROOFS                                                                 \
+	"jobs: [ { name: warm, command: /w }, { name: verify, command: /v }, " \
+	"{ name: notify, command: /n }"
 #define EITHER                                                                 \
 	"hold 5m, job stop, gone, job start, job start, ready, share 10%, "    \
 	"analyze 10m, promote, release, drain, job stop"
@@ -1356,6 +1415,20 @@ Test(rollout, presets_are_written_out)
 	    "check revision, " EITHER);
 	expect_plan("{ strategy: recreate_on_change, " STOP_START "] }",
 	    "check version, " EITHER);
+	expect_plan("{ " PROOFS " ] }",
+	    "ready, warm warm, verify verify, promote, drain, notify notify");
+	expect_plan("{ strategy: canary, jobs: [ { name: verify, command: /v "
+	            "} ] }",
+	    "ready, verify verify, share 5%, analyze 10m, share 25%, analyze "
+	    "10m, share 50%, analyze 10m, promote, drain");
+	expect_plan("{ strategy: recreate, " PROOFS
+	            ", { name: stop, command: /a }, { name: start, command: "
+	            "/b } ] }",
+	    "hold 5m, job stop, gone, job start, ready, warm warm, verify "
+	    "verify, promote, release, notify notify");
+	expect_plan("{ strategy: rolling, " PROOFS
+	            ", { name: restart, command: /a } ] }",
+	    "roll restart, verify verify, notify notify");
 	expect_plan(
 	    "{ steps: [ ready, { step: share, share: 12.5%, name: a-few }"
 	    ", { step: pause, for: 90s }, approve, promote ] }",

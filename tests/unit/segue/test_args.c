@@ -186,11 +186,11 @@ Test(args, rows_are_sound, .timeout = 5)
 			cr_expect_str_neq(c[i].name, c[k].name);
 	}
 	for (size_t i = 0; i < OPT_COUNT; i++) {
-		unsigned known = OPT_COMMON;
+		uint64_t known = OPT_COMMON;
 
 		for (size_t k = 0; k < n; k++)
 			known |= c[k].options;
-		cr_expect((known & (1u << i)) != 0, "--%s: nobody knows it",
+		cr_expect((known & OPT_BIT(i)) != 0, "--%s: nobody knows it",
 		    option_rows[i].name);
 		cr_expect_eq(option_rows[i].arg.kind == ARG_WORD,
 		    option_rows[i].arg.words != NULL, "--%s",

@@ -153,7 +153,7 @@ Test(manual, options_of_commands, .timeout = 5)
 		char *text = manual(), *told = section(text, &c[i]);
 
 		for (size_t k = 0; k < OPT_COUNT; k++)
-			if ((c[i].options & (1u << k)) != 0)
+			if ((c[i].options & OPT_BIT(k)) != 0)
 				cr_expect(has(told, "Fl -%s",
 				              option_rows[k].name),
 				    "%s: --%s", c[i].name, option_rows[k].name);

@@ -66,7 +66,8 @@ same(const struct pin *a, const struct pin *b)
 {
 	return a->session == b->session && a->pool == b->pool &&
 	    a->instance == b->instance && a->issued_s == b->issued_s &&
-	    a->epoch == b->epoch && a->bucket == b->bucket;
+	    a->epoch == b->epoch && a->bucket == b->bucket &&
+	    a->trial == b->trial;
 }
 
 static struct str
@@ -98,8 +99,9 @@ Test(pin, reads_back_what_it_wrote, .init = begin, .fini = end, .timeout = 5)
 {
 	struct pin pins[] = {
 		sample(NOW_S),
-		{ 0, 1, 0, NOW_S, 0, 0 },
-		{ UINT64_MAX, UINT64_MAX, UINT64_MAX, NOW_S, UINT32_MAX, 9999 },
+		{ 0, 1, 0, NOW_S, 0, 0, true },
+		{ UINT64_MAX, UINT64_MAX, UINT64_MAX, NOW_S, UINT32_MAX, 9999,
+		    false },
 	};
 	char text[TOKEN_TEXT_MAX];
 

@@ -901,9 +901,9 @@ expect_env(const char *own, const char *path)
 	    "SEGUE_SERVICE=a\nSEGUE_ROLLOUT=7\nSEGUE_JOB=work\n"
 	    "SEGUE_STEP=set-up\nSEGUE_FROM=v1\nSEGUE_TO=v2\n"
 	    "SEGUE_FROM_VERSION=v1\nSEGUE_VERSION=26.6.2\n"
-	    "SEGUE_INSTANCE=\nSEGUE_ADDRESS=\n%s%sLANG=C.UTF-"
+	    "SEGUE_INSTANCE=\nSEGUE_ADDRESS=\nSEGUE_SOCKET=%s\n%s%sLANG=C.UTF-"
 	    "8\nHOME=%s\nUSER=%s\n",
-	    own, path, pw->pw_dir, pw->pw_name);
+	    cfg->admin_socket, own, path, pw->pw_dir, pw->pw_name);
 	ask("a", own[0] == 'P' ? 1 : 2);
 	cr_expect_str_eq(ended("a")->tail, want.p);
 	heard[0].news.ended = false;
