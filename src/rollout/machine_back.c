@@ -174,6 +174,22 @@ rollout_back(struct job *j, const char *why)
 	return RO_NO_NONE;
 }
 
+/*
+ * Its users have left the pools before it, and it can serve them: to take that
+ * back would move all of them again, for nothing that they would notice.
+ */
+static bool
+is_settled(const struct job *j)
+{
+	const struct ro_rollout *r = &j->svc->rollout;
+
+	for (size_t i = 0; i < r->at; i++)
+		if (r->steps[i].kind == CFG_STEP_DRAIN &&
+		    (r->skipped >> i & 1) == 0)
+			return step_is_ready(j);
+	return false;
+}
+
 void
 rollout_fail(struct job *j, const char *fmt, ...)
 {
@@ -189,7 +205,7 @@ rollout_fail(struct job *j, const char *fmt, ...)
 	r->failed = true;
 	if (r->rehearsal) {
 		rollout_end(j, RO_STAND_ABORTED, text);
-	} else if (r->on_failure == CFG_FAILURE_PAUSE) {
+	} else if (r->on_failure == CFG_FAILURE_PAUSE || is_settled(j)) {
 		rollout_stand_still(j, text);
 	} else if (rollout_back(j, text) != RO_NO_NONE) {
 		buf_printf(&why, "; %s", j->why);

@@ -983,6 +983,30 @@ Test(rollout, nobody_knows_who_was_told)
 	cr_expect_not(it()->failed || it()->unknown);
 }
 
+/* Behind a drain nobody is moved for a job that failed; but for a pool that has
+ * died all are. */
+Test(rollout, what_fails_behind_a_drain_stands_still)
+{
+	for (int dead = 0; dead < 2; dead++) {
+		end(), begin();
+		add(CFG_STEP_PROMOTE, 0, 0, 60 * S);
+		add(CFG_STEP_DRAIN, 0, 0, 600 * S);
+		add_job(CFG_STEP_JOB, CFG_ONCE_NO);
+		world_fit(&w, 2, true);
+		cr_assert_eq(TELL(START), RO_NO_NONE, "%s", w.why);
+		for (int i = 0; i < 10 && it()->at < 2; i++)
+			pass(60 * S);
+		expect_at(2, RO_STAND_RUNNING, "the job");
+		if (dead)
+			world_fit(&w, 2, false);
+		HEAR(FAILED, 1);
+		expect_at(2, dead ? RO_STAND_ROLLED_BACK : RO_STAND_PAUSED,
+		    dead ? "it cannot serve" : "it serves");
+		expect_shares(dead ? ALL : 0, dead ? 0 : ALL, "shares");
+		cr_expect(it()->failed);
+	}
+}
+
 /* What cannot serve is neither warmed nor proved, and nobody waits for ever. */
 Test(rollout, proofs_wait_for_readiness)
 {
