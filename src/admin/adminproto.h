@@ -85,8 +85,8 @@
  *      hold: {what: "none" | "writes" | "all", since | null, held, max,
  *             held_ever, released},          exchanges: now, since the start
  *      rollout: {id, to, stand, rehearsal, failed, where, why, holds, who,
- *                began, since, ended, left_s | null, analysis: {own, others: {requests, failed}}
- *                | null, run: {pid, ended, verdict | null, why, took_s,
+ *                began, since, ended, left_s | null, analysis: {own, others: {requests, failed,
+ *                p90_us}} | null, run: {pid, ended, verdict | null, why, took_s,
  *                output} | null,             the last run of a job
  *                held_s, no_return: {step, passed} | null, version,
  *                report: {whole, counted_since, accepted, answered, ours,

@@ -46,6 +46,14 @@ hist_merge(struct hist *into, const struct hist *from)
 	stat_add(&into->sum_us, stat_get(&from->sum_us));
 }
 
+void
+hist_less(struct hist *from, const struct hist *before)
+{
+	for (size_t i = 0; i < HIST_BUCKETS; i++)
+		stat_sub(&from->count[i], stat_get(&before->count[i]));
+	stat_sub(&from->sum_us, stat_get(&before->sum_us));
+}
+
 uint64_t
 hist_total(const struct hist *h)
 {

@@ -404,6 +404,7 @@ struct cfg_step {
 	enum cfg_by by;       /* of CHECK: job */
 	uint64_t for_us;      /* of PAUSE, ANALYZE, HOLD and ROLL */
 	unsigned errors_pct;  /* of ANALYZE: so much worse may it be: 2 */
+	unsigned slower_pct;  /* ... and so much slower; 0: any */
 	unsigned requests;    /* ... after so many at least: 100 */
 	uint64_t deadline_us; /* 0: that of its kind */
 };

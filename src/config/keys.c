@@ -529,6 +529,8 @@ static const struct key step_keys[] = {
 	    .help = "Of steps pause and analyze: how long; of step hold: a rollout that has not released them after so long has failed, 0 is no such bound; of step roll: so long an instance keeps the sessions that it has before it is taken out." },
 	{ "errors", K_PERCENT, AT(errors_pct), "2%", 0, 100, 0,
 	    .help = "Of step analyze: so much more of its requests may fail than of the others'; answers 5xx count, and tries that failed as they do for eject. Five that fail are never too many." },
+	{ "slower", K_PERCENT, AT(slower_pct), "0%", 0, 1000, 0,
+	    .help = "Of step analyze: so much longer than of the others may it take until nine of ten answers have come; 5ms more are never too many. 0% is as long as may be." },
 	{ "requests", K_UINT, AT(requests), "100", 1, 1000000, 0,
 	    .help = "Of step analyze: after fewer nothing is concluded; when the time is over then, it pauses." },
 	{ "deadline", K_DURATION, AT(deadline_us), "0", 0, 30 * D, 0,

@@ -176,12 +176,9 @@ show_share(uint64_t n, struct buf *out)
 static bool
 parse_percent(struct str s, uint64_t *out)
 {
-	uint64_t bp;
-
-	if (!parse_share(s, &bp) || bp % 100 != 0)
-		return false;
-	*out = bp / 100;
-	return true;
+	if (str_ends(s, STR("%")))
+		s.len--;
+	return str_u64(s, out) && *out <= UINT32_MAX; /* more than all, too */
 }
 
 static void

@@ -30,49 +30,40 @@ static void on_look(struct defer *);
 
 /* ---- facts ---- */
 
+/* at: the address of a pointer to elements of that size. */
+static bool
+grow(void *at, size_t n, size_t size)
+{
+	void *p;
+
+	memcpy(&p, at, sizeof(p));
+	p = realloc(p, n * size);
+	if (p == NULL)
+		return false;
+	memcpy(at, &p, sizeof(p));
+	return true;
+}
+
 int
 drive_make_room(struct drive *d, size_t n_services)
 {
-	size_t n = (n_services + 1) * CFG_POOLS_MAX;
-	struct ro_facts_pool *rows = realloc(d->rows, n * sizeof(*rows));
-	struct service_plan *plans;
-	struct ro_facts_run *runs;
-	struct ro_count *counts;
-	struct ro_facts_roll *rolls;
-	struct rate *meters;
-	double *rates;
+	size_t n = n_services + 1;
 
-	if (rows == NULL)
+	if (!grow(&d->rows, n * CFG_POOLS_MAX, sizeof(*d->rows)) ||
+	    !grow(&d->plans, n, sizeof(*d->plans)) ||
+	    !grow(&d->runs, n, sizeof(*d->runs)) ||
+	    !grow(&d->counts, n, sizeof(*d->counts)) ||
+	    !grow(&d->rolls, n, sizeof(*d->rolls)) ||
+	    !grow(&d->rates, n, sizeof(*d->rates)) ||
+	    !grow(&d->pace, n, sizeof(*d->pace)) ||
+	    !grow(&d->paces, n, sizeof(*d->paces)) ||
+	    !grow(&d->meters, n, sizeof(*d->meters)))
 		return E_NOMEM;
-	memset(rows, 0, n * sizeof(*rows));
-	d->rows = rows;
-	d->facts.pools = rows;
-	plans = realloc(d->plans, (n_services + 1) * sizeof(*plans));
-	if (plans == NULL)
-		return E_NOMEM;
-	d->plans = plans;
-	runs = realloc(d->runs, (n_services + 1) * sizeof(*runs));
-	if (runs == NULL)
-		return E_NOMEM;
-	d->runs = runs;
-	counts = realloc(d->counts, (n_services + 1) * sizeof(*counts));
-	if (counts == NULL)
-		return E_NOMEM;
-	d->counts = counts;
-	rolls = realloc(d->rolls, (n_services + 1) * sizeof(*rolls));
-	if (rolls == NULL)
-		return E_NOMEM;
-	d->rolls = rolls;
-	rates = realloc(d->rates, (n_services + 1) * sizeof(*rates));
-	if (rates == NULL)
-		return E_NOMEM;
-	d->rates = rates;
-	meters = calloc(n_services + 1, sizeof(*meters)); /* others may be at
-	                                                     these places now */
-	if (meters == NULL)
-		return E_NOMEM;
-	free(d->meters);
-	d->meters = meters;
+	/* Others may be at these places now. */
+	memset(d->rows, 0, n * CFG_POOLS_MAX * sizeof(*d->rows));
+	memset(d->paces, 0, n * sizeof(*d->paces));
+	memset(d->meters, 0, n * sizeof(*d->meters));
+	d->facts.pools = d->rows;
 	return E_OK;
 }
 
@@ -110,6 +101,8 @@ drive_facts(struct drive *d)
 	d->facts.counts = d->counts;
 	facts_roll(d->env.registry, &d->state, now.wall_us, d->rolls);
 	d->facts.rolls = d->rolls;
+	facts_pace(d->env.registry, &d->state, d->paces, d->pace);
+	d->facts.paces = d->pace;
 	gather_rates(d);
 	d->facts.minute = facts_minute(now.wall_us);
 	return &d->facts;
@@ -571,6 +564,8 @@ drive_free(struct drive **dp)
 	free(d->rolls);
 	free(d->rates);
 	free(d->meters);
+	free(d->paces);
+	free(d->pace);
 	cfg_unref(&d->cfg);
 	free(d);
 	*dp = NULL;

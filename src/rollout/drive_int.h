@@ -73,6 +73,8 @@ struct drive {
 	struct ro_facts_roll *rolls; /* owned; [service] */
 	double *rates;               /* owned; [service] */
 	struct rate *meters;         /* owned; [service] */
+	struct pace *paces;          /* owned; [service] */
+	struct ro_pace *pace;        /* owned; [service]: facts.paces */
 	uint64_t began_us; /* wall clock, as it was: of this process */
 	struct defer look;
 	struct waiters *waiters;

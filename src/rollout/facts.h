@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/stat.h"
 #include "rollout/machine.h"
 
 struct cfg;
@@ -51,6 +52,15 @@ struct rate {
 void facts_rate(struct rate *, uint64_t accepted, uint64_t now_us);
 /* A second, over the last ten looks; -1: they were not made yet. */
 double facts_rate_of(const struct rate *);
+
+/* How long answers took until an analysis began, and of which that is. */
+struct pace {
+	uint64_t rollout, since_us;
+	struct hist own, others;
+};
+/* rows[n_services]: since it began, of those that are at a step analyze. */
+void facts_pace(struct registry *, const struct ro_state *, struct pace *,
+    struct ro_pace *rows);
 
 /* rows[n_services]: of those that are at a step roll. */
 void facts_roll(struct registry *, const struct ro_state *, uint64_t wall_us,

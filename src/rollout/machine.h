@@ -190,6 +190,13 @@ struct ro_facts_roll {
 	                       it did not */
 };
 
+/* How long answers of the pools have taken since an analysis began. */
+#define RO_PACE_QUANTILE 0.9 /* of those; slower ones are passed over */
+struct ro_pace {
+	uint64_t own_n, others_n;   /* answers */
+	uint64_t own_us, others_us; /* head read to last byte */
+};
+
 struct ro_facts {
 	uint64_t wall_us;
 	/* [service * CFG_POOLS_MAX + pool], as in the state */
@@ -200,7 +207,8 @@ struct ro_facts {
 	const struct ro_facts_roll *rolls; /* [service]; NULL: nobody looks */
 	const double *rates; /* [service]: requests a second; -1, or NULL:
 	                        unknown */
-	uint16_t minute;     /* of the day, local */
+	const struct ro_pace *paces; /* [service]; NULL: nobody looks */
+	uint16_t minute;             /* of the day, local */
 };
 
 static inline const struct ro_facts_pool *
@@ -274,6 +282,7 @@ enum ro_changed machine_clock(struct ro_state *s, const struct ro_facts *,
 /* What an analysis has come to; requests 0 where none is under way. */
 struct ro_analysis {
 	struct ro_toll own, others; /* since it began */
+	struct ro_pace pace;
 };
 struct ro_analysis machine_analysis(const struct ro_state *, size_t service,
     const struct ro_facts *);

@@ -53,6 +53,8 @@ machine_analysis(const struct ro_state *state, size_t service,
 	count_tolls(s, service, f, &a.own, &a.others);
 	a.own = since(&a.own, &r->toll_new);
 	a.others = since(&a.others, &r->toll_others);
+	if (f->paces != NULL)
+		a.pace = f->paces[service];
 	return a;
 }
 
@@ -71,6 +73,27 @@ enter_analyze(struct job *j, const struct ro_step *s UNUSED)
 	return RO_NO_NONE;
 }
 
+/* So little nobody notices, whatever its share of the whole is. */
+#define SLOWER_LEAST_US 5000
+
+/* Takes it too long?  Leaves why in the job. */
+static bool
+is_slow(struct job *j, const struct ro_step *s, const struct ro_pace *p)
+{
+	uint64_t allowed_us = p->others_us + SLOWER_LEAST_US +
+	    p->others_us * s->slower_pct / 100;
+
+	if (s->slower_pct == 0 || p->own_n < s->requests ||
+	    p->others_n < s->requests || p->own_us <= allowed_us)
+		return false;
+	(void)snprintf(j->why, j->cap,
+	    "one in ten answers of %s took longer than %.1fms, elsewhere "
+	    "%.1fms",
+	    j->pool->name, (double)p->own_us / 1000,
+	    (double)p->others_us / 1000);
+	return true;
+}
+
 /* Leaves why in the job. */
 enum ending
 end_analyzed(struct job *j, const struct ro_step *s)
@@ -85,6 +108,8 @@ end_analyzed(struct job *j, const struct ro_step *s)
 	    100 * ratio_of(&a.others));
 	if (a.own.requests >= s->requests && a.own.bad >= BAD_LEAST &&
 	    ratio_of(&a.own) > allowed)
+		return BAD;
+	if (is_slow(j, s, &a.pace))
 		return BAD;
 	if (!step_is_over(j, s))
 		return GOES_ON;

@@ -81,18 +81,18 @@ struct ro_step {
 	uint8_t kind; /* enum cfg_step_kind */
 	char name[CFG_NAME_MAX + 1];
 	uint32_t share_bp;
-	uint64_t for_us, deadline_us;  /* deadline 0: none */
-	uint32_t errors_pct, requests; /* of ANALYZE */
-	char job[CFG_NAME_MAX + 1];    /* of JOB and CHECK; else empty */
-	bool rehearse;                 /* it has a command for rehearsals */
-	uint8_t once;                  /* enum cfg_once */
-	bool writes_only;              /* of HOLD */
-	bool no_return;                /* no way back once it has begun */
-	uint8_t only;                  /* enum cfg_only */
-	uint8_t by;                    /* enum cfg_by, of CHECK */
-	bool surge;                    /* of ROLL */
-	uint16_t from, until;          /* of WINDOW: minutes of the day */
-	uint32_t below;                /* of WINDOW: requests a second */
+	uint64_t for_us, deadline_us;              /* deadline 0: none */
+	uint32_t errors_pct, requests, slower_pct; /* of ANALYZE */
+	char job[CFG_NAME_MAX + 1]; /* of JOB and CHECK; else empty */
+	bool rehearse;              /* it has a command for rehearsals */
+	uint8_t once;               /* enum cfg_once */
+	bool writes_only;           /* of HOLD */
+	bool no_return;             /* no way back once it has begun */
+	uint8_t only;               /* enum cfg_only */
+	uint8_t by;                 /* enum cfg_by, of CHECK */
+	bool surge;                 /* of ROLL */
+	uint16_t from, until;       /* of WINDOW: minutes of the day */
+	uint32_t below;             /* of WINDOW: requests a second */
 	/* How its last run ended, if .took_us is set. */
 	int16_t exit; /* status; -1: by a signal, or it was not begun */
 	uint64_t took_us;

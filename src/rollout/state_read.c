@@ -178,6 +178,8 @@ read_step(const struct json *j, struct ro_step *s)
 	    read_u64(j, "for_us", &s->for_us) &&
 	    read_u64(j, "deadline_us", &s->deadline_us) &&
 	    read_u32(j, "errors_pct", 100, &s->errors_pct) &&
+	    (json_is_null(json_get(j, "slower_pct")) ||
+	        read_u32(j, "slower_pct", UINT32_MAX, &s->slower_pct)) &&
 	    read_u32(j, "requests", UINT32_MAX, &s->requests);
 }
 

@@ -157,7 +157,7 @@ put_now(const struct json *rollout, bool colour, struct buf *out)
 	const struct json *own = json_get(a, "own");
 	const struct json *others = json_get(a, "others");
 	struct buf raw = BUF_INIT, clean = BUF_INIT;
-	char n[5][SHOW_MAX];
+	char n[7][SHOW_MAX];
 
 	buf_add_cstr(&raw, json_get_text(rollout, "holds", ""));
 	if (!json_is_null(json_get(rollout, "left_s")))
@@ -165,11 +165,14 @@ put_now(const struct json *rollout, bool colour, struct buf *out)
 		    show_s(rollout, "left_s", n[0]));
 	if (json_is_object(a))
 		buf_printf(&raw,
-		    "%sof %s requests to %s %s failed, of %s elsewhere %s",
+		    "%sof %s requests to %s %s failed, of %s elsewhere %s; "
+		    "nine of ten took up to %s, elsewhere %s",
 		    raw.len > 0 ? "; " : "", show_count(own, "requests", n[1]),
 		    show_text(rollout, "to"), show_count(own, "failed", n[2]),
 		    show_count(others, "requests", n[3]),
-		    show_count(others, "failed", n[4]));
+		    show_count(others, "failed", n[4]),
+		    show_us(own, "p90_us", n[5]),
+		    show_us(others, "p90_us", n[6]));
 	if (raw.len > 0) {
 		text_clean(&clean, buf_str(&raw));
 		buf_add_cstr(out, "  ");

@@ -121,8 +121,8 @@ def test_candidate_goes_bad(rig):
     seen = rollout(s)["analysis"]
     good = 20 - bad + first["others"]["requests"]
     bad += first["own"]["requests"]
-    assert seen["own"] == {"requests": bad, "failed": bad}, (bad, seen)
-    assert seen["others"] == {"requests": good, "failed": 0}, seen
+    assert [(seen[k]["requests"], seen[k]["failed"])
+            for k in ("own", "others")] == [(bad, bad), (good, 0)], seen
     assert 20 < rollout(s)["left_s"] <= 30
     assert f"of {bad} requests to v2 {bad} failed, of {good} elsewhere 0" \
         in s.do("rollout", "status").out
@@ -136,6 +136,32 @@ def test_candidate_goes_bad(rig):
     assert shares(s) == {"v1": 10000, "v2": 0}
     assert ask(s, 50) == 0
     assert "rolled back here" in s.do("rollout", "status").out
+
+
+def slow(conn):
+    """Well, but late."""
+    while (r := conn.request()) is not None:
+        time.sleep(0.1)
+        conn.answer(r.target.encode())
+
+
+def test_candidate_is_slow(rig):
+    """It answers all, and each a tenth of a second later than V1 does."""
+    rig.a = rig.scripted("v1", "a")
+    rig.b = rig.scripted("v2", "b", slow)
+    s = rig.segued(service(
+        pool("v1", [rig.a], share="100%"), pool("v2", [rig.b]), drain=DRAIN,
+        share_key="request", rollout={"steps": [
+            "ready", {"step": "share", "share": "40%"},
+            {"step": "analyze", "for": "60s", "requests": 15,
+             "slower": "100%"}, "promote"]}))
+    s.do("rollout", "start", "--to", "v2")
+    wait_until(lambda: ask(s, 5) or rollout(s)["stand"] != "running", 40,
+               "its end")
+    r = wait_stand(s, "rolled_back")
+    assert r["why"].startswith("one in ten answers of v2 took longer than "
+                               "1"), r
+    assert shares(s) == {"v1": 10000, "v2": 0}
 
 
 def test_too_few_to_tell(rig):

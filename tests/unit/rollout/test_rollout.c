@@ -461,6 +461,42 @@ Test(rollout, analysis)
 	}
 }
 
+/* How long nine of ten answers took, in ms. */
+static const struct {
+	const char *why;
+	uint32_t slower_pct;
+	uint64_t own, own_n, others, others_n;
+	bool slow;
+} paces[] = {
+	{ "not looked at", 0, 9000, 200, 10, 2000, false },
+	{ "much slower", 50, 200, 200, 100, 2000, true },
+	{ "half as long again", 50, 155, 200, 100, 2000, false },
+	{ "and a little more", 50, 156, 200, 100, 2000, true },
+	{ "by nothing that one notices", 50, 6, 200, 1, 2000, false },
+	{ "faster", 50, 10, 200, 100, 2000, false },
+	{ "too few", 50, 200, 99, 100, 2000, false },
+	{ "too few elsewhere", 50, 200, 200, 100, 99, false },
+	{ "three times as long", 300, 399, 200, 100, 2000, false },
+};
+
+Test(rollout, analysis_of_time)
+{
+	for (size_t i = 0; i < ARRAY_LEN(paces); i++) {
+		end(), begin();
+		go_to_analysis();
+		w.s.services[0].rollout.steps[2].slower_pct =
+		    paces[i].slower_pct;
+		w.paces[0] = (struct ro_pace){ .own_n = paces[i].own_n,
+			.others_n = paces[i].others_n,
+			.own_us = 1000 * paces[i].own,
+			.others_us = 1000 * paces[i].others };
+		pass(S);
+		expect_at(2,
+		    paces[i].slow ? RO_STAND_ROLLED_BACK : RO_STAND_RUNNING,
+		    paces[i].why);
+	}
+}
+
 Test(rollout, analysis_begins_anew)
 {
 	go_to_analysis();

@@ -124,6 +124,7 @@ world_all_facts(struct world *w)
 		.pools = w->rows,
 		.instance = w->inst,
 		.runs = w->runs,
+		.paces = w->paces,
 		.counts = w->counts,
 		.rolls = w->rolls,
 		.rates = w->rates,

@@ -23,6 +23,7 @@ struct world {
 	struct ro_facts_pool rows[2 * CFG_POOLS_MAX];
 	struct ro_facts_instance inst;
 	struct ro_facts_run runs[2];
+	struct ro_pace paces[2];
 	struct ro_count counts[2];
 	struct ro_facts_roll rolls[2];
 	double rates[2];
