@@ -441,6 +441,8 @@ struct cfg_hold {
 	size_t n_writes;
 	char **never; /* ... that are never held */
 	size_t n_never;
+	char **copies; /* ends of paths whose answers are kept */
+	size_t n_copies;
 };
 
 struct cfg_service {

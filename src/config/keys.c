@@ -479,6 +479,9 @@ static const struct key hold_keys[] = {
 	{ "never", K_ITEMS, AT(hold.never), NULL, 0, 64, KEY_HTTP,
 	    .help = "Prefixes of paths whose requests are never held.",
 	    .sub = &prefix_item, EACH(hold.n_never, hold.never) },
+	{ "copies", K_ITEMS, AT(hold.copies), NULL, 0, 16, KEY_HTTP,
+	    .help = "Ends of paths that are public and the same for all, as discovery and keys are: what was answered there last, 64 KiB at most, is given to who would have to wait.",
+	    .sub = &prefix_item, EACH(hold.n_copies, hold.copies) },
 	END
 };
 static const struct key drain_keys[] = {

@@ -21,7 +21,14 @@
 static const char keycloak[] =
 	"headers: { profile: identity }\n"
 	"sticky: { scope: instance }\n"
-	"hold: { max: 2000, wait: 25s, pace: 200, retry_after: 30s }\n"
+	"hold:\n"
+	"  max: 2000\n"
+	"  wait: 25s\n"
+	"  pace: 200\n"
+	"  retry_after: 30s\n"
+	"  copies:\n"
+	"    - /.well-known/openid-configuration\n"
+	"    - /protocol/openid-connect/certs\n"
 	"drain: { mode: move, flows: 10m }\n"
 	"rules:\n"
 	"  - deny: /metrics\n"
@@ -36,6 +43,7 @@ static const char keycloak[] =
  */
 static const char zitadel[] =
 	"headers: { profile: identity }\n"
+	"hold: { copies: [ /.well-known/openid-configuration, /oauth/v2/keys ] }\n"
 	"rules:\n"
 	"  - deny: /debug\n"
 	"pools:\n"
@@ -80,7 +88,10 @@ static const char hydra[] =
 	"  max: 5000\n"
 	"  wait: 20s\n"
 	"  retry_after: 30s\n"
-	"  never: [ /health, /.well-known ]\n"
+	"  never: [ /health ]\n"
+	"  copies:\n"
+	"    - /.well-known/openid-configuration\n"
+	"    - /.well-known/jwks.json\n"
 	"  writes: [ /oauth2/auth, /oauth2/device, /oauth2/sessions/logout ]\n"
 	"drain: { mode: evict, requests: 30s }\n"
 	"rules:\n"
@@ -113,6 +124,7 @@ static const char nevis[] =
  */
 static const char oidc[] =
 	"headers: { profile: identity }\n"
+	"hold: { copies: [ /.well-known/openid-configuration, /jwks ] }\n"
 	"drain: { flows: 1h }\n"
 	"pools:\n"
 	"  - probe:\n"

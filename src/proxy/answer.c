@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "config/pages.h"
 #include "http/h1_write.h"
+#include "net/loop.h"
 #include "proxy/client.h"
 #include "proxy/edit.h"
 #include "proxy/exchange.h"
@@ -15,6 +17,7 @@
 #include "proxy/grpc.h"
 #include "proxy/route.h"
 #include "proxy/worker.h"
+#include "upstream/copies.h"
 #include "upstream/view.h"
 
 #define OURS_MAX 512
@@ -272,6 +275,18 @@ write_retry(const struct exchange *x, const struct page *pg, char out[16])
 	return out;
 }
 
+/* Of a copy (RFC 9111 5.1). */
+static struct str
+write_age(const struct exchange *x, char out[24])
+{
+	uint64_t now = loop_now_us(x->proxy->env.loop);
+
+	(void)snprintf(out, 24, "%llu",
+	    (unsigned long long)((now - MIN(now, x->copy->taken_us)) /
+	        US_PER_S));
+	return str_of(out);
+}
+
 /* Fields of an answer, in a head of its own. */
 static int
 fill_head(struct exchange *x, struct http_head *h, struct str type,
@@ -290,7 +305,10 @@ fill_head(struct exchange *x, struct http_head *h, struct str type,
 		    STR("Content-Length"), length);
 	if (rc == E_OK)
 		rc = http_head_add(h, FIELD_OTHER, STR("Cache-Control"),
-		    STR("no-store"));
+		    x->copy == NULL ? STR("no-store") : STR("no-cache"));
+	if (rc == E_OK && x->copy != NULL && x->copy->for_all)
+		rc = http_head_add(h, FIELD_OTHER,
+		    STR("Access-Control-Allow-Origin"), STR("*"));
 	if (rc == E_OK && x->location.p != NULL)
 		rc = http_head_add(h, FIELD_OTHER, STR("Location"),
 		    x->location);
@@ -336,7 +354,7 @@ answer_send(struct exchange *x, unsigned status)
 	struct lane *l = &x->client->lane;
 	struct buf room = BUF_INIT;
 	struct http_head h;
-	char ours[OURS_MAX], seconds[16], length[24];
+	char ours[OURS_MAX], seconds[16], length[24], age[24];
 	enum cfg_form form;
 	struct str body, type = STR("application/octet-stream");
 	const char *retry = write_retry(x, pg, seconds);
@@ -351,7 +369,10 @@ answer_send(struct exchange *x, unsigned status)
 		flags = H1W_CLOSE;
 	}
 	body = x->own_body;
-	if (body.p == NULL) {
+	if (x->copy != NULL) {
+		body = buf_str(&x->copy->body);
+		type = buf_str(&x->copy->type);
+	} else if (body.p == NULL) {
 		body = write_body(x, status, &form, &room, ours);
 		type = str_of(form_types[form]);
 	}
@@ -367,6 +388,9 @@ answer_send(struct exchange *x, unsigned status)
 	if (rc == E_OK && retry != NULL)
 		rc = http_head_add(&h, FIELD_RETRY_AFTER, STR("Retry-After"),
 		    str_of(retry));
+	if (rc == E_OK && x->copy != NULL)
+		rc = http_head_add(&h, FIELD_OTHER, STR("Age"),
+		    write_age(x, age));
 	if (rc == E_OK)
 		rc = lane_send_head(l, &h, bare ? FRAMING_NONE : FRAMING_LENGTH,
 		    flags);

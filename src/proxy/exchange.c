@@ -91,6 +91,7 @@ exchange_retire(struct exchange *x)
 	struct proxy *p = x->proxy;
 
 	websocket_free(x);
+	copy_unref(&x->copy);
 	while (x->spill != NULL) {
 		struct spill *s = x->spill;
 

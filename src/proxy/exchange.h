@@ -22,6 +22,7 @@
 #include "upstream/model.h"
 
 struct client;
+struct copy;
 struct deadline;
 struct holding;
 struct lane_user;
@@ -96,6 +97,7 @@ struct exchange {
 	bool via;
 	uint8_t scope;          /* enum cfg_sticky_scope */
 	uint8_t profile;        /* enum cfg_profile */
+	bool may_keep;          /* some of its answers are kept */
 	bool edits_request;     /* there are rules for fields */
 	bool edits_answer;      /* ... of the answer */
 	uint16_t service_at;    /* where the view had the service, a hint */
@@ -110,6 +112,8 @@ struct exchange {
 	struct pool *full; /* of E_FULL: whose instances are, and its bounds */
 	uint64_t full_us;
 	unsigned full_max;
+
+	struct copy *copy; /* one ref: made of the answer, or the answer */
 
 	/* its service is held */
 	struct holding *holding; /* where we wait; NULL: nowhere */

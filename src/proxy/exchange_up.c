@@ -13,6 +13,7 @@
 #include "proxy/exchange.h"
 #include "proxy/forward.h"
 #include "proxy/grpc.h"
+#include "proxy/keeping.h"
 #include "proxy/passthrough.h"
 #include "proxy/preface.h"
 #include "proxy/websocket.h"
@@ -216,6 +217,8 @@ on_final(struct exchange *x, struct http_head *h)
 		x->keep_client = false; /* an early answer */
 	if (x->client->stop_asked)
 		x->keep_client = false;
+	if (x->may_keep)
+		keeping_head(x, h);
 	if (!x->keep_client)
 		flags |= H1W_CLOSE;
 	else if (x->req.minor == 0)
@@ -256,6 +259,8 @@ on_data(struct lane *l, struct str bytes)
 	if (x->in_tunnel)
 		return tunnel_from_instance(x, bytes);
 	x->bytes_out += bytes.len;
+	if (x->copy != NULL)
+		keeping_data(x, bytes);
 	if (lane_send_data(&x->client->lane, bytes) != E_OK) {
 		exchange_abort(x, 503, OUT_INTERNAL);
 		return true;
@@ -311,6 +316,8 @@ on_end(struct lane *l)
 		return;
 	}
 	x->answer_done = true;
+	if (x->copy != NULL)
+		keeping_end(x);
 	if (flush_client(x) && x->step != STEP_ENDED)
 		exchange_maybe_finish(x);
 	else if (x->step != STEP_ENDED)

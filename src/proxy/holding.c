@@ -8,6 +8,7 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/guard.h"
+#include "proxy/keeping.h"
 #include "proxy/route.h"
 #include "proxy/worker.h"
 
@@ -191,6 +192,8 @@ holding_takes(struct exchange *x, const struct view_service *vs)
 		exchange_refuse(x, 503, OUT_STOPPING);
 		return true;
 	}
+	if (keeping_answers(x, vs))
+		return true;
 	if (x->hold_due_us == 0)
 		x->hold_due_us = now + cfg->wait_us;
 	if (now >= x->hold_due_us) {

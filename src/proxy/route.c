@@ -98,6 +98,7 @@ take_settings(struct exchange *x, const struct view_service *vs)
 	x->via = cfg->via;
 	x->service_at = (uint16_t)(vs - x->proxy->view->services);
 	x->profile = (uint8_t)cfg->profile;
+	x->may_keep = cfg->hold.n_copies > 0;
 	x->edits_request = vs->request_edits.n > 0;
 	x->edits_answer = vs->response_edits.n > 0 ||
 	    (cfg->hsts_on && x->tls_client);

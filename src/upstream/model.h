@@ -18,6 +18,7 @@
 #include "base/stat.h"
 #include "net/addr.h"
 #include "tls/client.h"
+#include "upstream/copies.h"
 
 /* ---- words ---- */
 /* clang-format off */
@@ -92,6 +93,7 @@ int pool_state_of(const char *name);
 	X(ACME, ours, "acme", "an ACME challenge was answered")                \
 	X(QUEUE_FULL, ours, "queue_full", "all instances and the queue were full") \
 	X(HOLD_FULL, ours, "hold_full", "as many as may be were held already") \
+	X(COPY, ours, "copy", "it was held, and given a copy of hold.copies")   \
 	X(CLIENT_LEFT, client, "client_left", "the client closed before the end") \
 	X(HEAD_TIMEOUT, deadline, "head_timeout", "the request head took too long") \
 	X(BODY_TIMEOUT, deadline, "body_timeout", "the request body stood still") \
@@ -257,6 +259,7 @@ struct service {
 	unsigned n_workers;
 	struct service_cell *cells; /* [n_workers] */
 	_Atomic unsigned held;      /* exchanges now, of all workers */
+	struct copies copies;       /* of hold.copies */
 };
 
 struct pool {

@@ -52,6 +52,15 @@ cells_new(unsigned n, size_t size)
 	return cells;
 }
 
+static void
+service_free(struct service_entry *e)
+{
+	copies_free(&e->service.copies);
+	free(e->service.name);
+	free(e->service.cells);
+	free(e);
+}
+
 struct service_entry *
 service_new(struct registry *r, const char *name)
 {
@@ -61,13 +70,12 @@ service_new(struct registry *r, const char *name)
 		return NULL;
 	TAILQ_INIT(&e->pools);
 	TAILQ_INIT(&e->next);
+	copies_init(&e->service.copies);
 	e->service.n_workers = r->n_workers;
 	e->service.name = strdup(name);
 	e->service.cells = cells_new(r->n_workers, sizeof(struct service_cell));
 	if (e->service.name == NULL || e->service.cells == NULL) {
-		free(e->service.name);
-		free(e->service.cells);
-		free(e);
+		service_free(e);
 		return NULL;
 	}
 	return e;
@@ -152,14 +160,6 @@ pool_free(struct service_entry *s, struct pool_entry *e)
 	TAILQ_REMOVE(&s->pools, e, link);
 	free(e->pool.name);
 	free(e->pool.cells);
-	free(e);
-}
-
-static void
-service_free(struct service_entry *e)
-{
-	free(e->service.name);
-	free(e->service.cells);
 	free(e);
 }
 

@@ -102,6 +102,36 @@ def test_over_http2(rig):
             assert h.answer(i) == 200
 
 
+def test_copies(rig):
+    """Discovery and keys are there for all while nobody could be asked."""
+    rig.a = rig.nginx("v1", "a")
+    s = rig.segued(service(pool("v1", [rig.a], share="100%"),
+                           hold={"copies": ["/get"]}))
+    with H2(s.address) as h:
+        h.send(headers(1, request("/get")))
+        assert h.answer(1) == 200
+        for _ in range(20):  # whichever worker has seen it
+            assert once(s.address, "/get").body == b"v1 a \n"
+        s.do("hold")
+        rig.a.stop()
+        for i in range(20):
+            a = once(s.address, "/get")
+            assert a.status == 200 and a.body == b"v1 a \n", a
+            assert a.field("content-type") == "text/plain" and a.field("age")
+        h.send(headers(3, request("/get")))
+        assert h.answer(3) == 200
+        waits = Client(s.address)
+        waits.ask("/who")
+        wait_until(lambda: held(s)["held"] == 1, what="one that waits")
+        rig.a.start()
+        wait_until(lambda: s.admin.pool("v1")["eligible"], what="v1")
+        s.do("release")
+        assert waits.answer().status == 200
+    a = s.admin.status()["services"][0]
+    assert a["outcomes"]["copy"] == 21, a["outcomes"]
+    assert a["accounting"]["ours"] == 21 and a["accounting"]["holds"], a
+
+
 # ---- bounds ----
 
 def test_bounds(rig):

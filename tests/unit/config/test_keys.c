@@ -303,7 +303,8 @@ static const struct {
 	/* what they stand for is in test_profiles.c */
 	{ "services[].profile", SERVICE, ", profile: none", "", "" },
 	{ "services[].profile", SERVICE, ", profile: zitadel",
-	    S "headers.profile: plain -> identity\n" S
+	    S "hold.copies: none -> [ /.well-known/openid-configuration, "
+	      "/oauth/v2/keys ]\n" S "headers.profile: plain -> identity\n" S
 	      "rules: none -> [ { deny: /debug, hide: off } ]\n" P
 	      "probe.path: / -> /debug/ready\n" P "protocol: h1 -> h2c\n",
 	    "" },
@@ -479,6 +480,8 @@ static const struct {
 	    S "hold.writes: none -> [ /a, /b/ ]\n", "" },
 	{ "services[].hold.never", SERVICE, ", hold: { never: /health }",
 	    S "hold.never: none -> [ /health ]\n", "" },
+	{ "services[].hold.copies", SERVICE, ", hold: { copies: [ /jwks ] }",
+	    S "hold.copies: none -> [ /jwks ]\n", "" },
 	{ "services[].rollout.strategy", SERVICE,
 	    ", rollout: { strategy: canary }",
 	    S "rollout.strategy: blue_green -> canary\n", "" },

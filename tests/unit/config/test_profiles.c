@@ -16,6 +16,9 @@
 #define ORY_HOLD S "hold.max: 1000 -> 5000\n" S "hold.wait: 15s -> 20s\n"
 #define ORY_AFTER S "hold.retry_after: 10s -> 30s\n"
 #define ORY_NEVER S "hold.never: none -> [ /health, /.well-known ]\n"
+#define COPIES(keys)                                                           \
+	S "hold.copies: none -> [ /.well-known/openid-configuration, " keys    \
+	  " ]\n"
 #define ORY_DRAIN                                                              \
 	S "drain.mode: keep -> evict\n" S "drain.requests: 1m -> 30s\n"
 #define ORY_RULES                                                              \
@@ -26,7 +29,7 @@
 	  "probe.body: none -> \"\\\"ok\\\"\"\n"
 #define OWN_ORY_HOLD                                                           \
 	"hold: { max: 1000, wait: 15s, retry_after: 10s, writes: [], "         \
-	"never: ~ }, drain: { mode: keep, requests: 60s }, "                   \
+	"never: ~, copies: ~ }, drain: { mode: keep, requests: 60s }, "        \
 	"retry: { attempts: 2 }, "
 
 static const struct {
@@ -39,20 +42,22 @@ static const struct {
 	    S "sticky.scope: pool -> instance\n" S
 	      "drain.mode: keep -> move\n" S "drain.flows: 30m -> 10m\n" S
 	      "hold.max: 1000 -> 2000\n" S "hold.wait: 15s -> 25s\n" S
-	      "hold.pace: 500 -> 200\n" ORY_AFTER IDENTITY S
-	      "rules: none -> [ { deny: /metrics, hide: off }, "
-	      "{ deny: /health, hide: off } ]\n" P "probe.port: 0 -> 9000\n" P
-	      "probe.path: / -> /health/ready\n" P
-	      "probe.body: none -> \"\\\"UP\\\"\"\n",
+	      "hold.pace: 500 -> 200\n" ORY_AFTER COPIES(
+	          "/protocol/openid-connect/certs") IDENTITY S
+	    "rules: none -> [ { deny: /metrics, hide: off }, "
+	    "{ deny: /health, hide: off } ]\n" P "probe.port: 0 -> 9000\n" P
+	    "probe.path: / -> /health/ready\n" P
+	    "probe.body: none -> \"\\\"UP\\\"\"\n",
 	    "headers: plain, sticky: { scope: pool }, drain: { mode: keep, "
 	    "flows: 30m }, "
-	    "hold: { max: 1000, wait: 15s, pace: 500, retry_after: 10s }, ",
+	    "hold: { max: 1000, wait: 15s, pace: 500, retry_after: 10s, "
+	    "copies: ~ }, ",
 	    "probe: { port: 0, path: /, body: ~ }" },
 	{ "zitadel",
-	    IDENTITY S "rules: none -> [ { deny: /debug, hide: off } ]\n" P
-	               "probe.path: / -> /debug/ready\n" P
-	               "protocol: h1 -> h2c\n",
-	    "headers: { profile: plain }, ",
+	    COPIES("/oauth/v2/keys") IDENTITY S
+	    "rules: none -> [ { deny: /debug, hide: off } ]\n" P
+	    "probe.path: / -> /debug/ready\n" P "protocol: h1 -> h2c\n",
+	    "headers: { profile: plain }, hold: { copies: ~ }, ",
 	    "protocol: h1, probe: { path: / }" },
 	{ "kratos",
 	    S
@@ -66,10 +71,12 @@ static const struct {
 	    OWN_ORY_HOLD "limits: { body: 10MiB }, headers: plain, ",
 	    "probe: { port: 0, path: /, body: null }" },
 	{ "hydra",
-	    S "retry.attempts: 2 -> 0\n" ORY_DRAIN ORY_HOLD ORY_AFTER S
-	      "hold.writes: none -> [ /oauth2/auth, /oauth2/device, "
-	      "/oauth2/sessions/logout ]\n" ORY_NEVER IDENTITY ORY_RULES P
-	      "probe.port: 0 -> 4445\n" ORY_PROBE,
+	    S
+	    "retry.attempts: 2 -> 0\n" ORY_DRAIN ORY_HOLD ORY_AFTER S
+	    "hold.writes: none -> [ /oauth2/auth, /oauth2/device, "
+	    "/oauth2/sessions/logout ]\n" S
+	    "hold.never: none -> [ /health ]\n" COPIES("/.well-known/jwks.json")
+	        IDENTITY ORY_RULES P "probe.port: 0 -> 4445\n" ORY_PROBE,
 	    OWN_ORY_HOLD "headers: plain, ",
 	    "probe: { port: 0, path: /, body: }" },
 	{ "nevis",
@@ -81,10 +88,10 @@ static const struct {
 	    "headers: plain, drain: { streams: 300s }, ",
 	    "probe: { port: 0, path: /, body: ~, interval: 2s, timeout: 1s }" },
 	{ "oidc",
-	    S "drain.flows: 30m -> 1h\n" IDENTITY P
-	      "probe.path: / -> /.well-known/openid-configuration\n" P
-	      "probe.body: none -> \"\\\"issuer\\\"\"\n",
-	    "headers: plain, drain: { flows: 30m }, ",
+	    S "drain.flows: 30m -> 1h\n" COPIES("/jwks") IDENTITY P
+	    "probe.path: / -> /.well-known/openid-configuration\n" P
+	    "probe.body: none -> \"\\\"issuer\\\"\"\n",
+	    "headers: plain, drain: { flows: 30m }, hold: { copies: ~ }, ",
 	    "probe: { path: /, body: ~ }" },
 };
 
@@ -165,7 +172,7 @@ static const struct {
 	{ "a probe in part", "keycloak",
 	    "headers: plain, sticky: {}, drain: { mode: keep, flows: 30m }, "
 	    "hold: { max: "
-	    "1, wait: 1s, pace: 1, retry_after: 1s }, rules: [],",
+	    "1, wait: 1s, pace: 1, retry_after: 1s, copies: [] }, rules: [],",
 	    "probe: { path: /x, timeout: 2s }",
 	    S "sticky.scope: pool -> instance\n" S
 	      "rules: none -> [ { deny: /metrics, hide: off }, { deny: "
@@ -179,13 +186,14 @@ static const struct {
 	      "probe.body: none -> \"\\\"UP\\\"\"\n" P
 	      "probe.interval: 2s -> 6s\n" P "probe.timeout: 1s -> 5s\n" },
 	{ "a map beside the profile's key", "oidc",
-	    "drain: { flows: 2h }, headers: { prefix: /a },",
+	    "drain: { flows: 2h }, headers: { prefix: /a }, hold: { copies: ~ "
+	    "},",
 	    "probe: { path: /a, body: b }", IDENTITY },
 	{ "a probe of another type is one's own", "nevis",
 	    "headers: plain, drain: { streams: 1s },", "probe: { type: tcp }",
 	    "" },
 	{ "a probe of the same type", "oidc",
-	    "headers: plain, drain: { flows: 1s },",
+	    "headers: plain, drain: { flows: 1s }, hold: { copies: ~ },",
 	    "probe: { type: http, body: a }",
 	    P "probe.path: / -> /.well-known/openid-configuration\n" },
 	{ "a list is one's own", "hydra",
@@ -195,23 +203,26 @@ static const struct {
 	      "}, { deny: /admin, hide: off }, { deny: /metrics, hide: off } "
 	      "]\n" },
 	{ "rules come after those that are written", "zitadel",
-	    "headers: plain, rules: [ { allow: /debug, from: 10.0.0.0/8 } ],",
+	    "headers: plain, hold: { copies: ~ }, "
+	    "rules: [ { allow: /debug, from: 10.0.0.0/8 } ],",
 	    "protocol: h1, probe: { path: / }",
 	    S "rules: [ { allow: /debug, from: [ \"10.0.0.0/8\" ], hide: off "
 	      "} ] -> [ { allow: /debug, from: [ \"10.0.0.0/8\" ], hide: off "
 	      "}, { deny: /debug, hide: off } ]\n" },
 	{ "rules of which none is written", "zitadel",
-	    "headers: plain, rules: ,", "protocol: h1, probe: { path: / }",
+	    "hold: { copies: ~ }, headers: plain, rules: ,",
+	    "protocol: h1, probe: { path: / }",
 	    S "rules: none -> [ { deny: /debug, hide: off } ]\n" },
-	{ "no HTTP/2 in the clear over TLS", "zitadel", "headers: plain,",
+	{ "no HTTP/2 in the clear over TLS", "zitadel",
+	    "hold: { copies: ~ }, headers: plain,",
 	    "probe: { path: / }, tls: { name: a }",
 	    S "rules: none -> [ { deny: /debug, hide: off } ]\n" P
 	      "protocol: h1 -> h2\n" },
-	{ "TLS in a word", "zitadel", "headers: plain,",
+	{ "TLS in a word", "zitadel", "hold: { copies: ~ }, headers: plain,",
 	    "probe: { path: / }, tls: yes",
 	    S "rules: none -> [ { deny: /debug, hide: off } ]\n" P
 	      "protocol: h1 -> h2\n" },
-	{ "TLS that is off", "zitadel", "headers: plain,",
+	{ "TLS that is off", "zitadel", "hold: { copies: ~ }, headers: plain,",
 	    "probe: { path: / }, tls: off",
 	    S "rules: none -> [ { deny: /debug, hide: off } ]\n" P
 	      "protocol: h1 -> h2c\n" },

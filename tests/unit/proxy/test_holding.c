@@ -484,3 +484,129 @@ Test(holding, who_tries_a_pool_does_not_wait)
 		}
 	}
 }
+
+/* ---- copies ---- */
+
+#define COPIED "    hold: { pace: 0, copies: [ /keys, /a/conf ] }"
+#define GET_KEYS "GET /realms/x/keys HTTP/1.1\r\nHost: a\r\n\r\n"
+#define OK(fields, body) "HTTP/1.1 200 OK\r\n" fields "\r\n" body
+
+static const struct {
+	const char *why, *ask, *answer;
+	bool kept;
+} kepts[] = {
+	{ "as it is", GET_KEYS,
+	    OK("Content-Type: application/jwk-set+json\r\n"
+	       "Content-Length: 2\r\nConnection: close\r\n",
+	        "{}"),
+	    true },
+	{ "in chunks", GET_KEYS,
+	    OK("Content-Type: application/jwk-set+json\r\n"
+	       "Transfer-Encoding: chunked\r\nConnection: close\r\n",
+	        "1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"),
+	    true },
+	{ "until it closes", GET_KEYS,
+	    OK("Content-Type: application/jwk-set+json\r\n"
+	       "Connection: close\r\n",
+	        "{}"),
+	    false },
+	{ "of another path", R("GET", "/keys/x"),
+	    OK("Content-Length: 2\r\nConnection: close\r\n", "{}"), false },
+	{ "with a query", R("GET", "/realms/x/keys?a"),
+	    OK("Content-Length: 2\r\nConnection: close\r\n", "{}"), false },
+	{ "of a path that may be another", R("GET", "/realms/..%2fkeys"),
+	    OK("Content-Length: 2\r\nConnection: close\r\n", "{}"), false },
+	{ "to another method", R("OPTIONS", "/realms/x/keys"),
+	    OK("Content-Length: 2\r\nConnection: close\r\n", "{}"), false },
+	{ "to who says who he is",
+	    "GET /realms/x/keys HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "
+	    "x\r\n\r\n",
+	    OK("Content-Length: 2\r\nConnection: close\r\n", "{}"), false },
+	{ "of another status", GET_KEYS,
+	    "HTTP/1.1 404 No\r\nContent-Length: 2\r\nConnection: "
+	    "close\r\n\r\n{}",
+	    false },
+	{ "with a cookie", GET_KEYS,
+	    OK("Content-Length: 2\r\nSet-Cookie: a=b\r\nConnection: "
+	       "close\r\n",
+	        "{}"),
+	    false },
+	{ "compressed", GET_KEYS,
+	    OK("Content-Length: 2\r\nContent-Encoding: gzip\r\nConnection: "
+	       "close\r\n",
+	        "{}"),
+	    false },
+	{ "that varies", GET_KEYS,
+	    OK("Content-Length: 2\r\nVary: Accept-Language\r\nConnection: "
+	       "close\r\n",
+	        "{}"),
+	    false },
+	{ "too long", GET_KEYS,
+	    OK("Content-Length: 65537\r\nConnection: close\r\n", "{}"), false },
+};
+
+Test(holding, what_is_kept)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kepts); i++) {
+		struct copies *all;
+		int c, u;
+
+		if (i > 0)
+			rig_down();
+		up(COPIED, HOLD_NONE);
+		all = &registry_service(rig.registry, "web")->copies;
+		c = client_ask(kepts[i].ask);
+		u = origin_accept(A);
+		(void)get_head(u);
+		put(u, kepts[i].answer);
+		(void)get_head(c);
+		rig_turns(20);
+		cr_expect_eq(all->n, kepts[i].kept, "%s", kepts[i].why);
+		if (!kepts[i].kept || all->n == 0)
+			continue;
+		cr_expect_str_eq(all->list[0]->body.p, "{}", "%s",
+		    kepts[i].why);
+		cr_expect_str_eq(all->list[0]->path.p, "/realms/x/keys");
+		cr_expect_str_eq(all->list[0]->host.p, "a");
+		cr_expect_str_eq(all->list[0]->type.p,
+		    "application/jwk-set+json");
+	}
+}
+
+Test(holding, a_copy_is_given)
+{
+	const char *h;
+	int c, u;
+
+	up(COPIED, HOLD_NONE);
+	c = client_ask(GET_KEYS);
+	u = origin_accept(A);
+	(void)get_head(u);
+	put(u,
+	    OK("Content-Type: text/x\r\nContent-Length: 2\r\n"
+	       "Access-Control-Allow-Origin: *\r\nConnection: close\r\n",
+	        "{}"));
+	(void)get_head(c);
+	hold(HOLD_ALL);
+	c = client_ask(GET_KEYS);
+	h = get_head(c);
+	cr_expect(has(h, " 200 ") && has(h, "Content-Type: text/x\r\n") &&
+	        has(h, "Age: 0\r\n") && has(h, "Content-Length: 2\r\n") &&
+	        has(h, "Access-Control-Allow-Origin: *\r\n"),
+	    "%s", h);
+	get(c, "{}");
+	c = client_ask("HEAD /realms/x/keys HTTP/1.1\r\nHost: a\r\n\r\n");
+	cr_expect(has(get_head(c), "Content-Length: 2\r\n"));
+	rig_turns(5);
+	cr_expect_eq(rig_outcome(OUT_COPY), 2);
+	cr_expect_eq(held(), 0);
+	cr_expect(origin_is_quiet(A));
+	/* another host, and what is another thing each time */
+	c = client_ask("GET /realms/x/keys HTTP/1.1\r\nHost: b\r\n\r\n");
+	await_held(1);
+	cr_expect(is_silent(c));
+	c = client_ask("POST /realms/x/keys HTTP/1.1\r\nHost: a\r\n"
+	               "Content-Length: 0\r\n\r\n");
+	await_held(2);
+	cr_expect(is_silent(c));
+}
