@@ -492,6 +492,8 @@ struct cfg_service {
 	size_t n_pages;
 	struct cfg_rollout rollout;
 	struct cfg_hold hold;
+	char **assets; /* prefixes of paths of files that versions differ in */
+	size_t n_assets;
 	struct cfg_pool *pools;
 	size_t n_pools;
 };

@@ -21,6 +21,7 @@
 static const char keycloak[] =
 	"headers: { profile: identity }\n"
 	"sticky: { scope: instance }\n"
+	"assets: [ /resources ]\n"
 	"hold:\n"
 	"  max: 2000\n"
 	"  wait: 25s\n"

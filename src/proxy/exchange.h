@@ -113,6 +113,9 @@ struct exchange {
 	uint64_t full_us;
 	unsigned full_max;
 
+	uint64_t asset;    /* hash of its tag; 0: it asks for none */
+	bool astray;       /* at a pool that has it, not its session's */
+	bool reroute;      /* the next try is at such a pool */
 	struct copy *copy; /* one ref: made of the answer, or the answer */
 
 	/* its service is held */
@@ -228,6 +231,8 @@ void exchange_go_on(struct exchange *);
  * exchange has gone there; false: this is the answer.
  */
 bool exchange_try_elsewhere(struct exchange *, unsigned status);
+/* The answer with that status is not this one: true, and another pool is asked. */
+bool exchange_try_pool(struct exchange *, unsigned status);
 /* The instance failed the present try, and it is none of the rest. */
 void exchange_note_fault(struct exchange *);
 /* Notes the instance's name: it outlives our place in its cell. */

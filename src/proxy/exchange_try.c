@@ -372,8 +372,9 @@ exchange_go_anew(struct exchange *x)
 	exchange_go_on(x);
 }
 
-bool
-exchange_try_elsewhere(struct exchange *x, unsigned status)
+/* It is none yet: what it asks for can be asked again, and within the budget. */
+static bool
+may_ask_again(struct exchange *x)
 {
 	struct retry_case rc = {
 		.method_safe = http_method_is_safe(x->req.method),
@@ -382,14 +383,37 @@ exchange_try_elsewhere(struct exchange *x, unsigned status)
 		.tries_left = x->tries_left,
 	};
 
-	if (!x->retry_by_status || !retry_is_allowed(&rc) ||
-	    x->scope == CFG_STICKY_INSTANCE || !route_asks_other(x, status))
+	return retry_is_allowed(&rc);
+}
+
+static bool
+spend_budget(struct exchange *x)
+{
+	if (retry_budget_spend(&x->proxy->budget))
+		return true;
+	stat_add(&x->scell->retries_denied, 1);
+	return false;
+}
+
+bool
+exchange_try_elsewhere(struct exchange *x, unsigned status)
+{
+	if (!x->retry_by_status || !may_ask_again(x) ||
+	    x->scope == CFG_STICKY_INSTANCE || !route_asks_other(x, status) ||
+	    !spend_budget(x))
 		return false;
-	if (!retry_budget_spend(&x->proxy->budget)) {
-		stat_add(&x->scell->retries_denied, 1);
-		return false;
-	}
 	exchange_count_status(x->icell->status, status);
 	try_again(x, true, false, false);
+	return true;
+}
+
+bool
+exchange_try_pool(struct exchange *x, unsigned status)
+{
+	if (!may_ask_again(x) || !spend_budget(x))
+		return false;
+	exchange_count_status(x->icell->status, status);
+	x->reroute = true;
+	try_again(x, false, false, false);
 	return true;
 }

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "http/h1_write.h"
+#include "proxy/asset.h"
 #include "proxy/bridge.h"
 #include "proxy/client.h"
 #include "proxy/edit.h"
@@ -202,6 +203,8 @@ on_final(struct exchange *x, struct http_head *h)
 	enum http_framing framing = client_framing(x, h);
 	unsigned flags = 0;
 
+	if (x->asset != 0 && asset_hear(x, h->status))
+		return;
 	if (h->status >= 400 && exchange_try_elsewhere(x, h->status))
 		return;
 	if (bridge_is_misled(x, h->status)) {

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "http/cookie.h"
 #include "http/target.h"
+#include "proxy/asset.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/passthrough.h"
@@ -199,6 +200,9 @@ route_service(struct exchange *x)
 	x->source_hash = source_hash(x);
 	if (x->scope != CFG_STICKY_NONE)
 		x->pinned = read_pin(x, vs->cfg);
+	if (vs->cfg->n_assets > 0 && http_method_is_safe(x->req.method) &&
+	    target_is_plain(path))
+		x->asset = asset_tag(vs->cfg, path);
 	return E_OK;
 }
 
@@ -423,7 +427,7 @@ pick(const struct exchange *x, const struct view_service *vs,
 	if (must_wait(x, vp))
 		return E_FULL;
 	if (x->scope == CFG_STICKY_INSTANCE && x->pin.instance != 0 &&
-	    x->n_tried == 0)
+	    x->n_tried == 0 && !x->astray)
 		*out = balance_pinned(vp, x->pin.instance);
 	if (*out != NULL)
 		return balance_has_place(vp, *out, ask.worker) ? E_OK : E_FULL;
@@ -460,7 +464,7 @@ take_place(struct exchange *x, const struct view_service *vs,
 	x->up_tls = x->passes ? NULL : vp->cfg->tls.client; /* a probe's */
 	x->up_protocol = x->passes ? CFG_PROTOCOL_H1 : vp->cfg->protocol;
 	x->picked_us = loop_now_us(x->proxy->env.loop);
-	if (x->scope == CFG_STICKY_NONE)
+	if (x->scope == CFG_STICKY_NONE || x->astray)
 		return;
 	if (x->pin.pool != vp->pool->name_hash || x->pin_new) {
 		x->pin_new = true;
@@ -483,12 +487,30 @@ count_pool(struct exchange *x, const struct view_service *vs,
 	x->pool = vp->pool;
 	x->pcell = &vp->pool->cells[x->proxy->env.index];
 	stat_add(&x->pcell->cause[x->cause], 1);
-	if (x->scope == CFG_STICKY_NONE)
+	if (x->scope == CFG_STICKY_NONE || x->astray)
 		return;
 	if (x->cause == CAUSE_SHARE)
 		stat_add(&x->pcell->sessions_new, 1);
 	pool_cell_see(x->pcell, x->pin.session, loop_now_us(x->proxy->env.loop),
 	    vs->cfg->sticky_idle_us);
+}
+
+/* A file that its session's pool lacks; the session stays where it is. */
+static const struct view_pool *
+go_astray(struct exchange *x, const struct view_service *vs,
+    const struct view_pool *vp)
+{
+	if (!x->astray) {
+		const struct view_pool *better = asset_pool(x, vs, vp);
+
+		x->astray = better != vp;
+		vp = better;
+	}
+	if (x->astray) {
+		x->cause = CAUSE_ASSET;
+		x->pin_new = false;
+	}
+	return vp;
 }
 
 int
@@ -504,12 +526,18 @@ route_pick(struct exchange *x)
 	x->vs = NULL; /* the view is not ours beyond this turn */
 	if (vs == NULL)
 		return E_NOENT;
-	if (x->pool != NULL)
+	if (x->reroute)
+		vp = asset_elsewhere(x, vs);
+	x->astray |= vp != NULL;
+	x->reroute = false;
+	if (vp == NULL && x->pool != NULL)
 		vp = pool_again(x, vs);
 	if (vp == NULL)
 		vp = decide(x, vs);
 	if (vp == NULL)
 		return E_NOENT;
+	if (x->asset != 0)
+		vp = go_astray(x, vs, vp);
 	rc = pick(x, vs, vp, &inst);
 	if (rc == E_FULL) {
 		x->full = vp->pool;

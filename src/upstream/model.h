@@ -18,6 +18,7 @@
 #include "base/stat.h"
 #include "net/addr.h"
 #include "tls/client.h"
+#include "upstream/assets.h"
 #include "upstream/copies.h"
 
 /* ---- words ---- */
@@ -143,7 +144,8 @@ int hold_of(const char *name); /* -1: none */
 	X(MOVED_DEAD, "moved_dead", "pinned, but its pool has no ready instance") \
 	X(MOVED_DRAIN, "moved_drain", "moved at a safe point of a drain")      \
 	X(MOVED_EVICT, "moved_evict", "its pin was evicted")                   \
-	X(UNPINNED, "unpinned", "the service pins nothing")
+	X(UNPINNED, "unpinned", "the service pins nothing")                    \
+	X(ASSET, "asset", "a file that another pool has")
 /* clang-format on */
 #define X(id, name, help) CAUSE_##id,
 enum pool_cause { POOL_CAUSES(X) CAUSE_COUNT };
@@ -260,6 +262,7 @@ struct service {
 	struct service_cell *cells; /* [n_workers] */
 	_Atomic unsigned held;      /* exchanges now, of all workers */
 	struct copies copies;       /* of hold.copies */
+	struct assets assets;       /* which pool has which */
 };
 
 struct pool {

@@ -43,7 +43,8 @@ static const struct {
 	      "drain.mode: keep -> move\n" S "drain.flows: 30m -> 10m\n" S
 	      "hold.max: 1000 -> 2000\n" S "hold.wait: 15s -> 25s\n" S
 	      "hold.pace: 500 -> 200\n" ORY_AFTER COPIES(
-	          "/protocol/openid-connect/certs") IDENTITY S
+	          "/protocol/openid-connect/certs") S
+	    "assets: none -> [ /resources ]\n" IDENTITY S
 	    "rules: none -> [ { deny: /metrics, hide: off }, "
 	    "{ deny: /health, hide: off } ]\n" P "probe.port: 0 -> 9000\n" P
 	    "probe.path: / -> /health/ready\n" P
@@ -51,7 +52,7 @@ static const struct {
 	    "headers: plain, sticky: { scope: pool }, drain: { mode: keep, "
 	    "flows: 30m }, "
 	    "hold: { max: 1000, wait: 15s, pace: 500, retry_after: 10s, "
-	    "copies: ~ }, ",
+	    "copies: ~ }, assets: ~, ",
 	    "probe: { port: 0, path: /, body: ~ }" },
 	{ "zitadel",
 	    COPIES("/oauth/v2/keys") IDENTITY S
@@ -172,7 +173,8 @@ static const struct {
 	{ "a probe in part", "keycloak",
 	    "headers: plain, sticky: {}, drain: { mode: keep, flows: 30m }, "
 	    "hold: { max: "
-	    "1, wait: 1s, pace: 1, retry_after: 1s, copies: [] }, rules: [],",
+	    "1, wait: 1s, pace: 1, retry_after: 1s, copies: [] }, assets: [], "
+	    "rules: [],",
 	    "probe: { path: /x, timeout: 2s }",
 	    S "sticky.scope: pool -> instance\n" S
 	      "rules: none -> [ { deny: /metrics, hide: off }, { deny: "

@@ -66,7 +66,7 @@ static const struct row strangers[] = {
 	{ "port of the host", "Host: x:81\r\nX-Forwarded-Port: 9\r\n",
 	    "X-Forwarded-Port: 81\r\n", "Port: 9" },
 	{ "port of the scheme", "Host: [::1]\r\n", "X-Forwarded-Port: 80\r\n",
-	    "443" },
+	    "Port: 443" },
 	{ "kin of these", "Host: x\r\nx-forwarded-prefix: /evil\r\n",
 	    "X-Forwarded-For:", "evil" },
 	{ "Forwarded", "Host: x\r\nForwarded: for=9.9.9.9\r\n",
