@@ -164,6 +164,36 @@ check_statuses(struct problems *p, const struct cfg_job *j,
 			    j->again[i]);
 }
 
+/* What ZITADEL's runtime does first when it is started so. */
+static const char *
+own_setup(const struct cfg_job *j)
+{
+	for (size_t i = 0; i < j->n_command; i++)
+		if (strstr(j->command[i], "start-from-init") != NULL ||
+		    strstr(j->command[i], "start-from-setup") != NULL)
+			return j->command[i];
+	return NULL;
+}
+
+/* A phase that is a job of its own is not done by each instance again. */
+static void
+check_twice(struct problems *p, const struct cfg_rollout *r, size_t at,
+    const struct where *job)
+{
+	struct where w = where_key(job, "command");
+
+	if (own_setup(&r->jobs[at]) == NULL)
+		return;
+	for (size_t i = 0; i < r->n_jobs; i++)
+		if (i != at && r->jobs[i].once != CFG_ONCE_NO) {
+			problem_warn(p, &w,
+			    "each start does init and setup again, which job "
+			    "%s does once; ZITADEL's command for that is start",
+			    r->jobs[i].name == NULL ? "" : r->jobs[i].name);
+			return;
+		}
+}
+
 static void
 check_jobs(struct problems *p, const struct cfg_rollout *r,
     const struct where *in)
@@ -180,6 +210,7 @@ check_jobs(struct problems *p, const struct cfg_rollout *r,
 		check_command(p, &w, "rehearse", j->rehearse, j->n_rehearse);
 		check_env(p, j, &w);
 		check_statuses(p, j, &w);
+		check_twice(p, r, i, &w);
 	}
 	if (r->n_jobs < 2)
 		return;
@@ -385,8 +416,13 @@ check_rollout(struct problems *p, const struct cfg_service *s,
 	for (size_t i = 0; i < r->n_steps; i++) {
 		struct where w = where_item(&list, i);
 
-		check_value(p, &w, r->steps[i].kind == CFG_STEP_SHARE,
-		    r->steps[i].share_bp > 0, "share", "a percentage");
+		if (r->steps[i].kind != CFG_STEP_MIRROR)
+			check_value(p, &w, r->steps[i].kind == CFG_STEP_SHARE,
+			    r->steps[i].share_bp > 0, "share", "a percentage");
+		else if (s->n_mirror == 0)
+			problem_error(p, &w,
+			    "the service says of no path that its requests may "
+			    "be copied (mirror)");
 		check_value(p, &w, false,
 		    r->steps[i].surge && r->steps[i].kind != CFG_STEP_ROLL,
 		    "surge", "");
@@ -399,7 +435,8 @@ check_rollout(struct problems *p, const struct cfg_service *s,
 		    r->steps[i].kind != CFG_STEP_ROLL)
 			check_value(p, &w,
 			    r->steps[i].kind == CFG_STEP_PAUSE ||
-			        r->steps[i].kind == CFG_STEP_ANALYZE,
+			        r->steps[i].kind == CFG_STEP_ANALYZE ||
+			        r->steps[i].kind == CFG_STEP_MIRROR,
 			    r->steps[i].for_us > 0, "for", "a duration");
 		check_job_of(p, s, &r->steps[i], &w);
 	}

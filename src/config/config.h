@@ -326,6 +326,7 @@ enum cfg_product { CFG_PRODUCTS(X) CFG_PRODUCT_COUNT };
 	X(JOB, "job")                                                          \
 	X(WARM, "warm")                                                        \
 	X(VERIFY, "verify")                                                    \
+	X(MIRROR, "mirror")                                                    \
 	X(NOTIFY, "notify")                                                    \
 	X(ROLL, "roll")                                                        \
 	X(WINDOW, "window")                                                    \
@@ -492,6 +493,8 @@ struct cfg_service {
 	size_t n_pages;
 	struct cfg_rollout rollout;
 	struct cfg_hold hold;
+	char **mirror; /* prefixes of paths that may be copied */
+	size_t n_mirror;
 	char **assets; /* prefixes of paths of files that versions differ in */
 	size_t n_assets;
 	struct cfg_pool *pools;

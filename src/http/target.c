@@ -73,6 +73,18 @@ target_authority(struct str authority, struct str *host, uint16_t *port)
 
 /* ---- normalising ---- */
 
+/* Is the segment that begins there "." or ".."? */
+static bool
+is_dots(struct str path, size_t at)
+{
+	size_t n = 0;
+
+	while (n < 3 && at + n < path.len && path.p[at + n] == '.')
+		n++;
+	return (n == 1 || n == 2) &&
+	    (at + n == path.len || path.p[at + n] == '/');
+}
+
 bool
 target_is_plain(struct str path)
 {
@@ -82,7 +94,7 @@ target_is_plain(struct str path)
 		if (c == '%' || c == ';' || c == '\\')
 			return false;
 		if (c == '/' && i + 1 < path.len &&
-		    (path.p[i + 1] == '/' || path.p[i + 1] == '.'))
+		    (path.p[i + 1] == '/' || is_dots(path, i + 1)))
 			return false;
 	}
 	return true;

@@ -42,7 +42,7 @@ ssize_t target_normalise(struct str path, char *out, size_t cap,
 
 /*
  * Has the path one reading only, itself?  No escape, parameter, backslash,
- * "//" or segment that begins with a dot: by far the most paths.
+ * "//", "." or ".." segment: by far the most paths.
  */
 bool target_is_plain(struct str path);
 

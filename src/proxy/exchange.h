@@ -97,7 +97,7 @@ struct exchange {
 	bool via;
 	uint8_t scope;          /* enum cfg_sticky_scope */
 	uint8_t profile;        /* enum cfg_profile */
-	bool may_keep;          /* some of its answers are kept */
+	bool watched;           /* answers are kept, compared, or files */
 	bool edits_request;     /* there are rules for fields */
 	bool edits_answer;      /* ... of the answer */
 	uint16_t service_at;    /* where the view had the service, a hint */

@@ -15,6 +15,7 @@
 #include "proxy/forward.h"
 #include "proxy/grpc.h"
 #include "proxy/keeping.h"
+#include "proxy/mirror.h"
 #include "proxy/passthrough.h"
 #include "proxy/preface.h"
 #include "proxy/websocket.h"
@@ -203,7 +204,7 @@ on_final(struct exchange *x, struct http_head *h)
 	enum http_framing framing = client_framing(x, h);
 	unsigned flags = 0;
 
-	if (x->asset != 0 && asset_hear(x, h->status))
+	if (x->watched && x->asset != 0 && asset_hear(x, h->status))
 		return;
 	if (h->status >= 400 && exchange_try_elsewhere(x, h->status))
 		return;
@@ -220,7 +221,7 @@ on_final(struct exchange *x, struct http_head *h)
 		x->keep_client = false; /* an early answer */
 	if (x->client->stop_asked)
 		x->keep_client = false;
-	if (x->may_keep)
+	if (x->watched)
 		keeping_head(x, h);
 	if (!x->keep_client)
 		flags |= H1W_CLOSE;
@@ -232,6 +233,8 @@ on_final(struct exchange *x, struct http_head *h)
 		return;
 	}
 	x->answer_sent = true;
+	if (x->watched)
+		mirror_begin(x, h->status);
 	x->step = STEP_ANSWER;
 	exchange_up_waits(x, x->progress_us);
 }

@@ -10,6 +10,7 @@
 #include "proxy/exchange.h"
 #include "proxy/overload.h"
 #include "proxy/holding.h"
+#include "proxy/mirror.h"
 #include "proxy/park.h"
 #include "proxy/queue.h"
 #include "proxy/route.h"
@@ -375,6 +376,7 @@ proxy_free(struct proxy **pp)
 	p->stop_told = true;
 	cut_all(p);
 	park_end(p);
+	mirror_end_all(p);
 	upworker_close(&p->up);
 	deadline_clear(p->env.loop, &p->stop_deadline);
 	deadline_clear(p->env.loop, &p->look_again);

@@ -99,7 +99,7 @@ take_settings(struct exchange *x, const struct view_service *vs)
 	x->via = cfg->via;
 	x->service_at = (uint16_t)(vs - x->proxy->view->services);
 	x->profile = (uint8_t)cfg->profile;
-	x->may_keep = cfg->hold.n_copies > 0;
+	x->watched = vs->watched;
 	x->edits_request = vs->request_edits.n > 0;
 	x->edits_answer = vs->response_edits.n > 0 ||
 	    (cfg->hsts_on && x->tls_client);
@@ -200,8 +200,8 @@ route_service(struct exchange *x)
 	x->source_hash = source_hash(x);
 	if (x->scope != CFG_STICKY_NONE)
 		x->pinned = read_pin(x, vs->cfg);
-	if (vs->cfg->n_assets > 0 && http_method_is_safe(x->req.method) &&
-	    target_is_plain(path))
+	if (vs->watched && vs->cfg->n_assets > 0 &&
+	    http_method_is_safe(x->req.method) && target_is_plain(path))
 		x->asset = asset_tag(vs->cfg, path);
 	return E_OK;
 }
@@ -513,6 +513,17 @@ go_astray(struct exchange *x, const struct view_service *vs,
 	return vp;
 }
 
+/* The pool that was asked lacks the file: another, else that one again. */
+static const struct view_pool *
+elsewhere(struct exchange *x, const struct view_service *vs)
+{
+	const struct view_pool *vp = asset_elsewhere(x, vs);
+
+	x->reroute = false;
+	x->astray = vp != NULL;
+	return vp == NULL ? pool_again(x, vs) : vp;
+}
+
 int
 route_pick(struct exchange *x)
 {
@@ -526,12 +537,8 @@ route_pick(struct exchange *x)
 	x->vs = NULL; /* the view is not ours beyond this turn */
 	if (vs == NULL)
 		return E_NOENT;
-	if (x->reroute)
-		vp = asset_elsewhere(x, vs);
-	x->astray |= vp != NULL;
-	x->reroute = false;
-	if (vp == NULL && x->pool != NULL)
-		vp = pool_again(x, vs);
+	if (x->pool != NULL)
+		vp = x->reroute ? elsewhere(x, vs) : pool_again(x, vs);
 	if (vp == NULL)
 		vp = decide(x, vs);
 	if (vp == NULL)

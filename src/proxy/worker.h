@@ -28,6 +28,7 @@ TAILQ_HEAD(client_list, client);
 TAILQ_HEAD(exchange_list, exchange);
 LIST_HEAD(queue_list, queue);
 LIST_HEAD(holding_list, holding);
+LIST_HEAD(mirror_list, mirror);
 
 struct proxy {
 	struct proxy_env env;
@@ -59,6 +60,8 @@ struct proxy {
 	struct deadline park_deadline;
 	struct queue_list queues;     /* in which exchanges wait */
 	struct holding_list holdings; /* ... are held */
+	struct mirror_list mirrors;
+	size_t n_mirrors;
 	struct retry_budget budget;
 	struct accesslog log;
 	struct deadline stop_deadline;

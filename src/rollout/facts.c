@@ -152,6 +152,10 @@ gather_pool(struct registry *r, const struct cfg_service *svc,
 			f->streams_ended[i] += stat_get(
 			    &p->cells[w].streams_ended[i]);
 	f->toll = toll_of(p);
+	for (unsigned w = 0; w < p->n_workers; w++) {
+		f->mirrored.requests += stat_get(&p->cells[w].mirrored);
+		f->mirrored.bad += stat_get(&p->cells[w].mirrored_bad);
+	}
 	f->sessions = pool_live_sessions(p, clock_mono_us(),
 	    svc->sticky_idle_us);
 	f->sessions_unknown = now->started_us != 0 &&

@@ -323,6 +323,23 @@ plan_pool(const struct ro_pool *p, uint64_t now)
 	return out;
 }
 
+/* What goes on while the rollout is at that step. */
+static void
+plan_mirror(const struct ro_service *s, struct service_plan *out)
+{
+	const struct ro_rollout *r = &s->rollout;
+	const struct ro_step *step = &r->steps[r->at];
+
+	if (r->stand != RO_STAND_RUNNING || !r->entered ||
+	    step->kind != CFG_STEP_MIRROR)
+		return;
+	for (size_t i = 0; i < s->n_pools; i++)
+		if (strcmp(s->pools[i].name, r->to) == 0)
+			out->pools[i].mirror_bp = step->share_bp > 0
+			    ? step->share_bp
+			    : CFG_SHARE_ALL;
+}
+
 void
 machine_plan(const struct ro_service *s, uint64_t wall_us,
     struct service_plan *out)
@@ -334,4 +351,5 @@ machine_plan(const struct ro_service *s, uint64_t wall_us,
 	out->n_pools = s->n_pools;
 	for (size_t i = 0; i < s->n_pools; i++)
 		out->pools[i] = plan_pool(&s->pools[i], wall_us);
+	plan_mirror(s, out);
 }

@@ -131,8 +131,10 @@ struct ro_facts_pool {
 	bool view_current; /* every worker routes by the present state */
 	size_t gone;       /* instances that refuse connections */
 	uint64_t inflight, streams, sessions;
-	uint64_t writes;                          /* in flight, of these */
-	struct ro_toll toll;                      /* since the process began */
+	uint64_t writes;     /* in flight, of these */
+	struct ro_toll toll; /* since the process began */
+	struct ro_toll
+	    mirrored; /* of copies, likewise; bad: answered otherwise */
 	uint64_t streams_ended[STREAM_END_COUNT]; /* ever, by how */
 	bool sessions_unknown; /* those of before a restart, not seen since, may
 	                          still come: zero proves nothing */

@@ -262,7 +262,8 @@ go_on(struct job *j)
 
 	if (r->stand == RO_STAND_RUNNING || refusal != RO_NO_NONE)
 		return refusal;
-	if (r->failed || moves || step_of(r)->kind == CFG_STEP_ANALYZE)
+	if (r->failed || moves || step_of(r)->kind == CFG_STEP_ANALYZE ||
+	    step_of(r)->kind == CFG_STEP_MIRROR)
 		rollout_begin_anew(j);
 	else if (j->facts->wall_us > r->paused_us) {
 		r->since_us += j->facts->wall_us - r->paused_us;

@@ -1,5 +1,6 @@
 /*
- * The step analyze: does the new pool fail more often than the others?
+ * The steps analyze and mirror: does the new pool fail more often than the
+ * others, and does it answer as they do?
  */
 #include <stdio.h>
 #include <string.h>
@@ -119,5 +120,41 @@ end_analyzed(struct job *j, const struct ro_step *s)
 	    "not enough to conclude from: %s had %llu requests, %u are asked "
 	    "for",
 	    j->pool->name, (unsigned long long)a.own.requests, s->requests);
+	return UNCLEAR;
+}
+
+/* ---- mirror ---- */
+
+enum ro_refusal
+enter_mirror(struct job *j, const struct ro_step *s UNUSED)
+{
+	rollout_of(j)->toll_new = job_facts(j, j->pool)->mirrored;
+	return RO_NO_NONE;
+}
+
+/* Leaves why in the job. */
+enum ending
+end_mirrored(struct job *j, const struct ro_step *s)
+{
+	struct ro_toll t = since(&job_facts(j, j->pool)->mirrored,
+	    &rollout_of(j)->toll_new);
+	bool enough = t.requests >= s->requests;
+
+	(void)snprintf(j->why, j->cap,
+	    "of %llu requests that %s was asked, too, it answered %llu "
+	    "otherwise (%.1f%%)",
+	    (unsigned long long)t.requests, j->pool->name,
+	    (unsigned long long)t.bad, 100 * ratio_of(&t));
+	if (enough && t.bad >= BAD_LEAST &&
+	    ratio_of(&t) > (double)s->errors_pct / 100)
+		return BAD;
+	if (!step_is_over(j, s))
+		return GOES_ON;
+	if (enough)
+		return ENDED;
+	(void)snprintf(j->why, j->cap,
+	    "not enough to conclude from: %s was asked %llu requests, too, %u "
+	    "are asked for",
+	    j->pool->name, (unsigned long long)t.requests, s->requests);
 	return UNCLEAR;
 }

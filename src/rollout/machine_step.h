@@ -63,6 +63,8 @@ void window_holds(const struct job *, const struct ro_step *, char *out,
     size_t cap);
 enum ro_refusal enter_analyze(struct job *, const struct ro_step *);
 enum ending end_analyzed(struct job *, const struct ro_step *);
+enum ro_refusal enter_mirror(struct job *, const struct ro_step *);
+enum ending end_mirrored(struct job *, const struct ro_step *);
 
 /* ---- the way through them (machine_rollout.c) ---- */
 

@@ -257,6 +257,8 @@ const struct step_kind step_kinds[CFG_STEP_COUNT] = {
 	[CFG_STEP_JOB] = { is_always, run_enter, run_end, NULL, false },
 	[CFG_STEP_WARM] = { step_is_ready, run_enter, run_end, NULL, false },
 	[CFG_STEP_VERIFY] = { step_is_ready, run_enter, run_end, NULL, false },
+	[CFG_STEP_MIRROR] = { step_is_ready, enter_mirror, end_mirrored,
+	    "is compared", false },
 	[CFG_STEP_NOTIFY] = { is_always, run_enter, run_end_notify, NULL,
 	    false },
 	[CFG_STEP_WINDOW] = { is_always, enter_nothing, end_window,

@@ -191,6 +191,10 @@ steps_describe(const struct ro_step *s, struct buf *out)
 		    s->from % 60U, s->until / 60U, s->until % 60U);
 	if (s->below > 0)
 		buf_printf(out, " below %u/s", s->below);
+	if (s->kind == CFG_STEP_MIRROR && s->share_bp > 0) {
+		units_share(s->share_bp, text);
+		buf_printf(out, " %s", text);
+	}
 	if (s->kind == CFG_STEP_SHARE)
 		units_share(s->share_bp, text);
 	else if (s->for_us > 0)

@@ -213,7 +213,9 @@ struct pool_cell {
 	stat_u64 status[STATUS_N]; /* final answers by class */
 	stat_u64 failures;         /* as those of its instances, ever */
 	stat_u64 spoiled;
-	struct hist latency;              /* head read to last byte, us */
+	stat_u64 mirrored;     /* requests copied to it that have ended */
+	stat_u64 mirrored_bad; /* ... answered otherwise than the original */
+	struct hist latency;   /* head read to last byte, us */
 	struct census seen[CENSUS_SLOTS]; /* sessions seen, by time slot */
 	stat_u64 seen_slot[CENSUS_SLOTS]; /* which slot number each one holds */
 	struct queue *queue; /* the worker's own, NULL while none waits */

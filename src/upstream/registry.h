@@ -32,7 +32,8 @@ struct registry;
 /* How the rollout wants a pool to be routed: its part of the next view. */
 struct pool_plan {
 	char pool[CFG_NAME_MAX + 1];
-	uint32_t share_bp; /* of new sessions */
+	uint32_t share_bp;  /* of new sessions */
+	uint32_t mirror_bp; /* of requests of others that are copied to it */
 	uint32_t min_epoch;
 	uint8_t pins; /* enum view_pins */
 	uint8_t cut;  /* enum view_cut bits */

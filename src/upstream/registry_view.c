@@ -207,10 +207,14 @@ fill_service(struct registry *r, struct view_service *vs,
 		if (pp == NULL)
 			continue;
 		vp->min_epoch = pp->min_epoch;
+		vp->mirror_bp = pp->mirror_bp;
+		vs->mirrors |= pp->mirror_bp > 0;
 		vp->pins = pp->pins;
 		vp->cut = pp->cut;
 		vp->serves = pp->serves;
 	}
+	vs->watched = vs->mirrors || cfg->hold.n_copies > 0 ||
+	    cfg->n_assets > 0;
 	lay_out_shares(vs, plan);
 	return true;
 }

@@ -51,6 +51,7 @@ struct view_pool {
 	size_t n_pinnable;
 	uint32_t share_from; /* buckets [from, to) of 0..9999 are ours */
 	uint32_t share_to;
+	uint32_t mirror_bp; /* so many of others' requests are copied to it */
 	uint32_t min_epoch; /* pins older than this are void */
 	uint8_t pins;       /* enum view_pins */
 	uint8_t cut;        /* enum view_cut bits */
@@ -75,6 +76,8 @@ struct view_service {
 	struct edits request_edits, response_edits; /* owned */
 	uint32_t epoch;
 	uint8_t hold; /* enum hold */
+	bool mirrors; /* a pool has .mirror_bp */
+	bool watched; /* .mirrors, or there are copies or assets */
 	uint64_t cookie_name_hash;
 };
 

@@ -718,7 +718,8 @@ static const struct {
 	    "pools serve when it is done\n"
 	    "f:4:23: services[0].rollout.steps[0].step: promot is not one of "
 	    "ready, share, pause, approve, analyze, hold, release, gone, job, "
-	    "warm, verify, notify, roll, window, check, promote, drain; did "
+	    "warm, verify, mirror, notify, roll, window, check, promote, "
+	    "drain; did "
 	    "you mean promote?\n" },
 	{ "a drain of those that serve",
 	    SERVICE("rollout: { steps: [ drain, promote ] }\n  " POOLS),
@@ -831,6 +832,23 @@ static const struct {
 	            "  " POOLS),
 	    "f:4:44: services[0].rollout.steps[0].job: this step is made "
 	    "each time, and a is done once\n" },
+	{ "copies of nothing",
+	    SERVICE("rollout: { steps: [ { step: mirror, for: 1m }, promote ] "
+	            "}\n  " POOLS),
+	    "f:4:23: services[0].rollout.steps[0]: the service says of no path "
+	    "that its requests may be copied (mirror)\n" },
+	{ "copies for no time",
+	    SERVICE("mirror: /a\n  rollout: { steps: [ mirror, promote ] "
+	            "}\n  " POOLS),
+	    "f:5:23: services[0].rollout.steps[0].for: is missing; a duration "
+	    "is expected\n" },
+	{ "a start that does what is done once",
+	    SERVICE("rollout: { jobs: [ { name: setup, command: /a, once: "
+	            "version }, { name: start, command: [ /zitadel, "
+	            "start-from-init ] } ] }\n  " POOLS),
+	    "f:4:91: warning: services[0].rollout.jobs[1].command: each start "
+	    "does init and setup again, which job setup does once; ZITADEL's "
+	    "command for that is start\n" },
 	{ "a word to nobody", STEPS("notify, promote"),
 	    "f:4:23: services[0].rollout.steps[0].job: is missing; the name "
 	    "of a job is expected\n" },

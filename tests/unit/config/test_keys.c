@@ -645,6 +645,8 @@ static const struct {
 	    JOBS("name: a, command: /a, every: 10ms"), A, "" },
 	{ "services[].assets", SERVICE, ", assets: [ /resources, /a/ ]",
 	    S "assets: none -> [ /resources, /a/ ]\n", "" },
+	{ "services[].mirror", SERVICE, ", mirror: [ /a ]",
+	    S "mirror: none -> [ /a ]\n", "" },
 	{ "services[].via", SERVICE, ", via: FALSE", S "via: on -> off\n", "" },
 	{ "services[].via", SERVICE, ", via: yes", "", "" },
 	{ "services[].pools", POOLS, ", { name: v2, instances: b:1 }",

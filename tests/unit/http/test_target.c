@@ -306,3 +306,42 @@ Test(target, param_next)
 		buf_free(&out);
 	}
 }
+
+Test(target, what_is_plain)
+{
+	static const struct {
+		const char *path;
+		bool plain;
+	} rows[] = {
+		{ "/", true },
+		{ "", true },
+		{ "/a/b.c", true },
+		{ "/.well-known/x", true },
+		{ "/a/..b", true },
+		{ "/a/...", true },
+		{ "/.", false },
+		{ "/..", false },
+		{ "/a/./b", false },
+		{ "/a/../b", false },
+		{ "/a//b", false },
+		{ "/a;b", false },
+		{ "/a%20", false },
+		{ "/a\\b", false },
+		{ "/a/..;/b", false },
+	};
+	char out[64];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct str path = str_of(rows[i].path);
+		bool ambiguous = true;
+		ssize_t n = target_normalise(path, out, sizeof(out),
+		    &ambiguous);
+
+		cr_expect_eq(target_is_plain(path), rows[i].plain, "%s",
+		    rows[i].path);
+		if (rows[i].plain && path.len > 0)
+			cr_expect(!ambiguous &&
+			        str_eq(str_from(out, (size_t)n), path),
+			    "%s", rows[i].path);
+	}
+}

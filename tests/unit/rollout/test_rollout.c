@@ -497,6 +497,59 @@ Test(rollout, analysis_of_time)
 	}
 }
 
+/* ---- mirror ---- */
+
+static const struct {
+	const char *why;
+	uint64_t asked, bad, after_s;
+	enum ro_stand stand;
+	size_t at;
+	const char *says;
+} mirrors[] = {
+	{ "it goes on", 200, 0, 59, RO_STAND_RUNNING, 0, "" },
+	{ "all alike", 200, 0, 60, RO_STAND_RUNNING, 1, "" },
+	{ "few are not", 200, 4, 60, RO_STAND_RUNNING, 1, "" },
+	{ "too many are not", 200, 10, 1, RO_STAND_ROLLED_BACK, 0,
+	    "of 200 requests that v2 was asked, too, it answered 10 otherwise "
+	    "(5.0%)" },
+	{ "chance", 100, 5, 60, RO_STAND_RUNNING, 1, "" },
+	{ "too few to say it", 99, 99, 59, RO_STAND_RUNNING, 0, "" },
+	{ "too few", 99, 0, 60, RO_STAND_PAUSED, 0,
+	    "not enough to conclude from: v2 was asked 99 requests, too, 100 "
+	    "are asked for" },
+};
+
+Test(rollout, mirror)
+{
+	for (size_t i = 0; i < ARRAY_LEN(mirrors); i++) {
+		struct service_plan p;
+
+		end(), begin();
+		add(CFG_STEP_MIRROR, i % 2 == 0 ? 0 : 2500, 60 * S, 0);
+		plan.steps[0].errors_pct = 2;
+		plan.steps[0].requests = 100;
+		add(CFG_STEP_APPROVE, 0, 0, 0);
+		world_fit(&w, 2, true);
+		world_facts(&w, 2)->mirrored = (struct ro_toll){ 777, 77 };
+		cr_assert_eq(TELL(START), RO_NO_NONE, "%s", w.why);
+		pass(0);
+		machine_plan(&w.s.services[0], w.now, &p);
+		cr_expect_eq(p.pools[0].mirror_bp, 0);
+		cr_expect_eq(p.pools[1].mirror_bp, i % 2 == 0 ? ALL : 2500);
+		world_facts(&w, 2)->mirrored.requests += mirrors[i].asked;
+		world_facts(&w, 2)->mirrored.bad += mirrors[i].bad;
+		pass(mirrors[i].after_s * S);
+		expect_at(mirrors[i].at, mirrors[i].stand, mirrors[i].why);
+		cr_expect_str_eq(it()->why, mirrors[i].says, "%s",
+		    mirrors[i].why);
+		machine_plan(&w.s.services[0], w.now, &p);
+		cr_expect_eq(p.pools[1].mirror_bp > 0,
+		    it()->at == 0 && it()->stand == RO_STAND_RUNNING, "%s",
+		    mirrors[i].why);
+		expect_shares(ALL, 0, mirrors[i].why);
+	}
+}
+
 Test(rollout, analysis_begins_anew)
 {
 	go_to_analysis();
