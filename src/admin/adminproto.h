@@ -29,7 +29,8 @@
  *                      time; mark: for a command that is to carry out this
  *                      plan and no other
  *   GET  /v1/pin       a session of a pool: ?to=POOL&service=NAME
- *                      {service, to, cookie, cookie_tls, value, max_age_s};
+ *                      {service, to, share_bp, held, cookie, cookie_tls,
+ *                      value, max_age_s}; held: what of such a session is;
  *                      who shows the cookie of that value, by the other name
  *                      over TLS, is served by that pool, whatever its share.
  *                      For who may operate, over the Unix socket

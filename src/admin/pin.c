@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "config/config.h"
 #include "rollout/drive.h"
+#include "upstream/registry.h"
 
 #define SECURE_PREFIX "__Host-" /* of our cookie's name over TLS */
 
@@ -28,11 +29,26 @@ pool_of(const struct ro_service *s, const char *name)
 	return NULL;
 }
 
-static int
-seal(struct keyring *ring, const struct ro_service *s, const char *pool,
-    char out[TOKEN_TEXT_MAX])
+/* One that could serve, another each time; NULL: none could. */
+static const struct instance *
+any_instance(struct registry *r, const struct pool *p)
 {
-	struct pin pin = { .pool = pin_name_hash(str_of(pool)),
+	const struct instance *i = NULL, *found = NULL;
+	uint32_t n = 0;
+
+	while (p != NULL && (i = registry_instance_next(r, p, i)) != NULL)
+		if (i->health == HEALTH_UP && i->admin == INST_IN &&
+		    random_below(++n) == 0)
+			found = i;
+	return found;
+}
+
+static int
+seal(struct keyring *ring, const struct ro_service *s,
+    const struct instance *to, char out[TOKEN_TEXT_MAX])
+{
+	struct pin pin = { .pool = to->pool->name_hash,
+		.instance = to->name_hash,
 		.issued_s = clock_wall_us() / US_PER_S,
 		.epoch = s->epoch,
 		.bucket = (uint16_t)random_below(CFG_SHARE_ALL),
@@ -52,8 +68,8 @@ seal(struct keyring *ring, const struct ro_service *s, const char *pool,
 }
 
 static void
-answer_pin(struct ask *k, const struct cfg_service *cfg, const char *pool,
-    const char *value)
+answer_pin(struct ask *k, const struct cfg_service *cfg,
+    const struct ro_service *s, const struct ro_pool *p, const char *value)
 {
 	static const struct str prefix = STR(SECURE_PREFIX);
 	bool secure = str_starts(str_of(cfg->sticky_cookie), prefix);
@@ -65,7 +81,11 @@ answer_pin(struct ask *k, const struct cfg_service *cfg, const char *pool,
 	json_begin(&j, &b);
 	json_begin_object(&j);
 	json_kv_cstr(&j, "service", cfg->name);
-	json_kv_cstr(&j, "to", pool);
+	json_kv_cstr(&j, "to", p->name);
+	json_kv_u64(&j, "share_bp", p->share_bp);
+	json_kv_cstr(&j, "held",
+	    p->share_bp == 0 ? hold_name(HOLD_NONE)
+	                     : hold_name((enum hold)s->hold));
 	json_kv_cstr(&j, "cookie", cfg->sticky_cookie);
 	json_kv_str(&j, "cookie_tls", buf_str(&name));
 	json_kv_cstr(&j, "value", value);
@@ -73,7 +93,7 @@ answer_pin(struct ask *k, const struct cfg_service *cfg, const char *pool,
 	json_end_object(&j);
 	b.failed |= name.failed;
 	buf_free(&name);
-	audit_line("pin", ask_peer(k), "done", pool);
+	audit_line("pin", ask_peer(k), "done", p->name);
 	answer_json(k, 200, &b);
 }
 
@@ -84,6 +104,9 @@ give(struct admin *a, struct ask *k, const struct ro_service *s,
 {
 	const struct cfg_service *cfg = cfg_service_find(
 	    drive_cfg(a->env.drive), str_of(s->name));
+	struct registry *r = drive_registry(a->env.drive);
+	const struct instance *to = any_instance(r,
+	    registry_pool(r, s->name, p->name));
 	char value[TOKEN_TEXT_MAX + 1];
 
 	if (cfg == NULL || cfg->sticky_scope == CFG_STICKY_NONE)
@@ -96,10 +119,13 @@ give(struct admin *a, struct ask *k, const struct ro_service *s,
 		answer_error(k, ANSWER_NOT_SERVING,
 		    "%s is %s: nobody is sent to it, whatever his cookie",
 		    p->name, pool_state_name((enum pool_state)p->state));
-	else if (seal(drive_keyring(a->env.drive), s, p->name, value) != E_OK)
+	else if (to == NULL)
+		answer_error(k, ANSWER_NOT_SERVING,
+		    "no instance of %s is up and in", p->name);
+	else if (seal(drive_keyring(a->env.drive), s, to, value) != E_OK)
 		answer_error(k, ANSWER_INTERNAL, "the cookie cannot be sealed");
 	else
-		answer_pin(k, cfg, p->name, value);
+		answer_pin(k, cfg, s, p, value);
 }
 
 void

@@ -275,6 +275,13 @@ write_retry(const struct exchange *x, const struct page *pg, char out[16])
 	return out;
 }
 
+/* Else it is one that was being made of an answer. */
+static bool
+gives_copy(const struct exchange *x)
+{
+	return x->copy != NULL && x->outcome == OUT_COPY;
+}
+
 /* Of a copy (RFC 9111 5.1). */
 static struct str
 write_age(const struct exchange *x, char out[24])
@@ -305,8 +312,8 @@ fill_head(struct exchange *x, struct http_head *h, struct str type,
 		    STR("Content-Length"), length);
 	if (rc == E_OK)
 		rc = http_head_add(h, FIELD_OTHER, STR("Cache-Control"),
-		    x->copy == NULL ? STR("no-store") : STR("no-cache"));
-	if (rc == E_OK && x->copy != NULL && x->copy->for_all)
+		    gives_copy(x) ? STR("no-cache") : STR("no-store"));
+	if (rc == E_OK && gives_copy(x) && x->copy->for_all)
 		rc = http_head_add(h, FIELD_OTHER,
 		    STR("Access-Control-Allow-Origin"), STR("*"));
 	if (rc == E_OK && x->location.p != NULL)
@@ -369,7 +376,7 @@ answer_send(struct exchange *x, unsigned status)
 		flags = H1W_CLOSE;
 	}
 	body = x->own_body;
-	if (x->copy != NULL) {
+	if (gives_copy(x)) {
 		body = buf_str(&x->copy->body);
 		type = buf_str(&x->copy->type);
 	} else if (body.p == NULL) {
@@ -388,7 +395,7 @@ answer_send(struct exchange *x, unsigned status)
 	if (rc == E_OK && retry != NULL)
 		rc = http_head_add(&h, FIELD_RETRY_AFTER, STR("Retry-After"),
 		    str_of(retry));
-	if (rc == E_OK && x->copy != NULL)
+	if (rc == E_OK && gives_copy(x))
 		rc = http_head_add(&h, FIELD_OTHER, STR("Age"),
 		    write_age(x, age));
 	if (rc == E_OK)

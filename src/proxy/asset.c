@@ -1,7 +1,7 @@
 #include "proxy/asset.h"
 
+#include "base/clock.h"
 #include "base/hash.h"
-#include "http/target.h"
 #include "net/loop.h"
 #include "proxy/exchange.h"
 #include "proxy/route.h"
@@ -9,6 +9,7 @@
 #include "upstream/view.h"
 
 #define SEED UINT64_C(0x7a9)
+#define ASSET_TRIES_MAX 50 /* a second, of a worker */
 
 uint64_t
 asset_tag(const struct cfg_service *cfg, struct str path)
@@ -37,20 +38,29 @@ word_of(const struct exchange *x, const struct view_pool *vp)
 	    loop_now_us(x->proxy->env.loop));
 }
 
-static bool
-can_serve(const struct view_pool *vp)
+static void
+note(struct exchange *x, enum asset_word word)
 {
-	return vp->serves && vp->n_eligible > 0;
+	assets_hear(&x->service->assets, x->asset, x->pool->name_hash, word,
+	    loop_now_us(x->proxy->env.loop));
+}
+
+/* Users are not sent to a pool that has none yet, be it for a file. */
+static bool
+can_serve(const struct exchange *x, const struct view_pool *vp)
+{
+	return vp->serves && vp->n_eligible > 0 &&
+	    (vp->in_use || (x->pinned && x->pin.trial));
 }
 
 const struct view_pool *
 asset_pool(const struct exchange *x, const struct view_service *vs,
     const struct view_pool *vp)
 {
-	if (word_of(x, vp) != ASSET_LACKS)
+	if (x->home_asked || word_of(x, vp) != ASSET_LACKS)
 		return vp;
 	for (size_t i = 0; i < vs->n_pools; i++)
-		if (&vs->pools[i] != vp && can_serve(&vs->pools[i]) &&
+		if (&vs->pools[i] != vp && can_serve(x, &vs->pools[i]) &&
 		    word_of(x, &vs->pools[i]) == ASSET_THERE)
 			return &vs->pools[i];
 	return vp;
@@ -65,7 +75,7 @@ asset_elsewhere(const struct exchange *x, const struct view_service *vs)
 		const struct view_pool *vp = &vs->pools[i];
 		enum asset_word word;
 
-		if (vp->pool == x->pool || !can_serve(vp))
+		if (vp->pool == x->pool || !can_serve(x, vp))
 			continue;
 		word = word_of(x, vp);
 		if (word == ASSET_THERE)
@@ -76,27 +86,57 @@ asset_elsewhere(const struct exchange *x, const struct view_service *vs)
 	return maybe;
 }
 
-/* What it lacks it does not find, or it leads to its own (Keycloak: 307). */
+/*
+ * What is asked twice is work that strangers make by asking for what nobody
+ * has; so much of it a second is done.
+ */
 static bool
-is_lack(unsigned status)
+spend(struct proxy *p)
 {
-	return status == 404 || status == 410 ||
-	    (status >= 300 && status < 400 && status != 304);
+	uint64_t now_s = loop_now_us(p->env.loop) / US_PER_S;
+
+	if (p->assets_s != now_s) {
+		p->assets_s = now_s;
+		p->n_assets = 0;
+	}
+	return p->n_assets++ < ASSET_TRIES_MAX;
+}
+
+/* Its session's pool was asked, and lacks it. */
+static bool
+leave_home(struct exchange *x, unsigned status)
+{
+	const struct view_service *vs = route_service_now(x);
+
+	note(x, ASSET_LACKS);
+	return vs != NULL && asset_elsewhere(x, vs) != NULL &&
+	    spend(x->proxy) && exchange_try_pool(x, status);
+}
+
+/* Another was asked by what was heard of it, and failed it, or lacks it. */
+static bool
+go_home(struct exchange *x, unsigned status)
+{
+	note(x, ASSET_LACKS);
+	return !x->home_asked && spend(x->proxy) &&
+	    exchange_try_pool(x, status);
 }
 
 bool
 asset_hear(struct exchange *x, unsigned status)
 {
-	const struct view_service *vs;
-	bool lacks = is_lack(status);
+	bool leads = status >= 300 && status < 400 && status != 304;
+	bool missing = status == 404 || status == 410;
+	enum asset_word was = assets_ask(&x->service->assets, x->asset,
+	    x->pool->name_hash, loop_now_us(x->proxy->env.loop));
 
-	if (!lacks && status != 304 && (status < 200 || status >= 300))
-		return false; /* that says nothing */
-	assets_hear(&x->service->assets, x->asset, x->pool->name_hash,
-	    lacks ? ASSET_LACKS : ASSET_THERE, loop_now_us(x->proxy->env.loop));
-	if (!lacks || x->astray)
-		return false;
-	vs = route_service_now(x);
-	return vs != NULL && asset_elsewhere(x, vs) != NULL &&
-	    exchange_try_pool(x, status);
+	if (x->astray && (leads || missing || status >= 500))
+		return go_home(x, status);
+	x->home_asked |= !x->astray;
+	/* Of a version that is there, one file may be missing. */
+	if (leads || (missing && was != ASSET_THERE))
+		return leave_home(x, status);
+	if ((status >= 200 && status < 300) || status == 304)
+		note(x, ASSET_THERE);
+	return false;
 }

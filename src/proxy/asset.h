@@ -27,7 +27,8 @@ const struct view_pool *asset_elsewhere(const struct exchange *,
     const struct view_service *);
 /*
  * The pool that was asked has answered with that status: is noted.  True: it
- * lacks it, and the exchange has gone to another.
+ * lacks it, or fails, and the exchange has gone to another: from its session's
+ * to one that may have it, or back.
  */
 bool asset_hear(struct exchange *, unsigned status);
 

@@ -113,9 +113,12 @@ struct exchange {
 	uint64_t full_us;
 	unsigned full_max;
 
-	uint64_t asset;    /* hash of its tag; 0: it asks for none */
-	bool astray;       /* at a pool that has it, not its session's */
-	bool reroute;      /* the next try is at such a pool */
+	uint64_t asset;  /* hash of its tag; 0: it asks for none */
+	bool astray;     /* at a pool that has it, not its session's */
+	bool home_asked; /* its session's pool was */
+	bool reroute;    /* the next try is at the other of the two */
+	bool was_astray, was_reroute; /* before the last choice */
+
 	struct copy *copy; /* one ref: made of the answer, or the answer */
 
 	/* its service is held */

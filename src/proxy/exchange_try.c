@@ -410,7 +410,7 @@ exchange_try_elsewhere(struct exchange *x, unsigned status)
 bool
 exchange_try_pool(struct exchange *x, unsigned status)
 {
-	if (!may_ask_again(x) || !spend_budget(x))
+	if (!may_ask_again(x))
 		return false;
 	exchange_count_status(x->icell->status, status);
 	x->reroute = true;

@@ -9,6 +9,8 @@
 #include "upstream/copies.h"
 #include "upstream/view.h"
 
+#define PLACE_MAX 300 /* of "https://" and a name of a host */
+
 /* ---- which ---- */
 
 /* One of the ends of paths; what has a query is another thing each time. */
@@ -49,7 +51,49 @@ is_for_all(const struct http_head *h)
 	    http_head_value_of(h, STR("content-encoding")).len == 0;
 }
 
+/*
+ * By which name it was asked for: what a server says of itself depends on that.
+ * Empty: it is too long.
+ */
+static struct str
+place_of(const struct exchange *x, char out[PLACE_MAX])
+{
+	struct str host = x->req.authority;
+	size_t n = str_copy(x->tls_client ? STR("https://") : STR("http://"),
+	    out, PLACE_MAX);
+
+	if (host.len >= PLACE_MAX - n)
+		return str_from(out, 0);
+	for (size_t i = 0; i < host.len; i++)
+		out[n++] = (char)(host.p[i] >= 'A' && host.p[i] <= 'Z'
+		        ? host.p[i] + ('a' - 'A')
+		        : host.p[i]);
+	return str_from(out, n);
+}
+
+/* Users are sent to that pool: what it says counts. */
+static bool
+is_of_users(const struct exchange *x, const struct view_service *vs)
+{
+	if (x->pinned && x->pin.trial)
+		return false;
+	for (size_t i = 0; i < vs->n_pools; i++)
+		if (vs->pools[i].pool == x->pool)
+			return vs->pools[i].share_to > vs->pools[i].share_from;
+	return false;
+}
+
 /* ---- keeping it ---- */
+
+static bool
+is_kept(const struct exchange *x, const struct http_head *h)
+{
+	return x->req.method == METHOD_GET && h->status == 200 &&
+	    (h->framing == FRAMING_CHUNKED ||
+	        (h->framing == FRAMING_LENGTH &&
+	            h->body_len <= COPY_BODY_MAX)) &&
+	    is_for_all(h);
+}
 
 void
 keeping_head(struct exchange *x, const struct http_head *h)
@@ -57,13 +101,16 @@ keeping_head(struct exchange *x, const struct http_head *h)
 	const struct view_service *vs = route_service_now(x);
 	uint64_t now = loop_now_us(x->proxy->env.loop);
 	struct copies *all = &x->service->copies;
-	struct str path;
+	char place[PLACE_MAX];
+	struct str path, at;
 
-	if (vs == NULL || x->req.method != METHOD_GET || h->status != 200 ||
-	    h->body_len > COPY_BODY_MAX || !may_be_kept(x, vs->cfg, &path) ||
-	    !is_for_all(h) || !copies_want(all, x->req.authority, path, now))
+	if (vs == NULL || !may_be_kept(x, vs->cfg, &path) || !is_kept(x, h) ||
+	    !is_of_users(x, vs))
 		return;
-	x->copy = copy_new(x->req.authority, path);
+	at = place_of(x, place);
+	if (at.len == 0 || !copies_want(all, at, path, now))
+		return;
+	x->copy = copy_new(at, path);
 	if (x->copy == NULL)
 		return;
 	x->copy->taken_us = now;
@@ -87,7 +134,7 @@ keeping_end(struct exchange *x)
 {
 	const struct copy *c = x->copy;
 
-	if (c->host.failed || c->path.failed || c->type.failed ||
+	if (c->place.failed || c->path.failed || c->type.failed ||
 	    c->body.failed)
 		copy_unref(&x->copy);
 	else
@@ -96,16 +143,25 @@ keeping_end(struct exchange *x)
 
 /* ---- giving it ---- */
 
+/* Who tries a pool wants to hear that pool. */
+static bool
+may_be_given(const struct exchange *x)
+{
+	return !x->passes && !x->tunnel_asked && !x->grpc &&
+	    (x->req.method == METHOD_GET || x->req.method == METHOD_HEAD) &&
+	    !(x->pinned && x->pin.trial);
+}
+
 bool
 keeping_answers(struct exchange *x, const struct view_service *vs)
 {
+	char place[PLACE_MAX];
 	struct str path;
 
-	if (x->passes || x->tunnel_asked || x->grpc ||
-	    (x->req.method != METHOD_GET && x->req.method != METHOD_HEAD) ||
-	    !may_be_kept(x, vs->cfg, &path))
+	if (!may_be_given(x) || !may_be_kept(x, vs->cfg, &path))
 		return false;
-	x->copy = copies_get(&x->service->copies, x->req.authority, path);
+	x->copy = copies_get(&x->service->copies, place_of(x, place), path,
+	    loop_now_us(x->proxy->env.loop));
 	if (x->copy == NULL)
 		return false;
 	exchange_refuse(x, 200, OUT_COPY);

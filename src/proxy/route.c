@@ -201,7 +201,8 @@ route_service(struct exchange *x)
 	if (x->scope != CFG_STICKY_NONE)
 		x->pinned = read_pin(x, vs->cfg);
 	if (vs->watched && vs->cfg->n_assets > 0 &&
-	    http_method_is_safe(x->req.method) && target_is_plain(path))
+	    (x->req.method == METHOD_GET || x->req.method == METHOD_HEAD) &&
+	    target_is_plain(path))
 		x->asset = asset_tag(vs->cfg, path);
 	return E_OK;
 }
@@ -513,15 +514,45 @@ go_astray(struct exchange *x, const struct view_service *vs,
 	return vp;
 }
 
-/* The pool that was asked lacks the file: another, else that one again. */
+/* From the session's pool to one that may have the file, or back. */
 static const struct view_pool *
 elsewhere(struct exchange *x, const struct view_service *vs)
 {
-	const struct view_pool *vp = asset_elsewhere(x, vs);
+	const struct view_pool *vp = NULL;
 
 	x->reroute = false;
+	if (!x->astray)
+		vp = asset_elsewhere(x, vs);
 	x->astray = vp != NULL;
-	return vp == NULL ? pool_again(x, vs) : vp;
+	if (vp == NULL) {
+		x->home_asked = true;
+		vp = decide(x, vs);
+	}
+	return vp;
+}
+
+static NOINLINE const struct view_pool *
+choose_for_file(struct exchange *x, const struct view_service *vs)
+{
+	const struct view_pool *vp = NULL;
+
+	x->was_astray = x->astray;
+	x->was_reroute = x->reroute;
+	if (x->reroute)
+		vp = elsewhere(x, vs);
+	else if (x->pool != NULL)
+		vp = pool_again(x, vs);
+	if (vp == NULL)
+		vp = decide(x, vs);
+	return vp == NULL ? NULL : go_astray(x, vs, vp);
+}
+
+/* Where nobody has a place now, it is chosen anew the next time. */
+static void
+choose_anew(struct exchange *x)
+{
+	x->astray = x->was_astray;
+	x->reroute = x->was_reroute;
 }
 
 int
@@ -537,22 +568,24 @@ route_pick(struct exchange *x)
 	x->vs = NULL; /* the view is not ours beyond this turn */
 	if (vs == NULL)
 		return E_NOENT;
-	if (x->pool != NULL)
-		vp = x->reroute ? elsewhere(x, vs) : pool_again(x, vs);
+	if (x->asset != 0)
+		vp = choose_for_file(x, vs);
+	else if (x->pool != NULL)
+		vp = pool_again(x, vs);
 	if (vp == NULL)
 		vp = decide(x, vs);
 	if (vp == NULL)
 		return E_NOENT;
-	if (x->asset != 0)
-		vp = go_astray(x, vs, vp);
 	rc = pick(x, vs, vp, &inst);
 	if (rc == E_FULL) {
 		x->full = vp->pool;
 		x->full_max = vp->cfg->queue_max;
 		x->full_us = vp->cfg->queue_us;
 	}
-	if (rc != E_OK)
+	if (rc != E_OK) {
+		choose_anew(x);
 		return rc;
+	}
 	count_pool(x, vs, vp);
 	take_place(x, vs, vp, inst);
 	return E_OK;

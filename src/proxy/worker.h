@@ -63,6 +63,8 @@ struct proxy {
 	struct mirror_list mirrors;
 	size_t n_mirrors;
 	struct retry_budget budget;
+	uint64_t assets_s; /* in that second so many were asked twice */
+	unsigned n_assets;
 	struct accesslog log;
 	struct deadline stop_deadline;
 	struct deadline tidy;       /* set while something is spare */

@@ -61,7 +61,9 @@ drive_make_room(struct drive *d, size_t n_services)
 		return E_NOMEM;
 	/* Others may be at these places now. */
 	memset(d->rows, 0, n * CFG_POOLS_MAX * sizeof(*d->rows));
-	memset(d->paces, 0, n * sizeof(*d->paces));
+	for (; d->n_paces < n; d->n_paces++) /* they know of whom they are */
+		memset(&d->paces[d->n_paces], 0, sizeof(*d->paces));
+	d->n_paces = n;
 	memset(d->meters, 0, n * sizeof(*d->meters));
 	d->facts.pools = d->rows;
 	return E_OK;

@@ -74,6 +74,7 @@ struct drive {
 	double *rates;               /* owned; [service] */
 	struct rate *meters;         /* owned; [service] */
 	struct pace *paces;          /* owned; [service] */
+	size_t n_paces;              /* of which so many are in use */
 	struct ro_pace *pace;        /* owned; [service]: facts.paces */
 	uint64_t began_us; /* wall clock, as it was: of this process */
 	struct defer look;

@@ -316,6 +316,7 @@ plan_pool(const struct ro_pool *p, uint64_t now)
 		.pins = PINS_KEEP };
 
 	memcpy(out.pool, p->name, sizeof(out.pool));
+	out.in_use = p->state == POOL_ACTIVE || p->state == POOL_DRAINING;
 	if (p->state == POOL_DRAINING)
 		plan_drain(&p->drain, now, &out);
 	else

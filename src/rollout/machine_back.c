@@ -205,7 +205,11 @@ rollout_fail(struct job *j, const char *fmt, ...)
 	r->failed = true;
 	if (r->rehearsal) {
 		rollout_end(j, RO_STAND_ABORTED, text);
-	} else if (r->on_failure == CFG_FAILURE_PAUSE || is_settled(j)) {
+	} else if (is_settled(j)) {
+		if (has_held(r)) /* it can serve those, too */
+			service_hold(j->svc, HOLD_NONE, j->facts->wall_us);
+		rollout_stand_still(j, text);
+	} else if (r->on_failure == CFG_FAILURE_PAUSE) {
 		rollout_stand_still(j, text);
 	} else if (rollout_back(j, text) != RO_NO_NONE) {
 		buf_printf(&why, "; %s", j->why);

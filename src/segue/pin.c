@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "segue/answer.h"
@@ -27,6 +28,35 @@ get(struct run *r, const char *pool, struct answer *out)
 {
 	return answer_get_of(r, ADMIN_PIN,
 	    pin_option(r, OPT_SERVICE, "SEGUE_SERVICE"), pool, out);
+}
+
+bool
+pin_can(struct run *r, const char *pool, char *why, size_t cap)
+{
+	struct buf path = BUF_INIT;
+	struct answer a;
+	const char *service = pin_option(r, OPT_SERVICE, "SEGUE_SERVICE");
+	bool can = false;
+
+	buf_printf(&path, ADMIN_PIN "?to=%s%s%s", pool,
+	    service == NULL ? "" : "&service=", service == NULL ? "" : service);
+	(void)snprintf(why, cap, "%s cannot be asked", pool);
+	if (path.failed ||
+	    answer_get_quietly(r->socket, path.p, ANSWER_LIMIT_US, &a) ==
+	        SEGUE_EXIT_UNREACHABLE) {
+		buf_free(&path);
+		return false;
+	}
+	if (a.status != 200)
+		(void)snprintf(why, cap, "%.200s",
+		    json_get_text(a.doc, "message", "there is no such pool"));
+	else if (strcmp(json_get_text(a.doc, "held", "none"), "none") != 0)
+		(void)snprintf(why, cap, "requests for %s are held", pool);
+	else
+		can = true;
+	answer_free(&a);
+	buf_free(&path);
+	return can;
 }
 
 int
@@ -78,6 +108,9 @@ pin_web(struct run *r, const char *url, const char *pool, uint64_t limit_us,
 	    (o.cookie == NULL || o.cookie_tls == NULL || o.value == NULL))
 		exit = run_fail(r, SEGUE_EXIT_FAILED, "malformed",
 		    "segued gave no session of %s", pool);
+	else if (strcmp(json_get_text(a.doc, "held", "none"), "all") == 0)
+		exit = run_fail(r, SEGUE_EXIT_REFUSED, "held",
+		    "requests for %s are held: it cannot be asked", pool);
 	else if ((*out = web_new(&o, why, sizeof(why))) == NULL)
 		exit = run_fail(r, SEGUE_EXIT_USAGE, "url", "%s", why);
 	answer_free(&a);

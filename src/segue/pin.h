@@ -5,6 +5,8 @@
  */
 #ifndef SEGUE_PIN_H
 #define SEGUE_PIN_H
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -22,5 +24,8 @@ const char *pin_option(const struct run *, enum option, const char *env);
  */
 int pin_web(struct run *, const char *url, const char *pool, uint64_t limit_us,
     struct web **out) MUST_CHECK;
+
+/* Could a session of the pool be served now?  Else why not, as a sentence. */
+bool pin_can(struct run *, const char *pool, char *why, size_t cap);
 
 #endif

@@ -21,6 +21,7 @@
 #include "verify/web.h"
 
 #define CALL_LIMIT_US (10 * US_PER_S)
+#define DOC_MAX ((size_t)256 << 10)
 #define WELL_KNOWN "/.well-known/openid-configuration"
 
 /* What one pool says of itself. */
@@ -86,6 +87,9 @@ fetch(struct verify *v, struct web *w, const char *url, struct json **out)
 	else if (c.status != 200)
 		exit = run_fail(v->run, SEGUE_EXIT_FAILED, "status",
 		    "%s: it answers %ld", url, c.status);
+	else if (c.body.len > DOC_MAX)
+		exit = run_fail(v->run, SEGUE_EXIT_FAILED, "too_long",
+		    "%s: more than 256 KiB", url);
 	else if ((*out = json_read(buf_str(&c.body), why, sizeof(why))) == NULL)
 		exit = run_fail(v->run, SEGUE_EXIT_FAILED, "no_json",
 		    "%s: no JSON: %s", url, why);
@@ -140,6 +144,24 @@ look_at(struct verify *v, struct side *s)
 		exit = ask_side(v, w, s);
 	web_free(&w);
 	return exit;
+}
+
+/*
+ * In a job nobody has asked for the comparison; where the old pool is stopped
+ * or held it cannot be made.
+ */
+static int
+look_if_there(struct verify *v, struct side *s)
+{
+	char why[WEB_WHY_MAX];
+
+	if (!args_has(&v->run->args, OPT_FROM) &&
+	    !pin_can(v->run, s->pool, why, sizeof(why))) {
+		say(v, "compared", STYLE_DIM, "passed", "%s", why);
+		s->pool = NULL;
+		return SEGUE_EXIT_DONE;
+	}
+	return look_at(v, s);
 }
 
 /* OpenID Connect Discovery 4.3: to the letter, or clients refuse it. */
@@ -281,7 +303,7 @@ look_and_compare(struct verify *v, struct side *was, struct side *is)
 	if (exit == SEGUE_EXIT_DONE)
 		exit = check_issuer(v, is);
 	if (exit == SEGUE_EXIT_DONE && was->pool != NULL)
-		exit = look_at(v, was);
+		exit = look_if_there(v, was);
 	if (exit == SEGUE_EXIT_DONE && was->pool != NULL)
 		compare(v, was, is);
 	if (exit == SEGUE_EXIT_DONE && v->who.doc != NULL)
@@ -294,14 +316,17 @@ static void
 say_end(struct verify *v, const struct side *was, const struct side *is)
 {
 	const char *pool = is->pool == NULL ? "it" : is->pool;
+	struct buf why = BUF_INIT;
 
+	text_clean(&why, str_of(v->why));
 	if (v->failed)
-		run_say(v->run, "not verified: %s", v->why);
+		run_say(v->run, "not verified: " STR_FMT, STR_ARG(why));
 	else
 		run_say(v->run, "verified: %s says what it is%s%s%s", pool,
 		    was->pool == NULL ? "" : ", keeps the promises of ",
 		    was->pool == NULL ? "" : was->pool,
 		    v->who.doc == NULL ? "" : ", and lets a user in and out");
+	buf_free(&why);
 }
 
 static int

@@ -28,10 +28,11 @@ struct warm {
 	struct buf url[PATHS_MAX];
 	size_t n;
 	uint64_t took_us[PATHS_MAX * TIMES]; /* of the round */
-	size_t n_took, n_failed;
+	size_t n_took, n_failed, last_failed;
 	char why[WEB_WHY_MAX + 80]; /* of the last that failed */
 	struct settle settle;
 	unsigned rounds;
+	uint64_t end_us; /* monotonic */
 };
 
 static int
@@ -88,11 +89,15 @@ go_round(struct warm *w)
 
 	w->n_took = w->n_failed = 0;
 	for (size_t i = 0; i < w->n; i++)
-		for (size_t t = 0; t < TIMES; t++)
+		for (size_t t = 0; t < TIMES && clock_mono_us() < w->end_us;
+		     t++)
 			ask(w, w->url[i].p);
+	if (w->n_took + w->n_failed < w->n * TIMES)
+		return false; /* the time is over: that was no round */
 	us = settle_median(w->took_us, w->n_took);
 	(void)units_duration_round(us, median);
 	w->rounds++;
+	w->last_failed = w->n_failed;
 	if (w->n_failed > 0) {
 		run_say(w->run, "round %u: %zu of %zu failed: %s", w->rounds,
 		    w->n_failed, w->n * TIMES, w->why);
@@ -115,8 +120,8 @@ put(struct warm *w, bool settled)
 	json_kv_bool(&j, "settled", settled);
 	json_kv_u64(&j, "rounds", w->rounds);
 	json_kv_u64(&j, "best_us", w->settle.best_us);
-	json_kv_u64(&j, "failed", w->n_failed);
-	json_kv_cstr(&j, "why", w->n_failed > 0 ? w->why : "");
+	json_kv_u64(&j, "failed", w->last_failed);
+	json_kv_cstr(&j, "why", w->last_failed > 0 ? w->why : "");
 	json_end_object(&j);
 	run_print(w->run, buf_str(&text));
 	buf_free(&text);
@@ -136,18 +141,27 @@ end(struct warm *w, bool settled, const char *pool)
 	else
 		return run_fail(w->run, SEGUE_EXIT_TIMED_OUT, "timed_out",
 		    "not warm after %u rounds%s%s", w->rounds,
-		    w->n_failed > 0 ? ": " : "", w->n_failed > 0 ? w->why : "");
+		    w->last_failed > 0 ? ": " : "",
+		    w->last_failed > 0 ? w->why : "");
 	return settled ? SEGUE_EXIT_DONE : SEGUE_EXIT_TIMED_OUT;
 }
 
+/* A session each: where they stay at an instance, it is another one's turn. */
 static int
-warm(struct warm *w, const char *pool)
+renew_session(struct warm *w, const char *url, const char *pool)
 {
-	uint64_t limit_us = args_has(&w->run->args, OPT_TIMEOUT)
-	    ? w->run->args.number[OPT_TIMEOUT]
-	    : LIMIT_US;
-	uint64_t end_us = clock_mono_us() + limit_us;
+	uint64_t now = clock_mono_us();
+	uint64_t left = w->end_us > now ? w->end_us - now : 1000;
+
+	web_free(&w->web);
+	return pin_web(w->run, url, pool, MIN(left, CALL_LIMIT_US), &w->web);
+}
+
+static int
+warm(struct warm *w, const char *url, const char *pool)
+{
 	bool settled = false;
+	int exit;
 
 	for (;;) {
 		struct timespec rest = { .tv_nsec = REST_NS };
@@ -155,9 +169,12 @@ warm(struct warm *w, const char *pool)
 		settled = go_round(w);
 		(void)fflush(w->run->out);
 		if (settled || web_was_moved(w->web) ||
-		    clock_mono_us() >= end_us)
+		    clock_mono_us() >= w->end_us)
 			return end(w, settled, pool);
 		(void)nanosleep(&rest, NULL);
+		exit = renew_session(w, url, pool);
+		if (exit != SEGUE_EXIT_DONE)
+			return exit;
 	}
 }
 
@@ -173,11 +190,14 @@ warm_run(struct run *r)
 		return run_fail(r, SEGUE_EXIT_FAILED, "no_memory",
 		    "out of memory");
 	w->run = r;
-	exit = pin_web(r, url, pool, CALL_LIMIT_US, &w->web);
+	w->end_us = clock_mono_us() +
+	    (args_has(&r->args, OPT_TIMEOUT) ? r->args.number[OPT_TIMEOUT]
+	                                     : LIMIT_US);
+	exit = renew_session(w, url, pool);
 	if (exit == SEGUE_EXIT_DONE)
 		exit = read_paths(w, url, r->args.operand[1]);
 	if (exit == SEGUE_EXIT_DONE)
-		exit = warm(w, pool);
+		exit = warm(w, url, pool);
 	web_free(&w->web);
 	for (size_t i = 0; i < w->n; i++)
 		buf_free(&w->url[i]);

@@ -58,8 +58,9 @@ assets_ask(struct assets *a, uint64_t tag, uint64_t pool, uint64_t now_us)
 		const struct asset_row *r = row_of(a, key);
 
 		if (r->key == key &&
-		    (r->word == ASSET_THERE ||
-		        now_us - r->heard_us < ASSET_LACK_US))
+		    now_us - MIN(now_us, r->heard_us) <
+		        (r->word == ASSET_THERE ? ASSET_THERE_US
+		                                : ASSET_LACK_US))
 			word = (enum asset_word)r->word;
 	}
 	(void)pthread_mutex_unlock(&a->mutex);

@@ -14,6 +14,7 @@
 
 #define ASSETS_MAX 512 /* of a service: a power of two */
 #define ASSET_LACK_US (UINT64_C(30) * 1000000) /* a lack is believed so long */
+#define ASSET_THERE_US (UINT64_C(600) * 1000000) /* ... that it is there */
 
 enum asset_word { ASSET_UNKNOWN, ASSET_THERE, ASSET_LACKS };
 

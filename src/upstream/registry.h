@@ -33,6 +33,7 @@ struct registry;
 struct pool_plan {
 	char pool[CFG_NAME_MAX + 1];
 	uint32_t share_bp;  /* of new sessions */
+	bool in_use;        /* it has, or had, users */
 	uint32_t mirror_bp; /* of requests of others that are copied to it */
 	uint32_t min_epoch;
 	uint8_t pins; /* enum view_pins */

@@ -212,6 +212,7 @@ fill_service(struct registry *r, struct view_service *vs,
 		vp->pins = pp->pins;
 		vp->cut = pp->cut;
 		vp->serves = pp->serves;
+		vp->in_use = pp->in_use;
 	}
 	vs->watched = vs->mirrors || cfg->hold.n_copies > 0 ||
 	    cfg->n_assets > 0;

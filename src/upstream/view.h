@@ -56,6 +56,7 @@ struct view_pool {
 	uint8_t pins;       /* enum view_pins */
 	uint8_t cut;        /* enum view_cut bits */
 	bool serves;        /* may be sent anything at all */
+	bool in_use;        /* it has, or had, users */
 	bool passes;        /* mode passthrough: streams are what it has */
 };
 

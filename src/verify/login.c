@@ -50,10 +50,23 @@ pass(struct login *l, const char *why)
 	return LOGIN_PASSED;
 }
 
+/* The pool that is looked at is behind the issuer's name, and no other. */
 static const char *
 endpoint(const struct login *l, const char *name)
 {
-	return json_get_text(l->discovery, name, NULL);
+	const char *url = json_get_text(l->discovery, name, NULL);
+
+	return url != NULL && web_same_origin(url, l->issuer) ? url : NULL;
+}
+
+static enum login_outcome
+no_endpoint(struct login *l, const char *name)
+{
+	const char *url = json_get_text(l->discovery, name, NULL);
+
+	if (url == NULL)
+		return fail(l, "discovery has no %s", name);
+	return fail(l, "its %s is on another server: %.200s", name, url);
 }
 
 static bool
@@ -154,6 +167,39 @@ take_code(struct login *l, const char *url)
 	return out;
 }
 
+/*
+ * Name and password are for the issuer's pages alone; a redirection may lead
+ * anywhere.
+ */
+static bool
+is_at_home(struct login *l, const char *page, const char *form)
+{
+	if (web_same_origin(page, l->issuer) &&
+	    web_same_origin(form, l->issuer))
+		return true;
+	(void)fail(l,
+	    "it leads to another server, and nothing is filled in there: "
+	    "%.200s",
+	    web_same_origin(page, l->issuer) ? form : page);
+	return false;
+}
+
+static bool
+take_form(const struct form *f, struct buf *url, struct buf *body)
+{
+	buf_reset(body);
+	if (!set(url, f->action.p))
+		return false;
+	if (f->is_post && f->fields.len == 0)
+		buf_add_char(body, '&'); /* a POST of nothing is one, too */
+	else if (f->is_post)
+		buf_add_str(body, buf_str(&f->fields));
+	else
+		buf_printf(url, "%s%s", strchr(url->p, '?') == NULL ? "?" : "&",
+		    f->fields.len == 0 ? "" : f->fields.p);
+	return !url->failed && !body->failed;
+}
+
 /* The page's form, filled in; the next call.  False: .why. */
 static bool
 fill_in(struct login *l, const struct web_call *c, unsigned *asked,
@@ -166,31 +212,21 @@ fill_in(struct login *l, const struct web_call *c, unsigned *asked,
 
 	form_page_title(buf_str(&c->body), title, sizeof(title));
 	*asked += ok && f.asks_password;
-	if (!ok)
+	if (!ok) {
 		(void)fail(l, "a page without a form: \"%s\" (%ld)", title,
 		    c->status);
-	else if (*asked > 1)
+	} else if (*asked > 1) {
 		(void)fail(l,
 		    "it asks for the password again (\"%s\"): name or password "
 		    "is wrong",
 		    title);
-	else if (!web_same_origin(url->p, f.action.p))
-		(void)fail(l, "the form of \"%s\" leads to another server",
-		    title);
-	ok = ok && *asked <= 1 && web_same_origin(url->p, f.action.p);
-	buf_reset(body);
-	if (ok && f.is_post) {
-		buf_add_str(body, buf_str(&f.fields));
-		if (body->len == 0)
-			buf_add_char(body, '&');
-		ok = set(url, f.action.p);
-	} else if (ok) {
-		ok = set(url, f.action.p);
-		buf_printf(url, "%s%s", strchr(url->p, '?') == NULL ? "?" : "&",
-		    f.fields.len == 0 ? "" : f.fields.p);
+		ok = false;
+	} else {
+		ok = is_at_home(l, url->p, f.action.p) &&
+		    take_form(&f, url, body);
 	}
 	form_free(&f);
-	return ok && !url->failed && !body->failed;
+	return ok;
 }
 
 /*
@@ -251,7 +287,7 @@ go_through_pages(struct login *l)
 	enum login_outcome out;
 
 	if (endpoint(l, "authorization_endpoint") == NULL)
-		return fail(l, "discovery has no authorization_endpoint");
+		return no_endpoint(l, "authorization_endpoint");
 	tokens_secret(l->state);
 	tokens_secret(l->nonce);
 	tokens_secret(l->verifier);
@@ -293,6 +329,9 @@ check_claims(struct login *l, const struct json *claims, bool first)
 		return fail(l, "the id_token has expired: the clocks differ");
 	if (first && strcmp(json_get_text(claims, "nonce", ""), l->nonce) != 0)
 		return fail(l, "the id_token has another nonce");
+	if (l->subject[0] != '\0' &&
+	    strcmp(l->subject, json_get_text(claims, "sub", "")) != 0)
+		return fail(l, "the id_token is of another user than before");
 	(void)snprintf(l->subject, sizeof(l->subject), "%s",
 	    json_get_text(claims, "sub", ""));
 	return l->subject[0] == '\0' ? fail(l, "the id_token has no sub")
@@ -331,23 +370,53 @@ take_tokens(struct login *l, const struct json *doc, bool first)
 	return take_id_token(l, id, first);
 }
 
+/* Does the server take a secret in the form alone?  What it leaves out is so. */
+static bool
+wants_post(const struct login *l)
+{
+	const struct json *ways = json_get(l->discovery,
+	    "token_endpoint_auth_methods_supported");
+	bool basic = json_len(ways) == 0, post = false;
+
+	for (size_t i = 0; i < json_len(ways); i++) {
+		const char *way = json_text(json_at(ways, i));
+
+		basic |= way != NULL && strcmp(way, "client_secret_basic") == 0;
+		post |= way != NULL && strcmp(way, "client_secret_post") == 0;
+	}
+	return post && !basic;
+}
+
+/* RFC 6749 2.3.1 */
+static void
+say_who(struct login *l, struct web_call *c, struct buf *form, struct buf *user,
+    struct buf *secret)
+{
+	if (l->who->client_secret != NULL && !wants_post(l)) {
+		web_escape(user, l->who->client_id);
+		web_escape(secret, l->who->client_secret);
+		c->user = user->p;
+		c->secret = secret->p;
+		return;
+	}
+	web_add_param(form, "client_id", l->who->client_id);
+	if (l->who->client_secret != NULL)
+		web_add_param(form, "client_secret", l->who->client_secret);
+}
+
 static enum login_outcome
 ask_tokens(struct login *l, struct buf *form, bool first)
 {
 	struct web_call c = { .url = endpoint(l, "token_endpoint"),
 		.accept = "application/json" };
+	struct buf user = BUF_INIT, secret = BUF_INIT;
 	enum login_outcome out = LOGIN_FAILED;
 	struct json *doc;
 
 	if (c.url == NULL)
-		return fail(l, "discovery has no token_endpoint");
-	if (l->who->client_secret == NULL) {
-		web_add_param(form, "client_id", l->who->client_id);
-	} else {
-		c.user = l->who->client_id;
-		c.secret = l->who->client_secret;
-	}
-	if (form->failed)
+		return no_endpoint(l, "token_endpoint");
+	say_who(l, &c, form, &user, &secret);
+	if (form->failed || user.failed || secret.failed)
 		return fail(l, "out of memory");
 	c.form = buf_str(form);
 	doc = answer_json(l, &c, web_call(l->web, &c));
@@ -355,6 +424,8 @@ ask_tokens(struct login *l, struct buf *form, bool first)
 		out = take_tokens(l, doc, first);
 	json_free(&doc);
 	web_call_free(&c);
+	buf_free(&user);
+	buf_free(&secret);
 	return out;
 }
 
@@ -395,8 +466,10 @@ get_userinfo(struct login *l)
 	enum login_outcome out = LOGIN_FAILED;
 	struct json *doc;
 
-	if (c.url == NULL)
+	if (json_get_text(l->discovery, "userinfo_endpoint", NULL) == NULL)
 		return pass(l, "discovery has no userinfo_endpoint");
+	if (c.url == NULL)
+		return no_endpoint(l, "userinfo_endpoint");
 	doc = answer_json(l, &c, web_call(l->web, &c));
 	if (doc != NULL)
 		/* of another user: OpenID Connect Core 5.3.2 */
@@ -429,6 +502,22 @@ refresh(struct login *l)
 /* ---- from one time to the next ---- */
 
 static enum login_outcome
+keep(struct login *l)
+{
+	int rc;
+
+	if (l->who->keep == NULL)
+		return pass(l, "");
+	if (l->renew.len == 0)
+		return fail(l,
+		    "no refresh_token came that could be kept; does the scope "
+		    "have offline_access?");
+	rc = file_replace(l->who->keep, buf_str(&l->renew), 0600);
+	return rc == E_OK ? LOGIN_DONE
+	                  : fail(l, "%.200s: %s", l->who->keep, err_text(rc));
+}
+
+static enum login_outcome
 use_kept(struct login *l)
 {
 	struct buf token = BUF_INIT;
@@ -448,27 +537,14 @@ use_kept(struct login *l)
 		out = fail(l, "%.200s: it is empty", l->who->keep);
 	else
 		out = renew_with(l, token.p);
+	/* It may be used up now, whatever comes of the rest. */
+	if (out == LOGIN_DONE && l->renew.len > 0)
+		out = keep(l);
 	if (out == LOGIN_DONE)
 		out = get_userinfo(l);
 	l->subject[0] = '\0';
 	buf_free(&token);
 	return out == LOGIN_PASSED ? LOGIN_DONE : out;
-}
-
-static enum login_outcome
-keep(struct login *l)
-{
-	int rc;
-
-	if (l->who->keep == NULL)
-		return pass(l, "");
-	if (l->renew.len == 0)
-		return fail(l,
-		    "no refresh_token came that could be kept; does the scope "
-		    "have offline_access?");
-	rc = file_replace(l->who->keep, buf_str(&l->renew), 0600);
-	return rc == E_OK ? LOGIN_DONE
-	                  : fail(l, "%.200s: %s", l->who->keep, err_text(rc));
 }
 
 /* ---- logout ---- */
@@ -521,8 +597,10 @@ log_out(struct login *l)
 
 	if (l->who->keep != NULL)
 		return pass(l, "the session is kept for the next time");
-	if (endpoint(l, "end_session_endpoint") == NULL)
+	if (json_get_text(l->discovery, "end_session_endpoint", NULL) == NULL)
 		return pass(l, "discovery has no end_session_endpoint");
+	if (endpoint(l, "end_session_endpoint") == NULL)
+		return no_endpoint(l, "end_session_endpoint");
 	add_logout(l, &url);
 	for (unsigned n = 0; more && !url.failed && n < PAGES_MAX; n++) {
 		struct web_call c = { .url = url.p,

@@ -69,17 +69,25 @@ web_resolve(const char *base, const char *ref, struct buf *out)
 }
 
 void
-web_add_param(struct buf *out, const char *name, const char *value)
+web_escape(struct buf *out, const char *text)
 {
-	char *n = curl_easy_escape(NULL, name, 0);
-	char *v = curl_easy_escape(NULL, value, 0);
+	char *escaped = curl_easy_escape(NULL, text, 0);
 
-	if (n == NULL || v == NULL)
+	if (escaped == NULL)
 		out->failed = true;
 	else
-		buf_printf(out, "%s%s=%s", out->len > 0 ? "&" : "", n, v);
-	curl_free(n);
-	curl_free(v);
+		buf_add_cstr(out, escaped);
+	curl_free(escaped);
+}
+
+void
+web_add_param(struct buf *out, const char *name, const char *value)
+{
+	if (out->len > 0)
+		buf_add_char(out, '&');
+	web_escape(out, name);
+	buf_add_char(out, '=');
+	web_escape(out, value);
 }
 
 bool
@@ -165,6 +173,10 @@ set_session(struct web *w)
 	struct buf line = BUF_INIT;
 
 	buf_printf(&w->names, "%s,%s", w->o.cookie, w->o.cookie_tls);
+	if (host != NULL && host[0] == '[') { /* libcurl's jar has none */
+		memmove(host, host + 1, strlen(host));
+		host[strcspn(host, "]")] = '\0';
+	}
 	if (host != NULL)
 		buf_printf(&line, "%s\tFALSE\t/\t%s\t0\t%s\t%s", host,
 		    secure ? "TRUE" : "FALSE",
@@ -331,6 +343,8 @@ take_answer(CURL *c, struct web_call *call)
 	(void)curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &call->status);
 	(void)curl_easy_getinfo(c, CURLINFO_TOTAL_TIME_T, &us);
 	call->took_us = (uint64_t)us;
+	if (call->status < 300 || call->status > 399)
+		buf_reset(&call->location);
 	if (call->location.len > 0)
 		complete(call);
 	(void)curl_easy_getinfo(c, CURLINFO_CONTENT_TYPE, &text);

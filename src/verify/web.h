@@ -21,7 +21,7 @@
 struct web_options {
 	const char *url; /* of the server that is looked at */
 	const char *via; /* HOST:PORT to connect to instead of its own */
-	const char *ca;  /* file of authorities beside those of the system */
+	const char *ca;  /* file of authorities instead of the system's */
 	/* A session that the server's host, and no other, is shown. */
 	const char *cookie, *cookie_tls, *value;
 	uint64_t limit_us; /* of one call */
@@ -60,6 +60,8 @@ bool web_was_moved(const struct web *);
 bool web_resolve(const char *base, const char *ref, struct buf *out) MUST_CHECK;
 /* Is it the same scheme, host and port? */
 bool web_same_origin(const char *a, const char *b);
+/* As it stands in a form (RFC 6749 2.3.1). */
+void web_escape(struct buf *, const char *);
 /* "name=value", escaped, behind a "&" where something stands already. */
 void web_add_param(struct buf *, const char *name, const char *value);
 /* The value of a parameter of a URL's query, as it was meant; false: none. */

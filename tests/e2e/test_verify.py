@@ -10,11 +10,12 @@ import pytest
 from rig import wait_until
 from rig.certs import Authority
 from rig.node import NodeInstance
+from rig.segued import pool, service
 from rig.site import Site
-from rig.wire import Client
+from rig.wire import Client, once
 from test_hold import switch_over
 from test_oidc import Site as Oidc
-from test_rollout import rollout, shares, small, wait_stand
+from test_rollout import DRAIN, rollout, shares, small, wait_stand
 from test_rollout_jobs import job, lines
 
 CLIENT = {"client_id": "app", "redirect_uri": "https://app.example/in",
@@ -262,6 +263,139 @@ def test_verify_while_users_are_held(rig):
         (float(x.split()[0]) for i in site.v2 for x in i.log_lines()
          if ("id=tried" in x) is is_it)) for is_it in (True, False))
     assert tried < first, "users were there before it was tried"
+
+
+def promising(where, key="k1", cookie=""):
+    """Discovery and keys, and nothing else; where() is the issuer."""
+    def script(conn):
+        while (r := conn.request()) is not None:
+            doc = {"keys": [{"kid": key, "kty": "EC", "x": key}]} \
+                if r.target == "/jwks" else \
+                {"issuer": where(), "jwks_uri": f"{where()}/jwks"}
+            conn.answer(json.dumps(doc).encode(),
+                        fields="Content-Type: application/json\r\n")
+    return script
+
+
+def promises_of(rig, keys=("k1", "k1"), **more):
+    where = []
+    rig.a, rig.b = (rig.scripted(v, n, promising(lambda: where[0], key))
+                    for v, n, key in zip(("v1", "v2"), "ab", keys))
+    s = rig.segued(service(
+        pool("v1", [rig.a], share="100%"), pool("v2", [rig.b]),
+        drain=DRAIN, **more))
+    where.append(f"http://{s.address}")
+    return s, where[0]
+
+
+def test_in_the_middle_of_a_recreate(rig):
+    """The old version is gone or held: it is not compared, and nothing is
+    the worse for it."""
+    s, issuer = promises_of(rig, hold={"copies": ["/jwks"]})
+    s.config["services"][0]["rollout"] = {"strategy": "recreate", "jobs": [
+        job(rig, "echo > stopped", "stop"), job(rig, "true", "start"),
+        {"name": "verify", "command": [
+            rig.program("src/segue/segue"), "verify", issuer]}]}
+    s.write_config()
+    s.do("reload")
+    s.do("rollout", "start", "--to", "v2")
+    wait_until(lambda: lines(rig, "stopped"), what="the stop")
+    rig.a.close()
+    told = wait_stand(s, "done", 30)
+    said = next(x["said"] for x in told["steps"] if x["step"] == "verify")
+    assert said == "verified: v2 says what it is", told
+    # By hand, who asks for it is told why it cannot be.
+    s.do("hold")
+    r = s.segue("verify", issuer, "--to", "v2")
+    assert r.code == 3 and "requests for v2 are held" in r.err, r
+
+
+@pytest.mark.parametrize("scope", ["pool", "instance"])
+def test_scopes(rig, scope):
+    s, issuer = promises_of(rig, sticky={"scope": scope})
+    r = s.do("verify", issuer, "--to", "v2", "--from", "v1")
+    assert r.out.endswith("keeps the promises of v1\n"), r
+    s.do("warm", issuer, "/jwks", "--to", "v2")
+
+
+def test_copies_are_not_of_who_is_tried(rig):
+    """What V2 says to who tries it is said to no user, nor what V1 says in its
+    place to who tries it."""
+    s, issuer = promises_of(rig, keys=("k1", "k2"),
+                            hold={"copies": ["/jwks",
+                                             "/.well-known/x"]})
+    broken = "1 of them may break clients"
+    r = s.segue("verify", issuer, "--to", "v2", "--from", "v1")
+    assert r.code == 1 and broken in r.out, r
+    assert b"k1" in once(s.address, "/jwks").body
+    once(s.address, "/.well-known/x")
+    s.do("hold")
+    for target in ("/jwks", "/.well-known/x"):
+        a = once(s.address, target)
+        assert a.status == 200 and a.field("age") is not None, a.head
+    assert b"k1" in once(s.address, "/jwks").body
+    cookie = s.do("pin", "v2").out.split(";")[0]
+    with Client(s.address) as c:
+        a = c.get("/jwks", fields=f"Cookie: {cookie}\r\n")
+    assert b"k2" in a.body and a.field("age") is None, a.head
+    s.do("release")
+
+
+# ---- servers that mean no good ----
+
+def test_nothing_is_said_to_strangers(rig):
+    """Neither name and password to where a redirection leads, nor codes and
+    tokens to endpoints elsewhere; and what a server says is no command for
+    a terminal."""
+    rig.evil = rig.scripted("evil", "evil")
+    evil = f"http://{rig.evil.address}"
+    how = {"token": "", "login": evil}
+
+    def script(conn):
+        while (r := conn.request()) is not None:
+            if r.target.startswith("/auth"):
+                conn.answer(b"", "302 Found",
+                            f"Location: {how['login']}/form\r\n")
+            elif r.target.startswith("/form"):
+                conn.answer(b"", "302 Found", "Location: " + CLIENT[
+                    "redirect_uri"] + "?error=%1b[2J%0averified\r\n")
+            elif r.target == "/jwks":
+                conn.answer(b'{"keys":[]}')
+            else:
+                conn.answer(json.dumps({
+                    "issuer": where, "jwks_uri": f"{where}/jwks",
+                    "authorization_endpoint": f"{where}/auth",
+                    "token_endpoint": f"{how['token'] or where}/token"
+                }).encode())
+
+    def form(conn):
+        while (r := conn.request()) is not None:
+            conn.answer(b"<form method=post><input name=u>"
+                        b"<input type=password name=p></form>",
+                        fields="Content-Type: text/html\r\n")
+            del r
+
+    rig.evil.script = form
+    rig.a = rig.scripted("v1", "a", script)
+    s = rig.segued(service(pool("v1", [rig.a], share="100%")))
+    where = f"http://{s.address}"
+    words = ["verify", where, "--to", "v1", "--login", file_of(rig)]
+    r = s.segue(*words)
+    assert r.code == 1 and "leads to another server" in r.out, r
+    assert [x.method for x in rig.evil.requests] == ["GET"]
+    assert b"ecret" not in b"".join(x.head for x in rig.evil.requests)
+    how["login"] = where
+    r = s.segue(*words)
+    assert r.code == 1 and "\x1b" not in r.out, r
+    assert r.out.splitlines()[-1].startswith("not verified: login: "), r
+    how["token"] = evil
+    kept = f"{rig.dir}/kept"
+    with open(kept, "w", encoding="ascii") as f:
+        f.write("precious")
+    r = s.segue("verify", where, "--to", "v1", "--login",
+                file_of(rig, keep=kept))
+    assert r.code == 1 and "token_endpoint is on another server" in r.out, r
+    assert len(rig.evil.requests) == 1
 
 
 def test_trials_are_held_where_users_are(rig):

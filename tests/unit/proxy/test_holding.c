@@ -507,7 +507,7 @@ static const struct {
 	       "Transfer-Encoding: chunked\r\nConnection: close\r\n",
 	        "1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"),
 	    true },
-	{ "until it closes", GET_KEYS,
+	{ "that may have been cut", GET_KEYS,
 	    OK("Content-Type: application/jwk-set+json\r\n"
 	       "Connection: close\r\n",
 	        "{}"),
@@ -571,7 +571,7 @@ Test(holding, what_is_kept)
 		if (strcmp(kepts[i].ask, GET_KEYS) != 0)
 			continue;
 		cr_expect_str_eq(all->list[0]->path.p, "/realms/x/keys");
-		cr_expect_str_eq(all->list[0]->host.p, "a");
+		cr_expect_str_eq(all->list[0]->place.p, "http://a");
 		cr_expect_str_eq(all->list[0]->type.p,
 		    "application/jwk-set+json");
 	}

@@ -1096,6 +1096,26 @@ Test(rollout, what_fails_behind_a_drain_stands_still)
 	}
 }
 
+/* ... and nobody waits for it. */
+Test(rollout, nobody_is_held_behind_a_drain)
+{
+	add(CFG_STEP_PROMOTE, 0, 0, 60 * S);
+	add(CFG_STEP_DRAIN, 0, 0, 600 * S);
+	add(CFG_STEP_HOLD, 0, 2 * S, 60 * S);
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	add(CFG_STEP_RELEASE, 0, 0, 60 * S);
+	world_fit(&w, 2, true);
+	cr_assert_eq(TELL(START), RO_NO_NONE, "%s", w.why);
+	for (int i = 0; i < 10 && it()->at < 2; i++)
+		pass(60 * S);
+	pass(0);
+	cr_assert_eq(svc()->hold, HOLD_ALL);
+	pass(2 * S);
+	cr_expect_eq(it()->stand, RO_STAND_PAUSED, "%s", it()->why);
+	cr_expect_eq(svc()->hold, HOLD_NONE, "it serves them");
+	expect_shares(0, ALL, "nobody is moved");
+}
+
 /* What cannot serve is neither warmed nor proved, and nobody waits for ever. */
 Test(rollout, proofs_wait_for_readiness)
 {

@@ -41,8 +41,9 @@ Test(assets, a_lack_is_believed_for_a_while)
 	cr_expect_eq(assets_ask(&a, 1, 1, NOW + ASSET_LACK_US - 1),
 	    ASSET_LACKS);
 	cr_expect_eq(assets_ask(&a, 1, 1, NOW + ASSET_LACK_US), ASSET_UNKNOWN);
-	cr_expect_eq(assets_ask(&a, 1, 2, NOW + 1000 * ASSET_LACK_US),
+	cr_expect_eq(assets_ask(&a, 1, 2, NOW + ASSET_THERE_US - 1),
 	    ASSET_THERE);
+	cr_expect_eq(assets_ask(&a, 1, 2, NOW + ASSET_THERE_US), ASSET_UNKNOWN);
 }
 
 /* Whoever asks for what nobody has cannot make it grow. */

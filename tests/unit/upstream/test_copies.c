@@ -35,7 +35,8 @@ put(const char *host, const char *path, const char *body, uint64_t at)
 static void
 expect(const char *host, const char *path, const char *body)
 {
-	struct copy *c = copies_get(&all, str_of(host), str_of(path));
+	struct copy *c = copies_get(&all, str_of(host), str_of(path),
+	    COPY_STALE_US);
 
 	cr_expect_eq(c != NULL, body != NULL, "%s%s", host, path);
 	if (c != NULL && body != NULL)
@@ -60,7 +61,7 @@ Test(copies, the_last_one_counts)
 	struct copy *old;
 
 	put("a", "/x", "1", 1);
-	old = copies_get(&all, STR("a"), STR("/x"));
+	old = copies_get(&all, STR("a"), STR("/x"), 2);
 	put("a", "/x", "2", 2);
 	expect("a", "/x", "2");
 	cr_expect_eq(all.n, 1);
@@ -77,20 +78,37 @@ Test(copies, are_made_anew_from_time_to_time)
 	cr_expect(copies_want(&all, STR("a"), STR("/x"), 7 + COPY_FRESH_US));
 }
 
-/* Nobody drives those out that are there. */
+Test(copies, are_not_given_for_ever)
+{
+	struct copy *c;
+
+	put("a", "/x", "1", 7);
+	c = copies_get(&all, STR("a"), STR("/x"), 6 + COPY_STALE_US);
+	cr_expect_not_null(c);
+	copy_unref(&c);
+	c = copies_get(&all, STR("a"), STR("/x"), 7 + COPY_STALE_US);
+	cr_expect_null(c);
+}
+
+/* Nobody drives out what all ask for. */
 Test(copies, there_is_room_for_so_many)
 {
 	char host[16];
 
-	for (int i = 0; i < COPIES_MAX + 10; i++) {
+	put("real", "/x", "real", 1);
+	cr_expect_not(copies_want(&all, STR("real"), STR("/x"), 2));
+	for (int i = 0; i < 10 * COPIES_MAX; i++) {
 		(void)snprintf(host, sizeof(host), "%d", i);
-		cr_expect_eq(copies_want(&all, str_of(host), STR("/x"), 1),
-		    i < COPIES_MAX);
-		put(host, "/x", host, 1);
+		cr_expect(copies_want(&all, str_of(host), STR("/x"), 2));
+		put(host, "/x", host, 2);
 	}
 	cr_expect_eq(all.n, COPIES_MAX);
-	expect("0", "/x", "0");
-	expect("32", "/x", NULL);
-	put("0", "/x", "anew", 2);
-	expect("0", "/x", "anew");
+	expect("real", "/x", "real");
+	put("real", "/x", "anew", 9);
+	for (int i = 0; i < COPIES_MAX; i++) {
+		(void)snprintf(host, sizeof(host), "more-%d", i);
+		put(host, "/x", host, 9);
+	}
+	expect("real", "/x", "anew");
+	cr_expect_eq(all.n, COPIES_MAX);
 }
