@@ -427,7 +427,7 @@ static bool
 is_look(const char *action)
 {
 	static const char *const looks[] = { "status", "watch", "report",
-		"history" };
+		"page", "history" };
 
 	for (size_t i = 0; i < ARRAY_LEN(looks); i++)
 		if (strcmp(action, looks[i]) == 0)

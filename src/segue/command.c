@@ -12,7 +12,8 @@
 	}
 
 #define ROLLOUT_WORDS                                                          \
-	"start|status|watch|report|history|pause|resume|retry|approve|skip|"   \
+	"start|status|watch|report|page|history|pause|resume|retry|approve|"   \
+	"skip|"                                                                \
 	"abort|"                                                               \
 	"rollback"
 

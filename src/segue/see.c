@@ -155,6 +155,7 @@ see_rollout(struct run *r)
 		return watch(r, view_rollout);
 	return see(r,
 	    strcmp(word, "report") == 0        ? view_report
+	        : strcmp(word, "page") == 0    ? view_page
 	        : strcmp(word, "history") == 0 ? view_history
 	                                       : view_rollout);
 }

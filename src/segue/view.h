@@ -29,6 +29,7 @@ view_fn view_sessions;
 view_fn view_rollout; /* the steps of each service's, and where it is */
 view_fn view_report;  /* what it has come to */
 view_fn view_history; /* those before it, too */
+view_fn view_page;    /* the report as a page of HTML, whole in itself */
 
 /*
  * Does the document have what the view is limited to?  If not, why[cap] says

@@ -48,4 +48,11 @@ void view_each_rollout(const struct json *status, const struct view *,
 void view_rollout_head(const struct json *status, const struct json *service,
     const struct json *rollout, bool colour, struct buf *out);
 
+/*
+ * Whether anything was lost, a sentence.  What cannot be vouched for is not
+ * said: a daemon that was restarted has forgotten, and an account that does not
+ * hold is a fault of Segue.
+ */
+void view_verdict(const struct json *report, struct buf *out);
+
 #endif

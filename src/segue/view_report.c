@@ -49,12 +49,8 @@ put_line(struct buf *out, const char *fmt, ...)
 
 /* ---- the requests ---- */
 
-/*
- * What cannot be vouched for is not said: a daemon that was restarted has
- * forgotten, and an account that does not hold is a fault of Segue.
- */
-static void
-put_verdict(const struct json *report, struct buf *out)
+void
+view_verdict(const struct json *report, struct buf *out)
 {
 	int64_t faults = json_get_int(report, "fault", -1);
 	int64_t late = json_get_int(report, "deadline", -1);
@@ -62,20 +58,20 @@ put_verdict(const struct json *report, struct buf *out)
 	char n[4][SHOW_MAX];
 
 	if (!json_get_truth(report, "holds", false))
-		put_line(out,
+		buf_add_cstr(out,
 		    "this is no certificate: the account does not hold");
 	else if (!json_get_truth(report, "whole", false))
-		put_line(out,
+		buf_printf(out,
 		    "this is no certificate: what came before %s was counted "
 		    "by a process that is no more",
 		    show_text(report, "counted_since"));
 	else if (faults == 0 && late == 0 && refused == 0)
-		put_line(out,
+		buf_printf(out,
 		    "0 lost: each of %s requests has ended well or "
 		    "is on its way",
 		    show_count(report, "accepted", n[0]));
 	else
-		put_line(out,
+		buf_printf(out,
 		    "of %s requests %s failed by an instance's fault, %s at a "
 		    "deadline, and %s found nobody or no room",
 		    show_count(report, "accepted", n[0]),
@@ -90,9 +86,12 @@ put_requests(const struct json *rollout, bool colour, struct buf *out)
 	const struct json *report = json_get(rollout, "report");
 	const struct json *streams = json_get(report, "streams_ended");
 	const struct json *pools = json_get(report, "pools");
+	struct buf verdict = BUF_INIT;
 	char n[3][SHOW_MAX], held[SHOW_MAX];
 
-	put_verdict(report, out);
+	view_verdict(report, &verdict);
+	put_line(out, STR_FMT, STR_ARG(verdict));
+	buf_free(&verdict);
 	buf_add_cstr(out, "  ");
 	view_accounting(report, colour, out);
 	buf_add_char(out, '\n');

@@ -107,6 +107,19 @@ answer_json(struct login *l, struct web_call *c, bool called)
 
 /* ---- the login pages ---- */
 
+/* The endpoint, asked that; frees the question. */
+static void
+write_url(const struct login *l, const char *name, struct buf *question,
+    struct buf *url)
+{
+	const char *at = endpoint(l, name);
+
+	buf_printf(url, "%s%s", at, strchr(at, '?') == NULL ? "?" : "&");
+	buf_add_str(url, buf_str(question));
+	url->failed |= question->failed;
+	buf_free(question);
+}
+
 static void
 add_authorize(struct login *l, const char *challenge, struct buf *url)
 {
@@ -124,12 +137,7 @@ add_authorize(struct login *l, const char *challenge, struct buf *url)
 	web_add_param(&q, "code_challenge_method", "S256");
 	if (asks) /* OpenID Connect Core 11 */
 		web_add_param(&q, "prompt", "consent");
-	buf_printf(url, "%s%s", endpoint(l, "authorization_endpoint"),
-	    strchr(endpoint(l, "authorization_endpoint"), '?') == NULL ? "?"
-	                                                               : "&");
-	buf_add_str(url, buf_str(&q));
-	url->failed |= q.failed;
-	buf_free(&q);
+	write_url(l, "authorization_endpoint", &q, url);
 }
 
 /* The address that the code, or the reason why not, comes to. */
@@ -559,12 +567,7 @@ add_logout(struct login *l, struct buf *url)
 	if (l->who->post_logout_redirect_uri != NULL)
 		web_add_param(&q, "post_logout_redirect_uri",
 		    l->who->post_logout_redirect_uri);
-	buf_printf(url, "%s%s", endpoint(l, "end_session_endpoint"),
-	    strchr(endpoint(l, "end_session_endpoint"), '?') == NULL ? "?"
-	                                                             : "&");
-	buf_add_str(url, buf_str(&q));
-	url->failed |= q.failed;
-	buf_free(&q);
+	write_url(l, "end_session_endpoint", &q, url);
 }
 
 /* A page that asks whether one is sure, and then a word, or the way back. */

@@ -50,6 +50,9 @@ def test_canary_under_load(rig):
     assert "step 3 of 7, pause 1s" in r.err, r.err
     site.finish()
     assert shares(site.segued) == {"v1": 0, "v2": 10000}
+    page = site.segued.do("rollout", "page").out
+    assert page.startswith("<!doctype html>") and \
+        page.endswith("</html>\n") and '<p class="verdict good">0 lost' in page
     told = [e["text"] for e in site.admin.events("follow=0&last=500")
             if e["type"] == "rollout"]
     assert told == [

@@ -348,7 +348,7 @@ static const char *const odd[] = {
 Test(view, odd_documents, .timeout = 5)
 {
 	static view_fn *const views[] = { view_status, view_pools,
-		view_instances, view_sessions };
+		view_instances, view_sessions, view_page };
 	const struct view v = { .colour = true };
 
 	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
@@ -476,4 +476,30 @@ Test(show, times, .timeout = 5)
 		cr_expect_eq(us, rows[i].us, "%s: %llu", rows[i].why,
 		    (unsigned long long)us);
 	}
+}
+
+/* What others have said stays text. */
+Test(view, a_page_is_no_code, .timeout = 5)
+{
+	static const char text[] =
+	    "{\"services\":[{\"name\":\"<b>\",\"rollout\":{\"to\":\"\\\"v2&\","
+	    "\"why\":\"<script>x</script>\\u001b[2J\",\"at\":0,\"stand\":"
+	    "\"done\",\"report\":{\"holds\":true,\"whole\":true,"
+	    "\"accepted\":7,\"fault\":0,\"deadline\":0,\"refused\":0},"
+	    "\"steps\":[{\"text\":\"<i>\",\"lasted_s\":2,\"said\":\"</code>"
+	    "\"}]}}]}";
+	const struct view v = { .colour = true };
+	char why[128], *out;
+	struct json *doc = json_read(STR(text), why, sizeof(why));
+
+	cr_assert_not_null(doc, "%s", why);
+	out = seen(view_page, doc, &v);
+	cr_expect_not_null(strstr(out, "<h2>&lt;b&gt; to &quot;v2&amp;</h2>"));
+	cr_expect_not_null(strstr(out, "&lt;script&gt;x&lt;/script&gt;"));
+	cr_expect_not_null(strstr(out, "<code>&lt;/code&gt;</code>"));
+	cr_expect_not_null(strstr(out, "verdict good\">0 lost: each of 7"));
+	cr_expect_null(strstr(out, "<script"));
+	cr_expect_null(strchr(out, '\033'));
+	free(out);
+	json_free(&doc);
 }
