@@ -302,7 +302,7 @@ static void
 check_order(struct problems *p, const struct cfg_rollout *r,
     const struct where *list)
 {
-	bool promoted = false, renews = false;
+	bool promoted = false, drained = false, renews = false;
 
 	for (size_t i = 0; i < r->n_steps; i++) {
 		const struct cfg_step *step = &r->steps[i];
@@ -312,6 +312,11 @@ check_order(struct problems *p, const struct cfg_rollout *r,
 			problem_error(p, &w,
 			    "the others would drain while they serve; promote "
 			    "comes first");
+		if (step->kind == CFG_STEP_RETIRE && !drained)
+			problem_error(p, &w,
+			    "only a drained pool is retired; drain comes "
+			    "first");
+		drained |= step->kind == CFG_STEP_DRAIN;
 		if (step->kind == CFG_STEP_SHARE && promoted)
 			problem_error(p, &w,
 			    "it has all of new sessions since promote");

@@ -332,7 +332,8 @@ enum cfg_product { CFG_PRODUCTS(X) CFG_PRODUCT_COUNT };
 	X(WINDOW, "window")                                                    \
 	X(CHECK, "check")                                                      \
 	X(PROMOTE, "promote")                                                  \
-	X(DRAIN, "drain")
+	X(DRAIN, "drain")                                                      \
+	X(RETIRE, "retire")
 #define X(id, name) CFG_STEP_##id,
 enum cfg_step_kind { CFG_STEPS(X) CFG_STEP_COUNT };
 #undef X

@@ -53,6 +53,28 @@ enter_drain(struct job *j, const struct ro_step *s UNUSED)
 	return RO_NO_NONE;
 }
 
+/* A pool that still has something on its hands is none to write off. */
+static enum ro_refusal
+enter_retire(struct job *j, const struct ro_step *s UNUSED)
+{
+	for (size_t i = 0; i < j->svc->n_pools; i++) {
+		struct ro_pool *p = &j->svc->pools[i];
+
+		if (is_replaced(j, p) && p->state != POOL_DRAINED &&
+		    p->state != POOL_RETIRED)
+			return job_refuse(j, RO_NO_NOT_DRAINING,
+			    "%s is %s, and only a drained pool is retired",
+			    p->name,
+			    pool_state_name((enum pool_state)p->state));
+	}
+	for (size_t i = 0; i < j->svc->n_pools; i++)
+		if (is_replaced(j, &j->svc->pools[i]) &&
+		    j->svc->pools[i].state == POOL_DRAINED)
+			pool_goto(&j->svc->pools[i], POOL_RETIRED,
+			    j->facts->wall_us);
+	return RO_NO_NONE;
+}
+
 static enum ro_refusal
 enter_hold(struct job *j, const struct ro_step *s)
 {
@@ -267,6 +289,8 @@ const struct step_kind step_kinds[CFG_STEP_COUNT] = {
 	[CFG_STEP_CHECK] = { is_always, run_enter, run_end_check, NULL, false },
 	[CFG_STEP_PROMOTE] = { step_is_ready, enter_promote, end_adopted,
 	    "does not get all", false },
+	[CFG_STEP_RETIRE] = { is_always, enter_retire, end_adopted,
+	    "did not hear of it", false },
 	[CFG_STEP_DRAIN] = { step_is_ready, enter_drain, end_drained,
 	    "serves, but others still drain", false },
 };

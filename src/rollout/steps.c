@@ -95,6 +95,7 @@ deadline_of(const struct cfg_step *s, const struct cfg_service *svc)
 	case CFG_STEP_PROMOTE:
 	case CFG_STEP_HOLD:
 	case CFG_STEP_RELEASE:
+	case CFG_STEP_RETIRE:
 		return MINUTE;
 	case CFG_STEP_GONE:
 		return 5 * MINUTE;

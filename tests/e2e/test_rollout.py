@@ -181,6 +181,20 @@ def test_too_few_to_tell(rig):
     assert "skipped" in s.do("rollout", "status").out
 
 
+# ---- retired ----
+
+def test_retired(rig):
+    """It is written off, and the way of the next rollout."""
+    steps = ["ready", "promote", "drain", "retire"]
+    s = small(rig, steps)
+    for to, old in (("v2", "v1"), ("v1", "v2")):
+        s.do("rollout", "start", "--to", to, "--wait")
+        assert s.admin.pool(old)["state"] == "retired"
+        assert once(s.address).version == to
+    r = s.segue("pin", "v2")
+    assert r.code == 3 and "v2 is retired: nobody is sent to it" in r.err, r
+
+
 # ---- operators ----
 
 def test_told_by_operators(rig):

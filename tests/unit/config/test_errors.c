@@ -719,8 +719,7 @@ static const struct {
 	    "f:4:23: services[0].rollout.steps[0].step: promot is not one of "
 	    "ready, share, pause, approve, analyze, hold, release, gone, job, "
 	    "warm, verify, mirror, notify, roll, window, check, promote, "
-	    "drain; did "
-	    "you mean promote?\n" },
+	    "drain, retire; did you mean promote?\n" },
 	{ "a drain of those that serve",
 	    SERVICE("rollout: { steps: [ drain, promote ] }\n  " POOLS),
 	    "f:4:23: services[0].rollout.steps[0]: the others would drain "
@@ -832,6 +831,9 @@ static const struct {
 	            "  " POOLS),
 	    "f:4:44: services[0].rollout.steps[0].job: this step is made "
 	    "each time, and a is done once\n" },
+	{ "nothing is drained yet", STEPS("promote, retire"),
+	    "f:4:32: services[0].rollout.steps[1]: only a drained pool is "
+	    "retired; drain comes first\n" },
 	{ "copies of nothing",
 	    SERVICE("rollout: { steps: [ { step: mirror, for: 1m }, promote ] "
 	            "}\n  " POOLS),

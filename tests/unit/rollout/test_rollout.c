@@ -1096,6 +1096,36 @@ Test(rollout, what_fails_behind_a_drain_stands_still)
 	}
 }
 
+Test(rollout, what_is_drained_is_retired)
+{
+	add(CFG_STEP_PROMOTE, 0, 0, 60 * S);
+	add(CFG_STEP_DRAIN, 0, 0, 600 * S);
+	add(CFG_STEP_RETIRE, 0, 0, 60 * S);
+	world_fit(&w, 2, true);
+	cr_assert_eq(TELL(START), RO_NO_NONE, "%s", w.why);
+	for (int i = 0; i < 10 && it()->stand == RO_STAND_RUNNING; i++)
+		pass(60 * S);
+	cr_expect_eq(it()->stand, RO_STAND_DONE, "%s", it()->why);
+	cr_expect_eq(svc()->pools[0].state, POOL_RETIRED);
+	expect_shares(0, ALL, "the new one has all");
+}
+
+/* Who brings it back meanwhile wants it. */
+Test(rollout, what_serves_is_not_retired)
+{
+	add(CFG_STEP_PROMOTE, 0, 0, 60 * S);
+	add(CFG_STEP_RETIRE, 0, 0, 60 * S);
+	world_fit(&w, 2, true);
+	cr_assert_eq(TELL(START), RO_NO_NONE, "%s", w.why);
+	pass(0);
+	cr_expect_not_null(strstr(it()->why,
+	                       "v1 is active, and only a drained pool is "
+	                       "retired"),
+	    "%s", it()->why);
+	cr_expect_eq(it()->stand, RO_STAND_ROLLED_BACK);
+	expect_shares(ALL, 0, "as before");
+}
+
 /* ... and nobody waits for it. */
 Test(rollout, nobody_is_held_behind_a_drain)
 {
