@@ -21,6 +21,7 @@
 #define PATHS_MAX 64
 #define TIMES 5 /* that a round asks for each path */
 #define REST_NS 200000000L
+#define REST_FAILED_S 1 /* who fails is not warmed by being asked at once */
 
 struct warm {
 	struct run *run;
@@ -29,7 +30,8 @@ struct warm {
 	size_t n;
 	uint64_t took_us[PATHS_MAX * TIMES]; /* of the round */
 	size_t n_took, n_failed, last_failed;
-	char why[WEB_WHY_MAX + 80]; /* of the last that failed */
+	char why[WEB_WHY_MAX + 80];  /* of the last that failed */
+	char told[WEB_WHY_MAX + 80]; /* the last that was said */
 	struct settle settle;
 	unsigned rounds;
 	uint64_t end_us; /* monotonic */
@@ -99,8 +101,10 @@ go_round(struct warm *w)
 	w->rounds++;
 	w->last_failed = w->n_failed;
 	if (w->n_failed > 0) {
-		run_say(w->run, "round %u: %zu of %zu failed: %s", w->rounds,
-		    w->n_failed, w->n * TIMES, w->why);
+		if (strcmp(w->why, w->told) != 0)
+			run_say(w->run, "round %u: %zu of %zu failed: %s",
+			    w->rounds, w->n_failed, w->n * TIMES, w->why);
+		str_copy(str_of(w->why), w->told, sizeof(w->told));
 		settle_failed(&w->settle);
 		return false;
 	}
@@ -167,6 +171,8 @@ warm(struct warm *w, const char *url, const char *pool)
 		struct timespec rest = { .tv_nsec = REST_NS };
 
 		settled = go_round(w);
+		if (w->n_failed > 0)
+			rest = (struct timespec){ .tv_sec = REST_FAILED_S };
 		(void)fflush(w->run->out);
 		if (settled || web_was_moved(w->web) ||
 		    clock_mono_us() >= w->end_us)
