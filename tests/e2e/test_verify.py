@@ -437,7 +437,9 @@ def test_warm(rig):
         for i in site.v2:
             i.kill()
         r = going.result()
-    assert r.code == 1 and "sent it elsewhere" in r.err, r
+    # in the middle of a round, or between two
+    assert (r.code == 1 and "sent it elsewhere" in r.err) or \
+        (r.code == 3 and "v2" in r.err), r
     r = s.segue("warm", where, "/get", "--to", "v2")
     assert r.code == 3 and "nobody is sent to it" in r.err, r
 
