@@ -19,8 +19,6 @@
 #include "rollout/runs.h"
 #include "supervisor/privs.h"
 
-/* PATH, LANG, HOME, USER and those of ours, beside the operator's. */
-#define OWN_MAX 16
 #define FILES_SOFT 1024 /* as services usually have: some close them all */
 
 /* Who it shall be. */
@@ -105,6 +103,23 @@ struct env {
 	bool failed;
 };
 
+/* Takes text over; there is always room for the NULL behind it. */
+static void
+append(struct env *e, char *text)
+{
+	char **all = text == NULL ? NULL
+	                          : realloc(e->all, (e->n + 2) * sizeof(*all));
+
+	if (all == NULL) {
+		e->failed = true;
+		free(text);
+		return;
+	}
+	e->all = all;
+	all[e->n++] = text;
+	all[e->n] = NULL;
+}
+
 static void
 add(struct env *e, const char *name, const char *value)
 {
@@ -113,9 +128,8 @@ add(struct env *e, const char *name, const char *value)
 	if (value == NULL)
 		return;
 	if (asprintf(&text, "%s=%s", name, value) == -1)
-		e->failed = true;
-	else
-		e->all[e->n++] = text;
+		text = NULL;
+	append(e, text);
 }
 
 static void
@@ -161,9 +175,6 @@ make_env(const struct cfg_job *job, const struct run_ask *ask,
 {
 	char id[24];
 
-	e->all = calloc(job->n_env + OWN_MAX, sizeof(char *));
-	if (e->all == NULL)
-		return E_NOMEM;
 	(void)snprintf(id, sizeof(id), "%llu",
 	    (unsigned long long)ask->key.rollout);
 	add(e, "SEGUE_SERVICE", ask->key.service);
@@ -178,11 +189,8 @@ make_env(const struct cfg_job *job, const struct run_ask *ask,
 	add(e, "SEGUE_ADDRESS", ask->address);
 	add(e, "SEGUE_SOCKET", socket);
 	add(e, "SEGUE_REHEARSAL", ask->rehearsal ? "1" : NULL);
-	for (size_t i = 0; i < job->n_env; i++) {
-		e->all[e->n] = strdup(job->env[i]);
-		e->failed |= e->all[e->n] == NULL;
-		e->n += e->all[e->n] != NULL;
-	}
+	for (size_t i = 0; i < job->n_env; i++)
+		append(e, strdup(job->env[i]));
 	add_defaults(e, w);
 	return e->failed ? E_NOMEM : E_OK;
 }
