@@ -113,6 +113,7 @@ struct exchange {
 	uint64_t full_us;
 	unsigned full_max;
 
+	/* a file of a page */
 	uint64_t asset;  /* hash of its tag; 0: it asks for none */
 	bool astray;     /* at a pool that has it, not its session's */
 	bool home_asked; /* its session's pool was */

@@ -23,13 +23,14 @@ is_listed(struct str path, const struct cfg_hold *h)
 	return false;
 }
 
+/* But for its method; *path: where it is. */
 static bool
 may_be_kept(const struct exchange *x, const struct cfg_service *cfg,
     struct str *path)
 {
 	struct str query;
 
-	if (cfg->hold.n_copies == 0 || !http_method_is_safe(x->req.method) ||
+	if (cfg->hold.n_copies == 0 ||
 	    http_head_value_of(&x->req, STR("authorization")).len > 0)
 		return false;
 	target_split(x->req.target, path, &query);

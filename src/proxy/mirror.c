@@ -45,10 +45,10 @@ leave(struct mirror *m)
 {
 	bool leaving = m->pool->leaving;
 
-	/* From the subtraction on, the instance may be freed. */
-	stat_sub(&m->icell->inflight, 1);
 	if (m->pcell->queue != NULL)
-		queue_look(m->pcell->queue);
+		queue_look(m->pcell->queue); /* behind this turn */
+	/* From the subtraction on, instance and pool may be freed. */
+	stat_sub(&m->icell->inflight, 1);
 	if (leaving)
 		m->proxy->env.edge(m->proxy->env.arg, PROXY_EMPTY, NULL);
 }
@@ -56,9 +56,9 @@ leave(struct mirror *m)
 static void
 end(struct mirror *m, bool whole)
 {
-	if (m->up != NULL && whole && m->keep)
+	if (whole && m->keep)
 		upconn_keep(&m->up, m->idle_us, m->max_idle);
-	else if (m->up != NULL)
+	else
 		upconn_close(&m->up);
 	stat_add(&m->pcell->mirrored, 1);
 	stat_add(&m->pcell->mirrored_bad, !m->heard);
@@ -71,10 +71,14 @@ end(struct mirror *m, bool whole)
 void
 mirror_end_all(struct proxy *p)
 {
-	struct mirror *m;
+	struct mirror *m = LIST_FIRST(&p->mirrors);
 
-	while ((m = LIST_FIRST(&p->mirrors)) != NULL)
+	while (m != NULL) {
+		struct mirror *next = LIST_NEXT(m, link);
+
 		end(m, false);
+		m = next;
+	}
 }
 
 /* ---- what its connection tells ---- */
@@ -115,9 +119,14 @@ on_connected(struct lane *l, int code)
 		end(m, false);
 }
 
+/* What was not asked for, as a 408 on idle, is no answer to what follows. */
 static void
-on_begin(struct lane *l UNUSED)
+on_begin(struct lane *l)
 {
+	struct mirror *m = mirror_of(l);
+
+	if (m != NULL && l->sent == m->up->sent_before)
+		end(m, false);
 }
 
 /* Alike is what was answered alike; a 304 is an answer to fields of its own. */
@@ -344,7 +353,8 @@ ask(struct mirror *m, const struct view_pool *vp)
 {
 	struct upworker *up = &m->proxy->up;
 	struct upask how = { .tls = vp->cfg->tls.client,
-		.protocol = vp->cfg->protocol };
+		.protocol = vp->cfg->protocol,
+		.careful = true }; /* there is no second try */
 	bool kept;
 
 	m->up = upconn_take(up, m->inst, &how);

@@ -514,7 +514,7 @@ go_astray(struct exchange *x, const struct view_service *vs,
 	return vp;
 }
 
-/* From the session's pool to one that may have the file, or back. */
+/* From the session's pool to one that may have the file, or back: NULL. */
 static const struct view_pool *
 elsewhere(struct exchange *x, const struct view_service *vs)
 {
@@ -523,11 +523,8 @@ elsewhere(struct exchange *x, const struct view_service *vs)
 	x->reroute = false;
 	if (!x->astray)
 		vp = asset_elsewhere(x, vs);
+	x->home_asked |= vp == NULL;
 	x->astray = vp != NULL;
-	if (vp == NULL) {
-		x->home_asked = true;
-		vp = decide(x, vs);
-	}
 	return vp;
 }
 
@@ -542,8 +539,10 @@ choose_for_file(struct exchange *x, const struct view_service *vs)
 		vp = elsewhere(x, vs);
 	else if (x->pool != NULL)
 		vp = pool_again(x, vs);
-	if (vp == NULL)
+	if (vp == NULL) {
+		x->astray = false;
 		vp = decide(x, vs);
+	}
 	return vp == NULL ? NULL : go_astray(x, vs, vp);
 }
 

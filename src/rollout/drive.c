@@ -48,9 +48,10 @@ int
 drive_make_room(struct drive *d, size_t n_services)
 {
 	size_t n = n_services + 1;
+	bool has_rows = grow(&d->rows, n * CFG_POOLS_MAX, sizeof(*d->rows));
 
-	if (!grow(&d->rows, n * CFG_POOLS_MAX, sizeof(*d->rows)) ||
-	    !grow(&d->plans, n, sizeof(*d->plans)) ||
+	d->facts.pools = d->rows; /* they may have moved, whatever comes */
+	if (!has_rows || !grow(&d->plans, n, sizeof(*d->plans)) ||
 	    !grow(&d->runs, n, sizeof(*d->runs)) ||
 	    !grow(&d->counts, n, sizeof(*d->counts)) ||
 	    !grow(&d->rolls, n, sizeof(*d->rolls)) ||
@@ -65,7 +66,6 @@ drive_make_room(struct drive *d, size_t n_services)
 		memset(&d->paces[d->n_paces], 0, sizeof(*d->paces));
 	d->n_paces = n;
 	memset(d->meters, 0, n * sizeof(*d->meters));
-	d->facts.pools = d->rows;
 	return E_OK;
 }
 

@@ -178,6 +178,14 @@ is_name(const char *text)
 	           "0123456789._-") == strlen(text);
 }
 
+void
+answer_path_of(const char *page, const char *service, const char *pool,
+    struct buf *out)
+{
+	buf_printf(out, "%s?to=%s%s%s", page, pool,
+	    service == NULL ? "" : "&service=", service == NULL ? "" : service);
+}
+
 int
 answer_get_of(struct run *r, const char *page, const char *service,
     const char *pool, struct answer *out)
@@ -188,8 +196,7 @@ answer_get_of(struct run *r, const char *page, const char *service,
 	if (!is_name(pool) || (service != NULL && !is_name(service)))
 		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
 		    "\"%s\" is no name", is_name(pool) ? service : pool);
-	buf_printf(&path, "%s?to=%s%s%s", page, pool,
-	    service == NULL ? "" : "&service=", service == NULL ? "" : service);
+	answer_path_of(page, service, pool, &path);
 	exit = path.failed
 	    ? run_fail(r, SEGUE_EXIT_FAILED, "no_memory", "out of memory")
 	    : answer_get_doc(r, path.p, out);

@@ -39,6 +39,9 @@ int answer_post(struct run *, const char *path, struct str body,
 /* As answer_get(), for a document: what is no JSON is an error. */
 int answer_get_doc(struct run *, const char *path,
     struct answer *out) MUST_CHECK;
+/* The path of a page about a pool of a service (NULL: the only one). */
+void answer_path_of(const char *page, const char *service, const char *pool,
+    struct buf *out);
 /* ... that is about a pool of a service (NULL: the only one). */
 int answer_get_of(struct run *, const char *page, const char *service,
     const char *pool, struct answer *out) MUST_CHECK;

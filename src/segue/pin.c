@@ -35,11 +35,10 @@ pin_can(struct run *r, const char *pool, char *why, size_t cap)
 {
 	struct buf path = BUF_INIT;
 	struct answer a;
-	const char *service = pin_option(r, OPT_SERVICE, "SEGUE_SERVICE");
 	bool can = false;
 
-	buf_printf(&path, ADMIN_PIN "?to=%s%s%s", pool,
-	    service == NULL ? "" : "&service=", service == NULL ? "" : service);
+	answer_path_of(ADMIN_PIN, pin_option(r, OPT_SERVICE, "SEGUE_SERVICE"),
+	    pool, &path);
 	(void)snprintf(why, cap, "%s cannot be asked", pool);
 	if (path.failed ||
 	    answer_get_quietly(r->socket, path.p, ANSWER_LIMIT_US, &a) ==
@@ -115,4 +114,13 @@ pin_web(struct run *r, const char *url, const char *pool, uint64_t limit_us,
 		exit = run_fail(r, SEGUE_EXIT_USAGE, "url", "%s", why);
 	answer_free(&a);
 	return exit;
+}
+
+int
+pin_check(struct run *r, const struct web *w, const char *pool)
+{
+	if (pool == NULL || !web_was_moved(w))
+		return SEGUE_EXIT_DONE;
+	return run_fail(r, SEGUE_EXIT_FAILED, "moved",
+	    "%s did not serve its session: the proxy sent it elsewhere", pool);
 }

@@ -15,6 +15,8 @@
 struct run;
 struct web;
 
+#define PIN_CALL_LIMIT_US (UINT64_C(10) * 1000000) /* of one call */
+
 /* What the option says, else the environment that a job has; NULL: nothing. */
 const char *pin_option(const struct run *, enum option, const char *env);
 
@@ -27,5 +29,8 @@ int pin_web(struct run *, const char *url, const char *pool, uint64_t limit_us,
 
 /* Could a session of the pool be served now?  Else why not, as a sentence. */
 bool pin_can(struct run *, const char *pool, char *why, size_t cap);
+
+/* Was it that pool all the time?  The exit code; said when it was not. */
+int pin_check(struct run *, const struct web *, const char *pool) MUST_CHECK;
 
 #endif

@@ -20,7 +20,6 @@
 #include "verify/promises.h"
 #include "verify/web.h"
 
-#define CALL_LIMIT_US (10 * US_PER_S)
 #define DOC_MAX ((size_t)256 << 10)
 #define WELL_KNOWN "/.well-known/openid-configuration"
 
@@ -44,7 +43,7 @@ static uint64_t
 limit_us(const struct run *r)
 {
 	return args_has(&r->args, OPT_TIMEOUT) ? r->args.number[OPT_TIMEOUT]
-	                                       : CALL_LIMIT_US;
+	                                       : PIN_CALL_LIMIT_US;
 }
 
 /* ---- saying ---- */
@@ -101,15 +100,6 @@ fetch(struct verify *v, struct web *w, const char *url, struct json **out)
 }
 
 static int
-check_moved(struct verify *v, const struct web *w, const char *pool)
-{
-	if (pool == NULL || !web_was_moved(w))
-		return SEGUE_EXIT_DONE;
-	return run_fail(v->run, SEGUE_EXIT_FAILED, "moved",
-	    "%s did not serve its session: the proxy sent it elsewhere", pool);
-}
-
-static int
 ask_side(struct verify *v, struct web *w, struct side *s)
 {
 	struct buf url = BUF_INIT;
@@ -131,7 +121,7 @@ ask_side(struct verify *v, struct web *w, struct side *s)
 		return run_fail(v->run, SEGUE_EXIT_FAILED, "discovery",
 		    "discovery has no jwks_uri");
 	exit = fetch(v, w, keys, &s->keys);
-	return exit == SEGUE_EXIT_DONE ? check_moved(v, w, s->pool) : exit;
+	return exit == SEGUE_EXIT_DONE ? pin_check(v->run, w, s->pool) : exit;
 }
 
 static int
@@ -288,7 +278,7 @@ log_in(struct verify *v, const struct side *s)
 	json_begin_array(&v->out);
 	v->failed |= !login_run(w, s->discovery, v->url, &v->who, on_login, v);
 	json_end_array(&v->out);
-	exit = check_moved(v, w, s->pool);
+	exit = pin_check(v->run, w, s->pool);
 	web_free(&w);
 	return exit;
 }

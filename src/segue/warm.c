@@ -16,7 +16,6 @@
 #include "verify/settle.h"
 #include "verify/web.h"
 
-#define CALL_LIMIT_US (10 * US_PER_S)
 #define LIMIT_US (120 * US_PER_S)
 #define PATHS_MAX 64
 #define TIMES 5 /* that a round asks for each path */
@@ -134,10 +133,10 @@ put(struct warm *w, bool settled)
 static int
 end(struct warm *w, bool settled, const char *pool)
 {
-	if (web_was_moved(w->web))
-		return run_fail(w->run, SEGUE_EXIT_FAILED, "moved",
-		    "%s did not serve its session: the proxy sent it elsewhere",
-		    pool);
+	int exit = pin_check(w->run, w->web, pool);
+
+	if (exit != SEGUE_EXIT_DONE)
+		return exit;
 	if (w->run->json)
 		put(w, settled);
 	else if (settled)
@@ -158,7 +157,8 @@ renew_session(struct warm *w, const char *url, const char *pool)
 	uint64_t left = w->end_us > now ? w->end_us - now : 1000;
 
 	web_free(&w->web);
-	return pin_web(w->run, url, pool, MIN(left, CALL_LIMIT_US), &w->web);
+	return pin_web(w->run, url, pool, MIN(left, PIN_CALL_LIMIT_US),
+	    &w->web);
 }
 
 static int

@@ -254,8 +254,10 @@ web_new(const struct web_options *o, char *why, size_t cap)
 	}
 	if (w == NULL || w->curl == NULL)
 		(void)snprintf(why, cap, "out of memory");
-	else if (set_up(w, why, cap))
+	else if (set_up(w, why, cap)) {
+		w->o.cookie = w->o.cookie_tls = w->o.value = NULL;
 		return w;
+	}
 	web_free(&w);
 	return NULL;
 }

@@ -34,7 +34,6 @@ def test_what_is_copied(rig):
         wait_until(lambda: rollout(s)["stand"] == "running")
         wait_until(lambda: c.get("/.well-known/go") and copied(rig.b),
                    what="the first copy")
-        del rig.b.requests[:]
         secret = ("Authorization: Bearer top\r\nCookie: kc=secret\r\n"
                   "Client-Cert: :abc:\r\nX-Custom: private\r\n"
                   "Accept: application/json\r\n")
@@ -45,8 +44,13 @@ def test_what_is_copied(rig):
         c.get("/other")
         c.get("/.well-known/..%2fother")
         c.get("/.well-known/last")
-        wait_until(lambda: len(copied(rig.b)) >= 3, what="three copies")
-        seen = rig.b.requests
+
+        def later():  # copies of the first may still be on their way
+            return [r for r in rig.b.requests
+                    if r.target != "/.well-known/go"]
+
+        wait_until(lambda: len(later()) >= 3, what="three copies")
+        seen = later()
         assert sorted(r.line for r in seen) == [
             "GET /.well-known/keys?x=1 HTTP/1.1",
             "GET /.well-known/last HTTP/1.1",
