@@ -87,7 +87,7 @@
  *             held_ever, released},          exchanges: now, since the start
  *      rollout: {id, to, stand, rehearsal, failed, where, why, holds, who,
  *                began, since, ended, left_s | null, analysis: {own, others: {requests, failed,
- *                p90_us}} | null, run: {pid, ended, verdict | null, why, took_s,
+ *                p90_us, logins_begun, logins_done}} | null, run: {pid, ended, verdict | null, why, took_s,
  *                output} | null,             the last run of a job
  *                held_s, no_return: {step, passed} | null, version,
  *                report: {whole, counted_since, accepted, answered, ours,

@@ -476,6 +476,23 @@ put_causes(struct look *l)
 		    SUM(l->p->pool, cause[c]));
 }
 
+static void
+put_logins(struct look *l)
+{
+	put_with(l, "begun", SUM(l->p->pool, logins_begun));
+	put_with(l, "done", SUM(l->p->pool, logins_done));
+}
+
+static void
+put_mirrored(struct look *l)
+{
+	uint64_t other = SUM(l->p->pool, mirrored_bad);
+	uint64_t all = SUM(l->p->pool, mirrored);
+
+	put_with(l, "same", all - MIN(all, other));
+	put_with(l, "other", other);
+}
+
 /* ---- instances ---- */
 
 static void
@@ -663,6 +680,10 @@ static const struct metric metrics[] = {
 		"Exchanges routed here, by why." },
 	{ "segue_pool_answers_total", C, OF_POOL, "status", put_by_status, P(status),
 		"Final answers, by class of status." },
+	{ "segue_pool_logins_total", C, OF_POOL, "point", put_logins, 0,
+		"Logins, by how far they got." },
+	{ "segue_pool_mirrored_total", C, OF_POOL, "answer", put_mirrored, 0,
+		"Requests copied to it by a step mirror, by whether it answered as the pool that serves." },
 	{ "segue_pool_latency_seconds", H, OF_POOL, NULL, put_hist, P(latency),
 		"From the head read to the last byte of the answer." },
 

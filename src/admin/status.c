@@ -352,13 +352,15 @@ put_run(struct json_out *j, const struct run_news *n)
 
 static void
 put_toll(struct json_out *j, const char *key, const struct ro_toll *t,
-    uint64_t p90_us)
+    const struct ro_logins *l, uint64_t p90_us)
 {
 	json_key(j, key);
 	json_begin_object(j);
 	json_kv_u64(j, "requests", t->requests);
 	json_kv_u64(j, "failed", t->bad);
 	json_kv_u64(j, "p90_us", p90_us);
+	json_kv_u64(j, "logins_begun", l->begun);
+	json_kv_u64(j, "logins_done", l->done);
 	json_end_object(j);
 }
 
@@ -388,8 +390,8 @@ put_analysis(struct json_out *j, const struct ro_analysis *a)
 		return;
 	}
 	json_begin_object(j);
-	put_toll(j, "own", &a->own, a->pace.own_us);
-	put_toll(j, "others", &a->others, a->pace.others_us);
+	put_toll(j, "own", &a->own, &a->own_logins, a->pace.own_us);
+	put_toll(j, "others", &a->others, &a->others_logins, a->pace.others_us);
 	json_end_object(j);
 }
 

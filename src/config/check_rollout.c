@@ -390,6 +390,56 @@ check_strategy(struct problems *p, const struct cfg_service *s,
 	}
 }
 
+/* A name that a step asks for; those of a strategy are asked for at will. */
+static const char *
+nearest_asked(const struct cfg_step *steps, size_t n, const char *job)
+{
+	const char *names[CFG_STEPS_MAX];
+	size_t n_names = 0;
+
+	for (size_t i = 0; i < n && n_names < CFG_STEPS_MAX; i++)
+		if (steps[i].job != NULL)
+			names[n_names++] = steps[i].job;
+	return str_nearest(str_of(job), names, n_names);
+}
+
+/* Of a strategy, a gate whose name is mistyped is none. */
+static void
+check_idle_jobs(struct problems *p, const struct cfg_rollout *r,
+    const struct where *in)
+{
+	struct where list = where_key(in, "jobs");
+	size_t n = 0;
+	const struct cfg_step *steps = cfg_steps(r, &n);
+
+	if (r->n_steps > 0 || !is_whole(&list, r->n_jobs))
+		return;
+	for (size_t i = 0; i < r->n_jobs; i++) {
+		const char *name = r->jobs[i].name, *near = NULL;
+		struct where w = check_where(&list, i, "name");
+
+		if (name != NULL && !is_among(steps, n, name))
+			near = nearest_asked(steps, n, name);
+		if (near != NULL)
+			problem_warn(p, &w,
+			    "no step of the strategy runs it; did you mean %s?",
+			    near);
+	}
+}
+
+static void
+check_logins(struct problems *p, const struct cfg_service *s,
+    const struct cfg_step *step, const struct where *w)
+{
+	struct where logins = where_key(w, "logins");
+
+	if (step->kind == CFG_STEP_ANALYZE && step->logins_pct > 0 &&
+	    s->logins.n_begin == 0)
+		problem_warn(p, &logins,
+		    "none is counted: the service does not say where they "
+		    "begin (logins.begin)");
+}
+
 /* It asks for something. */
 static void
 check_window(struct problems *p, const struct cfg_step *s,
@@ -436,6 +486,7 @@ check_rollout(struct problems *p, const struct cfg_service *s,
 		        r->steps[i].kind == CFG_STEP_NOTIFY,
 		    "deadline", "");
 		check_window(p, &r->steps[i], &w);
+		check_logins(p, s, &r->steps[i], &w);
 		if (r->steps[i].kind != CFG_STEP_HOLD &&
 		    r->steps[i].kind != CFG_STEP_ROLL)
 			check_value(p, &w,
@@ -450,6 +501,7 @@ check_rollout(struct problems *p, const struct cfg_service *s,
 	check_holds(p, r, &list);
 	check_strategy(p, s, &strategy);
 	check_jobs(p, r, &in);
+	check_idle_jobs(p, r, &in);
 	check_requires(p, s, service);
 	if (r->n_steps > 0 && where_is_given(&strategy))
 		problem_warn(p, &strategy,

@@ -407,6 +407,7 @@ struct cfg_step {
 	uint64_t for_us;      /* of PAUSE, ANALYZE, HOLD and ROLL */
 	unsigned errors_pct;  /* of ANALYZE: so much worse may it be: 2 */
 	unsigned slower_pct;  /* ... and so much slower; 0: any */
+	unsigned logins_pct;  /* ... so many fewer logins completed; 0: any */
 	unsigned requests;    /* ... after so many at least: 100 */
 	uint64_t deadline_us; /* 0: that of its kind */
 };
@@ -445,6 +446,13 @@ struct cfg_hold {
 	size_t n_never;
 	char **copies; /* ends of paths whose answers are kept */
 	size_t n_copies;
+};
+
+/* What is counted of logins, to compare pools by. */
+struct cfg_logins {
+	char **begin; /* ends of paths where one begins */
+	size_t n_begin;
+	char *cookie; /* is set when one is complete, beside codes; or NULL */
 };
 
 struct cfg_service {
@@ -498,6 +506,7 @@ struct cfg_service {
 	size_t n_mirror;
 	char **assets; /* prefixes of paths of files that versions differ in */
 	size_t n_assets;
+	struct cfg_logins logins;
 	struct cfg_pool *pools;
 	size_t n_pools;
 };

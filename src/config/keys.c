@@ -534,6 +534,8 @@ static const struct key step_keys[] = {
 	    .help = "Of step analyze: so much more of its requests may fail than of the others'; answers 5xx count, and tries that failed as they do for eject. Of step mirror: so much may be answered with another status. Five that fail are never too many." },
 	{ "slower", K_PERCENT, AT(slower_pct), "0%", 0, 1000, 0,
 	    .help = "Of step analyze: so much longer than of the others may it take until nine of ten answers have come; 5ms more are never too many. 0% is as long as may be." },
+	{ "logins", K_PERCENT, AT(logins_pct), "0%", 0, 100, 0,
+	    .help = "Of step analyze: so many fewer of the logins that began may have come to their end than of the others'; it is looked at once each has had 20, and within the time for by half as much. 0% is as many as may be, 20% in strategies." },
 	{ "requests", K_UINT, AT(requests), "100", 1, 1000000, 0,
 	    .help = "Of steps analyze and mirror: after fewer nothing is concluded; when the time is over then, it pauses." },
 	{ "deadline", K_DURATION, AT(deadline_us), "0", 0, 30 * D, 0,
@@ -594,6 +596,14 @@ static const struct key rollout_keys[] = {
 	    .names = on_failures },
 	END
 };
+static const struct key logins_keys[] = {
+	{ "begin", K_ITEMS, AT(logins.begin), NULL, 0, 16, KEY_HTTP,
+	    .help = "Ends of paths where a login begins, such as that of the authorization endpoint.",
+	    .sub = &prefix_item, EACH(logins.n_begin, logins.begin) },
+	{ "cookie", K_TOKEN, AT(logins.cookie), NULL, 0, 0, KEY_HTTP,
+	    .help = "The cookie that an answer sets when a login is complete; a redirection with a code, a token or a SAML response is one, too." },
+	END
+};
 static const struct key service_keys[] = {
 	{ "name", K_NAME, AT(name), NULL, 0, 0, KEY_REQUIRED,
 	    .help = "Name in commands, logs and metrics." },
@@ -632,6 +642,9 @@ static const struct key service_keys[] = {
 	{ "assets", K_ITEMS, AT(assets), NULL, 0, 16, KEY_HTTP,
 	    .help = "Prefixes of paths of files that versions differ in; what comes next in the path is the tag by which it is known which pool has them.",
 	    .sub = &prefix_item, EACH(n_assets, assets) },
+	{ "logins", K_MAP, 0, NULL, 0, 0, KEY_HTTP,
+	    .help = "What tells how far logins get, for the step analyze.",
+	    .sub = logins_keys },
 	{ "mirror", K_ITEMS, AT(mirror), NULL, 0, 16, KEY_HTTP,
 	    .help = "Prefixes of paths whose GET and HEAD may be copied to a pool that is tried: what reads alone, whoever asks.",
 	    .sub = &prefix_item, EACH(n_mirror, mirror) },

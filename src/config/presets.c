@@ -27,7 +27,7 @@ static const struct cfg_step blue_green[] = {
 
 #define ANALYZE_10M                                                            \
 	.kind = CFG_STEP_ANALYZE, .for_us = 10 * MINUTE, .errors_pct = 2,      \
-	.requests = 100
+	.logins_pct = 20, .requests = 100
 
 static const struct cfg_step canary[] = {
 	PROVEN,

@@ -15,6 +15,7 @@
 #include "proxy/forward.h"
 #include "proxy/grpc.h"
 #include "proxy/keeping.h"
+#include "proxy/login.h"
 #include "proxy/mirror.h"
 #include "proxy/passthrough.h"
 #include "proxy/preface.h"
@@ -221,8 +222,10 @@ on_final(struct exchange *x, struct http_head *h)
 		x->keep_client = false; /* an early answer */
 	if (x->client->stop_asked)
 		x->keep_client = false;
-	if (x->watched)
+	if (x->watched) {
 		keeping_head(x, h);
+		login_hear(x, h);
+	}
 	if (!x->keep_client)
 		flags |= H1W_CLOSE;
 	else if (x->req.minor == 0)

@@ -135,6 +135,7 @@ struct ro_facts_pool {
 	struct ro_toll toll; /* since the process began */
 	struct ro_toll
 	    mirrored; /* of copies, likewise; bad: answered otherwise */
+	struct ro_logins logins;
 	uint64_t streams_ended[STREAM_END_COUNT]; /* ever, by how */
 	bool sessions_unknown; /* those of before a restart, not seen since, may
 	                          still come: zero proves nothing */
@@ -284,6 +285,7 @@ enum ro_changed machine_clock(struct ro_state *s, const struct ro_facts *,
 /* What an analysis has come to; requests 0 where none is under way. */
 struct ro_analysis {
 	struct ro_toll own, others; /* since it began */
+	struct ro_logins own_logins, others_logins;
 	struct ro_pace pace;
 };
 struct ro_analysis machine_analysis(const struct ro_state *, size_t service,

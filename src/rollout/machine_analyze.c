@@ -28,16 +28,36 @@ since(const struct ro_toll *now, const struct ro_toll *then)
 		now->bad - then->bad };
 }
 
-/* Of the new pool, and of the others, since the process began. */
 static void
-count_tolls(const struct ro_service *s, size_t at, const struct ro_facts *f,
-    struct ro_toll *own, struct ro_toll *others)
+add_logins(struct ro_logins *to, const struct ro_logins *l)
 {
-	*own = *others = (struct ro_toll){ 0 };
-	for (size_t i = 0; i < s->n_pools; i++)
-		add_toll(strcmp(s->pools[i].name, s->rollout.to) == 0 ? own
-		                                                      : others,
-		    &ro_facts_of(f, at, i)->toll);
+	to->begun += l->begun;
+	to->done += l->done;
+}
+
+static struct ro_logins
+logins_since(const struct ro_logins *now, const struct ro_logins *then)
+{
+	if (now->begun < then->begun || now->done < then->done)
+		return *now;
+	return (struct ro_logins){ now->begun - then->begun,
+		now->done - then->done };
+}
+
+/* Of the new pool, and of the others, since the process began. */
+static struct ro_analysis
+count_tolls(const struct ro_service *s, size_t at, const struct ro_facts *f)
+{
+	struct ro_analysis a = { .own = { 0 } };
+
+	for (size_t i = 0; i < s->n_pools; i++) {
+		const struct ro_facts_pool *p = ro_facts_of(f, at, i);
+		bool own = strcmp(s->pools[i].name, s->rollout.to) == 0;
+
+		add_toll(own ? &a.own : &a.others, &p->toll);
+		add_logins(own ? &a.own_logins : &a.others_logins, &p->logins);
+	}
+	return a;
 }
 
 struct ro_analysis
@@ -51,9 +71,11 @@ machine_analysis(const struct ro_state *state, size_t service,
 	if (r->stand != RO_STAND_RUNNING || !r->entered ||
 	    r->steps[r->at].kind != CFG_STEP_ANALYZE)
 		return a;
-	count_tolls(s, service, f, &a.own, &a.others);
+	a = count_tolls(s, service, f);
 	a.own = since(&a.own, &r->toll_new);
 	a.others = since(&a.others, &r->toll_others);
+	a.own_logins = logins_since(&a.own_logins, &r->logins_new);
+	a.others_logins = logins_since(&a.others_logins, &r->logins_others);
 	if (f->paces != NULL)
 		a.pace = f->paces[service];
 	return a;
@@ -69,8 +91,12 @@ enum ro_refusal
 enter_analyze(struct job *j, const struct ro_step *s UNUSED)
 {
 	struct ro_rollout *r = rollout_of(j);
+	struct ro_analysis a = count_tolls(j->svc, j->svc_at, j->facts);
 
-	count_tolls(j->svc, j->svc_at, j->facts, &r->toll_new, &r->toll_others);
+	r->toll_new = a.own;
+	r->toll_others = a.others;
+	r->logins_new = a.own_logins;
+	r->logins_others = a.others_logins;
 	return RO_NO_NONE;
 }
 
@@ -95,6 +121,52 @@ is_slow(struct job *j, const struct ro_step *s, const struct ro_pace *p)
 	return true;
 }
 
+/* Fewer say nothing. */
+#define LOGINS_LEAST 20
+/*
+ * A login takes a while, and those of a pool that has just got its share are
+ * all young: before the step is over, nothing is said for so long, and then
+ * only of what is twice as bad.
+ */
+#define LOGINS_YOUNG_US (UINT64_C(60) * 1000000)
+
+static double
+done_of(const struct ro_logins *l)
+{
+	double done = l->begun == 0 ? 0 : (double)l->done / (double)l->begun;
+
+	return done > 1 ? 1 : done; /* some began before */
+}
+
+/* Do too few users get in?  Leaves why in the job. */
+static bool
+is_losing_logins(struct job *j, const struct ro_step *s,
+    const struct ro_analysis *a)
+{
+	const struct ro_logins *own = &a->own_logins;
+	double expected = done_of(&a->others_logins);
+	double allowed = expected * (1 - (double)s->logins_pct / 100);
+	double lost = (expected - done_of(own)) * (double)own->begun;
+
+	if (s->logins_pct == 0 || own->begun < LOGINS_LEAST ||
+	    a->others_logins.begun < LOGINS_LEAST || lost < BAD_LEAST)
+		return false;
+	if (!step_is_over(j, s)) {
+		if (j->facts->wall_us <
+		    j->svc->rollout.since_us + LOGINS_YOUNG_US)
+			return false;
+		allowed /= 2;
+	}
+	if (done_of(own) >= allowed)
+		return false;
+	(void)snprintf(j->why, j->cap,
+	    "of %llu logins that began at %s %llu came to their end (%.0f%%), "
+	    "elsewhere %.0f%%",
+	    (unsigned long long)own->begun, j->pool->name,
+	    (unsigned long long)own->done, 100 * done_of(own), 100 * expected);
+	return true;
+}
+
 /* Leaves why in the job. */
 enum ending
 end_analyzed(struct job *j, const struct ro_step *s)
@@ -110,7 +182,7 @@ end_analyzed(struct job *j, const struct ro_step *s)
 	if (a.own.requests >= s->requests && a.own.bad >= BAD_LEAST &&
 	    ratio_of(&a.own) > allowed)
 		return BAD;
-	if (is_slow(j, s, &a.pace))
+	if (is_slow(j, s, &a.pace) || is_losing_logins(j, s, &a))
 		return BAD;
 	if (!step_is_over(j, s))
 		return GOES_ON;

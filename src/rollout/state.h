@@ -81,8 +81,8 @@ struct ro_step {
 	uint8_t kind; /* enum cfg_step_kind */
 	char name[CFG_NAME_MAX + 1];
 	uint32_t share_bp;
-	uint64_t for_us, deadline_us;              /* deadline 0: none */
-	uint32_t errors_pct, requests, slower_pct; /* of ANALYZE */
+	uint64_t for_us, deadline_us; /* deadline 0: none */
+	uint32_t errors_pct, requests, slower_pct, logins_pct; /* of ANALYZE */
 	char job[CFG_NAME_MAX + 1]; /* of JOB and CHECK; else empty */
 	bool rehearse;              /* it has a command for rehearsals */
 	uint8_t once;               /* enum cfg_once */
@@ -106,6 +106,11 @@ struct ro_step {
 /* What was asked of pools, and failed; the counters begin with the process. */
 struct ro_toll {
 	uint64_t requests, bad;
+};
+
+/* How many logins began at pools, and came to their end, likewise. */
+struct ro_logins {
+	uint64_t begun, done;
 };
 
 /* What was asked of a service, and what became of it. */
@@ -203,6 +208,7 @@ struct ro_rollout {
 	/* When an analysis began, of the new pool and of the others; not in the
 	 * file, since a start begins at 0, too. */
 	struct ro_toll toll_new, toll_others;
+	struct ro_logins logins_new, logins_others;
 	/* Since when the new pool has been unknown, with nobody ready, though it
 	 * has sessions; not in the file; 0: it has not. */
 	uint64_t blind_us;

@@ -180,6 +180,8 @@ read_step(const struct json *j, struct ro_step *s)
 	    read_u32(j, "errors_pct", 100, &s->errors_pct) &&
 	    (json_is_null(json_get(j, "slower_pct")) ||
 	        read_u32(j, "slower_pct", UINT32_MAX, &s->slower_pct)) &&
+	    (json_is_null(json_get(j, "logins_pct")) ||
+	        read_u32(j, "logins_pct", 100, &s->logins_pct)) &&
 	    read_u32(j, "requests", UINT32_MAX, &s->requests);
 }
 

@@ -50,6 +50,7 @@ write_step(struct json_out *j, const struct ro_step *s)
 	json_kv_u64(j, "deadline_us", s->deadline_us);
 	json_kv_u64(j, "errors_pct", s->errors_pct);
 	json_kv_u64(j, "slower_pct", s->slower_pct);
+	json_kv_u64(j, "logins_pct", s->logins_pct);
 	json_kv_u64(j, "requests", s->requests);
 	json_kv_bool(j, "writes_only", s->writes_only);
 	json_kv_bool(j, "no_return", s->no_return);

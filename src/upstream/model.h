@@ -215,7 +215,9 @@ struct pool_cell {
 	stat_u64 spoiled;
 	stat_u64 mirrored;     /* requests copied to it that have ended */
 	stat_u64 mirrored_bad; /* ... answered otherwise than the original */
-	struct hist latency;   /* head read to last byte, us */
+	stat_u64 logins_begun; /* at the service's logins.begin */
+	stat_u64 logins_done;
+	struct hist latency;              /* head read to last byte, us */
 	struct census seen[CENSUS_SLOTS]; /* sessions seen, by time slot */
 	stat_u64 seen_slot[CENSUS_SLOTS]; /* which slot number each one holds */
 	struct queue *queue; /* the worker's own, NULL while none waits */

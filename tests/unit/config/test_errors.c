@@ -851,6 +851,16 @@ static const struct {
 	    "f:4:91: warning: services[0].rollout.jobs[1].command: each start "
 	    "does init and setup again, which job setup does once; ZITADEL's "
 	    "command for that is start\n" },
+	{ "a gate that is mistyped, and is none",
+	    SERVICE("rollout: { jobs: [ { name: verfy, command: /a }, { name: "
+	            "backup, command: /b } ] }\n  " POOLS),
+	    "f:4:30: warning: services[0].rollout.jobs[0].name: no step of "
+	    "the strategy runs it; did you mean verify?\n" },
+	{ "logins that nobody counts",
+	    STEPS("{ step: analyze, for: 1m, logins: 20% }, promote"),
+	    "f:4:57: warning: services[0].rollout.steps[0].logins: none is "
+	    "counted: the service does not say where they begin "
+	    "(logins.begin)\n" },
 	{ "a word to nobody", STEPS("notify, promote"),
 	    "f:4:23: services[0].rollout.steps[0].job: is missing; the name "
 	    "of a job is expected\n" },

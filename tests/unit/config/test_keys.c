@@ -59,7 +59,9 @@ static const char *const usual[PARTS] = {
 #define OFF "writes_only: off, no_return: off, surge: off, " DAY
 #define BY_JOB "by: job, only: always, " OFF
 #define NO_SHARE "0%"
-#define NO_TIME "for: 0, errors: 2%, slower: 0%, requests: 100, deadline: 0"
+#define NO_TIME                                                                \
+	"for: 0, errors: 2%, slower: 0%, logins: 0%, requests: 100, "          \
+	"deadline: 0"
 #define STEP(step, share, by, time)                                            \
 	"{ step: " step ", share: " share ", " by ", " time " }"
 #define PROMOTE STEP("promote", NO_SHARE, BY_JOB, NO_TIME)
@@ -304,7 +306,9 @@ static const struct {
 	{ "services[].profile", SERVICE, ", profile: none", "", "" },
 	{ "services[].profile", SERVICE, ", profile: zitadel",
 	    S "hold.copies: none -> [ /.well-known/openid-configuration, "
-	      "/oauth/v2/keys ]\n" S "headers.profile: plain -> identity\n" S
+	      "/oauth/v2/keys ]\n" S
+	      "logins.begin: none -> [ /oauth/v2/authorize ]\n" S
+	      "headers.profile: plain -> identity\n" S
 	      "rules: none -> [ { deny: /debug, hide: off } ]\n" P
 	      "probe.path: / -> /debug/ready\n" P "protocol: h1 -> h2c\n",
 	    "" },
@@ -502,21 +506,24 @@ static const struct {
 	{ "services[].rollout.steps[].for", SERVICE,
 	    ", rollout: { steps: [ { step: pause, for: 1m }, promote ] }",
 	    STEPS(STEP("pause", NO_SHARE, BY_JOB,
-	        "for: 1m, errors: 2%, slower: 0%, requests: 100, deadline: "
+	        "for: 1m, errors: 2%, slower: 0%, logins: 0%, requests: 100, "
+	        "deadline: "
 	        "0") ","
 	             " " PROMOTE),
 	    "" },
 	{ "services[].rollout.steps[].deadline", SERVICE,
 	    ", rollout: { steps: [ { step: promote, deadline: 1m } ] }",
 	    STEPS(STEP("promote", NO_SHARE, BY_JOB,
-	        "for: 0, errors: 2%, slower: 0%, requests: 100, deadline: "
+	        "for: 0, errors: 2%, slower: 0%, logins: 0%, requests: 100, "
+	        "deadline: "
 	        "1m")),
 	    "" },
 	{ "services[].rollout.steps[].errors", SERVICE,
 	    ", rollout: { steps: [ { step: analyze, for: 1m, errors: 5% }, "
 	    "promote ] }",
 	    STEPS(STEP("analyze", NO_SHARE, BY_JOB,
-	        "for: 1m, errors: 5%, slower: 0%, requests: 100, deadline: "
+	        "for: 1m, errors: 5%, slower: 0%, logins: 0%, requests: 100, "
+	        "deadline: "
 	        "0") ","
 	             " " PROMOTE),
 	    "" },
@@ -525,16 +532,23 @@ static const struct {
 	    "}, "
 	    "promote ] }",
 	    STEPS(STEP("analyze", NO_SHARE, BY_JOB,
-	        "for: 1m, errors: 2%, slower: 50%, requests: 100, "
+	        "for: 1m, errors: 2%, slower: 50%, logins: 0%, requests: 100, "
 	        "deadline: "
 	        "0") ", " PROMOTE),
+	    "" },
+	{ "services[].rollout.steps[].logins", SERVICE,
+	    ", logins: { begin: /a }, rollout: { steps: [ { step: analyze, "
+	    "for: 1m, logins: 20% }, promote ] }",
+	    STEPS(STEP("analyze", NO_SHARE, BY_JOB,
+	        "for: 1m, errors: 2%, slower: 0%, logins: 20%, requests: 100, "
+	        "deadline: 0") ", " PROMOTE) S "logins.begin: none -> [ /a ]\n",
 	    "" },
 	{ "services[].rollout.steps[].requests", SERVICE,
 	    ", rollout: { steps: [ { step: analyze, for: 1m, requests: 9 "
 	    "}, "
 	    "promote ] }",
 	    STEPS(STEP("analyze", NO_SHARE, BY_JOB,
-	        "for: 1m, errors: 2%, slower: 0%, requests: 9, "
+	        "for: 1m, errors: 2%, slower: 0%, logins: 0%, requests: 9, "
 	        "deadline: 0") ", " PROMOTE),
 	    "" },
 	{ "services[].rollout.steps[].job", SERVICE,
@@ -643,6 +657,11 @@ static const struct {
 	    JOBS("name: a, command: /a, again: [ 1, 255 ]"), A, "" },
 	{ "services[].rollout.jobs[].every", SERVICE,
 	    JOBS("name: a, command: /a, every: 10ms"), A, "" },
+	{ "services[].logins.begin", SERVICE,
+	    ", logins: { begin: [ /auth, /oauth2/a ] }",
+	    S "logins.begin: none -> [ /auth, /oauth2/a ]\n", "" },
+	{ "services[].logins.cookie", SERVICE, ", logins: { cookie: sid }",
+	    S "logins.cookie: none -> sid\n", "" },
 	{ "services[].assets", SERVICE, ", assets: [ /resources, /a/ ]",
 	    S "assets: none -> [ /resources, /a/ ]\n", "" },
 	{ "services[].mirror", SERVICE, ", mirror: [ /a ]",

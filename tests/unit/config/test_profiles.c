@@ -19,6 +19,7 @@
 #define COPIES(keys)                                                           \
 	S "hold.copies: none -> [ /.well-known/openid-configuration, " keys    \
 	  " ]\n"
+#define LOGINS(begin) S "logins.begin: none -> [ " begin " ]\n"
 #define ORY_DRAIN                                                              \
 	S "drain.mode: keep -> evict\n" S "drain.requests: 1m -> 30s\n"
 #define ORY_RULES                                                              \
@@ -44,7 +45,8 @@ static const struct {
 	      "hold.max: 1000 -> 2000\n" S "hold.wait: 15s -> 25s\n" S
 	      "hold.pace: 500 -> 200\n" ORY_AFTER COPIES(
 	          "/protocol/openid-connect/certs") S
-	    "assets: none -> [ /resources ]\n" IDENTITY S
+	    "assets: none -> [ /resources ]\n" LOGINS(
+	        "/protocol/openid-connect/auth") IDENTITY S
 	    "rules: none -> [ { deny: /metrics, hide: off }, "
 	    "{ deny: /health, hide: off } ]\n" P "probe.port: 0 -> 9000\n" P
 	    "probe.path: / -> /health/ready\n" P
@@ -52,13 +54,14 @@ static const struct {
 	    "headers: plain, sticky: { scope: pool }, drain: { mode: keep, "
 	    "flows: 30m }, "
 	    "hold: { max: 1000, wait: 15s, pace: 500, retry_after: 10s, "
-	    "copies: ~ }, assets: ~, ",
+	    "copies: ~ }, assets: ~, logins: { begin: ~ }, ",
 	    "probe: { port: 0, path: /, body: ~ }" },
 	{ "zitadel",
-	    COPIES("/oauth/v2/keys") IDENTITY S
+	    COPIES("/oauth/v2/keys") LOGINS("/oauth/v2/authorize") IDENTITY S
 	    "rules: none -> [ { deny: /debug, hide: off } ]\n" P
 	    "probe.path: / -> /debug/ready\n" P "protocol: h1 -> h2c\n",
-	    "headers: { profile: plain }, hold: { copies: ~ }, ",
+	    "headers: { profile: plain }, hold: { copies: ~ }, "
+	    "logins: { begin: ~ }, ",
 	    "protocol: h1, probe: { path: / }" },
 	{ "kratos",
 	    S
@@ -67,18 +70,21 @@ static const struct {
 	    "hold.writes: none -> [ /self-service/login, "
 	    "/self-service/registration, /self-service/recovery, "
 	    "/self-service/verification, /self-service/settings, "
-	    "/self-service/logout, /self-service/methods ]\n" ORY_NEVER IDENTITY
-	        ORY_RULES P "probe.port: 0 -> 4434\n" ORY_PROBE,
-	    OWN_ORY_HOLD "limits: { body: 10MiB }, headers: plain, ",
+	    "/self-service/logout, /self-service/methods ]\n" ORY_NEVER LOGINS(
+	        "/self-service/login/browser") S
+	    "logins.cookie: none -> ory_kratos_session\n" IDENTITY ORY_RULES P
+	    "probe.port: 0 -> 4434\n" ORY_PROBE,
+	    OWN_ORY_HOLD "limits: { body: 10MiB }, headers: plain, "
+	                 "logins: { begin: ~, cookie: ~ }, ",
 	    "probe: { port: 0, path: /, body: null }" },
 	{ "hydra",
-	    S
-	    "retry.attempts: 2 -> 0\n" ORY_DRAIN ORY_HOLD ORY_AFTER S
-	    "hold.writes: none -> [ /oauth2/auth, /oauth2/device, "
-	    "/oauth2/sessions/logout ]\n" S
-	    "hold.never: none -> [ /health ]\n" COPIES("/.well-known/jwks.json")
-	        IDENTITY ORY_RULES P "probe.port: 0 -> 4445\n" ORY_PROBE,
-	    OWN_ORY_HOLD "headers: plain, ",
+	    S "retry.attempts: 2 -> 0\n" ORY_DRAIN ORY_HOLD ORY_AFTER S
+	      "hold.writes: none -> [ /oauth2/auth, /oauth2/device, "
+	      "/oauth2/sessions/logout ]\n" S
+	      "hold.never: none -> [ /health ]\n" COPIES(
+	          "/.well-known/jwks.json") LOGINS("/oauth2/auth")
+	          IDENTITY ORY_RULES P "probe.port: 0 -> 4445\n" ORY_PROBE,
+	    OWN_ORY_HOLD "headers: plain, logins: { begin: ~ }, ",
 	    "probe: { port: 0, path: /, body: }" },
 	{ "nevis",
 	    S "drain.streams: 5m -> 10m\n" IDENTITY P
@@ -89,10 +95,12 @@ static const struct {
 	    "headers: plain, drain: { streams: 300s }, ",
 	    "probe: { port: 0, path: /, body: ~, interval: 2s, timeout: 1s }" },
 	{ "oidc",
-	    S "drain.flows: 30m -> 1h\n" COPIES("/jwks") IDENTITY P
+	    S "drain.flows: 30m -> 1h\n" COPIES("/jwks")
+	        LOGINS("/auth, /authorize") IDENTITY P
 	    "probe.path: / -> /.well-known/openid-configuration\n" P
 	    "probe.body: none -> \"\\\"issuer\\\"\"\n",
-	    "headers: plain, drain: { flows: 30m }, hold: { copies: ~ }, ",
+	    "headers: plain, drain: { flows: 30m }, hold: { copies: ~ }, "
+	    "logins: { begin: ~ }, ",
 	    "probe: { path: /, body: ~ }" },
 };
 
@@ -174,6 +182,7 @@ static const struct {
 	    "headers: plain, sticky: {}, drain: { mode: keep, flows: 30m }, "
 	    "hold: { max: "
 	    "1, wait: 1s, pace: 1, retry_after: 1s, copies: [] }, assets: [], "
+	    "logins: { begin: [] }, "
 	    "rules: [],",
 	    "probe: { path: /x, timeout: 2s }",
 	    S "sticky.scope: pool -> instance\n" S
@@ -188,43 +197,49 @@ static const struct {
 	      "probe.body: none -> \"\\\"UP\\\"\"\n" P
 	      "probe.interval: 2s -> 6s\n" P "probe.timeout: 1s -> 5s\n" },
 	{ "a map beside the profile's key", "oidc",
-	    "drain: { flows: 2h }, headers: { prefix: /a }, hold: { copies: ~ "
+	    "logins: { begin: ~ }, drain: { flows: 2h }, headers: { prefix: /a "
+	    "}, hold: { copies: ~ "
 	    "},",
 	    "probe: { path: /a, body: b }", IDENTITY },
 	{ "a probe of another type is one's own", "nevis",
 	    "headers: plain, drain: { streams: 1s },", "probe: { type: tcp }",
 	    "" },
 	{ "a probe of the same type", "oidc",
-	    "headers: plain, drain: { flows: 1s }, hold: { copies: ~ },",
+	    "logins: { begin: ~ }, headers: plain, drain: { flows: 1s }, hold: "
+	    "{ copies: ~ },",
 	    "probe: { type: http, body: a }",
 	    P "probe.path: / -> /.well-known/openid-configuration\n" },
 	{ "a list is one's own", "hydra",
-	    OWN_ORY_HOLD "headers: plain, rules: [ { allow: / } ],",
+	    OWN_ORY_HOLD
+	    "logins: { begin: ~ }, headers: plain, rules: [ { allow: / } ],",
 	    "probe: { port: 1, path: /, body: a }",
 	    S "rules: [ { allow: /, hide: off } ] -> [ { allow: /, hide: off "
 	      "}, { deny: /admin, hide: off }, { deny: /metrics, hide: off } "
 	      "]\n" },
 	{ "rules come after those that are written", "zitadel",
-	    "headers: plain, hold: { copies: ~ }, "
+	    "logins: { begin: ~ }, headers: plain, hold: { copies: ~ }, "
 	    "rules: [ { allow: /debug, from: 10.0.0.0/8 } ],",
 	    "protocol: h1, probe: { path: / }",
 	    S "rules: [ { allow: /debug, from: [ \"10.0.0.0/8\" ], hide: off "
 	      "} ] -> [ { allow: /debug, from: [ \"10.0.0.0/8\" ], hide: off "
 	      "}, { deny: /debug, hide: off } ]\n" },
 	{ "rules of which none is written", "zitadel",
-	    "hold: { copies: ~ }, headers: plain, rules: ,",
+	    "logins: { begin: ~ }, hold: { copies: ~ }, headers: plain, rules: "
+	    ",",
 	    "protocol: h1, probe: { path: / }",
 	    S "rules: none -> [ { deny: /debug, hide: off } ]\n" },
 	{ "no HTTP/2 in the clear over TLS", "zitadel",
-	    "hold: { copies: ~ }, headers: plain,",
+	    "logins: { begin: ~ }, hold: { copies: ~ }, headers: plain,",
 	    "probe: { path: / }, tls: { name: a }",
 	    S "rules: none -> [ { deny: /debug, hide: off } ]\n" P
 	      "protocol: h1 -> h2\n" },
-	{ "TLS in a word", "zitadel", "hold: { copies: ~ }, headers: plain,",
+	{ "TLS in a word", "zitadel",
+	    "logins: { begin: ~ }, hold: { copies: ~ }, headers: plain,",
 	    "probe: { path: / }, tls: yes",
 	    S "rules: none -> [ { deny: /debug, hide: off } ]\n" P
 	      "protocol: h1 -> h2\n" },
-	{ "TLS that is off", "zitadel", "hold: { copies: ~ }, headers: plain,",
+	{ "TLS that is off", "zitadel",
+	    "logins: { begin: ~ }, hold: { copies: ~ }, headers: plain,",
 	    "probe: { path: / }, tls: off",
 	    S "rules: none -> [ { deny: /debug, hide: off } ]\n" P
 	      "protocol: h1 -> h2c\n" },

@@ -497,6 +497,55 @@ Test(rollout, analysis_of_time)
 	}
 }
 
+/* Logins that began, and came to their end. */
+static const struct {
+	const char *why;
+	uint32_t logins_pct;
+	uint64_t own, own_done, others, others_done, after_s;
+	bool lost;
+} logins[] = {
+	{ "not looked at", 0, 100, 0, 100, 90, 59, false },
+	{ "as elsewhere", 20, 100, 90, 1000, 900, 600, false },
+	{ "a few less", 20, 100, 73, 100, 90, 600, false },
+	{ "a fifth less", 20, 100, 71, 100, 90, 600, true },
+	{ "but not yet over", 20, 100, 71, 100, 90, 599, false },
+	{ "half of that", 20, 100, 35, 100, 90, 60, true },
+	{ "but they are young", 20, 100, 35, 100, 90, 59, false },
+	{ "little is much here", 20, 300, 60, 300, 100, 600, true },
+	{ "little is usual here", 20, 300, 90, 300, 100, 600, false },
+	{ "chance", 20, 20, 15, 100, 100, 600, false },
+	{ "too few", 20, 19, 0, 100, 100, 600, false },
+	{ "too few elsewhere", 20, 100, 0, 19, 19, 600, false },
+	{ "some began before", 20, 100, 70, 100, 120, 600, true },
+};
+
+Test(rollout, analysis_of_logins)
+{
+	for (size_t i = 0; i < ARRAY_LEN(logins); i++) {
+		struct ro_step *step = &w.s.services[0].rollout.steps[2];
+
+		end(), begin();
+		world_facts(&w, 2)->logins = (struct ro_logins){ 7, 7 };
+		go_to_analysis();
+		step->logins_pct = logins[i].logins_pct;
+		step->for_us = 600 * S;
+		count(2, 1000, 0);
+		count(1, 1000, 0);
+		world_facts(&w, 2)->logins.begun += logins[i].own;
+		world_facts(&w, 2)->logins.done += logins[i].own_done;
+		world_facts(&w, 1)->logins = (struct ro_logins){
+			logins[i].others, logins[i].others_done
+		};
+		pass(logins[i].after_s * S);
+		cr_expect_eq(it()->stand == RO_STAND_ROLLED_BACK,
+		    logins[i].lost, "%s: %s", logins[i].why, it()->why);
+		if (i == 3)
+			cr_expect_str_eq(it()->why,
+			    "of 100 logins that began at v2 71 came to their "
+			    "end (71%), elsewhere 90%");
+	}
+}
+
 /* ---- mirror ---- */
 
 static const struct {

@@ -1,0 +1,17 @@
+/*
+ * login - counts, by pool, the logins that begin and those that are complete,
+ * so that a step analyze can tell a version at which fewer users get in: a
+ * page that says so is answered 200.
+ *
+ * Thread: worker.
+ */
+#ifndef PROXY_LOGIN_H
+#define PROXY_LOGIN_H
+
+struct exchange;
+struct http_head;
+
+/* The head of a final answer, before it is changed for the client. */
+void login_hear(struct exchange *, const struct http_head *);
+
+#endif

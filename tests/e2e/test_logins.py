@@ -1,0 +1,128 @@
+"""Logins that are counted: a version at which fewer users get in, though all
+its answers are well."""
+import re
+
+from rig import wait_until
+from rig.segued import pool, service
+from rig.wire import Client
+from test_rollout import DRAIN, rollout, shares, wait_stand
+
+AUTH = "/realms/x/protocol/openid-connect/auth"
+LOGINS = {"begin": ["/protocol/openid-connect/auth"], "cookie": "session"}
+
+
+def realm(*ends):
+    """A login: its page, then an answer to what was sent; the last of ends
+    goes on."""
+    left = list(ends)
+
+    def script(conn):
+        while (r := conn.request()) is not None:
+            if r.target.startswith(AUTH):
+                conn.answer(b"<form>")
+            elif r.line.startswith("POST /login"):
+                status, fields = left.pop(0) if len(left) > 1 else left[0]
+                conn.answer(b"", status, fields)
+            else:
+                conn.answer()
+    return script
+
+
+FOUND = "302 Found"
+CODE = (FOUND, "Location: https://app.test/cb?state=1&code=abc\r\n")
+AGAIN = ("200 OK", "")  # the form once more: a login that failed
+ALL_WELL = [
+    CODE,
+    ("303 See Other", "Location: https://app.test/#state=1&id_token=e30\r\n"),
+    (FOUND, "Location: https://sp.test/acs?SAMLResponse=PHNh\r\n"),
+    (FOUND, "Location: https://app.test/?response=e30\r\n"),
+    ("200 OK", "Set-Cookie: a=b\r\nSet-Cookie: session=1; Path=/\r\n"),
+]
+NOT_DONE = [
+    (FOUND, "Location: https://app.test/cb?error=access_denied&code=\r\n"),
+    (FOUND, "Location: /more?session_code=1&response_type=code\r\n"),
+    ("200 OK", "Location: /cb?code=1\r\n"),
+    ("200 OK", "Set-Cookie: session=; Max-Age=0\r\n"),
+    ("200 OK", "Set-Cookie: sessions=1\r\n"),
+    AGAIN,
+]
+
+
+def site_of(rig, v1, v2, steps):
+    return rig.segued(service(
+        pool("v1", [rig.scripted("v1", "a", v1)], share="100%"),
+        pool("v2", [rig.scripted("v2", "b", v2)]), drain=DRAIN,
+        share_key="request", logins=LOGINS, rollout={"steps": steps}))
+
+
+def log_in(c, cookies=None):
+    """One user who comes for the first time, or with those cookies."""
+    c.cookies = dict(cookies or {})
+    c.get(AUTH + "?response_type=code")
+    c.post("/login?session_code=1")
+
+
+def counted(s):
+    m = s.admin.metrics()
+    return {(p, point): m["segue_pool_logins_total"
+                          f'{{service="web",pool="{p}",point="{point}"}}']
+            for p in ("v1", "v2") for point in ("begun", "done")}
+
+
+def test_what_is_one(rig):
+    s = site_of(rig, realm(*ALL_WELL, *NOT_DONE), realm(AGAIN), ["promote"])
+    with Client(s.address) as c:
+        for _ in ALL_WELL + NOT_DONE:
+            log_in(c)
+        c.get("/auth")
+        c.get("/x?a=/protocol/openid-connect/auth")
+    n = len(ALL_WELL)
+    assert counted(s) == {
+        ("v1", "begun"): n + len(NOT_DONE), ("v1", "done"): n,
+        ("v2", "begun"): 0, ("v2", "done"): 0}
+
+
+def test_who_tries_is_none(rig):
+    """segue pin, as segue verify uses it."""
+    s = site_of(rig, realm(CODE), realm(CODE), ["promote"])
+    pin = dict([s.do("pin", "v2").out.split(";")[0].split("=", 1)])
+    with Client(s.address) as c:
+        log_in(c, pin)
+    assert not any(counted(s).values()), counted(s)
+
+
+def go(s):
+    """Users log in until the rollout goes on no more."""
+    s.do("rollout", "start", "--to", "v2")
+    with Client(s.address) as c:
+        def ended():
+            for _ in range(20):
+                log_in(c)
+            return rollout(s)["stand"] != "running"
+
+        wait_until(ended, 30, "the end of it")
+    return counted(s)
+
+
+ANALYZE = [{"step": "share", "share": "50%"},
+           {"step": "analyze", "for": "3s", "logins": "20%", "requests": 1},
+           "promote"]
+
+
+def test_fewer_get_in(rig):
+    """Every answer of V2 is 200; nobody gets past its form."""
+    s = site_of(rig, realm(CODE), realm(AGAIN), ANALYZE)
+    n = go(s)
+    assert n["v2", "begun"] > 20 < n["v1", "begun"] and not n["v2", "done"]
+    r = wait_stand(s, "rolled_back")
+    assert re.fullmatch(r"of \d+ logins that began at v2 0 came to their end "
+                        r"\(0%\), elsewhere 100%", r["why"]), r
+    assert shares(s) == {"v1": 10000, "v2": 0}
+    assert s.admin.pool("v2")["status"].get("5xx", 0) == 0
+
+
+def test_as_many_get_in(rig):
+    s = site_of(rig, realm(CODE), realm(CODE), ANALYZE)
+    n = go(s)
+    assert n["v2", "done"] == n["v2", "begun"] > 20, n
+    assert rollout(s)["stand"] == "done", rollout(s)
