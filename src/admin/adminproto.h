@@ -94,7 +94,10 @@
  *                client, deadline, fault, in_flight, holds, refused (of ours:
  *                for want of anybody or any room), retries, held,
  *                released, moved, streams_ended: {as below}, pools: [{name,
- *                requests, failed}]},        since it began, up to its end;
+ *                requests, failed}],
+ *                piece_s, timeline: [{began, pools: [{name, requests,
+ *                failed}]}]},                pieces so long, the last shorter;
+ *                                            since it began, up to its end;
  *                                            not whole: since counted_since
  *                past: [{id, to, version, stand, rehearsal, who, why, began,
  *                ended, held_s,

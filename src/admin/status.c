@@ -410,6 +410,34 @@ put_counted_pools(struct json_out *j, const struct ro_count *c)
 	json_end_array(j);
 }
 
+/* What was asked of the pools, by time. */
+static void
+put_timeline(struct json_out *j, const struct ro_rollout *r,
+    const struct ro_timeline *t)
+{
+	json_kv_micro(j, "piece_s", t->piece_us);
+	json_key(j, "timeline");
+	json_begin_array(j);
+	for (size_t i = 0; i < t->n; i++) {
+		json_begin_object(j);
+		json_kv_time(j, "began", r->began_us + i * t->piece_us);
+		json_key(j, "pools");
+		json_begin_array(j);
+		for (size_t p = 0; p < r->base.n_pools; p++) {
+			const struct ro_toll *toll = &t->pieces[i][p];
+
+			json_begin_object(j);
+			json_kv_cstr(j, "name", r->base.pools[p].pool);
+			json_kv_u64(j, "requests", toll->requests);
+			json_kv_u64(j, "failed", toll->bad);
+			json_end_object(j);
+		}
+		json_end_array(j);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
 /* Invariant 1 for a rollout: each request that came meanwhile, and its end. */
 static void
 put_report(struct scene *sc, const struct ro_service *svc)
@@ -417,6 +445,7 @@ put_report(struct scene *sc, const struct ro_service *svc)
 	size_t at = (size_t)(svc - sc->state->services);
 	struct json_out *j = &sc->j;
 	struct ro_count c;
+	struct ro_timeline t;
 	uint64_t ended = 0;
 	bool whole = machine_count(svc, &sc->facts->counts[at], &c);
 
@@ -445,6 +474,8 @@ put_report(struct scene *sc, const struct ro_service *svc)
 		    c.streams[i]);
 	json_end_object(j);
 	put_counted_pools(j, &c);
+	machine_timeline(svc, &sc->facts->counts[at], sc->facts->wall_us, &t);
+	put_timeline(j, &svc->rollout, &t);
 	json_end_object(j);
 }
 

@@ -309,6 +309,10 @@ bool machine_wants_run(const struct ro_service *);
 bool machine_count(const struct ro_service *, const struct ro_count *now,
     struct ro_count *out);
 
+/* The same by time and pool; .n 0: there is nothing. */
+void machine_timeline(const struct ro_service *, const struct ro_count *now,
+    uint64_t wall_us, struct ro_timeline *out);
+
 #define MACHINE_HOLDS_MAX 192
 /* What the rollout of a service waits for, as a sentence; "": for time. */
 void machine_rollout_holds(const struct ro_state *, size_t service,

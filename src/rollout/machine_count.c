@@ -7,8 +7,8 @@
 #include "rollout/machine_int.h"
 #include "rollout/steps.h"
 
-static const struct ro_toll *
-toll_of(const struct ro_count *c, const char *pool)
+const struct ro_toll *
+count_toll(const struct ro_count *c, const char *pool)
 {
 	for (size_t i = 0; i < c->n_pools; i++)
 		if (strcmp(c->pools[i].pool, pool) == 0)
@@ -32,7 +32,7 @@ subtract(struct ro_count *c, const struct ro_count *base)
 	for (int i = 0; i < STREAM_END_COUNT; i++)
 		c->streams[i] -= base->streams[i];
 	for (size_t i = 0; i < c->n_pools; i++) {
-		const struct ro_toll *was = toll_of(base, c->pools[i].pool);
+		const struct ro_toll *was = count_toll(base, c->pools[i].pool);
 		struct ro_toll *toll = &c->pools[i].toll;
 
 		/* A pool that went and came back counts from nought. */
@@ -79,6 +79,7 @@ count_begin(struct job *j)
 	r->base = now == NULL ? (struct ro_count){ .process_us = 0 } : *now;
 	r->count = (struct ro_count){ .process_us = 0 };
 	r->partial = false;
+	timeline_begin(r);
 }
 
 void
@@ -86,7 +87,9 @@ count_end(struct job *j)
 {
 	struct ro_rollout *r = &j->svc->rollout;
 	struct ro_count count;
+	uint64_t due = 0;
 
+	(void)timeline_note(r, now_of(j), j->facts->wall_us, &due);
 	r->partial = !machine_count(j->svc, now_of(j), &count);
 	r->count = count;
 }

@@ -89,6 +89,12 @@ void count_begin(struct job *);
 void count_end(struct job *);
 /* Another one begins: what is worth keeping of the last. */
 void count_keep_past(struct ro_service *);
+/* NULL: it counts nothing of that pool. */
+const struct ro_toll *count_toll(const struct ro_count *, const char *pool);
+/* What came since it was noted last; a piece is over: true, and must be kept */
+void timeline_begin(struct ro_rollout *);
+bool timeline_note(struct ro_rollout *, const struct ro_count *now,
+    uint64_t wall_us, uint64_t *due_us);
 
 /* ---- steps ---- */
 

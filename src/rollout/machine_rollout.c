@@ -336,6 +336,14 @@ machine_rollout_holds(const struct ro_state *s, size_t service,
 	}
 }
 
+static enum ro_changed
+go_on(struct job *j, uint64_t *due_us)
+{
+	if (rollout_of(j)->stand == RO_STAND_RUNNING)
+		return advance(j, due_us);
+	return run_take_good_end(j) ? RO_HARD : RO_SAME;
+}
+
 enum ro_changed
 rollout_clock(struct ro_state *s, size_t at, const struct ro_facts *facts,
     uint64_t *due_us)
@@ -349,13 +357,17 @@ rollout_clock(struct ro_state *s, size_t at, const struct ro_facts *facts,
 		.svc_at = at,
 		.why = why,
 		.cap = sizeof(why) };
+	enum ro_changed changed;
+	bool more;
 
 	if (!steps_under_way(&j.svc->rollout))
 		return RO_SAME;
 	j.pool = ro_pool_find(j.svc, j.svc->rollout.to);
 	if (j.pool == NULL)
 		return RO_SAME;
-	if (j.svc->rollout.stand == RO_STAND_RUNNING)
-		return advance(&j, due_us);
-	return run_take_good_end(&j) ? RO_HARD : RO_SAME;
+	more = timeline_note(&j.svc->rollout,
+	    facts->counts == NULL ? NULL : &facts->counts[at], facts->wall_us,
+	    due_us);
+	changed = go_on(&j, due_us);
+	return changed == RO_SAME && more ? RO_TOLD : changed;
 }

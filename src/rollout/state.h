@@ -132,6 +132,21 @@ struct ro_count {
 	} pools[CFG_POOLS_MAX];
 };
 
+/*
+ * Requests to pools by time, since a rollout began: pieces of one length, which
+ * grows when there are too many of them.
+ */
+#define RO_PIECES_MAX 60
+#define RO_PIECE_MAX_US (UINT64_C(1) << 50) /* 35 years */
+struct ro_timeline {
+	uint64_t process_us; /* .seen are counters of that process */
+	uint64_t piece_us;   /* so long is each, the last until now */
+	size_t n;
+	/* of the pools of .base, in its order */
+	struct ro_toll seen[CFG_POOLS_MAX];
+	struct ro_toll pieces[RO_PIECES_MAX][CFG_POOLS_MAX];
+};
+
 /* What a step roll does with the instance at hand: identifier, name. */
 #define RO_ROLL_PHASES(X)                                                      \
 	X(NEXT, "next")   /* there is none: all have to be fit for the next */ \
@@ -204,6 +219,7 @@ struct ro_rollout {
 	struct ro_roll roll;
 	struct ro_count base;  /* when it began */
 	struct ro_count count; /* since then, once it has ended */
+	struct ro_timeline timeline;
 	bool partial; /* .count lacks what a process counted that is no more */
 	/* When an analysis began, of the new pool and of the others; not in the
 	 * file, since a start begins at 0, too. */

@@ -255,6 +255,46 @@ read_count(const struct json *j, struct ro_count *c)
 }
 
 static bool
+read_tolls(const struct json *j, struct ro_toll *t, size_t n)
+{
+	int64_t requests, bad;
+
+	if (!json_is_array(j) || json_len(j) != 2 * n)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!json_int(json_at(j, 2 * i), &requests) ||
+		    !json_int(json_at(j, 2 * i + 1), &bad) || requests < 0 ||
+		    bad < 0)
+			return false;
+		t[i] = (struct ro_toll){ (uint64_t)requests, (uint64_t)bad };
+	}
+	return true;
+}
+
+/* Behind .base; those of before there was one have none. */
+static bool
+read_timeline(const struct json *j, struct ro_rollout *r)
+{
+	struct ro_timeline *t = &r->timeline;
+	const struct json *pieces = json_get(j, "pieces");
+
+	if (json_is_null(j))
+		return true;
+	if (!read_u64(j, "process_us", &t->process_us) ||
+	    !read_u64(j, "piece_us", &t->piece_us) ||
+	    t->piece_us > RO_PIECE_MAX_US || !json_is_array(pieces) ||
+	    json_len(pieces) > RO_PIECES_MAX ||
+	    (t->piece_us == 0 && json_len(pieces) > 0) ||
+	    !read_tolls(json_get(j, "seen"), t->seen, r->base.n_pools))
+		return false;
+	for (; t->n < json_len(pieces); t->n++)
+		if (!read_tolls(json_at(pieces, t->n), t->pieces[t->n],
+		        r->base.n_pools))
+			return false;
+	return true;
+}
+
+static bool
 read_past(const struct json *j, struct ro_past *p)
 {
 	int stand = steps_stand_of(json_get_text(j, "stand", ""));
@@ -326,6 +366,7 @@ read_rollout(const struct json *j, struct ro_rollout *r)
 	        !read_bool(j, "partial", &r->partial) ||
 	        !read_count(json_get(j, "base"), &r->base) ||
 	        !read_count(json_get(j, "count"), &r->count) ||
+	        !read_timeline(json_get(j, "timeline"), r) ||
 	        !read_text(j, "version", r->version, sizeof(r->version))))
 		return false;
 	return read_u64(j, "id", &r->id) &&

@@ -112,6 +112,36 @@ write_count(struct json_out *j, const char *key, const struct ro_count *c)
 }
 
 static void
+write_tolls(struct json_out *j, const struct ro_toll *t, size_t n)
+{
+	json_begin_array(j);
+	for (size_t i = 0; i < n; i++) {
+		json_u64(j, t[i].requests);
+		json_u64(j, t[i].bad);
+	}
+	json_end_array(j);
+}
+
+static void
+write_timeline(struct json_out *j, const struct ro_rollout *r)
+{
+	const struct ro_timeline *t = &r->timeline;
+
+	json_key(j, "timeline");
+	json_begin_object(j);
+	json_kv_u64(j, "process_us", t->process_us);
+	json_kv_u64(j, "piece_us", t->piece_us);
+	json_key(j, "seen");
+	write_tolls(j, t->seen, r->base.n_pools);
+	json_key(j, "pieces");
+	json_begin_array(j);
+	for (size_t i = 0; i < t->n; i++)
+		write_tolls(j, t->pieces[i], r->base.n_pools);
+	json_end_array(j);
+	json_end_object(j);
+}
+
+static void
 write_past(struct json_out *j, const struct ro_service *s)
 {
 	json_key(j, "past");
@@ -187,6 +217,7 @@ write_rollout(struct json_out *j, const struct ro_rollout *r)
 	json_kv_bool(j, "partial", r->partial);
 	write_count(j, "base", &r->base);
 	write_count(j, "count", &r->count);
+	write_timeline(j, r);
 	json_kv_cstr(j, "to", r->to);
 	json_kv_cstr(j, "version", r->version);
 	json_kv_cstr(j, "who", r->who);

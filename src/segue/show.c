@@ -45,6 +45,17 @@ show_count(const struct json *j, const char *key, char out[SHOW_MAX])
 }
 
 const char *
+show_moment(const struct json *j, const char *key, char out[SHOW_MAX])
+{
+	const char *time = json_get_text(j, key, "");
+
+	if (strlen(time) < sizeof("2026-11-25T13:24:42") - 1)
+		return dash(out);
+	(void)snprintf(out, SHOW_MAX, "%.5s %.8s", time + 5, time + 11);
+	return out;
+}
+
+const char *
 show_us(const struct json *j, const char *key, char out[SHOW_MAX])
 {
 	int64_t n;

@@ -33,6 +33,9 @@ const char *show_text(const struct json *, const char *key);
 
 /* Reads "2026-11-25T13:23:42.123Z" (UTC); microseconds since 1970. */
 bool show_read_time(const char *iso, uint64_t *us) MUST_CHECK;
+/* "11-25 13:24:42" of such a text */
+const char *show_moment(const struct json *, const char *key,
+    char out[SHOW_MAX]);
 /* How long before now (both texts as above; NULL is fine). */
 const char *show_age(const char *now, const char *then, char out[SHOW_MAX]);
 

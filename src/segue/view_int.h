@@ -48,6 +48,9 @@ void view_each_rollout(const struct json *status, const struct view *,
 void view_rollout_head(const struct json *status, const struct json *service,
     const struct json *rollout, bool colour, struct buf *out);
 
+/* What a daemon counted, as JSON has it; it never is below zero. */
+uint64_t view_counted(const struct json *, const char *key);
+
 /*
  * Whether anything was lost, a sentence.  What cannot be vouched for is not
  * said: a daemon that was restarted has forgotten, and an account that does not

@@ -29,6 +29,13 @@ static const char head[] =
     "tr.skipped { opacity: .55 }\n"
     "span.bar { display: block; height: .35rem; min-width: 2px;\n"
     "  background: #3b73d1 }\n"
+    "span.part { display: inline-block; height: .8rem }\n"
+    "span.p0 { background: #8a8f98 }\n"
+    "span.p1 { background: #3b73d1 }\n"
+    "span.p2 { background: #2a8a3e }\n"
+    "span.p3 { background: #b26a00 }\n"
+    "span.key { display: inline-block; width: .8rem; height: .8rem;\n"
+    "  margin-right: .3rem }\n"
     "code { overflow-wrap: anywhere }\n"
     "</style>\n";
 
@@ -239,6 +246,69 @@ put_steps(struct buf *out, const struct json *rollout)
 	buf_add_cstr(out, "</table>\n");
 }
 
+/* ---- requests by time ---- */
+
+#define COLOURS 4
+
+static uint64_t
+requests_of(const struct json *piece, const char *key)
+{
+	const struct json *pools = json_get(piece, "pools");
+	uint64_t sum = 0;
+
+	for (size_t p = 0; p < json_len(pools); p++)
+		sum += view_counted(json_at(pools, p), key);
+	return sum;
+}
+
+static void
+put_piece(struct buf *out, const struct json *piece, uint64_t most)
+{
+	const struct json *pools = json_get(piece, "pools");
+	char text[SHOW_MAX];
+
+	buf_add_cstr(out, "<tr>");
+	put_cell(out, false, show_moment(piece, "began", text));
+	for (size_t p = 0; p < json_len(pools); p++)
+		put_count(out, json_at(pools, p), "requests");
+	put_cell(out, true,
+	    show_number((int64_t)requests_of(piece, "failed"), text));
+	buf_add_cstr(out, "<td style=\"width: 40%; white-space: nowrap\">");
+	for (size_t p = 0; p < json_len(pools) && most > 0; p++)
+		buf_printf(out,
+		    "<span class=\"part p%zu\" style=\"width: %.1f%%\"></span>",
+		    p % COLOURS,
+		    100 * (double)view_counted(json_at(pools, p), "requests") /
+		        (double)most);
+	buf_add_cstr(out, "</td></tr>\n");
+}
+
+static void
+put_times(struct buf *out, const struct json *report)
+{
+	const struct json *line = json_get(report, "timeline");
+	const struct json *pools = json_get(json_at(line, 0), "pools");
+	uint64_t most = 0;
+
+	if (json_len(line) < 2) /* the same as the sums */
+		return;
+	buf_add_cstr(out,
+	    "<h3>Requests by time</h3>\n<table>\n<tr><th>from</th>");
+	for (size_t p = 0; p < json_len(pools); p++) {
+		buf_printf(out,
+		    "<th class=\"n\"><span class=\"key p%zu\"></span>",
+		    p % COLOURS);
+		put(out, show_text(json_at(pools, p), "name"));
+		buf_add_cstr(out, "</th>");
+	}
+	buf_add_cstr(out, "<th class=\"n\">failed</th><th></th></tr>\n");
+	for (size_t i = 0; i < json_len(line); i++)
+		most = MAX(most, requests_of(json_at(line, i), "requests"));
+	for (size_t i = 0; i < json_len(line); i++)
+		put_piece(out, json_at(line, i), most);
+	buf_add_cstr(out, "</table>\n");
+}
+
 /* ---- all of it ---- */
 
 static void
@@ -261,6 +331,7 @@ put_service(const struct json *status UNUSED, const struct json *service,
 	put_account(out, report);
 	put_pools(out, report);
 	put_steps(out, rollout);
+	put_times(out, report);
 }
 
 void

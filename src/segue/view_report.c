@@ -146,6 +146,73 @@ put_steps(const struct json *rollout, bool colour, struct buf *out)
 	table_free(&t);
 }
 
+/* ---- by time ---- */
+
+#define TIMES_MAX 16 /* rows: what is more is added up */
+
+uint64_t
+view_counted(const struct json *j, const char *key)
+{
+	int64_t n = json_get_int(j, key, 0);
+
+	return n < 0 ? 0 : (uint64_t)n;
+}
+
+static void
+add_pieces(struct table *t, const struct json *line, size_t from, size_t n)
+{
+	const struct json *first = json_at(line, from);
+	size_t n_pools = json_len(json_get(first, "pools"));
+	char text[SHOW_MAX];
+	uint64_t failed = 0;
+
+	view_cell(t, STYLE_PLAIN, show_moment(first, "began", text));
+	for (size_t p = 0; p < n_pools; p++) {
+		uint64_t requests = 0;
+
+		for (size_t i = from; i < from + n; i++) {
+			const struct json *pool = json_at(
+			    json_get(json_at(line, i), "pools"), p);
+
+			requests += view_counted(pool, "requests");
+			failed += view_counted(pool, "failed");
+		}
+		view_cell(t, requests == 0 ? STYLE_DIM : STYLE_PLAIN,
+		    show_number((int64_t)requests, text));
+	}
+	view_cell(t, failed == 0 ? STYLE_DIM : STYLE_BAD,
+	    show_number((int64_t)failed, text));
+}
+
+static void
+put_times(const struct json *rollout, bool colour, struct buf *out)
+{
+	const struct json *line = json_path(rollout, "report.timeline");
+	const struct json *pools = json_get(json_at(line, 0), "pools");
+	size_t n = json_len(line), each = (n + TIMES_MAX - 1) / TIMES_MAX;
+	struct table_column columns[TABLE_COLUMNS_MAX] = { { "FROM", false,
+	    NULL } };
+	size_t n_columns = 1;
+	struct table *t;
+
+	if (n < 2) /* the same as the sums */
+		return;
+	for (size_t p = 0;
+	     p < json_len(pools) && n_columns < TABLE_COLUMNS_MAX - 2; p++)
+		columns[n_columns++] = (struct table_column){
+			show_text(json_at(pools, p), "name"), true, NULL
+		};
+	columns[n_columns] = (struct table_column){ "FAILED", true, "0" };
+	t = table_new(columns);
+	for (size_t i = 0; i < n; i += each)
+		add_pieces(t, line, i, MIN(each, n - i));
+	if (t == NULL)
+		out->failed = true;
+	else
+		table_write(t, colour, 2, out);
+	table_free(&t);
+}
+
 static void
 put_report(const struct json *status, const struct json *service, bool colour,
     struct buf *out)
@@ -157,6 +224,7 @@ put_report(const struct json *status, const struct json *service, bool colour,
 		put_line(out, "a rehearsal: it has moved nothing");
 	put_requests(rollout, colour, out);
 	put_steps(rollout, colour, out);
+	put_times(rollout, colour, out);
 }
 
 /* ---- those before ---- */

@@ -50,6 +50,11 @@ def test_canary_under_load(rig):
     assert "step 3 of 7, pause 1s" in r.err, r.err
     site.finish()
     assert shares(site.segued) == {"v1": 0, "v2": 10000}
+    report = rollout(site.segued)["report"]
+    for p in report["pools"]:
+        by_time = [q for piece in report["timeline"] for q in piece["pools"]
+                   if q["name"] == p["name"]]
+        assert sum(q["requests"] for q in by_time) == p["requests"] > 0, report
     page = site.segued.do("rollout", "page").out
     assert page.startswith("<!doctype html>") and \
         page.endswith("</html>\n") and '<p class="verdict good">0 lost' in page

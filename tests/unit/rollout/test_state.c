@@ -92,6 +92,13 @@ furnish_hold(struct ro_service *s)
 	str_copy(STR("v1"), r->base.pools[0].pool, CFG_NAME_MAX);
 	r->base.pools[0].toll = (struct ro_toll){ 30, 31 };
 	r->count.accepted = 32;
+	r->timeline = (struct ro_timeline){ .process_us = 34 * S,
+		.piece_us = 35 * S,
+		.n = 2 };
+	r->timeline.seen[0] = (struct ro_toll){ 36, 37 };
+	r->timeline.pieces[0][0] = (struct ro_toll){ 38, 39 };
+	r->timeline.pieces[1][0] = (struct ro_toll){ 40, 41 };
+	r->steps[1].logins_pct = 42;
 	r->begun = 5;
 	r->steps[2].kind = CFG_STEP_HOLD;
 	r->steps[2].writes_only = r->steps[2].no_return = true;
@@ -312,6 +319,16 @@ Test(state, what_is_saved_of_holds_is_loaded)
 	cr_expect_eq(r->base.pools[0].toll.requests, 30u);
 	cr_expect_eq(r->base.pools[0].toll.bad, 31u);
 	cr_expect_eq(r->count.accepted, 32u);
+	cr_expect_eq(r->timeline.process_us, 34 * S);
+	cr_expect_eq(r->timeline.piece_us, 35 * S);
+	cr_assert_eq(r->timeline.n, 2u);
+	cr_expect_eq(r->timeline.seen[0].requests, 36u);
+	cr_expect_eq(r->timeline.seen[0].bad, 37u);
+	cr_expect_eq(r->timeline.pieces[0][0].requests, 38u);
+	cr_expect_eq(r->timeline.pieces[0][0].bad, 39u);
+	cr_expect_eq(r->timeline.pieces[1][0].requests, 40u);
+	cr_expect_eq(r->timeline.pieces[1][0].bad, 41u);
+	cr_expect_eq(r->steps[1].logins_pct, 42u);
 	cr_expect_eq(r->begun, 5u);
 	cr_expect(r->steps[2].writes_only && r->steps[2].no_return);
 	cr_expect_eq(r->steps[2].only, CFG_ONLY_RECREATE);

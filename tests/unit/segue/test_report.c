@@ -234,3 +234,70 @@ Test(report, each_field_missing, .timeout = 10)
 		p += 2;
 	}
 }
+
+/* ---- by time ---- */
+
+#define PIECE(at, one, bad, two)                                               \
+	"{'began':'" DAY at ".000Z','pools':[{'name':'v1','requests':" one     \
+	",'failed':" bad "},{'name':'v2','requests':" two ",'failed':0}]}"
+#define LINE(pieces) "'piece_s':60,'timeline':[" pieces "],'moved':7,"
+
+Test(report, by_time, .timeout = 5)
+{
+	char *out = seen(view_report, "'moved':7,",
+	    LINE(PIECE("13:24:42", "11000", "0", "0") "," PIECE("13:25:42",
+	        "1000", "2", "345")));
+
+	/* clang-format off */
+	cr_expect_not_null(strstr(out,
+"  4  job migrate         3s  table 7 of 7\n"
+"  FROM                v1   v2  FAILED\n"
+"  11-25 13:24:42  11,000    0       0\n"
+"  11-25 13:25:42   1,000  345       2\n"), "%s", out);
+	/* clang-format on */
+	free(out);
+	out = seen(view_page, "'moved':7,",
+	    LINE(PIECE("13:24:42", "600", "0", "0") "," PIECE("13:25:42", "300",
+	        "2", "900")));
+	cr_expect_not_null(
+	    strstr(out,
+	        "<td>11-25 13:25:42</td><td class=\"n\">300</td><td "
+	        "class=\"n\">900</td><td class=\"n\">2</td>"),
+	    "%s", out);
+	cr_expect_not_null(
+	    strstr(out,
+	        "<span class=\"part p0\" style=\"width: 25.0%\"></span>"
+	        "<span class=\"part p1\" style=\"width: 75.0%\"></span>"),
+	    "%s", out);
+	free(out);
+}
+
+Test(report, of_many_times_some_are_added_up, .timeout = 5)
+{
+	struct buf line = BUF_INIT;
+	size_t n = 0;
+	char *out;
+
+	buf_add_cstr(&line, "'timeline':[");
+	for (int i = 0; i < 33; i++)
+		buf_printf(&line, "%s" PIECE("13:%02d:00", "10", "1", "2"),
+		    i > 0 ? "," : "", i);
+	buf_add_cstr(&line, "],'moved':7,");
+	out = seen(view_report, "'moved':7,", line.p);
+	for (const char *p = out; (p = strstr(p, "\n  11-25 13:")) != NULL; p++)
+		n++;
+	cr_expect_eq(n, 11, "%s", out);
+	cr_expect_not_null(strstr(out, "\n  11-25 13:30:00  30   6       3\n"),
+	    "%s", out);
+	free(out);
+	buf_free(&line);
+}
+
+Test(report, one_piece_is_the_sums, .timeout = 5)
+{
+	char *out = seen(view_report, "'moved':7,",
+	    LINE(PIECE("13:24:42", "11000", "0", "0")));
+
+	cr_expect_null(strstr(out, "FROM"), "%s", out);
+	free(out);
+}

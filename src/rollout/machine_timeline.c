@@ -1,0 +1,111 @@
+/*
+ * What was asked of the pools of a rollout, by time: in pieces of a minute and,
+ * where there is no more room, of twice as long.
+ */
+#include <string.h>
+
+#include "base/attr.h"
+#include "rollout/machine_int.h"
+#include "rollout/steps.h"
+
+#define PIECE_US (UINT64_C(60) * 1000000)
+
+void
+timeline_begin(struct ro_rollout *r)
+{
+	struct ro_timeline *t = &r->timeline;
+
+	*t = (struct ro_timeline){ .process_us = r->base.process_us,
+		.piece_us = PIECE_US,
+		.n = 1 };
+	for (size_t i = 0; i < r->base.n_pools; i++)
+		t->seen[i] = r->base.pools[i].toll;
+}
+
+/* What has come since it was looked at last, into the piece at hand. */
+static void
+add(struct ro_timeline *t, const struct ro_count *base,
+    const struct ro_count *now)
+{
+	struct ro_toll *piece = t->pieces[t->n - 1];
+	bool anew = now->process_us != t->process_us;
+
+	for (size_t i = 0; i < base->n_pools; i++) {
+		const struct ro_toll *toll = count_toll(now,
+		    base->pools[i].pool);
+		struct ro_toll was = t->seen[i];
+
+		if (toll == NULL)
+			continue;
+		if (anew || toll->requests < was.requests ||
+		    toll->bad < was.bad)
+			was = (struct ro_toll){ 0 };
+		piece[i].requests += toll->requests - was.requests;
+		piece[i].bad += toll->bad - was.bad;
+		t->seen[i] = *toll;
+	}
+	t->process_us = now->process_us;
+}
+
+/* Two become one. */
+static void
+fold(struct ro_timeline *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		struct ro_toll *to = t->pieces[i / 2];
+
+		for (size_t p = 0; p < CFG_POOLS_MAX; p++) {
+			struct ro_toll one = t->pieces[i][p];
+
+			if (i % 2 == 0)
+				to[p] = (struct ro_toll){ 0 };
+			to[p].requests += one.requests;
+			to[p].bad += one.bad;
+		}
+	}
+	t->n = (t->n + 1) / 2;
+	t->piece_us *= 2;
+}
+
+static void
+add_piece(struct ro_timeline *t)
+{
+	if (t->n == RO_PIECES_MAX)
+		fold(t);
+	memset(t->pieces[t->n++], 0, sizeof(t->pieces[0]));
+}
+
+static uint64_t
+end_of(const struct ro_rollout *r)
+{
+	return r->began_us + r->timeline.n * r->timeline.piece_us;
+}
+
+bool
+timeline_note(struct ro_rollout *r, const struct ro_count *now,
+    uint64_t wall_us, uint64_t *due_us)
+{
+	struct ro_timeline *t = &r->timeline;
+	bool more = false;
+
+	if (t->n == 0 || now == NULL)
+		return false;
+	add(t, &r->base, now);
+	for (; end_of(r) <= wall_us; more = true)
+		add_piece(t);
+	if (*due_us == 0 || end_of(r) < *due_us)
+		*due_us = end_of(r);
+	return more;
+}
+
+void
+machine_timeline(const struct ro_service *s, const struct ro_count *now,
+    uint64_t wall_us, struct ro_timeline *out)
+{
+	struct ro_rollout r = s->rollout;
+	uint64_t due = 0;
+
+	if (steps_under_way(&r))
+		(void)timeline_note(&r, now, wall_us, &due);
+	*out = r.timeline;
+}
