@@ -113,7 +113,11 @@ struct arg_row {
 	X(NEW, "new", 0, "FILE", PATH, NULL,                                   \
 	    "metadata of the version that is to serve")                        \
 	X(PATCH_ROLLING, "patch-rolling", 0, "WHEN", WORD, "auto|on|off",      \
-	    "do patch releases roll: auto, on or off")
+	    "do patch releases roll: auto, on or off")                         \
+	X(SEEN, "seen", 0, "FILE", PATH, NULL,                                 \
+	    "what files held when they were recorded")                         \
+	X(RECORD, "record", 0, NULL, NONE, NULL,                               \
+	    "record what they hold now")
 /* clang-format on */
 
 #define X(id, name, letter, arg, kind, words, help) OPT_##id,

@@ -172,18 +172,22 @@ static const struct command rows[] = {
 	    .help = "print the configuration in effect",
 	    .run = daemon_config },
 	{ .name = "compat",
-	    .operands = { { .name = "check|show",
+	    .operands = { { .name = "check|show|files",
 	                      .kind = ARG_WORD,
-	                      .words = "check|show" },
+	                      .words = "check|show|files" },
 	        { .name = "FILE", .kind = ARG_PATH, .optional = true } },
-	    .options = OPT(OLD) | OPT(NEW) | OPT(PATCH_ROLLING),
+	    .options = OPT(OLD) | OPT(NEW) | OPT(PATCH_ROLLING) | OPT(SEEN) |
+	        OPT(RECORD),
 	    .help = "may a new version run beside the old one?",
 	    .more = "check compares what two versions of Keycloak say of "
 	            "themselves (kc.sh\nupdate-compatibility metadata): "
 	            "--old FILE --new FILE.  It exits 0 when they\nmay run "
 	            "side by side, 3 when the old one must be gone first, 4 "
 	            "when the\nnew one does not roll at all.  show FILE "
-	            "prints one such file.  The daemon\nis not asked.\n",
+	            "prints one such file.\nfiles compares FILE,... with what "
+	            "was recorded of them in --seen FILE; it\nexits 5 when one "
+	            "has changed.  --record records them.\nThe daemon is not "
+	            "asked.\n",
 	    .run = compat_run },
 	{ .name = "version",
 	    .help = "print the versions of both programs",

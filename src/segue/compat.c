@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "compat/compare.h"
+#include "segue/compat_files.h"
 #include "segue/handlers.h"
 #include "segue/run.h"
 #include "segue/table.h"
@@ -329,14 +330,21 @@ compat_run(struct run *r)
 	bool two = args_has(a, OPT_OLD) && args_has(a, OPT_NEW);
 	bool any = args_has(a, OPT_OLD) || args_has(a, OPT_NEW) ||
 	    args_has(a, OPT_PATCH_ROLLING);
+	bool seen = args_has(a, OPT_SEEN) || args_has(a, OPT_RECORD);
 
+	if (strcmp(a->operand[0], "files") == 0) {
+		if (a->n_operands == 2 && !any && args_has(a, OPT_SEEN))
+			return compat_files(r, a->operand[1]);
+		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
+		    "compat files needs FILE,... and --seen FILE");
+	}
 	if (strcmp(a->operand[0], "show") == 0) {
-		if (a->n_operands == 2 && !any)
+		if (a->n_operands == 2 && !any && !seen)
 			return show(r, a->operand[1]);
 		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
 		    "compat show needs one FILE and nothing else");
 	}
-	if (two && a->n_operands == 1)
+	if (two && a->n_operands == 1 && !seen)
 		return check(r);
 	return run_fail(r, SEGUE_EXIT_USAGE, "usage",
 	    "compat check needs --old FILE and --new FILE");

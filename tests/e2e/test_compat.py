@@ -125,3 +125,61 @@ def test_show(compat):
         "keycloak": {"version": "26.6.1"},
         "feature-compatibility": {"s": {
             "enabled": True, "version": 1, "policy": "SHUTDOWN"}}}
+
+
+# ---- files that the vendor's check does not look into ----
+
+def test_files(compat, tmp_path):
+    """Never seen, seen, changed, gone."""
+    one, two = compat.put("cache.xml", "<a/>"), compat.put("x.conf", "b=1")
+    seen = str(tmp_path / "seen.json")
+    words = ["files", f"{one},{two}", "--seen", seen]
+
+    r = compat(*words)
+    assert r.returncode == 5 and r.stderr == "", r
+    assert [x.split()[-1] for x in r.stdout.splitlines()[1:3]] == ["before"] * 2
+    r = compat(*words, "--record")
+    assert (r.returncode, r.stdout) == (0, "2 files are recorded\n")
+    r = compat(*words)
+    assert r.returncode == 0 and r.stdout.endswith(
+        "2 files are what they were\n"), r
+    compat.put("cache.xml", "<b/>")
+    r = compat(*words)
+    assert r.returncode == 5, r
+    assert [x.split()[-1] for x in r.stdout.splitlines()[1:3]] == [
+        "changed", "same"], r
+    assert r.stdout.endswith("1 of 2 files are not what they were\n")
+    told = json.loads(compat(*words, "--json").stdout)
+    assert told["exit"] == 5
+    assert [x["standing"] for x in told["files"]] == ["changed", "same"]
+    (tmp_path / "x.conf").unlink()
+    r = compat(*words)
+    assert (r.returncode, r.stdout) == (1, "") and \
+        r.stderr == f"segue: {two}: does not exist\n", r
+
+
+def test_files_of_two_services(compat, tmp_path):
+    """Each records its own."""
+    one, two = compat.put("a", "1"), compat.put("b", "2")
+    seen = str(tmp_path / "seen.json")
+    for path in (one, two):
+        assert compat("files", path, "--seen", seen,
+                      "--record").returncode == 0
+    assert compat("files", f"{one},{two}", "--seen", seen).returncode == 0
+
+
+@pytest.mark.parametrize("words", [
+    [], ["a"], ["a", "--record"], ["--seen", "x"],
+    ["a", "--seen", "x", "--old", "y"]])
+def test_files_wrong_usage(compat, words):
+    r = compat("files", *words)
+    assert r.returncode == 2, r
+
+
+def test_files_that_are_damaged(compat):
+    """What cannot be read says nothing about files."""
+    path = compat.put("a", "1")
+    for text in ("[]", "{", "garbage"):
+        r = compat("files", path, "--seen", compat.put("seen", text))
+        assert r.returncode == 1 and "it is not what --record wrote" in \
+            r.stderr, r

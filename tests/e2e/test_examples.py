@@ -381,3 +381,46 @@ def test_ory(rig, kind):
     no = r.s.segue("rollout", "rollback")
     assert no.code == 3, no
 
+
+
+def test_keycloak_unchecked_file(rig):
+    """The vendor's check does not look into the file of the caches: when it
+    has changed, an operator says that this is known."""
+    m = keycloak(rig, "26.6.2")
+    path = f"{m.dir}/cache-ispn.xml"
+    seen = f"{m.dir}/seen.json"
+    text = m.text
+    files = f'{rig.program("src/segue/segue")}, compat, files, --seen, ' \
+        f'{seen}, {path}'
+
+    def changed(directory):
+        return text(directory).replace("      jobs:\n", f"""\
+      jobs:
+        - name: unchecked
+          command: [ {files} ]
+          ask: [ 5 ]
+        - name: notify
+          command: [ {files}, --record ]
+""").replace("      steps:\n", """\
+      steps:
+        - { step: job, job: unchecked }
+""").replace("        - { step: job, job: stop-old, only: rolling }\n", """\
+        - { step: job, job: stop-old, only: rolling }
+        - { step: notify, job: notify }
+""")
+
+    def write(what):
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(what)
+
+    m.text = changed
+    write("<infinispan/>")
+    r = Run(rig, m, "v1", moved_ok=True)
+    for to, what in (("v2", "never seen before"), ("v1", "changed")):
+        assert r.go(to).code == 3
+        now = rollout(r.s)
+        assert now["stand"] == "paused" and "exit status 5" in now["why"], now
+        r.s.do("rollout", "skip")
+        wait_stand(r.s, "done", 30)
+        write(what)
+    r.finish("v1")
