@@ -23,7 +23,7 @@
  *                      streams, ready, unready, drains}], outage: {step,
  *                      writes_only, perhaps, at_most_s | null, last_s | null}
  *                      | null, drain: {mode, flows_us, requests_us,
- *                      streams_us}}; drains: it would be drained; outage: a
+ *                      streams_us}, note: SENTENCE | null}; drains: it would be drained; outage: a
  *                      step holds requests; perhaps: on one of the ways that
  *                      a check may find; last_s: how long they were held last
  *                      time; mark: for a command that is to carry out this
@@ -38,14 +38,16 @@
  *   GET  /healthz      204 while the control thread lives
  *   POST /v1/command   {verb, service?, pool?, instance?, address?, share?,
  *                      weight?, admin?, action?, plan?, rehearse?,
- *                      when_ready?, drain?, force?, writes?,
+ *                      if_changed?, when_ready?, drain?, force?, writes?,
  *                      mode?, flows?, requests?, streams?, wait?, wait_us?}
  *                      verb, admin, action and mode are the words of
  *                      rollout/machine.h and config; share is text ("10%");
  *                      flows, requests and streams are durations as text
  *                      ("30s"); plan is the mark of one, for the action
  *                      start: refused ("moved") when it would be another now.
- *                      rehearse makes a start a rehearsal.  Unknown keys,
+ *                      rehearse makes a start a rehearsal; with if_changed
+ *                      one to what serves already is refused ("unchanged").
+ *                      Unknown keys,
  *                      and those the verb does not use, are refused; service,
  *                      force, wait and wait_us go with each verb, mode and the
  *                      three durations with a drain or a switch with drain.
@@ -174,6 +176,7 @@ enum segue_exit { SEGUE_EXITS(X) };
 	X(NO_INSTANCE, "no_instance", 404, USAGE)                              \
 	X(METHOD, "method", 405, USAGE)                                        \
 	X(NOT_SERVING, "not_serving", 409, REFUSED)                            \
+	X(UNCHANGED, "unchanged", 409, DONE)          /* a refusal */          \
 	X(CONFIG, "config", 422, FAILED)              /* reload: bad file */   \
 	X(DISK, "disk", 500, FAILED)                  /* also a refusal */     \
 	X(NO_MEMORY, "no_memory", 500, FAILED)        /* also a refusal */     \

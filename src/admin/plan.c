@@ -8,6 +8,7 @@
 #include "admin/server.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "config/profiles.h"
 #include "http/target.h"
 #include "rollout/drive.h"
 #include "rollout/facts.h"
@@ -149,6 +150,16 @@ put_clocks(struct json_out *j, const struct ro_drain *d)
 	json_end_object(j);
 }
 
+static void
+put_note(struct json_out *j, struct drive *d, const struct ro_service *s)
+{
+	const struct cfg_service *cfg = cfg_service_find(drive_cfg(d),
+	    str_of(s->name));
+
+	json_kv_cstr(j, "note",
+	    cfg == NULL ? NULL : profile_note(cfg->product));
+}
+
 /* What drive_plan() said. */
 struct plan {
 	struct ro_rollout rollout;
@@ -190,6 +201,7 @@ answer_plan(struct admin *a, struct ask *k, const struct ro_service *s,
 	put_pools(&j, a->env.drive, s, r, to);
 	put_clocks(&j, &r->clocks);
 	put_outage(&j, s, r);
+	put_note(&j, a->env.drive, s);
 	json_end_object(&j);
 	answer_json(k, 200, &b);
 }

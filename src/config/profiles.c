@@ -160,6 +160,18 @@ profile_text(enum cfg_product product)
 	return texts[product];
 }
 
+/* Keycloak's guide on update compatibility, limits of rolling updates. */
+static const char *const notes[CFG_PRODUCT_COUNT] = {
+	[CFG_PRODUCT_KEYCLOAK] = "who has the Account or the Admin Console "
+	                         "open may have to reload it",
+};
+
+const char *
+profile_note(enum cfg_product product)
+{
+	return notes[product];
+}
+
 /* ---- merging ---- */
 
 static struct ynode *

@@ -15,6 +15,8 @@
  * pools is for each of its pools.  NULL for CFG_PRODUCT_NONE.
  */
 const char *profile_text(enum cfg_product);
+/* What users of it may notice of an upgrade all the same, a sentence; or NULL. */
+const char *profile_note(enum cfg_product);
 
 /*
  * Fills in what services with a profile leave open.  Maps are merged key by

@@ -63,6 +63,7 @@ const char *ro_action_name(enum ro_action);
 	X(HALTED, "halted", "the rollout has stopped at a step")               \
 	X(ROLLED_BACK, "rolled_back", "the rollout was rolled back")           \
 	X(MOVED, "moved", "the plan was made in another world")                \
+	X(UNCHANGED, "unchanged", "the pool is what serves already")           \
 	X(NOT_HELD, "not_held", "the service is not held")                     \
 	X(EXISTS, "exists", "there is one of that name")                       \
 	X(TOO_MANY, "too_many", "more than the state has room for")            \
@@ -112,6 +113,7 @@ struct ro_command {
 	bool writes_only;              /* of HOLD */
 	const struct ro_rollout *plan; /* of ROLLOUT start: steps_plan()'s */
 	bool rehearse;                 /* ... it is only tried */
+	bool if_changed;               /* ... where that changes something */
 	struct ro_mark mark;           /* ... of the plan that it carries out */
 	struct ro_mark now;            /* ... of one that is made now */
 	bool when_ready, drain;        /* of SWITCH */

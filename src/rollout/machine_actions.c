@@ -164,6 +164,11 @@ may_start(struct job *j)
 		return r;
 	if (steps_under_way(rollout_of(j)))
 		return refuse_under_way(j);
+	if (j->cmd->if_changed && j->cmd->plan->print == j->svc->print)
+		return job_refuse(j, RO_NO_UNCHANGED,
+		    "nothing to do: neither version, revision nor a job of %s "
+		    "is another than of what serves",
+		    j->pool->name);
 	if (j->pool->state == POOL_DRAINING)
 		return job_refuse(j, RO_NO_DRAINING,
 		    "%s is draining; \"segue undrain %s\" takes it back first",

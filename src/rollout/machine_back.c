@@ -32,6 +32,8 @@ rollout_end(struct job *j, enum ro_stand stand, const char *why)
 	r->ended_us = j->facts->wall_us;
 	r->paused_us = 0;
 	str_copy(str_of(why), r->why, sizeof(r->why));
+	if (stand == RO_STAND_DONE && !r->rehearsal)
+		j->svc->print = r->print;
 }
 
 void

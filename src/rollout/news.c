@@ -88,6 +88,8 @@ add_rollout(struct buf *out, const struct ro_command *c)
 		buf_printf(out, " --to %s", c->pool);
 	if (c->rehearse)
 		buf_add_cstr(out, " --rehearse");
+	if (c->if_changed)
+		buf_add_cstr(out, " --if-changed");
 }
 
 /* The command as one would type it. */

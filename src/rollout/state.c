@@ -194,6 +194,18 @@ fit_rollout(struct ro_rollout *to, struct ro_service *svc,
 	str_copy(STR("its pool is no more"), to->why, sizeof(to->why));
 }
 
+/* What serves first is no upgrade of anything. */
+static uint64_t
+first_print(const struct ro_service *s, const struct cfg_service *cfg)
+{
+	size_t most = 0;
+
+	for (size_t i = 1; i < s->n_pools; i++)
+		if (s->pools[i].share_bp > s->pools[most].share_bp)
+			most = i;
+	return steps_print(cfg, s->pools[most].name);
+}
+
 static void
 fit_service(struct ro_service *to, struct ro_service *old,
     const struct cfg_service *cfg, uint64_t wall_us)
@@ -223,6 +235,7 @@ fit_service(struct ro_service *to, struct ro_service *old,
 		to->n_done = old->n_done;
 		memcpy(to->done, old->done, sizeof(to->done));
 	}
+	to->print = anew || old->print == 0 ? first_print(to, cfg) : old->print;
 	if (anew)
 		return;
 	to->hold = old->hold;

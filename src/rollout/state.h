@@ -197,6 +197,7 @@ struct ro_rollout {
 	uint32_t runs;             /* of jobs so far; numbers the last one */
 	char to[CFG_NAME_MAX + 1]; /* the pool */
 	char version[CFG_NAME_MAX + 1]; /* of it, when it began */
+	uint64_t print;                 /* steps_print(), likewise */
 	char who[RO_WHO_MAX];           /* began it */
 	char why[RO_WHY_MAX];           /* it stands as it does; or empty */
 	uint64_t began_us, ended_us;    /* wall clock; 0: not yet */
@@ -244,6 +245,9 @@ struct ro_service {
 	size_t n_pools;
 	struct ro_pool pools[CFG_POOLS_MAX];
 	struct ro_pending pending;
+	/* steps_print() of what the last rollout that was done led to, or of what
+	 * served first; 0: nobody knows */
+	uint64_t print;
 	uint8_t hold;     /* enum hold: which requests wait */
 	uint64_t held_us; /* wall clock: since when; 0: none do */
 	struct ro_rollout rollout;

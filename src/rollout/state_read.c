@@ -355,6 +355,9 @@ read_rollout(const struct json *j, struct ro_rollout *r)
 	r->on_failure = (uint8_t)on_failure;
 	r->at = at;
 	r->unknown = json_get_truth(j, "unknown", false);
+	if (!json_is_null(json_get(j, "print")) &&
+	    !read_u64(j, "print", &r->print))
+		return false;
 	r->rehearsal = json_get_truth(j, "rehearsal", false);
 	if (!json_is_null(json_get(j, "runs")) &&
 	    (!read_u32(j, "runs", UINT32_MAX, &r->runs) ||
@@ -413,6 +416,9 @@ read_news(const struct json *j, struct ro_service *s)
 	int hold = hold_of(json_get_text(j, "hold", "none"));
 
 	s->hold = (uint8_t)hold;
+	if (!json_is_null(json_get(j, "print")) &&
+	    !read_u64(j, "print", &s->print))
+		return false;
 	return json_is_null(json_get(j, "hold")) ||
 	    (hold >= 0 && read_u64(j, "held_us", &s->held_us) &&
 	        read_u8(j, "path", RO_PATH_COUNT - 1, &s->path) &&

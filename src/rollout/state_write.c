@@ -220,6 +220,7 @@ write_rollout(struct json_out *j, const struct ro_rollout *r)
 	write_timeline(j, r);
 	json_kv_cstr(j, "to", r->to);
 	json_kv_cstr(j, "version", r->version);
+	json_kv_u64(j, "print", r->print);
 	json_kv_cstr(j, "who", r->who);
 	json_kv_cstr(j, "why", r->why);
 	json_kv_u64(j, "began_us", r->began_us);
@@ -279,6 +280,7 @@ write_service(struct json_out *j, const struct ro_service *s)
 	}
 	if (s->rollout.stand != RO_STAND_NONE)
 		write_rollout(j, &s->rollout);
+	json_kv_u64(j, "print", s->print);
 	json_kv_cstr(j, "hold", hold_name((enum hold)s->hold));
 	json_kv_u64(j, "held_us", s->held_us);
 	json_kv_u64(j, "path", s->path);

@@ -3,10 +3,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/units.h"
 #include "config/presets.h"
 
 #define MINUTE (60 * US_PER_S)
+#define SEED UINT64_C(0xf17)
 
 #define X(id, name) [CFG_STEP_##id] = (name),
 static const char *const kind_names[] = { CFG_STEPS(X) };
@@ -150,6 +152,40 @@ add_step(struct ro_rollout *r, const struct cfg_step *s,
 		add_job(to, cfg_job_find(svc, str_of(s->job)));
 }
 
+static void
+add_words(struct buf *out, char *const *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		buf_add_cstr(out, words[i]);
+		buf_add_char(out, '\0');
+	}
+	buf_add_char(out, '\n');
+}
+
+uint64_t
+steps_print(const struct cfg_service *s, const char *pool)
+{
+	const struct cfg_pool *p = cfg_pool_find(s, str_of(pool));
+	struct buf text = BUF_INIT;
+	uint64_t print;
+
+	buf_add_cstr(&text, cfg_version_of(s, str_of(pool)));
+	buf_add_char(&text, '\n');
+	if (p != NULL && p->revision != NULL)
+		buf_add_cstr(&text, p->revision);
+	for (size_t i = 0; i < s->rollout.n_jobs; i++) {
+		const struct cfg_job *j = &s->rollout.jobs[i];
+
+		add_words(&text, &j->name, 1);
+		add_words(&text, j->command, j->n_command);
+		add_words(&text, j->env, j->n_env);
+	}
+	/* Without memory it is none that there was. */
+	print = text.failed ? 1 : hash_bytes(text.p, text.len, SEED) >> 1 | 1;
+	buf_free(&text);
+	return print;
+}
+
 void
 steps_plan(const struct cfg_service *s, const char *to, struct ro_rollout *out)
 {
@@ -163,6 +199,7 @@ steps_plan(const struct cfg_service *s, const char *to, struct ro_rollout *out)
 		.streams_us = s->drain_streams_us };
 	str_copy(str_of(cfg_version_of(s, str_of(to))), out->version,
 	    sizeof(out->version));
+	out->print = steps_print(s, to);
 	out->at = out->n_steps = 0;
 	for (size_t i = 0; i < n && i < CFG_STEPS_MAX; i++)
 		if (cfg_step_is_there(s, &steps[i]))

@@ -12,6 +12,12 @@
 #include "rollout/state.h"
 
 /*
+ * The fingerprint of a pool: its version and revision, and what jobs run.  A
+ * rollout to one that has that of what serves would change nothing; how many
+ * instances there are, and where, is no part of it.  Never 0.
+ */
+uint64_t steps_print(const struct cfg_service *, const char *pool);
+/*
  * The steps, clocks and on_failure of a service, and the version of the pool
  * that it is to lead to; the rest of *out stays.
  */

@@ -37,6 +37,7 @@ static const struct {
 	{ OPT_WAIT, "wait" },
 	{ OPT_WRITES, "writes" },
 	{ OPT_REHEARSE, "rehearse" },
+	{ OPT_IF_CHANGED, "if_changed" },
 };
 
 /* What people say differently from the daemon: it starts a rollout, too. */
@@ -446,9 +447,11 @@ rollout_run(struct run *r)
 		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
 		    starts ? "rollout start needs --to POOL"
 		           : "--to is for rollout start");
-	if (args_has(a, OPT_REHEARSE) && !starts)
+	if ((args_has(a, OPT_REHEARSE) || args_has(a, OPT_IF_CHANGED)) &&
+	    !starts)
 		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
-		    "--rehearse is for rollout start");
+		    "--%s is for rollout start",
+		    args_has(a, OPT_REHEARSE) ? "rehearse" : "if-changed");
 	if (args_has(a, OPT_FORCE) && strcmp(action, "rollback") != 0)
 		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
 		    "--force is for rollout rollback");

@@ -98,6 +98,8 @@ struct arg_row {
 	    "not warm before half of the answers are as fast")                 \
 	X(REHEARSE, "rehearse", 0, NULL, NONE, NULL,                           \
 	    "only try it: no traffic moves, no job but its rehearsal")         \
+	X(IF_CHANGED, "if-changed", 0, NULL, NONE, NULL,                       \
+	    "not to what serves already")                                      \
 	X(FORCE, "force", 0, NULL, NONE, NULL,                                 \
 	    "even if it leaves nobody ready to serve")                         \
 	X(NAME, "name", 0, "NAME", TEXT, NULL,                                 \

@@ -77,7 +77,8 @@ static const struct command rows[] = {
 	        .kind = ARG_WORD,
 	        .words = ROLLOUT_WORDS,
 	        .key = "action" } },
-	    .options = OPT(TO) | OPT(WAIT) | OPT(FORCE) | OPT(REHEARSE),
+	    .options = OPT(TO) | OPT(WAIT) | OPT(FORCE) | OPT(REHEARSE) |
+	        OPT(IF_CHANGED),
 	    .help = "take a service to another pool step by step",
 	    .more =
 	        "start --to POOL goes through the steps that the "
@@ -87,7 +88,9 @@ static const struct command rows[] = {
 	        "as it is;\nrollback gives the shares of before back and "
 	        "drains the new pool.\n"
 	        "start --rehearse goes through all steps and moves nothing; of "
-	        "jobs only their\ncommands for rehearsals run.\n",
+	        "jobs only their\ncommands for rehearsals run.  start "
+	        "--if-changed does nothing when version,\nrevision and jobs "
+	        "are those of what serves.\n",
 	    .run = rollout_run },
 	{ .name = "plan",
 	    .options = OPT(TO),

@@ -108,6 +108,19 @@ say_unready(struct run *r, const struct json *doc)
 	}
 }
 
+/* What is not Segue's to prevent. */
+static void
+say_note(struct run *r, const char *note)
+{
+	struct buf line = BUF_INIT;
+
+	if (note == NULL)
+		return;
+	buf_add_cstr(&line, note);
+	say_clean(r, &line);
+	buf_free(&line);
+}
+
 /* "requests would wait from step 2 on, 5m00s at most; 1.8s last time" */
 static void
 say_outage(struct run *r, const struct json *doc)
@@ -164,6 +177,7 @@ say_plan(struct run *r, const struct answer *a)
 	say_pools(r, a->doc);
 	say_unready(r, a->doc);
 	say_outage(r, a->doc);
+	say_note(r, json_get_text(a->doc, "note", NULL));
 	if (refused != NULL)
 		return run_fail(r, SEGUE_EXIT_REFUSED, refused,
 		    "it would be refused now: %s",

@@ -215,6 +215,8 @@ def test_keycloak_patch(rig):
     """A patch may run beside the version before: a canary."""
     r = Run(rig, keycloak(rig, "26.6.2"), "v1", moved_ok=True)
     assert conditions(r.s)["RecreateUpdateUsed"] == ("Unknown", "")
+    assert "\nwho has the Account or the Admin Console open may have to " \
+        "reload it\n" in r.s.do("plan", "--to", "v2").out
     r.fail("start-all", "v2", "v1")
     r.fail_last("v2")
     assert conditions(r.s)["RecreateUpdateUsed"] == (

@@ -392,3 +392,44 @@ def test_killed_at_random_instants(rig):
             at = 0
     print(f"{kills} kills, {rollout(s)['id']} rollouts")
     wait_stand(s, "done", 30)
+
+
+def test_only_what_has_changed(rig):
+    """start --if-changed, as a program says it for each service."""
+    s = small(rig, ["promote"], jobs=[{"name": "a", "command": ["/bin/a"]}])
+    versions = {"v1": "1.0", "v2": "1.0"}
+
+    def write(job="/bin/a"):
+        for p in s.config["services"][0]["pools"]:
+            p["version"] = versions[p["name"]]
+        s.config["services"][0]["rollout"]["jobs"][0]["command"] = [job]
+        s.write_config()
+        s.do("reload")
+
+    def start(to):
+        return s.segue("rollout", "start", "--if-changed", "--to", to)
+
+    def nothing(to):
+        r = start(to)
+        assert r.code == 0 and r.err == "" and \
+            r.out.startswith("nothing to do: "), r
+
+    versions["v1"] = "0.9"  # that it began without one is no version
+    write()
+    start("v2")
+    wait_stand(s, "done")
+    versions["v1"] = "1.0"
+    write()
+    nothing("v1")
+    versions["v1"] = "1.1"
+    write()
+    assert start("v1").code == 0
+    wait_stand(s, "done")
+    assert rollout(s)["to"] == "v1"
+    versions["v2"] = "1.1"
+    write()
+    nothing("v2")
+    write("/bin/b")
+    assert start("v2").code == 0
+    wait_stand(s, "done")
+    assert s.segue("rollout", "pause", "--if-changed").code == 2

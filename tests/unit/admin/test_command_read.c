@@ -189,7 +189,10 @@ Test(command_read, takes_every_key, .timeout = 5)
 
 	c = good("{\"verb\":\"rollout\",\"action\":\"start\","
 	         "\"pool\":\"v2\",\"rehearse\":true}");
-	cr_expect(c.cmd.rehearse);
+	cr_expect(c.cmd.rehearse && !c.cmd.if_changed);
+	c = good("{\"verb\":\"rollout\",\"action\":\"start\","
+	         "\"pool\":\"v2\",\"if_changed\":true}");
+	cr_expect(c.cmd.if_changed && !c.cmd.rehearse);
 
 	c = good("{\"verb\":\"share\",\"pool\":\"v1\",\"share\":\"12.5%\"}");
 	cr_expect_not(c.cmd.mark.set);

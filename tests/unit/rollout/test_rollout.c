@@ -2478,6 +2478,36 @@ Test(rollout, the_last_ones_are_kept)
 /* ---- as it was planned ---- */
 
 static enum ro_refusal
+start_if_changed(uint64_t print)
+{
+	struct ro_command c = world_action(RO_ACTION_START, "v2", &plan);
+
+	plan.print = print;
+	c.if_changed = true;
+	return world_do(&w, &c);
+}
+
+Test(rollout, only_what_has_changed)
+{
+	w.s.services[0].print = 7;
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	cr_expect_eq(start_if_changed(7), RO_NO_UNCHANGED);
+	cr_expect_str_eq(w.why,
+	    "nothing to do: neither version, revision nor a job of v2 is "
+	    "another than of what serves");
+	cr_assert_eq(start_if_changed(8), RO_NO_NONE, "%s", w.why);
+	pass(0);
+	cr_assert_eq(TELL(ROLLBACK), RO_NO_NONE, "%s", w.why);
+	cr_expect_eq(w.s.services[0].print, 7, "it does not serve");
+	world_put(&w, 2, POOL_READY, 0);
+	cr_assert_eq(start_if_changed(8), RO_NO_NONE, "%s", w.why);
+	cr_assert_eq(TELL(SKIP), RO_NO_NONE, "%s", w.why);
+	cr_expect_eq(it()->stand, RO_STAND_DONE);
+	cr_expect_eq(start_if_changed(8), RO_NO_UNCHANGED);
+	cr_expect_eq(start_if_changed(7), RO_NO_NONE, "%s", w.why);
+}
+
+static enum ro_refusal
 apply(uint32_t part, bool now)
 {
 	struct ro_command c = world_command(RO_ROLLOUT, "v2");

@@ -99,6 +99,8 @@ furnish_hold(struct ro_service *s)
 	r->timeline.pieces[0][0] = (struct ro_toll){ 38, 39 };
 	r->timeline.pieces[1][0] = (struct ro_toll){ 40, 41 };
 	r->steps[1].logins_pct = 42;
+	r->print = 43;
+	s->print = 44;
 	r->begun = 5;
 	r->steps[2].kind = CFG_STEP_HOLD;
 	r->steps[2].writes_only = r->steps[2].no_return = true;
@@ -329,6 +331,8 @@ Test(state, what_is_saved_of_holds_is_loaded)
 	cr_expect_eq(r->timeline.pieces[1][0].requests, 40u);
 	cr_expect_eq(r->timeline.pieces[1][0].bad, 41u);
 	cr_expect_eq(r->steps[1].logins_pct, 42u);
+	cr_expect_eq(r->print, 43u);
+	cr_expect_eq(s->print, 44u);
 	cr_expect_eq(r->begun, 5u);
 	cr_expect(r->steps[2].writes_only && r->steps[2].no_return);
 	cr_expect_eq(r->steps[2].only, CFG_ONLY_RECREATE);
