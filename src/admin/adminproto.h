@@ -38,7 +38,7 @@
  *   GET  /healthz      204 while the control thread lives
  *   POST /v1/command   {verb, service?, pool?, instance?, address?, share?,
  *                      weight?, admin?, action?, plan?, rehearse?,
- *                      if_changed?, when_ready?, drain?, force?, writes?,
+ *                      if_changed?, rerun?, when_ready?, drain?, force?, writes?,
  *                      mode?, flows?, requests?, streams?, wait?, wait_us?}
  *                      verb, admin, action and mode are the words of
  *                      rollout/machine.h and config; share is text ("10%");
@@ -46,7 +46,8 @@
  *                      ("30s"); plan is the mark of one, for the action
  *                      start: refused ("moved") when it would be another now.
  *                      rehearse makes a start a rehearsal; with if_changed
- *                      one to what serves already is refused ("unchanged").
+ *                      one to what serves already is refused ("unchanged");
+ *                      with rerun, jobs that were done once are done again.
  *                      Unknown keys,
  *                      and those the verb does not use, are refused; service,
  *                      force, wait and wait_us go with each verb, mode and the

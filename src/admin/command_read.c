@@ -313,6 +313,7 @@ static const struct key keys[] = {
 	{ "pool",       read_name,     AT(cmd.pool),     0, ALL, ALL & ~(V(ROLLOUT) | V(HOLD) | V(RELEASE)) },
 	{ "action",     read_action,   AT(cmd.action),   0, V(ROLLOUT), V(ROLLOUT) },
 	{ "rehearse",   read_bool,     AT(cmd.rehearse), 0, V(ROLLOUT), 0 },
+	{ "rerun",      read_bool,     AT(cmd.rerun),    0, V(ROLLOUT), 0 },
 	{ "if_changed", read_bool,     AT(cmd.if_changed), 0, V(ROLLOUT), 0 },
 	{ "plan",       read_mark,     AT(cmd.mark),     0, V(ROLLOUT), 0 },
 	{ "instance",   read_name,     AT(cmd.instance), 0, INSTANCES, INSTANCES },

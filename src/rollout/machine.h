@@ -114,6 +114,7 @@ struct ro_command {
 	const struct ro_rollout *plan; /* of ROLLOUT start: steps_plan()'s */
 	bool rehearse;                 /* ... it is only tried */
 	bool if_changed;               /* ... where that changes something */
+	bool rerun;                    /* ... what was done before is done */
 	struct ro_mark mark;           /* ... of the plan that it carries out */
 	struct ro_mark now;            /* ... of one that is made now */
 	bool when_ready, drain;        /* of SWITCH */

@@ -213,6 +213,8 @@ start(struct job *j)
 	}
 	if (r->rehearsal)
 		return RO_NO_NONE;
+	if (j->cmd->rerun)
+		run_forget_done(j->svc);
 	/* What was drained proves itself anew. */
 	if (j->pool->state == POOL_DRAINED || j->pool->state == POOL_RETIRED)
 		pool_goto(j->pool, POOL_STARTING, j->facts->wall_us);

@@ -121,6 +121,8 @@ enum ending run_end_notify(struct job *, const struct ro_step *);
 bool run_take_good_end(struct job *);
 /* The job of the step the rollout is at counts as done. */
 void run_note_done(struct job *, const struct ro_step *);
+/* What its steps do once was not done yet. */
+void run_forget_done(struct ro_service *);
 
 /* The step roll (machine_roll.c). */
 enum ro_refusal roll_enter(struct job *, const struct ro_step *);

@@ -18,20 +18,46 @@ version_for(const struct ro_rollout *r, const struct ro_step *s)
 	return s->once == CFG_ONCE_VERSION ? r->version : "";
 }
 
+/* Where it is noted that it was done; .n_done: nowhere. */
+static size_t
+find_done(const struct ro_service *svc, const struct ro_step *s)
+{
+	const char *version = version_for(&svc->rollout, s);
+	size_t i = 0;
+
+	if (s->once == CFG_ONCE_NO || s->kind == CFG_STEP_CHECK)
+		return svc->n_done;
+	while (i < svc->n_done &&
+	    (strcmp(svc->done[i].job, s->job) != 0 ||
+	        strcmp(svc->done[i].version, version) != 0))
+		i++;
+	return i;
+}
+
 static bool
 is_done_before(const struct ro_service *svc, const struct ro_step *s)
 {
-	const char *version = version_for(&svc->rollout, s);
+	return (svc->rollout.ran & rollout_bit(&svc->rollout)) != 0 ||
+	    find_done(svc, s) < svc->n_done;
+}
 
-	if ((svc->rollout.ran & rollout_bit(&svc->rollout)) != 0)
-		return true;
-	if (s->once == CFG_ONCE_NO || s->kind == CFG_STEP_CHECK)
-		return false;
-	for (size_t i = 0; i < svc->n_done; i++)
-		if (strcmp(svc->done[i].job, s->job) == 0 &&
-		    strcmp(svc->done[i].version, version) == 0)
-			return true;
-	return false;
+static void
+forget(struct ro_service *svc, size_t i)
+{
+	svc->n_done--;
+	memmove(&svc->done[i], &svc->done[i + 1],
+	    (svc->n_done - i) * sizeof(svc->done[0]));
+}
+
+void
+run_forget_done(struct ro_service *svc)
+{
+	for (size_t i = 0; i < svc->rollout.n_steps; i++) {
+		size_t at = find_done(svc, &svc->rollout.steps[i]);
+
+		if (at < svc->n_done)
+			forget(svc, at);
+	}
 }
 
 /* The oldest of a version, rather than what is done once for all. */
@@ -42,11 +68,7 @@ forget_oldest(struct ro_service *svc)
 
 	while (i < svc->n_done && svc->done[i].version[0] == '\0')
 		i++;
-	if (i == svc->n_done)
-		i = 0;
-	svc->n_done--;
-	memmove(&svc->done[i], &svc->done[i + 1],
-	    (svc->n_done - i) * sizeof(svc->done[0]));
+	forget(svc, i == svc->n_done ? 0 : i);
 }
 
 void

@@ -90,6 +90,8 @@ add_rollout(struct buf *out, const struct ro_command *c)
 		buf_add_cstr(out, " --rehearse");
 	if (c->if_changed)
 		buf_add_cstr(out, " --if-changed");
+	if (c->rerun)
+		buf_add_cstr(out, " --rerun");
 }
 
 /* The command as one would type it. */

@@ -38,6 +38,7 @@ static const struct {
 	{ OPT_WRITES, "writes" },
 	{ OPT_REHEARSE, "rehearse" },
 	{ OPT_IF_CHANGED, "if_changed" },
+	{ OPT_RERUN, "rerun" },
 };
 
 /* What people say differently from the daemon: it starts a rollout, too. */
@@ -442,16 +443,18 @@ rollout_run(struct run *r)
 	const struct args *a = &r->args;
 	const char *action = a->operand[0];
 	bool starts = strcmp(action, "start") == 0;
+	static const enum option of_start[] = { OPT_REHEARSE, OPT_IF_CHANGED,
+		OPT_RERUN };
 
 	if (starts != args_has(a, OPT_TO))
 		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
 		    starts ? "rollout start needs --to POOL"
 		           : "--to is for rollout start");
-	if ((args_has(a, OPT_REHEARSE) || args_has(a, OPT_IF_CHANGED)) &&
-	    !starts)
-		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
-		    "--%s is for rollout start",
-		    args_has(a, OPT_REHEARSE) ? "rehearse" : "if-changed");
+	for (size_t i = 0; i < ARRAY_LEN(of_start) && !starts; i++)
+		if (args_has(a, of_start[i]))
+			return run_fail(r, SEGUE_EXIT_USAGE, "usage",
+			    "--%s is for rollout start",
+			    option_rows[of_start[i]].name);
 	if (args_has(a, OPT_FORCE) && strcmp(action, "rollback") != 0)
 		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
 		    "--force is for rollout rollback");

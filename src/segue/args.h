@@ -100,6 +100,8 @@ struct arg_row {
 	    "only try it: no traffic moves, no job but its rehearsal")         \
 	X(IF_CHANGED, "if-changed", 0, NULL, NONE, NULL,                       \
 	    "not to what serves already")                                      \
+	X(RERUN, "rerun", 0, NULL, NONE, NULL,                                 \
+	    "jobs that are done once run again")                               \
 	X(FORCE, "force", 0, NULL, NONE, NULL,                                 \
 	    "even if it leaves nobody ready to serve")                         \
 	X(NAME, "name", 0, "NAME", TEXT, NULL,                                 \

@@ -78,7 +78,7 @@ static const struct command rows[] = {
 	        .words = ROLLOUT_WORDS,
 	        .key = "action" } },
 	    .options = OPT(TO) | OPT(WAIT) | OPT(FORCE) | OPT(REHEARSE) |
-	        OPT(IF_CHANGED),
+	        OPT(IF_CHANGED) | OPT(RERUN),
 	    .help = "take a service to another pool step by step",
 	    .more =
 	        "start --to POOL goes through the steps that the "

@@ -156,6 +156,9 @@ def test_once(rig):
     assert lines(rig, "version.out") == ["26.6.2", "v1"]
     assert lines(rig, "lifetime.out") == ["26.6.2"]
     assert "it was done before" in s.do("rollout", "status").out
+    s.do("rollout", "start", "--to", "v1", "--rerun", "--wait")
+    assert lines(rig, "version.out") == ["26.6.2", "v1", "v1"]
+    assert lines(rig, "lifetime.out") == ["26.6.2", "v1"]
 
 
 def test_when(rig):

@@ -192,7 +192,10 @@ Test(command_read, takes_every_key, .timeout = 5)
 	cr_expect(c.cmd.rehearse && !c.cmd.if_changed);
 	c = good("{\"verb\":\"rollout\",\"action\":\"start\","
 	         "\"pool\":\"v2\",\"if_changed\":true}");
-	cr_expect(c.cmd.if_changed && !c.cmd.rehearse);
+	cr_expect(c.cmd.if_changed && !c.cmd.rehearse && !c.cmd.rerun);
+	c = good("{\"verb\":\"rollout\",\"action\":\"start\","
+	         "\"pool\":\"v2\",\"rerun\":true}");
+	cr_expect(c.cmd.rerun && !c.cmd.if_changed);
 
 	c = good("{\"verb\":\"share\",\"pool\":\"v1\",\"share\":\"12.5%\"}");
 	cr_expect_not(c.cmd.mark.set);

@@ -917,6 +917,33 @@ Test(rollout, what_is_done_once)
 	}
 }
 
+Test(rollout, what_was_done_is_done_again)
+{
+	struct ro_command c;
+
+	add_job(CFG_STEP_JOB, CFG_ONCE_LIFETIME);
+	add(CFG_STEP_APPROVE, 0, 0, 0);
+	cr_assert_eq(TELL(START), RO_NO_NONE);
+	pass(0);
+	HEAR(OK, 0);
+	cr_assert_eq(TELL(ABORT), RO_NO_NONE);
+	w.s.services[0].n_done = 2;
+	w.s.services[0].done[1] = (struct ro_done){ .job = "another" };
+	c = world_action(RO_ACTION_START, "v2", &plan);
+	c.rerun = c.rehearse = true;
+	cr_assert_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	cr_expect_eq(svc()->n_done, 2, "a rehearsal does nothing");
+	cr_assert_eq(TELL(ABORT), RO_NO_NONE);
+	c.rehearse = false;
+	cr_assert_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	pass(0);
+	cr_expect(wants_run());
+	cr_assert_eq(svc()->n_done, 1);
+	cr_expect_str_eq(svc()->done[0].job, "another");
+	HEAR(OK, 0);
+	cr_expect_eq(svc()->n_done, 2);
+}
+
 /* Two steps of one job are two runs, unless it is done once; a check is not. */
 Test(rollout, each_step_has_its_run)
 {
