@@ -90,7 +90,7 @@
  *             held_ever, released},          exchanges: now, since the start
  *      rollout: {id, to, stand, rehearsal, failed, where, why, holds, who,
  *                began, since, ended, left_s | null, analysis: {own, others: {requests, failed,
- *                p90_us, logins_begun, logins_done}} | null, run: {pid, ended, verdict | null, why, took_s,
+ *                p90_us, logins_begun, logins_done}, logins: are any counted} | null, run: {pid, ended, verdict | null, why, took_s,
  *                output} | null,             the last run of a job
  *                held_s, no_return: {step, passed} | null, version,
  *                report: {whole, counted_since, accepted, answered, ours,
@@ -98,8 +98,11 @@
  *                for want of anybody or any room), retries, held,
  *                released, moved, streams_ended: {as below}, pools: [{name,
  *                requests, failed}],
- *                piece_s, timeline: [{began, pools: [{name, requests,
- *                failed}]}]},                pieces so long, the last shorter;
+ *                piece_s, timeline: [{began, whole, pools: [{name, requests,
+ *                failed}]}]},                pieces so long, the last shorter,
+ *                                            of pools that there were when it
+ *                                            began; not whole: a process that
+ *                                            counted some of it is no more;
  *                                            since it began, up to its end;
  *                                            not whole: since counted_since
  *                past: [{id, to, version, stand, rehearsal, who, why, began,

@@ -479,8 +479,8 @@ put_causes(struct look *l)
 static void
 put_logins(struct look *l)
 {
-	put_with(l, "begun", SUM(l->p->pool, logins_begun));
-	put_with(l, "done", SUM(l->p->pool, logins_done));
+	put_with(l, "begun", SUM(l->p->pool, logins.begun_ever));
+	put_with(l, "done", SUM(l->p->pool, logins.done_ever));
 }
 
 static void

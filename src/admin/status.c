@@ -390,8 +390,10 @@ put_analysis(struct json_out *j, const struct ro_analysis *a)
 		return;
 	}
 	json_begin_object(j);
-	put_toll(j, "own", &a->own, &a->own_logins, a->pace.own_us);
-	put_toll(j, "others", &a->others, &a->others_logins, a->pace.others_us);
+	put_toll(j, "own", &a->own, &a->pace.own_logins, a->pace.own_us);
+	put_toll(j, "others", &a->others, &a->pace.others_logins,
+	    a->pace.others_us);
+	json_kv_bool(j, "logins", a->pace.counts_logins);
 	json_end_object(j);
 }
 
@@ -421,6 +423,7 @@ put_timeline(struct json_out *j, const struct ro_rollout *r,
 	for (size_t i = 0; i < t->n; i++) {
 		json_begin_object(j);
 		json_kv_time(j, "began", r->began_us + i * t->piece_us);
+		json_kv_bool(j, "whole", (t->gaps >> i & 1) == 0);
 		json_key(j, "pools");
 		json_begin_array(j);
 		for (size_t p = 0; p < r->base.n_pools; p++) {

@@ -405,9 +405,10 @@ nearest_asked(const struct cfg_step *steps, size_t n, const char *job)
 
 /* Of a strategy, a gate whose name is mistyped is none. */
 static void
-check_idle_jobs(struct problems *p, const struct cfg_rollout *r,
+check_idle_jobs(struct problems *p, const struct cfg_service *s,
     const struct where *in)
 {
+	const struct cfg_rollout *r = &s->rollout;
 	struct where list = where_key(in, "jobs");
 	size_t n = 0;
 	const struct cfg_step *steps = cfg_steps(r, &n);
@@ -420,24 +421,31 @@ check_idle_jobs(struct problems *p, const struct cfg_rollout *r,
 
 		if (name != NULL && !is_among(steps, n, name))
 			near = nearest_asked(steps, n, name);
-		if (near != NULL)
+		if (near != NULL && cfg_job_find(s, str_of(near)) == NULL)
 			problem_warn(p, &w,
 			    "no step of the strategy runs it; did you mean %s?",
 			    near);
 	}
 }
 
+/* What an analysis alone looks at. */
 static void
 check_logins(struct problems *p, const struct cfg_service *s,
     const struct cfg_step *step, const struct where *w)
 {
 	struct where logins = where_key(w, "logins");
 
-	if (step->kind == CFG_STEP_ANALYZE && step->logins_pct > 0 &&
-	    s->logins.n_begin == 0)
+	if (step->logins_pct == 0)
+		return;
+	if (step->kind != CFG_STEP_ANALYZE)
+		problem_warn(p, &logins, "this step does not look at it");
+	else if (s->logins.n_begin == 0)
 		problem_warn(p, &logins,
 		    "none is counted: the service does not say where they "
 		    "begin (logins.begin)");
+	else if (s->sticky_scope == CFG_STICKY_NONE)
+		problem_warn(p, &logins,
+		    "none is counted: the service pins no session");
 }
 
 /* It asks for something. */
@@ -501,7 +509,7 @@ check_rollout(struct problems *p, const struct cfg_service *s,
 	check_holds(p, r, &list);
 	check_strategy(p, s, &strategy);
 	check_jobs(p, r, &in);
-	check_idle_jobs(p, r, &in);
+	check_idle_jobs(p, s, &in);
 	check_requires(p, s, service);
 	if (r->n_steps > 0 && where_is_given(&strategy))
 		problem_warn(p, &strategy,

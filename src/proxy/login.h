@@ -1,7 +1,10 @@
 /*
- * login - counts, by pool, the logins that begin and those that are complete,
- * so that a step analyze can tell a version at which fewer users get in: a
- * page that says so is answered 200.
+ * login - counts, by pool, the first login of a session: that a user has begun
+ * one, and that it is complete, so that a step analyze can tell a version at
+ * which fewer users get in; a page that says so is answered 200.
+ *
+ * How far it is stands in the pin: a login counts once, and what sends no
+ * cookie back counts as none.
  *
  * Thread: worker.
  */

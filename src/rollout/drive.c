@@ -103,7 +103,8 @@ drive_facts(struct drive *d)
 	d->facts.counts = d->counts;
 	facts_roll(d->env.registry, &d->state, now.wall_us, d->rolls);
 	d->facts.rolls = d->rolls;
-	facts_pace(d->env.registry, &d->state, d->paces, d->pace);
+	facts_pace(d->env.registry, d->cfg, &d->state, now.wall_us, d->paces,
+	    d->pace);
 	d->facts.paces = d->pace;
 	gather_rates(d);
 	d->facts.minute = facts_minute(now.wall_us);

@@ -155,8 +155,6 @@ gather_pool(struct registry *r, const struct cfg_service *svc,
 	for (unsigned w = 0; w < p->n_workers; w++) {
 		f->mirrored.requests += stat_get(&p->cells[w].mirrored);
 		f->mirrored.bad += stat_get(&p->cells[w].mirrored_bad);
-		f->logins.begun += stat_get(&p->cells[w].logins_begun);
-		f->logins.done += stat_get(&p->cells[w].logins_done);
 	}
 	f->sessions = pool_live_sessions(p, clock_mono_us(),
 	    svc->sticky_idle_us);

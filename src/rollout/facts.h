@@ -59,8 +59,8 @@ struct pace {
 	struct hist own, others;
 };
 /* rows[n_services]: since it began, of those that are at a step analyze. */
-void facts_pace(struct registry *, const struct ro_state *, struct pace *,
-    struct ro_pace *rows);
+void facts_pace(struct registry *, const struct cfg *, const struct ro_state *,
+    uint64_t wall_us, struct pace *, struct ro_pace *rows);
 
 /* rows[n_services]: of those that are at a step roll. */
 void facts_roll(struct registry *, const struct ro_state *, uint64_t wall_us,

@@ -138,7 +138,6 @@ struct ro_facts_pool {
 	struct ro_toll toll; /* since the process began */
 	struct ro_toll
 	    mirrored; /* of copies, likewise; bad: answered otherwise */
-	struct ro_logins logins;
 	uint64_t streams_ended[STREAM_END_COUNT]; /* ever, by how */
 	bool sessions_unknown; /* those of before a restart, not seen since, may
 	                          still come: zero proves nothing */
@@ -196,9 +195,19 @@ struct ro_facts_roll {
 	                       it did not */
 };
 
+/*
+ * How many logins users have begun, and come to the end of, in sessions that
+ * began since an analysis did, and so long ago that they are not under way.
+ */
+struct ro_logins {
+	uint64_t begun, done;
+};
+
 /* How long answers of the pools have taken since an analysis began. */
 #define RO_PACE_QUANTILE 0.9 /* of those; slower ones are passed over */
 struct ro_pace {
+	bool counts_logins; /* the service says what one is */
+	struct ro_logins own_logins, others_logins;
 	uint64_t own_n, others_n;   /* answers */
 	uint64_t own_us, others_us; /* head read to last byte */
 };
@@ -288,7 +297,6 @@ enum ro_changed machine_clock(struct ro_state *s, const struct ro_facts *,
 /* What an analysis has come to; requests 0 where none is under way. */
 struct ro_analysis {
 	struct ro_toll own, others; /* since it began */
-	struct ro_logins own_logins, others_logins;
 	struct ro_pace pace;
 };
 struct ro_analysis machine_analysis(const struct ro_state *, size_t service,

@@ -155,6 +155,17 @@ may_stay(const struct ro_rollout *plan)
 	    !steps_have(plan, CFG_STEP_SHARE);
 }
 
+/* The pool that has all of new sessions, if it is what is planned. */
+static const struct ro_pool *
+what_serves(const struct job *j)
+{
+	for (size_t i = 0; i < j->svc->n_pools; i++)
+		if (j->svc->pools[i].share_bp == CFG_SHARE_ALL &&
+		    j->svc->pools[i].print == j->cmd->plan->print)
+			return &j->svc->pools[i];
+	return NULL;
+}
+
 static enum ro_refusal
 may_start(struct job *j)
 {
@@ -164,11 +175,11 @@ may_start(struct job *j)
 		return r;
 	if (steps_under_way(rollout_of(j)))
 		return refuse_under_way(j);
-	if (j->cmd->if_changed && j->cmd->plan->print == j->svc->print)
+	if (j->cmd->if_changed && what_serves(j) != NULL)
 		return job_refuse(j, RO_NO_UNCHANGED,
-		    "nothing to do: neither version, revision nor a job of %s "
-		    "is another than of what serves",
-		    j->pool->name);
+		    "nothing to do: %s serves all new sessions, and neither "
+		    "version, revision nor a job of %s is another",
+		    what_serves(j)->name, j->pool->name);
 	if (j->pool->state == POOL_DRAINING)
 		return job_refuse(j, RO_NO_DRAINING,
 		    "%s is draining; \"segue undrain %s\" takes it back first",
@@ -215,6 +226,7 @@ start(struct job *j)
 		return RO_NO_NONE;
 	if (j->cmd->rerun)
 		run_forget_done(j->svc);
+	j->pool->print = 0; /* until it is done nobody knows what it is */
 	/* What was drained proves itself anew. */
 	if (j->pool->state == POOL_DRAINED || j->pool->state == POOL_RETIRED)
 		pool_goto(j->pool, POOL_STARTING, j->facts->wall_us);

@@ -11,13 +11,6 @@
 /* So few that fail are chance, or one user's doing. */
 #define BAD_LEAST 6
 
-static void
-add_toll(struct ro_toll *to, const struct ro_toll *t)
-{
-	to->requests += t->requests;
-	to->bad += t->bad;
-}
-
 /* What came since; all of it where the counters began anew. */
 static struct ro_toll
 since(const struct ro_toll *now, const struct ro_toll *then)
@@ -28,36 +21,23 @@ since(const struct ro_toll *now, const struct ro_toll *then)
 		now->bad - then->bad };
 }
 
+/* That of a pool when the step began; nothing of one that came since. */
+static struct ro_toll
+then_of(const struct ro_rollout *r, const char *pool)
+{
+	for (size_t i = 0; i < r->n_tolls; i++)
+		if (strcmp(r->tolls[i].pool, pool) == 0)
+			return r->tolls[i].toll;
+	return (struct ro_toll){ 0 };
+}
+
 static void
-add_logins(struct ro_logins *to, const struct ro_logins *l)
+note_toll(struct ro_rollout *r, const char *pool, const struct ro_toll *t)
 {
-	to->begun += l->begun;
-	to->done += l->done;
-}
+	size_t i = r->n_tolls++;
 
-static struct ro_logins
-logins_since(const struct ro_logins *now, const struct ro_logins *then)
-{
-	if (now->begun < then->begun || now->done < then->done)
-		return *now;
-	return (struct ro_logins){ now->begun - then->begun,
-		now->done - then->done };
-}
-
-/* Of the new pool, and of the others, since the process began. */
-static struct ro_analysis
-count_tolls(const struct ro_service *s, size_t at, const struct ro_facts *f)
-{
-	struct ro_analysis a = { .own = { 0 } };
-
-	for (size_t i = 0; i < s->n_pools; i++) {
-		const struct ro_facts_pool *p = ro_facts_of(f, at, i);
-		bool own = strcmp(s->pools[i].name, s->rollout.to) == 0;
-
-		add_toll(own ? &a.own : &a.others, &p->toll);
-		add_logins(own ? &a.own_logins : &a.others_logins, &p->logins);
-	}
-	return a;
+	str_copy(str_of(pool), r->tolls[i].pool, sizeof(r->tolls[i].pool));
+	r->tolls[i].toll = *t;
 }
 
 struct ro_analysis
@@ -71,11 +51,17 @@ machine_analysis(const struct ro_state *state, size_t service,
 	if (r->stand != RO_STAND_RUNNING || !r->entered ||
 	    r->steps[r->at].kind != CFG_STEP_ANALYZE)
 		return a;
-	a = count_tolls(s, service, f);
-	a.own = since(&a.own, &r->toll_new);
-	a.others = since(&a.others, &r->toll_others);
-	a.own_logins = logins_since(&a.own_logins, &r->logins_new);
-	a.others_logins = logins_since(&a.others_logins, &r->logins_others);
+	for (size_t i = 0; i < s->n_pools; i++) {
+		const char *name = s->pools[i].name;
+		struct ro_toll was = then_of(r, name);
+		struct ro_toll t = since(&ro_facts_of(f, service, i)->toll,
+		    &was);
+		struct ro_toll *to = strcmp(name, r->to) == 0 ? &a.own
+		                                              : &a.others;
+
+		to->requests += t.requests;
+		to->bad += t.bad;
+	}
 	if (f->paces != NULL)
 		a.pace = f->paces[service];
 	return a;
@@ -91,12 +77,11 @@ enum ro_refusal
 enter_analyze(struct job *j, const struct ro_step *s UNUSED)
 {
 	struct ro_rollout *r = rollout_of(j);
-	struct ro_analysis a = count_tolls(j->svc, j->svc_at, j->facts);
 
-	r->toll_new = a.own;
-	r->toll_others = a.others;
-	r->logins_new = a.own_logins;
-	r->logins_others = a.others_logins;
+	r->n_tolls = 0;
+	for (size_t i = 0; i < j->svc->n_pools; i++)
+		note_toll(r, j->svc->pools[i].name,
+		    &job_facts(j, &j->svc->pools[i])->toll);
 	return RO_NO_NONE;
 }
 
@@ -124,46 +109,61 @@ is_slow(struct job *j, const struct ro_step *s, const struct ro_pace *p)
 /* Fewer say nothing. */
 #define LOGINS_LEAST 20
 /*
- * A login takes a while, and those of a pool that has just got its share are
- * all young: before the step is over, nothing is said for so long, and then
- * only of what is twice as bad.
+ * By so many standard deviations, squared, must two parts differ that are not
+ * the same by chance; while it goes on it is looked at again and again.
  */
-#define LOGINS_YOUNG_US (UINT64_C(60) * 1000000)
+#define LOGINS_Z2_AT_END 9.0
+#define LOGINS_Z2 16.0
 
 static double
 done_of(const struct ro_logins *l)
 {
-	double done = l->begun == 0 ? 0 : (double)l->done / (double)l->begun;
+	return l->begun == 0 ? 0 : MIN(1, (double)l->done / (double)l->begun);
+}
 
-	return done > 1 ? 1 : done; /* some began before */
+static bool
+has_logins(const struct ro_pace *p)
+{
+	return p->own_logins.begun >= LOGINS_LEAST &&
+	    p->others_logins.begun >= LOGINS_LEAST;
 }
 
 /* Do too few users get in?  Leaves why in the job. */
 static bool
 is_losing_logins(struct job *j, const struct ro_step *s,
-    const struct ro_analysis *a)
+    const struct ro_pace *p)
 {
-	const struct ro_logins *own = &a->own_logins;
-	double expected = done_of(&a->others_logins);
-	double allowed = expected * (1 - (double)s->logins_pct / 100);
-	double lost = (expected - done_of(own)) * (double)own->begun;
+	const struct ro_logins *own = &p->own_logins, *oth = &p->others_logins;
+	double expected = done_of(oth), is = done_of(own);
+	double all = (double)(own->begun + oth->begun);
+	double mean = MIN(1, (double)(own->done + oth->done) / all);
+	double spread = mean * (1 - mean) *
+	    (1 / (double)own->begun + 1 / (double)oth->begun);
+	double z2 = step_is_over(j, s) ? LOGINS_Z2_AT_END : LOGINS_Z2;
 
-	if (s->logins_pct == 0 || own->begun < LOGINS_LEAST ||
-	    a->others_logins.begun < LOGINS_LEAST || lost < BAD_LEAST)
-		return false;
-	if (!step_is_over(j, s)) {
-		if (j->facts->wall_us <
-		    j->svc->rollout.since_us + LOGINS_YOUNG_US)
-			return false;
-		allowed /= 2;
-	}
-	if (done_of(own) >= allowed)
+	if (s->logins_pct == 0 || !has_logins(p) ||
+	    is >= expected * (1 - (double)s->logins_pct / 100) ||
+	    (expected - is) * (expected - is) <= z2 * spread)
 		return false;
 	(void)snprintf(j->why, j->cap,
 	    "of %llu logins that began at %s %llu came to their end (%.0f%%), "
 	    "elsewhere %.0f%%",
 	    (unsigned long long)own->begun, j->pool->name,
-	    (unsigned long long)own->done, 100 * done_of(own), 100 * expected);
+	    (unsigned long long)own->done, 100 * is, 100 * expected);
+	return true;
+}
+
+/* They were asked for, and nobody can say. */
+static bool
+lacks_logins(struct job *j, const struct ro_step *s, const struct ro_pace *p)
+{
+	if (s->logins_pct == 0 || !p->counts_logins || has_logins(p))
+		return false;
+	(void)snprintf(j->why, j->cap,
+	    "not enough to conclude from: %llu logins began at %s, %llu "
+	    "elsewhere, and %u are asked for",
+	    (unsigned long long)p->own_logins.begun, j->pool->name,
+	    (unsigned long long)p->others_logins.begun, LOGINS_LEAST);
 	return true;
 }
 
@@ -182,10 +182,12 @@ end_analyzed(struct job *j, const struct ro_step *s)
 	if (a.own.requests >= s->requests && a.own.bad >= BAD_LEAST &&
 	    ratio_of(&a.own) > allowed)
 		return BAD;
-	if (is_slow(j, s, &a.pace) || is_losing_logins(j, s, &a))
+	if (is_slow(j, s, &a.pace) || is_losing_logins(j, s, &a.pace))
 		return BAD;
 	if (!step_is_over(j, s))
 		return GOES_ON;
+	if (lacks_logins(j, s, &a.pace))
+		return UNCLEAR;
 	if (a.own.requests >= s->requests)
 		return ENDED;
 	(void)snprintf(j->why, j->cap,
@@ -200,7 +202,9 @@ end_analyzed(struct job *j, const struct ro_step *s)
 enum ro_refusal
 enter_mirror(struct job *j, const struct ro_step *s UNUSED)
 {
-	rollout_of(j)->toll_new = job_facts(j, j->pool)->mirrored;
+	rollout_of(j)->n_tolls = 0;
+	note_toll(rollout_of(j), j->pool->name,
+	    &job_facts(j, j->pool)->mirrored);
 	return RO_NO_NONE;
 }
 
@@ -208,8 +212,8 @@ enter_mirror(struct job *j, const struct ro_step *s UNUSED)
 enum ending
 end_mirrored(struct job *j, const struct ro_step *s)
 {
-	struct ro_toll t = since(&job_facts(j, j->pool)->mirrored,
-	    &rollout_of(j)->toll_new);
+	struct ro_toll was = then_of(rollout_of(j), j->pool->name);
+	struct ro_toll t = since(&job_facts(j, j->pool)->mirrored, &was);
 	bool enough = t.requests >= s->requests;
 
 	(void)snprintf(j->why, j->cap,

@@ -22,6 +22,7 @@ void
 rollout_end(struct job *j, enum ro_stand stand, const char *why)
 {
 	struct ro_rollout *r = rollout_of(j);
+	struct ro_pool *to;
 
 	roll_leave(j);
 	count_end(j); /* while it is under way */
@@ -32,8 +33,9 @@ rollout_end(struct job *j, enum ro_stand stand, const char *why)
 	r->ended_us = j->facts->wall_us;
 	r->paused_us = 0;
 	str_copy(str_of(why), r->why, sizeof(r->why));
-	if (stand == RO_STAND_DONE && !r->rehearsal)
-		j->svc->print = r->print;
+	to = ro_pool_find(j->svc, r->to);
+	if (stand == RO_STAND_DONE && !r->rehearsal && to != NULL)
+		to->print = r->print;
 }
 
 void

@@ -369,5 +369,5 @@ rollout_clock(struct ro_state *s, size_t at, const struct ro_facts *facts,
 	    facts->counts == NULL ? NULL : &facts->counts[at], facts->wall_us,
 	    due_us);
 	changed = go_on(&j, due_us);
-	return changed == RO_SAME && more ? RO_TOLD : changed;
+	return changed == RO_SAME && more ? RO_HARD : changed;
 }

@@ -51,6 +51,11 @@ add(struct ro_timeline *t, const struct ro_count *base,
 static void
 fold(struct ro_timeline *t)
 {
+	uint64_t gaps = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		gaps |= (t->gaps >> i & 1) << i / 2;
+	t->gaps = gaps;
 	for (size_t i = 0; i < t->n; i++) {
 		struct ro_toll *to = t->pieces[i / 2];
 
@@ -90,9 +95,16 @@ timeline_note(struct ro_rollout *r, const struct ro_count *now,
 
 	if (t->n == 0 || now == NULL)
 		return false;
-	add(t, &r->base, now);
-	for (; end_of(r) <= wall_us; more = true)
+	if (now->process_us == t->process_us)
+		add(t, &r->base, now);
+	for (bool gap = now->process_us != t->process_us;; more = true) {
+		t->gaps |= (uint64_t)gap << (t->n - 1);
+		if (end_of(r) > wall_us)
+			break;
 		add_piece(t);
+	}
+	if (now->process_us != t->process_us)
+		add(t, &r->base, now);
 	if (*due_us == 0 || end_of(r) < *due_us)
 		*due_us = end_of(r);
 	return more;

@@ -195,15 +195,12 @@ fit_rollout(struct ro_rollout *to, struct ro_service *svc,
 }
 
 /* What serves first is no upgrade of anything. */
-static uint64_t
-first_print(const struct ro_service *s, const struct cfg_service *cfg)
+static void
+take_prints(struct ro_service *s, const struct cfg_service *cfg)
 {
-	size_t most = 0;
-
-	for (size_t i = 1; i < s->n_pools; i++)
-		if (s->pools[i].share_bp > s->pools[most].share_bp)
-			most = i;
-	return steps_print(cfg, s->pools[most].name);
+	for (size_t i = 0; i < s->n_pools; i++)
+		if (s->pools[i].share_bp > 0)
+			s->pools[i].print = steps_print(cfg, s->pools[i].name);
 }
 
 static void
@@ -235,9 +232,10 @@ fit_service(struct ro_service *to, struct ro_service *old,
 		to->n_done = old->n_done;
 		memcpy(to->done, old->done, sizeof(to->done));
 	}
-	to->print = anew || old->print == 0 ? first_print(to, cfg) : old->print;
-	if (anew)
+	if (anew) {
+		take_prints(to, cfg);
 		return;
+	}
 	to->hold = old->hold;
 	to->held_us = old->held_us;
 	to->pending = old->pending;

@@ -45,6 +45,9 @@ struct ro_pool {
 	uint32_t min_epoch;    /* pins older than this are void */
 	uint64_t since_us;     /* wall clock of the last change of state */
 	struct ro_drain drain; /* while DRAINING */
+	/* steps_print() of what it was given by the last rollout to it that was
+	 * done, or had when the service was new; 0: nobody knows */
+	uint64_t print;
 };
 
 /* A switch that waits for its pool to be ready. */
@@ -108,11 +111,6 @@ struct ro_toll {
 	uint64_t requests, bad;
 };
 
-/* How many logins began at pools, and came to their end, likewise. */
-struct ro_logins {
-	uint64_t begun, done;
-};
-
 /* What was asked of a service, and what became of it. */
 struct ro_count {
 	uint64_t process_us; /* wall clock: these counters began; 0: none */
@@ -142,6 +140,7 @@ struct ro_timeline {
 	uint64_t process_us; /* .seen are counters of that process */
 	uint64_t piece_us;   /* so long is each, the last until now */
 	size_t n;
+	uint64_t gaps; /* bits of pieces of which some was not counted */
 	/* of the pools of .base, in its order */
 	struct ro_toll seen[CFG_POOLS_MAX];
 	struct ro_toll pieces[RO_PIECES_MAX][CFG_POOLS_MAX];
@@ -222,10 +221,13 @@ struct ro_rollout {
 	struct ro_count count; /* since then, once it has ended */
 	struct ro_timeline timeline;
 	bool partial; /* .count lacks what a process counted that is no more */
-	/* When an analysis began, of the new pool and of the others; not in the
+	/* When an analysis began, or a mirror, of each pool then; not in the
 	 * file, since a start begins at 0, too. */
-	struct ro_toll toll_new, toll_others;
-	struct ro_logins logins_new, logins_others;
+	size_t n_tolls;
+	struct {
+		char pool[CFG_NAME_MAX + 1];
+		struct ro_toll toll;
+	} tolls[CFG_POOLS_MAX];
 	/* Since when the new pool has been unknown, with nobody ready, though it
 	 * has sessions; not in the file; 0: it has not. */
 	uint64_t blind_us;
@@ -245,9 +247,6 @@ struct ro_service {
 	size_t n_pools;
 	struct ro_pool pools[CFG_POOLS_MAX];
 	struct ro_pending pending;
-	/* steps_print() of what the last rollout that was done led to, or of what
-	 * served first; 0: nobody knows */
-	uint64_t print;
 	uint8_t hold;     /* enum hold: which requests wait */
 	uint64_t held_us; /* wall clock: since when; 0: none do */
 	struct ro_rollout rollout;

@@ -87,6 +87,13 @@ read_drain(const struct json *j, struct ro_drain *d)
 	    read_u64(j, "streams_us", &d->streams_us);
 }
 
+/* Those of before there were any have none. */
+static bool
+read_print(const struct json *j, uint64_t *out)
+{
+	return json_is_null(json_get(j, "print")) || read_u64(j, "print", out);
+}
+
 static bool
 read_pool(const struct json *j, struct ro_pool *p)
 {
@@ -98,7 +105,7 @@ read_pool(const struct json *j, struct ro_pool *p)
 	return read_name(j, "name", p->name) &&
 	    read_u32(j, "share_bp", CFG_SHARE_ALL, &p->share_bp) &&
 	    read_u32(j, "min_epoch", UINT32_MAX, &p->min_epoch) &&
-	    read_u64(j, "since_us", &p->since_us) &&
+	    read_u64(j, "since_us", &p->since_us) && read_print(j, &p->print) &&
 	    (state != POOL_DRAINING ||
 	        read_drain(json_get(j, "drain"), &p->drain));
 }
@@ -282,8 +289,8 @@ read_timeline(const struct json *j, struct ro_rollout *r)
 		return true;
 	if (!read_u64(j, "process_us", &t->process_us) ||
 	    !read_u64(j, "piece_us", &t->piece_us) ||
-	    t->piece_us > RO_PIECE_MAX_US || !json_is_array(pieces) ||
-	    json_len(pieces) > RO_PIECES_MAX ||
+	    !read_u64(j, "gaps", &t->gaps) || t->piece_us > RO_PIECE_MAX_US ||
+	    !json_is_array(pieces) || json_len(pieces) > RO_PIECES_MAX ||
 	    (t->piece_us == 0 && json_len(pieces) > 0) ||
 	    !read_tolls(json_get(j, "seen"), t->seen, r->base.n_pools))
 		return false;
@@ -355,8 +362,7 @@ read_rollout(const struct json *j, struct ro_rollout *r)
 	r->on_failure = (uint8_t)on_failure;
 	r->at = at;
 	r->unknown = json_get_truth(j, "unknown", false);
-	if (!json_is_null(json_get(j, "print")) &&
-	    !read_u64(j, "print", &r->print))
+	if (!read_print(j, &r->print))
 		return false;
 	r->rehearsal = json_get_truth(j, "rehearsal", false);
 	if (!json_is_null(json_get(j, "runs")) &&
@@ -416,9 +422,6 @@ read_news(const struct json *j, struct ro_service *s)
 	int hold = hold_of(json_get_text(j, "hold", "none"));
 
 	s->hold = (uint8_t)hold;
-	if (!json_is_null(json_get(j, "print")) &&
-	    !read_u64(j, "print", &s->print))
-		return false;
 	return json_is_null(json_get(j, "hold")) ||
 	    (hold >= 0 && read_u64(j, "held_us", &s->held_us) &&
 	        read_u8(j, "path", RO_PATH_COUNT - 1, &s->path) &&

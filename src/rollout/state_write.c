@@ -32,6 +32,7 @@ write_pool(struct json_out *j, const struct ro_pool *p)
 	json_kv_u64(j, "share_bp", p->share_bp);
 	json_kv_u64(j, "min_epoch", p->min_epoch);
 	json_kv_u64(j, "since_us", p->since_us);
+	json_kv_u64(j, "print", p->print);
 	if (p->state == POOL_DRAINING) {
 		json_key(j, "drain");
 		write_drain(j, &p->drain);
@@ -131,6 +132,7 @@ write_timeline(struct json_out *j, const struct ro_rollout *r)
 	json_begin_object(j);
 	json_kv_u64(j, "process_us", t->process_us);
 	json_kv_u64(j, "piece_us", t->piece_us);
+	json_kv_u64(j, "gaps", t->gaps);
 	json_key(j, "seen");
 	write_tolls(j, t->seen, r->base.n_pools);
 	json_key(j, "pieces");
@@ -280,7 +282,6 @@ write_service(struct json_out *j, const struct ro_service *s)
 	}
 	if (s->rollout.stand != RO_STAND_NONE)
 		write_rollout(j, &s->rollout);
-	json_kv_u64(j, "print", s->print);
 	json_kv_cstr(j, "hold", hold_name((enum hold)s->hold));
 	json_kv_u64(j, "held_us", s->held_us);
 	json_kv_u64(j, "path", s->path);

@@ -91,6 +91,15 @@ read_one(struct files *f, size_t i)
 	          rc == E_TOOBIG ? "more than 16 MiB" : err_text(rc));
 }
 
+static bool
+is_listed(const struct files *f, struct str path)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (str_eq(buf_str(&f->path[i]), path))
+			return true;
+	return false;
+}
+
 static int
 read_files(struct files *f, const char *list)
 {
@@ -98,6 +107,8 @@ read_files(struct files *f, const char *list)
 	int exit = SEGUE_EXIT_DONE;
 
 	while (exit == SEGUE_EXIT_DONE && str_list_next(&rest, &one)) {
+		if (is_listed(f, one))
+			continue;
 		if (f->n == FILES_MAX)
 			return run_fail(f->run, SEGUE_EXIT_USAGE, "usage",
 			    "more than %d files", FILES_MAX);
@@ -107,6 +118,9 @@ read_files(struct files *f, const char *list)
 			    "%s", err_text(E_NOMEM));
 		exit = read_one(f, f->n++);
 	}
+	if (f->n == 0)
+		return run_fail(f->run, SEGUE_EXIT_USAGE, "usage",
+		    "no file is named");
 	return exit;
 }
 
@@ -201,37 +215,23 @@ check(const struct files *f)
 	else if (!f->run->quiet)
 		say_table(f);
 	if (changed > 0)
-		run_say(f->run, "\n%zu of %zu files are not what they were",
+		run_say(f->run,
+		    "\n%zu of %zu files have changed, or were never seen",
 		    changed, f->n);
 	else
 		run_say(f->run, "\n%zu files are what they were", f->n);
 	return exit;
 }
 
-static bool
-is_listed(const struct files *f, const char *path)
-{
-	for (size_t i = 0; i < f->n; i++)
-		if (strcmp(f->path[i].p, path) == 0)
-			return true;
-	return false;
-}
-
-/* What another service has recorded there stays. */
 static int
 record(const struct files *f)
 {
 	struct buf out = BUF_INIT;
 	struct json_out j;
-	const struct json *value;
-	const char *key;
 	int rc;
 
 	json_begin(&j, &out);
 	json_begin_object(&j);
-	for (size_t i = 0; json_member(f->seen, i, &key, &value); i++)
-		if (!is_listed(f, key) && json_text(value) != NULL)
-			json_kv_cstr(&j, key, json_text(value));
 	for (size_t i = 0; i < f->n; i++)
 		json_kv_cstr(&j, f->path[i].p, f->sum[i]);
 	json_end_object(&j);
@@ -242,6 +242,8 @@ record(const struct files *f)
 	if (rc != E_OK)
 		return run_fail(f->run, SEGUE_EXIT_FAILED, "file", "%s: %s",
 		    f->seen_path, err_text(rc));
+	if (f->run->json)
+		print_json(f, SEGUE_EXIT_DONE);
 	run_say(f->run, "%zu files are recorded", f->n);
 	return SEGUE_EXIT_DONE;
 }
@@ -252,10 +254,13 @@ compat_files(struct run *r, const char *list)
 	struct files f = { .run = r, .seen_path = r->args.option[OPT_SEEN] };
 	int exit = read_files(&f, list);
 
-	if (exit == SEGUE_EXIT_DONE)
+	if (exit == SEGUE_EXIT_DONE && args_has(&r->args, OPT_RECORD)) {
+		exit = record(&f);
+	} else if (exit == SEGUE_EXIT_DONE) {
 		exit = read_seen(&f);
-	if (exit == SEGUE_EXIT_DONE)
-		exit = args_has(&r->args, OPT_RECORD) ? record(&f) : check(&f);
+		if (exit == SEGUE_EXIT_DONE)
+			exit = check(&f);
+	}
 	for (size_t i = 0; i < f.n; i++)
 		buf_free(&f.path[i]);
 	json_free(&f.seen);

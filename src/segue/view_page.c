@@ -2,6 +2,7 @@
  * The report of a rollout as a page for people: HTML that is whole in itself,
  * to be kept, sent on, or printed.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "segue/text.h"
@@ -265,10 +266,13 @@ static void
 put_piece(struct buf *out, const struct json *piece, uint64_t most)
 {
 	const struct json *pools = json_get(piece, "pools");
-	char text[SHOW_MAX];
+	char text[SHOW_MAX], when[SHOW_MAX + 16];
 
 	buf_add_cstr(out, "<tr>");
-	put_cell(out, false, show_moment(piece, "began", text));
+	(void)snprintf(when, sizeof(when), "%s%s",
+	    show_moment(piece, "began", text),
+	    json_get_truth(piece, "whole", true) ? "" : " (in part)");
+	put_cell(out, false, when);
 	for (size_t p = 0; p < json_len(pools); p++)
 		put_count(out, json_at(pools, p), "requests");
 	put_cell(out, true,
@@ -293,7 +297,7 @@ put_times(struct buf *out, const struct json *report)
 	if (json_len(line) < 2) /* the same as the sums */
 		return;
 	buf_add_cstr(out,
-	    "<h3>Requests by time</h3>\n<table>\n<tr><th>from</th>");
+	    "<h3>Requests by time</h3>\n<table>\n<tr><th>from (UTC)</th>");
 	for (size_t p = 0; p < json_len(pools); p++) {
 		buf_printf(out,
 		    "<th class=\"n\"><span class=\"key p%zu\"></span>",

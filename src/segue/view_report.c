@@ -164,9 +164,16 @@ add_pieces(struct table *t, const struct json *line, size_t from, size_t n)
 	const struct json *first = json_at(line, from);
 	size_t n_pools = json_len(json_get(first, "pools"));
 	char text[SHOW_MAX];
+	char when[SHOW_MAX + 16];
+	bool whole = true;
 	uint64_t failed = 0;
 
-	view_cell(t, STYLE_PLAIN, show_moment(first, "began", text));
+	for (size_t i = from; i < from + n; i++)
+		whole &= json_get_truth(json_at(line, i), "whole", true);
+	(void)snprintf(when, sizeof(when), "%s%s",
+	    show_moment(first, "began", text), whole ? "" : " (in part)");
+	view_cell(t, whole ? STYLE_PLAIN : STYLE_BAD, when);
+
 	for (size_t p = 0; p < n_pools; p++) {
 		uint64_t requests = 0;
 
@@ -190,8 +197,8 @@ put_times(const struct json *rollout, bool colour, struct buf *out)
 	const struct json *line = json_path(rollout, "report.timeline");
 	const struct json *pools = json_get(json_at(line, 0), "pools");
 	size_t n = json_len(line), each = (n + TIMES_MAX - 1) / TIMES_MAX;
-	struct table_column columns[TABLE_COLUMNS_MAX] = { { "FROM", false,
-	    NULL } };
+	struct table_column columns[TABLE_COLUMNS_MAX] = { { "FROM (UTC)",
+	    false, NULL } };
 	size_t n_columns = 1;
 	struct table *t;
 

@@ -173,7 +173,7 @@ put_now(const struct json *rollout, bool colour, struct buf *out)
 		    show_count(others, "failed", n[4]),
 		    show_us(own, "p90_us", n[5]),
 		    show_us(others, "p90_us", n[6]));
-	if (json_get_int(own, "logins_begun", 0) > 0)
+	if (json_get_truth(a, "logins", false))
 		buf_printf(&raw,
 		    "; of %s logins %s came to their end, of %s elsewhere %s",
 		    show_count(own, "logins_begun", n[1]),

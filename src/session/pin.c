@@ -7,7 +7,9 @@
 #include "base/hash.h"
 
 #define BUCKETS 10000
-#define TRIAL_BIT 0x8000u /* beside the bucket */
+/* Two bits beside the bucket. */
+#define KIND_SHIFT 14
+enum { KIND_PLAIN, KIND_SEEN, KIND_TRIAL, KIND_SENT };
 
 #define NAME_SEED UINT64_C(0x7069c0de)
 
@@ -51,6 +53,16 @@ get(const unsigned char **p, unsigned bytes)
 	return n;
 }
 
+static unsigned
+kind_of(const struct pin *pin)
+{
+	static const uint8_t kinds[] = { [PIN_LOGIN_NONE] = KIND_PLAIN,
+		[PIN_LOGIN_SEEN] = KIND_SEEN,
+		[PIN_LOGIN_SENT] = KIND_SENT };
+
+	return pin->trial ? KIND_TRIAL : kinds[pin->login];
+}
+
 ssize_t
 pin_write(struct sealer *s, struct str service, const struct pin *pin,
     char out[TOKEN_TEXT_MAX])
@@ -63,7 +75,7 @@ pin_write(struct sealer *s, struct str service, const struct pin *pin,
 	p = put(p, pin->instance, 8);
 	p = put(p, pin->issued_s, 8);
 	p = put(p, pin->epoch, 4);
-	p = put(p, pin->bucket | (pin->trial ? TRIAL_BIT : 0), 2);
+	p = put(p, pin->bucket | (uint64_t)kind_of(pin) << KIND_SHIFT, 2);
 	assert(p == plain + PLAIN_BYTES);
 	return token_seal(s, service, str_from(plain, PLAIN_BYTES), out);
 }
@@ -71,14 +83,20 @@ pin_write(struct sealer *s, struct str service, const struct pin *pin,
 static void
 read_plain(const unsigned char *p, struct pin *out)
 {
+	unsigned kind;
+
 	out->session = get(&p, 8);
 	out->pool = get(&p, 8);
 	out->instance = get(&p, 8);
 	out->issued_s = get(&p, 8);
 	out->epoch = (uint32_t)get(&p, 4);
 	out->bucket = (uint16_t)get(&p, 2);
-	out->trial = (out->bucket & TRIAL_BIT) != 0;
-	out->bucket &= (uint16_t)~TRIAL_BIT;
+	kind = out->bucket >> KIND_SHIFT;
+	out->bucket &= (1u << KIND_SHIFT) - 1;
+	out->trial = kind == KIND_TRIAL;
+	out->login = kind == KIND_SEEN ? PIN_LOGIN_SEEN
+	    : kind == KIND_SENT        ? PIN_LOGIN_SENT
+	                               : PIN_LOGIN_NONE;
 }
 
 static enum pin_verdict

@@ -17,6 +17,13 @@
 #include "base/str.h"
 #include "session/token.h"
 
+/* The first login of a session. */
+enum pin_login {
+	PIN_LOGIN_NONE, /* or it is complete */
+	PIN_LOGIN_SEEN, /* its page was asked for */
+	PIN_LOGIN_SENT  /* the user has sent something */
+};
+
 struct pin {
 	uint64_t session;  /* random; one per session */
 	uint64_t pool;     /* pin_name_hash() of the pool's name */
@@ -25,6 +32,7 @@ struct pin {
 	uint32_t epoch;    /* of the service when issued */
 	uint16_t bucket;   /* 0..9999: where the session stands in the share */
 	bool trial;        /* an operator's, to try a pool with */
+	uint8_t login;     /* enum pin_login; of none that is a trial */
 };
 
 /* One row a reason why a cookie is no valid pin. */

@@ -20,6 +20,7 @@
 #include "tls/client.h"
 #include "upstream/assets.h"
 #include "upstream/copies.h"
+#include "upstream/logins.h"
 
 /* ---- words ---- */
 /* clang-format off */
@@ -215,9 +216,9 @@ struct pool_cell {
 	stat_u64 spoiled;
 	stat_u64 mirrored;     /* requests copied to it that have ended */
 	stat_u64 mirrored_bad; /* ... answered otherwise than the original */
-	stat_u64 logins_begun; /* at the service's logins.begin */
-	stat_u64 logins_done;
-	struct hist latency;              /* head read to last byte, us */
+	struct logins logins;  /* of the service's .logins */
+	struct hist latency;   /* head read to last byte, us */
+
 	struct census seen[CENSUS_SLOTS]; /* sessions seen, by time slot */
 	stat_u64 seen_slot[CENSUS_SLOTS]; /* which slot number each one holds */
 	struct queue *queue; /* the worker's own, NULL while none waits */

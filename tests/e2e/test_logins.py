@@ -1,6 +1,7 @@
 """Logins that are counted: a version at which fewer users get in, though all
 its answers are well."""
 import re
+import time
 
 from rig import wait_until
 from rig.segued import pool, service
@@ -8,7 +9,8 @@ from rig.wire import Client
 from test_rollout import DRAIN, rollout, shares, wait_stand
 
 AUTH = "/realms/x/protocol/openid-connect/auth"
-LOGINS = {"begin": ["/protocol/openid-connect/auth"], "cookie": "session"}
+LOGINS = {"begin": ["/protocol/openid-connect/auth"], "cookie": "session",
+          "within": "1s"}
 
 
 def realm(*ends):
@@ -41,6 +43,7 @@ ALL_WELL = [
 NOT_DONE = [
     (FOUND, "Location: https://app.test/cb?error=access_denied&code=\r\n"),
     (FOUND, "Location: /more?session_code=1&response_type=code\r\n"),
+    (FOUND, "Location: /more?next=/cb?code=1\r\n"),
     ("200 OK", "Location: /cb?code=1\r\n"),
     ("200 OK", "Set-Cookie: session=; Max-Age=0\r\n"),
     ("200 OK", "Set-Cookie: sessions=1\r\n"),
@@ -59,7 +62,7 @@ def log_in(c, cookies=None):
     """One user who comes for the first time, or with those cookies."""
     c.cookies = dict(cookies or {})
     c.get(AUTH + "?response_type=code")
-    c.post("/login?session_code=1")
+    return c.post("/login?session_code=1")
 
 
 def counted(s):
@@ -74,45 +77,72 @@ def test_what_is_one(rig):
     with Client(s.address) as c:
         for _ in ALL_WELL + NOT_DONE:
             log_in(c)
-        c.get("/auth")
-        c.get("/x?a=/protocol/openid-connect/auth")
     n = len(ALL_WELL)
     assert counted(s) == {
         ("v1", "begun"): n + len(NOT_DONE), ("v1", "done"): n,
         ("v2", "begun"): 0, ("v2", "done"): 0}
 
 
-def test_who_tries_is_none(rig):
-    """segue pin, as segue verify uses it."""
+def test_what_is_none(rig):
+    """Nobody who only looks, has a session, keeps no cookie, is late, or
+    tries a pool."""
     s = site_of(rig, realm(CODE), realm(CODE), ["promote"])
     pin = dict([s.do("pin", "v2").out.split(";")[0].split("=", 1)])
     with Client(s.address) as c:
         log_in(c, pin)
+        c.cookies = {}
+        c.get(AUTH)
+        c.get(AUTH)
+        c.cookies = {}
+        c.get("/x?a=/protocol/openid-connect/auth")
+        c.post("/login")
+        for _ in range(3):
+            c.cookies = {}
+            c.get(AUTH)
+            c.cookies = {}
+            c.post("/login")
+        c.cookies = {}
+        c.get(AUTH)
+        time.sleep(2.1)
+        c.post("/login")
     assert not any(counted(s).values()), counted(s)
 
 
-def go(s):
+def test_each_counts_once(rig):
+    """A form that is sent twice, and a second login of the session."""
+    s = site_of(rig, realm(AGAIN, CODE, CODE), realm(CODE), ["promote"])
+    with Client(s.address) as c:
+        c.get(AUTH)
+        assert not c.post("/login").field("location")
+        assert c.post("/login").field("location")
+        c.get(AUTH)
+        assert c.post("/login").field("location")
+    n = counted(s)
+    assert n["v1", "begun"] == n["v1", "done"] == 1, n
+
+
+ANALYZE = [{"step": "share", "share": "50%"},
+           {"step": "analyze", "for": "7s", "logins": "20%", "requests": 1},
+           "promote"]
+
+
+def go(s, users, first="running"):
     """Users log in until the rollout goes on no more."""
     s.do("rollout", "start", "--to", "v2")
     with Client(s.address) as c:
         def ended():
             for _ in range(20):
-                log_in(c)
-            return rollout(s)["stand"] != "running"
+                users(c)
+            return rollout(s)["stand"] != first
 
-        wait_until(ended, 30, "the end of it")
+        wait_until(ended, 40, "the end of it")
     return counted(s)
-
-
-ANALYZE = [{"step": "share", "share": "50%"},
-           {"step": "analyze", "for": "3s", "logins": "20%", "requests": 1},
-           "promote"]
 
 
 def test_fewer_get_in(rig):
     """Every answer of V2 is 200; nobody gets past its form."""
     s = site_of(rig, realm(CODE), realm(AGAIN), ANALYZE)
-    n = go(s)
+    n = go(s, log_in)
     assert n["v2", "begun"] > 20 < n["v1", "begun"] and not n["v2", "done"]
     r = wait_stand(s, "rolled_back")
     assert re.fullmatch(r"of \d+ logins that began at v2 0 came to their end "
@@ -122,7 +152,31 @@ def test_fewer_get_in(rig):
 
 
 def test_as_many_get_in(rig):
-    s = site_of(rig, realm(CODE), realm(CODE), ANALYZE)
-    n = go(s)
-    assert n["v2", "done"] == n["v2", "begun"] > 20, n
+    """Users who come back are at V1 alone, and get in at once."""
+    s = site_of(rig, realm(CODE), realm(CODE, AGAIN, CODE), ANALYZE)
+    old = dict([s.do("pin", "v1").out.split(";")[0].split("=", 1)])
+
+    def users(c):
+        for _ in range(3):
+            c.cookies = dict(old)
+            c.post("/login")
+        log_in(c)
+
+    n = go(s, users)
+    assert n["v2", "begun"] > 20 < n["v1", "begun"], n
     assert rollout(s)["stand"] == "done", rollout(s)
+
+
+def test_too_few_get_that_far(rig):
+    """A form that nobody can send: there is nothing to compare."""
+    s = site_of(rig, realm(CODE), realm(CODE), ANALYZE)
+
+    def users(c):
+        c.cookies = {}
+        if c.get(AUTH).version == "v1":
+            c.post("/login")
+
+    go(s, users)
+    r = wait_stand(s, "paused")
+    assert r["why"].startswith("not enough to conclude from: 0 logins began "
+                               "at v2, "), r

@@ -433,3 +433,8 @@ def test_only_what_has_changed(rig):
     assert start("v2").code == 0
     wait_stand(s, "done")
     assert s.segue("rollout", "pause", "--if-changed").code == 2
+    nothing("v2")
+    s.do("switch", "v1")  # by hand, to what it was
+    assert start("v2").code == 0
+    wait_stand(s, "done")
+    nothing("v2")

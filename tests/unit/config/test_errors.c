@@ -861,6 +861,20 @@ static const struct {
 	    "f:4:57: warning: services[0].rollout.steps[0].logins: none is "
 	    "counted: the service does not say where they begin "
 	    "(logins.begin)\n" },
+	{ "logins that have no pin",
+	    SERVICE("sticky: { scope: none }\n  logins: { begin: /a }\n  "
+	            "rollout: { steps: [ { step: analyze, for: 1m, logins: "
+	            "20% }, promote ] }\n  " POOLS),
+	    "f:6:57: warning: services[0].rollout.steps[0].logins: none is "
+	    "counted: the service pins no session\n" },
+	{ "logins of a step that counts none",
+	    STEPS("{ step: pause, for: 1m, logins: 20% }, promote"),
+	    "f:4:55: warning: services[0].rollout.steps[0].logins: this step "
+	    "does not look at it\n" },
+	{ "a job that nobody runs, beside one of nearly that name",
+	    SERVICE("rollout: { jobs: [ { name: verfy, command: /a }, { name: "
+	            "verify, command: /b } ] }\n  " POOLS),
+	    "" },
 	{ "a word to nobody", STEPS("notify, promote"),
 	    "f:4:23: services[0].rollout.steps[0].job: is missing; the name "
 	    "of a job is expected\n" },

@@ -660,6 +660,8 @@ static const struct {
 	{ "services[].logins.begin", SERVICE,
 	    ", logins: { begin: [ /auth, /oauth2/a ] }",
 	    S "logins.begin: none -> [ /auth, /oauth2/a ]\n", "" },
+	{ "services[].logins.within", SERVICE, ", logins: { within: 30s }",
+	    S "logins.within: 2m -> 30s\n", "" },
 	{ "services[].logins.cookie", SERVICE, ", logins: { cookie: sid }",
 	    S "logins.cookie: none -> sid\n", "" },
 	{ "services[].assets", SERVICE, ", assets: [ /resources, /a/ ]",

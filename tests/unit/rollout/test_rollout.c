@@ -502,48 +502,83 @@ static const struct {
 	const char *why;
 	uint32_t logins_pct;
 	uint64_t own, own_done, others, others_done, after_s;
-	bool lost;
+	enum ro_stand stand;
+	const char *says;
 } logins[] = {
-	{ "not looked at", 0, 100, 0, 100, 90, 59, false },
-	{ "as elsewhere", 20, 100, 90, 1000, 900, 600, false },
-	{ "a few less", 20, 100, 73, 100, 90, 600, false },
-	{ "a fifth less", 20, 100, 71, 100, 90, 600, true },
-	{ "but not yet over", 20, 100, 71, 100, 90, 599, false },
-	{ "half of that", 20, 100, 35, 100, 90, 60, true },
-	{ "but they are young", 20, 100, 35, 100, 90, 59, false },
-	{ "little is much here", 20, 300, 60, 300, 100, 600, true },
-	{ "little is usual here", 20, 300, 90, 300, 100, 600, false },
-	{ "chance", 20, 20, 15, 100, 100, 600, false },
-	{ "too few", 20, 19, 0, 100, 100, 600, false },
-	{ "too few elsewhere", 20, 100, 0, 19, 19, 600, false },
-	{ "some began before", 20, 100, 70, 100, 120, 600, true },
+	{ "not looked at", 0, 100, 0, 100, 90, 60, RO_STAND_RUNNING, "" },
+	{ "nor too few", 0, 1, 0, 1, 1, 60, RO_STAND_RUNNING, "" },
+	{ "as elsewhere", 20, 100, 90, 1000, 900, 60, RO_STAND_RUNNING, "" },
+	{ "a few less", 20, 1000, 730, 1000, 900, 60, RO_STAND_RUNNING, "" },
+	{ "a fifth less", 20, 1000, 710, 1000, 900, 60, RO_STAND_ROLLED_BACK,
+	    "of 1000 logins that began at v2 710 came to their end (71%), "
+	    "elsewhere 90%" },
+	{ "and at once", 20, 1000, 710, 1000, 900, 1, RO_STAND_ROLLED_BACK,
+	    NULL },
+	{ "by chance", 20, 20, 14, 1000, 900, 60, RO_STAND_RUNNING, "" },
+	{ "hardly by chance", 20, 40, 25, 1000, 900, 60, RO_STAND_ROLLED_BACK,
+	    NULL },
+	{ "all of few", 20, 20, 0, 20, 18, 1, RO_STAND_ROLLED_BACK, NULL },
+	{ "perhaps by chance, as it is looked at often", 20, 30, 21, 1000, 900,
+	    59, RO_STAND_RUNNING, "" },
+	{ "little is usual here", 20, 300, 90, 300, 100, 60, RO_STAND_RUNNING,
+	    "" },
+	{ "more than began", 20, 100, 90, 100, 120, 60, RO_STAND_RUNNING, "" },
+	{ "too few", 20, 19, 0, 100, 100, 60, RO_STAND_PAUSED,
+	    "not enough to conclude from: 19 logins began at v2, 100 "
+	    "elsewhere, and 20 are asked for" },
+	{ "too few elsewhere", 20, 100, 0, 19, 19, 60, RO_STAND_PAUSED, NULL },
+	{ "but not yet over", 20, 0, 0, 100, 100, 59, RO_STAND_RUNNING, "" },
 };
 
 Test(rollout, analysis_of_logins)
 {
 	for (size_t i = 0; i < ARRAY_LEN(logins); i++) {
-		struct ro_step *step = &w.s.services[0].rollout.steps[2];
-
 		end(), begin();
-		world_facts(&w, 2)->logins = (struct ro_logins){ 7, 7 };
 		go_to_analysis();
-		step->logins_pct = logins[i].logins_pct;
-		step->for_us = 600 * S;
+		w.s.services[0].rollout.steps[2].logins_pct =
+		    logins[i].logins_pct;
 		count(2, 1000, 0);
 		count(1, 1000, 0);
-		world_facts(&w, 2)->logins.begun += logins[i].own;
-		world_facts(&w, 2)->logins.done += logins[i].own_done;
-		world_facts(&w, 1)->logins = (struct ro_logins){
-			logins[i].others, logins[i].others_done
-		};
+		w.paces[0] = (struct ro_pace){ .counts_logins = true,
+			.own_logins = { logins[i].own, logins[i].own_done },
+			.others_logins = { logins[i].others,
+			    logins[i].others_done } };
 		pass(logins[i].after_s * S);
-		cr_expect_eq(it()->stand == RO_STAND_ROLLED_BACK,
-		    logins[i].lost, "%s: %s", logins[i].why, it()->why);
-		if (i == 3)
-			cr_expect_str_eq(it()->why,
-			    "of 100 logins that began at v2 71 came to their "
-			    "end (71%), elsewhere 90%");
+		cr_expect_eq(it()->stand, logins[i].stand, "%s: %s",
+		    logins[i].why, it()->why);
+		if (logins[i].says != NULL)
+			cr_expect_str_eq(it()->why, logins[i].says, "%s",
+			    logins[i].why);
 	}
+}
+
+/* Nobody says what one is: a warning told so. */
+Test(rollout, analysis_of_no_logins)
+{
+	go_to_analysis();
+	w.s.services[0].rollout.steps[2].logins_pct = 20;
+	count(2, 1000, 0);
+	pass(60 * S);
+	expect_at(3, RO_STAND_RUNNING, "not counted");
+}
+
+/* What a third pool had before is nothing that came since. */
+Test(rollout, analysis_while_a_pool_goes)
+{
+	struct ro_facts f = { .wall_us = w.now, .pools = w.rows };
+	struct ro_analysis a;
+
+	world_facts(&w, 3)->toll = (struct ro_toll){ 1000, 900 };
+	go_to_analysis();
+	count(1, 50, 1);
+	count(2, 40, 2);
+	a = machine_analysis(&w.s, 0, &f);
+	cr_expect_eq(a.others.requests, 50);
+	w.s.services[0].n_pools--;
+	a = machine_analysis(&w.s, 0, &f);
+	cr_expect_eq(a.others.requests, 50);
+	cr_expect_eq(a.others.bad, 1);
+	cr_expect_eq(a.own.requests, 40);
 }
 
 /* ---- mirror ---- */
@@ -2516,22 +2551,24 @@ start_if_changed(uint64_t print)
 
 Test(rollout, only_what_has_changed)
 {
-	w.s.services[0].print = 7;
+	world_pool(&w, 1)->print = 7;
 	add(CFG_STEP_APPROVE, 0, 0, 0);
 	cr_expect_eq(start_if_changed(7), RO_NO_UNCHANGED);
 	cr_expect_str_eq(w.why,
-	    "nothing to do: neither version, revision nor a job of v2 is "
-	    "another than of what serves");
+	    "nothing to do: v1 serves all new sessions, and neither version, "
+	    "revision nor a job of v2 is another");
 	cr_assert_eq(start_if_changed(8), RO_NO_NONE, "%s", w.why);
 	pass(0);
 	cr_assert_eq(TELL(ROLLBACK), RO_NO_NONE, "%s", w.why);
-	cr_expect_eq(w.s.services[0].print, 7, "it does not serve");
+	cr_expect_eq(world_pool(&w, 1)->print, 7, "it serves still");
 	world_put(&w, 2, POOL_READY, 0);
 	cr_assert_eq(start_if_changed(8), RO_NO_NONE, "%s", w.why);
 	cr_assert_eq(TELL(SKIP), RO_NO_NONE, "%s", w.why);
 	cr_expect_eq(it()->stand, RO_STAND_DONE);
-	cr_expect_eq(start_if_changed(8), RO_NO_UNCHANGED);
-	cr_expect_eq(start_if_changed(7), RO_NO_NONE, "%s", w.why);
+	cr_expect_eq(world_pool(&w, 2)->print, 8);
+	cr_expect_eq(start_if_changed(8), RO_NO_NONE, "v1 serves: %s", w.why);
+	cr_assert_eq(TELL(ABORT), RO_NO_NONE, "%s", w.why);
+	cr_expect_eq(world_pool(&w, 2)->print, 0, "half of it was done");
 }
 
 static enum ro_refusal

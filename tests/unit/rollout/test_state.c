@@ -94,13 +94,14 @@ furnish_hold(struct ro_service *s)
 	r->count.accepted = 32;
 	r->timeline = (struct ro_timeline){ .process_us = 34 * S,
 		.piece_us = 35 * S,
-		.n = 2 };
+		.n = 2,
+		.gaps = 2 };
 	r->timeline.seen[0] = (struct ro_toll){ 36, 37 };
 	r->timeline.pieces[0][0] = (struct ro_toll){ 38, 39 };
 	r->timeline.pieces[1][0] = (struct ro_toll){ 40, 41 };
 	r->steps[1].logins_pct = 42;
 	r->print = 43;
-	s->print = 44;
+	s->pools[0].print = 44;
 	r->begun = 5;
 	r->steps[2].kind = CFG_STEP_HOLD;
 	r->steps[2].writes_only = r->steps[2].no_return = true;
@@ -324,6 +325,7 @@ Test(state, what_is_saved_of_holds_is_loaded)
 	cr_expect_eq(r->timeline.process_us, 34 * S);
 	cr_expect_eq(r->timeline.piece_us, 35 * S);
 	cr_assert_eq(r->timeline.n, 2u);
+	cr_expect_eq(r->timeline.gaps, 2u);
 	cr_expect_eq(r->timeline.seen[0].requests, 36u);
 	cr_expect_eq(r->timeline.seen[0].bad, 37u);
 	cr_expect_eq(r->timeline.pieces[0][0].requests, 38u);
@@ -332,7 +334,7 @@ Test(state, what_is_saved_of_holds_is_loaded)
 	cr_expect_eq(r->timeline.pieces[1][0].bad, 41u);
 	cr_expect_eq(r->steps[1].logins_pct, 42u);
 	cr_expect_eq(r->print, 43u);
-	cr_expect_eq(s->print, 44u);
+	cr_expect_eq(s->pools[0].print, 44u);
 	cr_expect_eq(r->begun, 5u);
 	cr_expect(r->steps[2].writes_only && r->steps[2].no_return);
 	cr_expect_eq(r->steps[2].only, CFG_ONLY_RECREATE);

@@ -127,9 +127,29 @@ Test(timeline, counters_of_another_process)
 	now.pools[1].toll = (struct ro_toll){ 0, 0 };
 	(void)look(2 * S, false);
 	expect(0, 0, 2003, 5);
+	cr_expect_eq(line()->gaps, 1, "what came between the two is missing");
 	now.pools[0].toll = (struct ro_toll){ 9, 1 };
 	(void)look(3 * S, false);
 	expect(0, 0, 2012, 6);
+	(void)look(MINUTE, true);
+	cr_expect_eq(line()->gaps, 1);
+}
+
+/* What comes behind a gap is none of what was before it. */
+Test(timeline, a_long_gap)
+{
+	come(0, 3, 0);
+	(void)look(S, false);
+	now.process_us++;
+	now.pools[0].toll = (struct ro_toll){ 40, 4 };
+	(void)look(3 * MINUTE + S, true);
+	expect(0, 0, 3, 0);
+	expect(1, 0, 0, 0);
+	expect(3, 0, 40, 4);
+	cr_expect_eq(line()->gaps, 15);
+	for (uint64_t m = 4; m <= RO_PIECES_MAX; m++)
+		(void)look(m * MINUTE, true);
+	cr_expect_eq(line()->gaps, 3, "two pieces of two minutes");
 }
 
 Test(timeline, pools_that_come_and_go)

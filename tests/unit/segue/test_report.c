@@ -251,7 +251,7 @@ Test(report, by_time, .timeout = 5)
 	/* clang-format off */
 	cr_expect_not_null(strstr(out,
 "  4  job migrate         3s  table 7 of 7\n"
-"  FROM                v1   v2  FAILED\n"
+"  FROM (UTC)          v1   v2  FAILED\n"
 "  11-25 13:24:42  11,000    0       0\n"
 "  11-25 13:25:42   1,000  345       2\n"), "%s", out);
 	/* clang-format on */
@@ -298,6 +298,18 @@ Test(report, one_piece_is_the_sums, .timeout = 5)
 	char *out = seen(view_report, "'moved':7,",
 	    LINE(PIECE("13:24:42", "11000", "0", "0")));
 
-	cr_expect_null(strstr(out, "FROM"), "%s", out);
+	cr_expect_null(strstr(out, "(UTC)"), "%s", out);
+	free(out);
+}
+
+Test(report, what_was_not_counted, .timeout = 5)
+{
+	char *out = seen(view_report, "'moved':7,",
+	    LINE("{'whole':false,'began':'" DAY "13:24:42.000Z','pools':[]},"
+	         "{'whole':true,'began':'" DAY "13:25:42.000Z','pools':[]}"));
+
+	cr_expect_not_null(strstr(out, "\n  11-25 13:24:42 (in part)"), "%s",
+	    out);
+	cr_expect_not_null(strstr(out, "\n  11-25 13:25:42\n"), "%s", out);
 	free(out);
 }

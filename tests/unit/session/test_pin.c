@@ -67,7 +67,7 @@ same(const struct pin *a, const struct pin *b)
 	return a->session == b->session && a->pool == b->pool &&
 	    a->instance == b->instance && a->issued_s == b->issued_s &&
 	    a->epoch == b->epoch && a->bucket == b->bucket &&
-	    a->trial == b->trial;
+	    a->trial == b->trial && a->login == b->login;
 }
 
 static struct str
@@ -99,9 +99,11 @@ Test(pin, reads_back_what_it_wrote, .init = begin, .fini = end, .timeout = 5)
 {
 	struct pin pins[] = {
 		sample(NOW_S),
-		{ 0, 1, 0, NOW_S, 0, 0, true },
+		{ 0, 1, 0, NOW_S, 0, 0, true, PIN_LOGIN_NONE },
 		{ UINT64_MAX, UINT64_MAX, UINT64_MAX, NOW_S, UINT32_MAX, 9999,
-		    false },
+		    false, PIN_LOGIN_SEEN },
+		{ 1, 1, 1, NOW_S, 1, 9999, false, PIN_LOGIN_SENT },
+		{ 1, 1, 1, NOW_S, 1, 9999, true, PIN_LOGIN_NONE },
 	};
 	char text[TOKEN_TEXT_MAX];
 
