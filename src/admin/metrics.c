@@ -333,6 +333,14 @@ put_outcomes(struct look *l)
 }
 
 static void
+put_artifacts(struct look *l)
+{
+	put_with(l, "learned", SUM(l->s->service, artifacts_learned));
+	put_with(l, "found", SUM(l->s->service, artifacts_found));
+	put_with(l, "unknown", SUM(l->s->service, artifacts_unknown));
+}
+
+static void
 put_pins_bad(struct look *l)
 {
 	for (size_t v = PIN_OK + 1; v < PIN_VERDICT_COUNT; v++)
@@ -649,6 +657,8 @@ static const struct metric metrics[] = {
 		"Bytes of bodies from clients, of exchanges ended." },
 	{ "segue_sent_bytes_total", C, OF_SERVICE, NULL, put_sum, S(bytes_out),
 		"Bytes of bodies to clients, of exchanges ended." },
+	{ "segue_artifacts_total", C, OF_SERVICE, "what", put_artifacts, 0,
+		"Codes and tokens: learned from answers; found, or unknown, when requests carried them." },
 	{ "segue_pins_bad_total", C, OF_SERVICE, "verdict", put_pins_bad, 0,
 		"Pin cookies not honoured, by what was wrong with them." },
 

@@ -36,6 +36,13 @@ reserve(struct buf *b, size_t len)
 }
 
 void
+buf_reserve(struct buf *b, size_t len)
+{
+	if (len > b->len)
+		(void)reserve(b, len - b->len);
+}
+
+void
 buf_add(struct buf *b, const void *bytes, size_t len)
 {
 	if (!reserve(b, len))

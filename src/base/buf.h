@@ -33,6 +33,8 @@ void buf_add_u64(struct buf *, uint64_t); /* decimal */
 void buf_add_micro(struct buf *, uint64_t);
 void buf_printf(struct buf *, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_vprintf(struct buf *, const char *fmt, va_list) PRINTF_LIKE(2, 0);
+/* Room for len bytes in all: it is not moved, nor copied, until then. */
+void buf_reserve(struct buf *, size_t len);
 void buf_reset(struct buf *);         /* length 0, memory kept */
 void buf_cut(struct buf *, size_t n); /* the first n bytes go */
 void buf_free(struct buf *);

@@ -448,6 +448,13 @@ struct cfg_hold {
 	size_t n_copies;
 };
 
+/* What pools of a service know of each other's. */
+enum cfg_shared {
+	CFG_SHARED_FULL, /* all */
+	CFG_SHARED_DB,   /* what is done, not what is under way */
+	CFG_SHARED_NONE
+};
+
 /* What is counted of logins, to compare pools by. */
 struct cfg_logins {
 	char **begin; /* ends of paths where one begins */
@@ -508,6 +515,7 @@ struct cfg_service {
 	char **assets; /* prefixes of paths of files that versions differ in */
 	size_t n_assets;
 	struct cfg_logins logins;
+	enum cfg_shared shared_state; /* default full */
 	struct cfg_pool *pools;
 	size_t n_pools;
 };

@@ -37,6 +37,12 @@ static const char *const scopes[] = {
 	[CFG_STICKY_INSTANCE] = "instance",
 	NULL
 };
+static const char *const shareds[] = {
+	[CFG_SHARED_FULL] = "full",
+	[CFG_SHARED_DB] = "db",
+	[CFG_SHARED_NONE] = "none",
+	NULL
+};
 static const char *const drain_modes[] = {
 	[CFG_DRAIN_KEEP] = "keep",
 	[CFG_DRAIN_MOVE] = "move",
@@ -644,6 +650,9 @@ static const struct key service_keys[] = {
 	{ "assets", K_ITEMS, AT(assets), NULL, 0, 16, KEY_HTTP,
 	    .help = "Prefixes of paths of files that versions differ in; what comes next in the path is the tag by which it is known which pool has them.",
 	    .sub = &prefix_item, EACH(n_assets, assets) },
+	{ "shared_state", K_ENUM, AT(shared_state), "full", 0, 0, KEY_HTTP,
+	    .help = "What its pools know of what the others have issued: full; db: tokens, but neither codes nor what else is part of a login under way; none. What is not shared leads to the pool that has issued it.",
+	    .names = shareds },
 	{ "logins", K_MAP, 0, NULL, 0, 0, KEY_HTTP,
 	    .help = "What tells how far logins get, for the step analyze.",
 	    .sub = logins_keys },

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "proxy/acme.h"
 #include "proxy/answer.h"
+#include "proxy/artifact.h"
 #include "proxy/bridge.h"
 #include "proxy/client.h"
 #include "proxy/edit.h"
@@ -91,6 +92,7 @@ exchange_retire(struct exchange *x)
 	struct proxy *p = x->proxy;
 
 	websocket_free(x);
+	artifact_free(x);
 	copy_unref(&x->copy);
 	while (x->spill != NULL) {
 		struct spill *s = x->spill;
@@ -338,6 +340,8 @@ exchange_head(struct exchange *x, const struct http_head *h)
 		refuse_forward(x, rc);
 		return;
 	}
+	if (x->watched && artifact_begin(x))
+		return;
 	exchange_go(x);
 }
 
@@ -368,11 +372,15 @@ exchange_body(struct exchange *x, struct str bytes)
 {
 	if (x->in_tunnel)
 		return tunnel_from_client(x, bytes);
-	if (x->up == NULL)
+	if (x->up == NULL && x->step != STEP_FORM)
 		return true; /* refused: the rest is thrown away */
 	x->bytes_in += bytes.len;
 	if (x->body_max != 0 && x->bytes_in > x->body_max) {
 		exchange_abort(x, 413, OUT_TOO_LARGE);
+		return true;
+	}
+	if (x->step == STEP_FORM) {
+		artifact_form(x, bytes);
 		return true;
 	}
 	x->body_taken = true;
@@ -402,6 +410,12 @@ void
 exchange_request_end(struct exchange *x)
 {
 	x->req_done = true;
+	if (x->step == STEP_FORM) {
+		artifact_form_end(x);
+		if (x->step == STEP_SEND)
+			(void)exchange_flush_up(x);
+		return;
+	}
 	if (x->up == NULL || x->step == STEP_CONNECT)
 		return;
 	if (!x->req_trailed && lane_send_end(&x->up->lane, NULL) != E_OK) {

@@ -24,6 +24,7 @@
 struct client;
 struct copy;
 struct deadline;
+struct forms;
 struct holding;
 struct lane_user;
 struct proxy;
@@ -39,6 +40,7 @@ struct websocket;
 /* One row a step: identifier, name shown in logs. */
 #define EXCHANGE_STEPS(X)                                                      \
 	X(HEAD, "head")       /* the request head is being read */             \
+	X(FORM, "form")       /* its form says where it goes */                \
 	X(PARK, "park")       /* all refuse: waits for the next view */        \
 	X(QUEUE, "queue")     /* waits for a place at an instance */           \
 	X(HOLD, "hold")       /* its service is held */                        \
@@ -119,6 +121,12 @@ struct exchange {
 	bool home_asked; /* its session's pool was */
 	bool reroute;    /* the next try is at the other of the two */
 	bool was_astray, was_reroute; /* before the last choice */
+
+	/* what its service has issued */
+	struct forms *forms; /* owned; NULL: none are read */
+	uint64_t artifact;   /* pool that has issued what it carries; 0: nobody
+	                        knows, or it carries nothing */
+	bool artifact_pins;  /* its session stays there */
 
 	struct copy *copy; /* one ref: made of the answer, or the answer */
 

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "proxy/artifact.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/grpc.h"
@@ -238,9 +239,22 @@ exchange_note_instance(struct exchange *x)
 		x->failed_at = memcpy(name, x->inst->name, len);
 }
 
+/* Is every byte that was taken of it at hand? */
+static bool
+can_rewind(const struct exchange *x)
+{
+	if (artifact_form_read(x).len > 0)
+		return x->bytes_in == artifact_form_read(x).len;
+	return lane_can_rewind(&x->client->lane);
+}
+
 static void
 rewind_body(struct exchange *x)
 {
+	if (artifact_form_read(x).len > 0) {
+		x->body_taken = false; /* it is sent with the head */
+		return;
+	}
 	lane_rewind(&x->client->lane);
 	x->body_taken = x->req_done = x->req_trailed = false;
 	x->bytes_in = 0;
@@ -327,8 +341,7 @@ exchange_try_failed(struct exchange *x, int code, enum outcome why)
 	bool byte_sent = x->up != NULL &&
 	    x->up->lane.sent != x->up->sent_before;
 	/* Body bytes that lie in our slab and went nowhere are not used up. */
-	bool rewind = x->body_taken && !byte_sent &&
-	    lane_can_rewind(&x->client->lane);
+	bool rewind = x->body_taken && !byte_sent && can_rewind(x);
 	struct retry_case rc = {
 		.method_safe = http_method_is_safe(x->req.method),
 		.byte_sent = byte_sent,

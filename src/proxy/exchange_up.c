@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "http/h1_write.h"
+#include "proxy/artifact.h"
 #include "proxy/asset.h"
 #include "proxy/bridge.h"
 #include "proxy/client.h"
@@ -36,6 +37,16 @@ exchange_of(struct lane *l)
 
 /* ---- the request ---- */
 
+/* What was read before it was known where it goes. */
+static bool
+send_form(struct exchange *x)
+{
+	struct str form = artifact_form_read(x);
+
+	x->body_taken |= form.len > 0;
+	return form.len == 0 || lane_send_data(&x->up->lane, form) == E_OK;
+}
+
 void
 exchange_send(struct exchange *x)
 {
@@ -48,6 +59,7 @@ exchange_send(struct exchange *x)
 	exchange_up_waits(x, x->first_byte_us);
 	stat_add(&x->icell->requests, 1);
 	if (lane_send_head(l, &x->req, x->req.framing, flags) != E_OK ||
+	    (x->forms != NULL && !send_form(x)) ||
 	    (x->req_done && lane_send_end(l, NULL) != E_OK)) {
 		exchange_refuse(x, 503, OUT_INTERNAL);
 		return;
@@ -225,6 +237,7 @@ on_final(struct exchange *x, struct http_head *h)
 	if (x->watched) {
 		keeping_head(x, h);
 		login_hear(x, h);
+		artifact_head(x, h);
 	}
 	if (!x->keep_client)
 		flags |= H1W_CLOSE;
@@ -270,6 +283,8 @@ on_data(struct lane *l, struct str bytes)
 	x->bytes_out += bytes.len;
 	if (x->copy != NULL)
 		keeping_data(x, bytes);
+	if (x->forms != NULL)
+		artifact_data(x, bytes);
 	if (lane_send_data(&x->client->lane, bytes) != E_OK) {
 		exchange_abort(x, 503, OUT_INTERNAL);
 		return true;
@@ -327,6 +342,8 @@ on_end(struct lane *l)
 	x->answer_done = true;
 	if (x->copy != NULL)
 		keeping_end(x);
+	if (x->forms != NULL)
+		artifact_end(x);
 	if (flush_client(x) && x->step != STEP_ENDED)
 		exchange_maybe_finish(x);
 	else if (x->step != STEP_ENDED)
@@ -450,6 +467,7 @@ exchange_up_deadline(struct deadline *d)
 		tunnel_silent(x);
 		return;
 	case STEP_HEAD:
+	case STEP_FORM:
 	case STEP_PARK:
 	case STEP_QUEUE:
 	case STEP_HOLD:

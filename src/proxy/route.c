@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "http/cookie.h"
 #include "http/target.h"
+#include "proxy/artifact.h"
 #include "proxy/asset.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
@@ -348,12 +349,36 @@ new_session(struct exchange *x, uint16_t bucket)
 	x->pin_new = true;
 }
 
+/*
+ * What it carries was issued there; NULL: it can not serve, or nobody knows.
+ * The session of who only calls for others is none.
+ */
+static NOINLINE const struct view_pool *
+pool_by_artifact(struct exchange *x, const struct view_service *vs)
+{
+	const struct view_pool *vp = artifact_pool(x, vs);
+
+	x->astray = vp != NULL && !x->artifact_pins;
+	if (vp == NULL)
+		return NULL;
+	x->cause = CAUSE_ARTIFACT;
+	x->pin_new = false;
+	if (x->artifact_pins && x->scope != CFG_STICKY_NONE && !x->pinned)
+		new_session(x, new_bucket(x, vs->cfg));
+	return vp;
+}
+
 static const struct view_pool *
 decide(struct exchange *x, const struct view_service *vs)
 {
 	enum pool_cause cause = CAUSE_UNPINNED;
 	const struct view_pool *vp = NULL;
 
+	if (x->artifact != 0) {
+		vp = pool_by_artifact(x, vs);
+		if (vp != NULL)
+			return vp;
+	}
 	if (x->scope != CFG_STICKY_NONE) {
 		cause = CAUSE_SHARE;
 		if (x->pinned)

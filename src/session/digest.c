@@ -93,6 +93,21 @@ digester_free(struct digester **dp)
 	free(d);
 }
 
+bool
+digest_pair(const struct digester *d, struct str secret, uint64_t out[2])
+{
+	EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(d->keyed);
+	uint8_t mac[MAC_BYTES];
+	bool ok = ctx != NULL && finish(ctx, secret, mac);
+
+	EVP_MAC_CTX_free(ctx);
+	if (ok)
+		memcpy(out, mac, 2 * sizeof(*out));
+	else
+		ERR_clear_error();
+	return ok;
+}
+
 void
 digest_secret(const struct digester *d, struct str secret,
     char out[DIGEST_TEXT_LEN + 1])

@@ -8,6 +8,7 @@
 #define SESSION_DIGEST_H
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "base/str.h"
@@ -24,6 +25,10 @@ void digester_free(struct digester **);
 /* All zeros when memory is out. */
 void digest_secret(const struct digester *, struct str secret,
     char out[DIGEST_TEXT_LEN + 1]);
+
+/* 128 bits of it, for tables; false when memory is out. */
+bool digest_pair(const struct digester *, struct str secret,
+    uint64_t out[2]) MUST_CHECK;
 
 /*
  * Whether the value of a query or form parameter of that name is secret:

@@ -18,6 +18,7 @@
 #include "base/stat.h"
 #include "net/addr.h"
 #include "tls/client.h"
+#include "upstream/artifacts.h"
 #include "upstream/assets.h"
 #include "upstream/copies.h"
 #include "upstream/logins.h"
@@ -146,7 +147,8 @@ int hold_of(const char *name); /* -1: none */
 	X(MOVED_DRAIN, "moved_drain", "moved at a safe point of a drain")      \
 	X(MOVED_EVICT, "moved_evict", "its pin was evicted")                   \
 	X(UNPINNED, "unpinned", "the service pins nothing")                    \
-	X(ASSET, "asset", "a file that another pool has")
+	X(ASSET, "asset", "a file that another pool has")                      \
+	X(ARTIFACT, "artifact", "a code or token that the pool has issued")
 /* clang-format on */
 #define X(id, name, help) CAUSE_##id,
 enum pool_cause { POOL_CAUSES(X) CAUSE_COUNT };
@@ -198,7 +200,9 @@ struct service_cell {
 	/* ... HTTP/2 ones ended for what the client did, by enum h2_flood */
 	stat_u64 h2_ended[9];
 	stat_u64 held_ever, released; /* exchanges: held, and sent on again */
-	struct holding *holding;      /* the worker's own; NULL: none is held */
+	/* codes and tokens: noted; asked for by who knew them, and not */
+	stat_u64 artifacts_learned, artifacts_found, artifacts_unknown;
+	struct holding *holding; /* the worker's own; NULL: none is held */
 } CACHE_ALIGNED;
 
 /* Of a fifth of sticky idle each; the present one is not over yet. */
@@ -267,6 +271,7 @@ struct service {
 	struct service_cell *cells; /* [n_workers] */
 	_Atomic unsigned held;      /* exchanges now, of all workers */
 	struct copies copies;       /* of hold.copies */
+	struct artifacts artifacts; /* of shared_state */
 	struct assets assets;       /* which pool has which */
 };
 

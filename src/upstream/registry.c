@@ -55,6 +55,7 @@ cells_new(unsigned n, size_t size)
 static void
 service_free(struct service_entry *e)
 {
+	artifacts_free(&e->service.artifacts);
 	assets_free(&e->service.assets);
 	copies_free(&e->service.copies);
 	free(e->service.name);
@@ -71,6 +72,7 @@ service_new(struct registry *r, const char *name)
 		return NULL;
 	TAILQ_INIT(&e->pools);
 	TAILQ_INIT(&e->next);
+	artifacts_init(&e->service.artifacts);
 	assets_init(&e->service.assets);
 	copies_init(&e->service.copies);
 	e->service.n_workers = r->n_workers;

@@ -215,7 +215,8 @@ fill_service(struct registry *r, struct view_service *vs,
 		vp->in_use = pp->in_use;
 	}
 	vs->watched = vs->mirrors || cfg->hold.n_copies > 0 ||
-	    cfg->n_assets > 0 || cfg->logins.n_begin > 0;
+	    cfg->n_assets > 0 || cfg->logins.n_begin > 0 ||
+	    cfg->shared_state != CFG_SHARED_FULL;
 	lay_out_shares(vs, plan);
 	return true;
 }

@@ -23,9 +23,11 @@ PEOPLE, FLOWS = 50, 100
 class Site:
     """Version 8 serves; 9 stands ready beside it."""
 
-    def __init__(self, rig, each, tls=False, **more):
-        """each: instances of each version; more: keys of the service."""
-        self.rig, self.redis = rig, Redis(rig)
+    def __init__(self, rig, each, tls=False, apart=False, **more):
+        """each: instances of each version; apart: they share their keys and
+        nothing else; more: keys of the service."""
+        self.rig = rig
+        self.state = f"keys:{rig.dir}/keys" if apart else Redis(rig).socket
         self.s = rig.segued([], start=False)
         self.issuer = f"http{'s' if tls else ''}://{self.s.address}"
         self.trust = []
@@ -50,7 +52,7 @@ class Site:
 
     def instance(self, major, n):
         return NodeInstance(self.rig, "oidc_server.js", major, major,
-                            self.issuer, self.redis.socket,
+                            self.issuer, self.state,
                             name=f"oidc{major}-{n}")
 
     def pool(self, name, instances, share):
@@ -145,3 +147,43 @@ def test_people_see_what_goes_wrong(rig):
     final = site.people.ask("stop")
     assert final["begun"] == final["ended"] + final["failed"], final
     assert any("status 50" in why for why in final["reasons"]), final
+
+
+def move_apart(rig, shared):
+    """From 8 to 9, of which each knows what it has issued alone."""
+    site = Site(rig, 1, apart=True, shared_state=shared, share_key="request",
+                rollout=ROLLOUTS["canary"])
+    s = site.s
+    site.begin(PEOPLE, 100)
+    if shared == "none":
+        site.wait_flows(20)
+    s.do("rollout", "start", "--to", "v2")
+    wait_until(lambda: rollout(s)["stand"] != "running", 150, "its end")
+    return site, rollout(s)
+
+
+def test_apart_with_artifacts(rig):
+    """Servers of applications bring no cookie; their codes and tokens say
+    where they belong."""
+    site, done = move_apart(rig, "none")
+    assert done["stand"] == "done", done
+    site.wait_flows(FLOWS, on_9=20)
+    final = site.people.ask("stop")
+    print(final)
+    assert final["failed"] == 0, final["reasons"]
+    assert final["bounces"] == 0, final["bounced"]
+    assert set(final["flows"]) == {"8", "9"}, final["flows"]
+    causes = {p: site.s.admin.pool(p)["causes"]["artifact"]
+              for p in ("v1", "v2")}
+    assert min(causes.values()) > 20, causes
+    a = site.s.admin.status()["accounting"]
+    assert a["holds"] is True and a["accepted"] == a["answered"], a
+
+
+def test_apart_with_cookies_alone(rig):
+    """The same without: calls without a cookie go where nobody knows them."""
+    site, _ = move_apart(rig, "full")
+    final = site.people.ask("stop")
+    print(final)
+    assert final["failed"] > 20, final
+    assert any("token" in why for why in final["reasons"]), final["reasons"]

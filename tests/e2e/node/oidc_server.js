@@ -3,20 +3,24 @@
  * An identity server, the real oidc-provider, with its state in Redis:
  *
  *   node oidc_server.js HOST PORT NAME MAJOR ISSUER REDIS_SOCKET
+ *   node oidc_server.js HOST PORT NAME MAJOR ISSUER keys:FILE
  *
  * MAJOR is 8 or 9.  All that name one Redis share their state, the signing key
- * and the keys of cookies.  There is one client, "app", public.  Whoever logs
+ * and the keys of cookies; all that name one FILE only the keys: what they
+ * issue is in the memory of each.  There is one client, "app", public.  Whoever logs
  * in is known: the password is not looked at.  Login and consent are pages of
  * ours; each of its answers says X-Version: MAJOR and X-Instance: NAME.
  */
 const crypto = require("crypto");
+const fs = require("fs");
 const http = require("http");
 const Redis = require("ioredis");
 
 require("./node18.js");
 
 const [host, port, name, major, issuer, socket] = process.argv.slice(2);
-const redis = new Redis({ path: socket });
+const keys_file = socket.startsWith("keys:") && socket.slice(5);
+const redis = keys_file ? null : new Redis({ path: socket });
 const PAGES = /^\/interaction\/([\w-]+)(?:\/(login|consent))?$/;
 
 /* Where oidc-provider keeps what it knows: a hash for each thing. */
@@ -82,15 +86,27 @@ async function shared_keys()
 	const jwk = { ...privateKey.export({ format: "jwk" }), use: "sig",
 		alg: "ES256", kid: crypto.randomBytes(8).toString("hex") };
 
-	await redis.set("keys", JSON.stringify({ jwks: { keys: [jwk] },
-		cookies: [crypto.randomBytes(32).toString("hex")] }), "NX");
+	const mine = JSON.stringify({ jwks: { keys: [jwk] },
+		cookies: [crypto.randomBytes(32).toString("hex")] });
+
+	if (keys_file) {
+		fs.writeFileSync(`${keys_file}.${name}`, mine);
+		try {
+			fs.linkSync(`${keys_file}.${name}`, keys_file);
+		} catch (e) {
+			if (e.code !== "EEXIST")
+				throw e;
+		}
+		return JSON.parse(fs.readFileSync(keys_file));
+	}
+	await redis.set("keys", mine, "NX");
 	return JSON.parse(await redis.get("keys"));
 }
 
 function settings(keys)
 {
 	return {
-		adapter: Adapter,
+		adapter: keys_file ? undefined : Adapter,
 		jwks: keys.jwks,
 		cookies: { keys: keys.cookies },
 		clients: [{

@@ -1,0 +1,273 @@
+#include "proxy/artifact.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "http/target.h"
+#include "net/loop.h"
+#include "proxy/client.h"
+#include "proxy/exchange.h"
+#include "proxy/route.h"
+#include "proxy/worker.h"
+#include "session/artifact.h"
+#include "session/digest.h"
+#include "upstream/view.h"
+
+struct forms {
+	struct buf request; /* its form */
+	struct buf answer;  /* what is learned from */
+	bool learns;        /* of the answer */
+};
+
+static struct forms *
+forms_of(struct exchange *x)
+{
+	if (x->forms == NULL)
+		x->forms = calloc(1, sizeof(*x->forms));
+	return x->forms;
+}
+
+/* A buffer that grows leaves copies behind: it has its size at once. */
+static bool
+reserve(struct buf *b, const struct http_head *h, size_t most)
+{
+	buf_reserve(b, h->framing == FRAMING_LENGTH ? h->body_len : most);
+	return !b->failed;
+}
+
+static void
+wipe(struct buf *b)
+{
+	if (b->p != NULL)
+		explicit_bzero(b->p, b->cap);
+	buf_free(b);
+}
+
+void
+artifact_free(struct exchange *x)
+{
+	if (x->forms == NULL)
+		return;
+	wipe(&x->forms->request);
+	wipe(&x->forms->answer);
+	free(x->forms);
+	x->forms = NULL;
+}
+
+/* ---- what is asked for ---- */
+
+static enum cfg_shared
+shared(const struct exchange *x)
+{
+	const struct view_service *vs = route_service_now(x);
+
+	return vs == NULL ? CFG_SHARED_FULL : vs->cfg->shared_state;
+}
+
+static bool
+key_of(const struct exchange *x, struct str value, struct artifact_key *key)
+{
+	return x->proxy->digester != NULL &&
+	    digest_pair(x->proxy->digester, value, key->half);
+}
+
+static void
+look_up(struct exchange *x, struct str value)
+{
+	struct artifact_key key;
+
+	if (value.p == NULL || !key_of(x, value, &key))
+		return;
+	x->artifact = artifacts_get(&x->service->artifacts, key,
+	    loop_now_us(x->proxy->env.loop));
+	if (x->artifact != 0)
+		stat_add(&x->scell->artifacts_found, 1);
+	else
+		stat_add(&x->scell->artifacts_unknown, 1);
+}
+
+/* RFC 6750 2.1 */
+static struct str
+bearer(const struct exchange *x)
+{
+	struct str v = http_head_value_of(&x->req, STR("authorization"));
+	struct str scheme = str_split(&v, ' ');
+
+	return str_caseeq(scheme, STR("bearer")) ||
+	        str_caseeq(scheme, STR("dpop"))
+	    ? str_trim(v)
+	    : (struct str){ NULL, 0 };
+}
+
+static bool
+is_of_type(const struct http_head *h, struct str type)
+{
+	struct str value = http_head_value(h, FIELD_CONTENT_TYPE);
+
+	return str_caseeq(str_trim(str_split(&value, ';')), type);
+}
+
+/* One whose end is to come, and that we need not ask for. */
+static bool
+has_form(const struct exchange *x)
+{
+	const struct http_head *h = &x->req;
+
+	return h->method == METHOD_POST && !h->expect_continue &&
+	    !x->tunnel_asked &&
+	    (h->framing == FRAMING_CHUNKED ||
+	        (h->framing == FRAMING_LENGTH && h->body_len > 0 &&
+	            h->body_len <= ARTIFACT_FORM_MAX)) &&
+	    is_of_type(h, STR("application/x-www-form-urlencoded"));
+}
+
+bool
+artifact_begin(struct exchange *x)
+{
+	struct str path, query, token = bearer(x);
+	char value[ARTIFACT_VALUE_MAX];
+
+	if (shared(x) == CFG_SHARED_FULL || x->asset != 0 ||
+	    (x->pinned && x->pin.trial))
+		return false;
+	target_split(x->req.target, &path, &query);
+	look_up(x, token.p != NULL ? token : artifact_asked(query, value));
+	explicit_bzero(value, sizeof(value));
+	/* A page that a browser comes to by it is the begin of its session. */
+	x->artifact_pins = token.p == NULL &&
+	    http_method_is_safe(x->req.method);
+	if (x->artifact != 0 || !has_form(x) || forms_of(x) == NULL ||
+	    !reserve(&x->forms->request, &x->req, 2 * ARTIFACT_FORM_MAX))
+		return false;
+	x->step = STEP_FORM;
+	x->vs = NULL; /* the view is not ours beyond this turn */
+	client_wait_for(x->client, WAIT_BODY);
+	return true;
+}
+
+static void
+go_on(struct exchange *x)
+{
+	x->step = STEP_HEAD;
+	client_wait_for(x->client, WAIT_NONE);
+	exchange_go(x);
+}
+
+void
+artifact_form(struct exchange *x, struct str bytes)
+{
+	struct buf *form = &x->forms->request;
+
+	client_wait_for(x->client, WAIT_BODY);
+	buf_add_str(form, bytes);
+	if (form->failed)
+		exchange_abort(x, 503, OUT_INTERNAL);
+	else if (form->len > ARTIFACT_FORM_MAX)
+		go_on(x);
+}
+
+void
+artifact_form_end(struct exchange *x)
+{
+	char value[ARTIFACT_VALUE_MAX];
+
+	look_up(x, artifact_asked(buf_str(&x->forms->request), value));
+	explicit_bzero(value, sizeof(value));
+	go_on(x);
+}
+
+struct str
+artifact_form_read(const struct exchange *x)
+{
+	return x->forms == NULL ? (struct str){ NULL, 0 }
+	                        : buf_str(&x->forms->request);
+}
+
+const struct view_pool *
+artifact_pool(const struct exchange *x, const struct view_service *vs)
+{
+	for (size_t i = 0; i < vs->n_pools; i++)
+		if (vs->pools[i].pool->name_hash == x->artifact)
+			return vs->pools[i].serves &&
+			        vs->pools[i].n_eligible > 0
+			    ? &vs->pools[i]
+			    : NULL;
+	return NULL;
+}
+
+/* ---- what is learned ---- */
+
+struct lesson {
+	struct exchange *x;
+	enum cfg_shared shared;
+};
+
+static void
+learn(enum artifact kind, struct str value, uint64_t ttl_s, void *arg)
+{
+	const struct lesson *l = arg;
+	struct exchange *x = l->x;
+	uint64_t now = loop_now_us(x->proxy->env.loop);
+	struct artifact_key key;
+
+	if (value.len > ARTIFACT_VALUE_MAX ||
+	    (l->shared == CFG_SHARED_DB && !artifact_is_of_flow(kind)) ||
+	    !key_of(x, value, &key))
+		return;
+	artifacts_put(&x->service->artifacts, key, x->pool->name_hash,
+	    now + ttl_s * US_PER_S, now);
+	stat_add(&x->scell->artifacts_learned, 1);
+}
+
+/* OAuth's answers with a code or token are JSON, to a POST. */
+static bool
+teaches(const struct exchange *x, const struct http_head *h)
+{
+	return x->req.method == METHOD_POST &&
+	    (h->status == 200 || h->status == 201) &&
+	    (h->framing == FRAMING_CHUNKED || h->framing == FRAMING_CLOSE ||
+	        (h->framing == FRAMING_LENGTH &&
+	            h->body_len <= ARTIFACT_ANSWER_MAX)) &&
+	    is_of_type(h, STR("application/json")) &&
+	    http_head_value_of(h, STR("content-encoding")).len == 0;
+}
+
+void
+artifact_head(struct exchange *x, const struct http_head *h)
+{
+	struct lesson l = { x, shared(x) };
+
+	if (l.shared == CFG_SHARED_FULL)
+		return;
+	if (HTTP_HAS(h, LOCATION) && h->status / 100 == 3)
+		artifact_in_location(http_head_value(h, FIELD_LOCATION), learn,
+		    &l);
+	if (teaches(x, h) && forms_of(x) != NULL)
+		x->forms->learns = reserve(&x->forms->answer, h,
+		    ARTIFACT_ANSWER_MAX);
+}
+
+void
+artifact_data(struct exchange *x, struct str bytes)
+{
+	struct buf *b = &x->forms->answer;
+
+	if (!x->forms->learns)
+		return;
+	x->forms->learns = b->len + bytes.len <= ARTIFACT_ANSWER_MAX;
+	if (x->forms->learns)
+		buf_add_str(b, bytes);
+}
+
+void
+artifact_end(struct exchange *x)
+{
+	struct lesson l = { x, shared(x) };
+
+	if (!x->forms->learns || x->forms->answer.failed)
+		return;
+	x->forms->learns = false;
+	artifact_in_json(buf_str(&x->forms->answer), learn, &l);
+}

@@ -1,0 +1,42 @@
+/*
+ * artifacts - which pool has issued a code or a token: calls of servers carry
+ * it, and no cookie.
+ *
+ * Keys are keyed hashes (session/artifact); what was issued is kept nowhere.
+ * The table has a fixed size: where it is full, what ends first goes first.
+ *
+ * Thread: any.
+ */
+#ifndef UPSTREAM_ARTIFACTS_H
+#define UPSTREAM_ARTIFACTS_H
+#include <pthread.h>
+#include <stdint.h>
+
+#define ARTIFACTS_MAX 65536 /* of a service; 32 bytes each */
+#define ARTIFACTS_WAYS 8    /* that one key may stand at */
+
+struct artifact_key {
+	uint64_t half[2];
+};
+
+struct artifact_row {
+	struct artifact_key key;
+	uint64_t pool;    /* hash of its name; 0: the row is free */
+	uint64_t ends_us; /* monotonic */
+};
+
+struct artifacts {
+	pthread_mutex_t mutex;
+	struct artifact_row *rows; /* owned; NULL: nothing was learned yet */
+};
+
+void artifacts_init(struct artifacts *);
+void artifacts_free(struct artifacts *);
+/* The pool's hash; 0: nobody knows. */
+uint64_t artifacts_get(struct artifacts *, struct artifact_key,
+    uint64_t now_us);
+/* Until then, at most; without memory it is forgotten at once. */
+void artifacts_put(struct artifacts *, struct artifact_key, uint64_t pool,
+    uint64_t ends_us, uint64_t now_us);
+
+#endif
