@@ -89,14 +89,11 @@ in_params(struct str rest, artifact_fn *fn, void *arg)
 void
 artifact_in_location(struct str location, artifact_fn *fn, void *arg)
 {
-	struct str query, rest = location;
+	struct str fragment = location, query = str_split(&fragment, '#');
 
-	(void)str_split(&rest, '?');
-	query = str_split(&rest, '#');
+	(void)str_split(&query, '?');
 	in_params(query, fn, arg);
-	rest = location;
-	(void)str_split(&rest, '#');
-	in_params(rest, fn, arg);
+	in_params(fragment, fn, arg);
 }
 
 void

@@ -3,7 +3,8 @@
  * it, and no cookie.
  *
  * Keys are keyed hashes (session/artifact); what was issued is kept nowhere.
- * The table has a fixed size: where it is full, what ends first goes first.
+ * The table has a fixed size: where it is full, what was learned first goes
+ * first.  (Not what ends first: that would always be the codes.)
  *
  * Thread: any.
  */
@@ -21,8 +22,8 @@ struct artifact_key {
 
 struct artifact_row {
 	struct artifact_key key;
-	uint64_t pool;    /* hash of its name; 0: the row is free */
-	uint64_t ends_us; /* monotonic */
+	uint64_t pool;           /* hash of its name; 0: the row is free */
+	uint32_t ends_s, told_s; /* monotonic, rounded down */
 };
 
 struct artifacts {
