@@ -1,6 +1,7 @@
 #include "base/buf.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +39,18 @@ reserve(struct buf *b, size_t len)
 void
 buf_reserve(struct buf *b, size_t len)
 {
-	if (len > b->len)
-		(void)reserve(b, len - b->len);
+	char *p;
+
+	if (b->failed || len < b->cap)
+		return;
+	p = len == SIZE_MAX ? NULL : realloc(b->p, len + 1);
+	if (p == NULL) {
+		b->failed = true;
+		return;
+	}
+	b->p = p;
+	b->cap = len + 1;
+	b->p[b->len] = '\0';
 }
 
 void

@@ -15,10 +15,15 @@
 #include "session/digest.h"
 #include "upstream/view.h"
 
+/* More than is kept of a form whose length nobody says: it is read in pieces. */
+#define FORM_ROOM (ARTIFACT_FORM_MAX + ((size_t)64 << 10))
+#define LOOKS_MAX 4
+
 struct forms {
 	struct buf request; /* its form */
 	struct buf answer;  /* what is learned from */
 	bool learns;        /* of the answer */
+	size_t counted;     /* bytes of both, in what the proxy has spilled */
 };
 
 static struct forms *
@@ -31,9 +36,12 @@ forms_of(struct exchange *x)
 
 /* A buffer that grows leaves copies behind: it has its size at once. */
 static bool
-reserve(struct buf *b, const struct http_head *h, size_t most)
+reserve(struct exchange *x, struct buf *b, const struct http_head *h,
+    size_t most)
 {
 	buf_reserve(b, h->framing == FRAMING_LENGTH ? h->body_len : most);
+	x->forms->counted += b->cap;
+	x->proxy->spilled_bytes += b->cap;
 	return !b->failed;
 }
 
@@ -41,17 +49,16 @@ static void
 wipe(struct buf *b)
 {
 	if (b->p != NULL)
-		explicit_bzero(b->p, b->cap);
+		explicit_bzero(b->p, b->len);
 	buf_free(b);
 }
 
 void
 artifact_free(struct exchange *x)
 {
-	if (x->forms == NULL)
-		return;
 	wipe(&x->forms->request);
 	wipe(&x->forms->answer);
+	x->proxy->spilled_bytes -= x->forms->counted;
 	free(x->forms);
 	x->forms = NULL;
 }
@@ -73,19 +80,39 @@ key_of(const struct exchange *x, struct str value, struct artifact_key *key)
 	    digest_pair(x->proxy->digester, value, key->half);
 }
 
-static void
+/* True: the pool that has issued it is known. */
+static bool
 look_up(struct exchange *x, struct str value)
 {
 	struct artifact_key key;
 
-	if (value.p == NULL || !key_of(x, value, &key))
-		return;
+	if (!key_of(x, value, &key))
+		return false;
 	x->artifact = artifacts_get(&x->service->artifacts, key,
 	    loop_now_us(x->proxy->env.loop));
 	if (x->artifact != 0)
 		stat_add(&x->scell->artifacts_found, 1);
 	else
 		stat_add(&x->scell->artifacts_unknown, 1);
+	return x->artifact != 0;
+}
+
+typedef struct str next_fn(struct str *rest, char out[ARTIFACT_VALUE_MAX]);
+
+/* The first of a few that is known. */
+static void
+look_in(struct exchange *x, struct str params, next_fn *next)
+{
+	char bytes[ARTIFACT_VALUE_MAX];
+	struct str value;
+
+	for (int i = 0; i < LOOKS_MAX; i++) {
+		value = next(&params, bytes);
+		if (value.p == NULL)
+			return;
+		i = look_up(x, value) ? LOOKS_MAX : i;
+		explicit_bzero(bytes, value.len);
+	}
 }
 
 /* RFC 6750 2.1 */
@@ -117,29 +144,41 @@ has_form(const struct exchange *x)
 
 	return h->method == METHOD_POST && !h->expect_continue &&
 	    !x->tunnel_asked &&
+	    http_head_value_of(h, STR("trailer")).len == 0 &&
 	    (h->framing == FRAMING_CHUNKED ||
 	        (h->framing == FRAMING_LENGTH && h->body_len > 0 &&
 	            h->body_len <= ARTIFACT_FORM_MAX)) &&
 	    is_of_type(h, STR("application/x-www-form-urlencoded"));
 }
 
+/* Of a browser's session, which goes to another pool only between pages. */
+static void
+look_in_query(struct exchange *x)
+{
+	struct str path, query;
+
+	if (x->pinned && !route_is_safe_point(x))
+		return;
+	target_split(x->req.target, &path, &query);
+	look_in(x, query, artifact_in_query);
+	x->artifact_pins = x->artifact != 0;
+}
+
 bool
 artifact_begin(struct exchange *x)
 {
-	struct str path, query, token = bearer(x);
-	char value[ARTIFACT_VALUE_MAX];
+	struct str token;
 
 	if (shared(x) == CFG_SHARED_FULL || x->asset != 0 ||
 	    (x->pinned && x->pin.trial))
 		return false;
-	target_split(x->req.target, &path, &query);
-	look_up(x, token.p != NULL ? token : artifact_asked(query, value));
-	explicit_bzero(value, sizeof(value));
-	/* A page that a browser comes to by it is the begin of its session. */
-	x->artifact_pins = token.p == NULL &&
-	    http_method_is_safe(x->req.method);
+	token = bearer(x);
+	if (token.len > 0)
+		(void)look_up(x, token);
+	else if (http_method_is_safe(x->req.method))
+		look_in_query(x);
 	if (x->artifact != 0 || !has_form(x) || forms_of(x) == NULL ||
-	    !reserve(&x->forms->request, &x->req, 2 * ARTIFACT_FORM_MAX))
+	    !reserve(x, &x->forms->request, &x->req, FORM_ROOM))
 		return false;
 	x->step = STEP_FORM;
 	x->vs = NULL; /* the view is not ours beyond this turn */
@@ -171,11 +210,10 @@ artifact_form(struct exchange *x, struct str bytes)
 void
 artifact_form_end(struct exchange *x)
 {
-	char value[ARTIFACT_VALUE_MAX];
-
-	look_up(x, artifact_asked(buf_str(&x->forms->request), value));
-	explicit_bzero(value, sizeof(value));
+	look_in(x, buf_str(&x->forms->request), artifact_in_form);
 	go_on(x);
+	if (x->step == STEP_SEND)
+		(void)exchange_flush_up(x);
 }
 
 struct str
@@ -216,8 +254,9 @@ learn(enum artifact kind, struct str value, uint64_t ttl_s, void *arg)
 	    (l->shared == CFG_SHARED_DB && !artifact_is_of_flow(kind)) ||
 	    !key_of(x, value, &key))
 		return;
-	artifacts_put(&x->service->artifacts, key, x->pool->name_hash,
-	    now + ttl_s * US_PER_S, now);
+	artifacts_put(&x->service->artifacts,
+	    artifact_is_of_flow(kind) ? ARTIFACTS_FLOW : ARTIFACTS_TOKEN, key,
+	    x->pool->name_hash, now + ttl_s * US_PER_S, now);
 	stat_add(&x->scell->artifacts_learned, 1);
 }
 
@@ -245,7 +284,7 @@ artifact_head(struct exchange *x, const struct http_head *h)
 		artifact_in_location(http_head_value(h, FIELD_LOCATION), learn,
 		    &l);
 	if (teaches(x, h) && forms_of(x) != NULL)
-		x->forms->learns = reserve(&x->forms->answer, h,
+		x->forms->learns = reserve(x, &x->forms->answer, h,
 		    ARTIFACT_ANSWER_MAX);
 }
 

@@ -44,7 +44,7 @@ void artifact_head(struct exchange *, const struct http_head *);
 void artifact_data(struct exchange *, struct str);
 void artifact_end(struct exchange *);
 
-/* Wipes and frees what is left. */
+/* Wipes and frees .forms, which is there. */
 void artifact_free(struct exchange *);
 
 #endif

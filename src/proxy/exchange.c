@@ -92,8 +92,10 @@ exchange_retire(struct exchange *x)
 	struct proxy *p = x->proxy;
 
 	websocket_free(x);
-	artifact_free(x);
-	copy_unref(&x->copy);
+	if (x->forms != NULL)
+		artifact_free(x);
+	if (x->copy != NULL)
+		copy_unref(&x->copy);
 	while (x->spill != NULL) {
 		struct spill *s = x->spill;
 
@@ -367,20 +369,31 @@ exchange_flush_up(struct exchange *x)
 	return !lane_pending(&x->up->lane);
 }
 
+/* There is no instance: its form is read, or the rest is thrown away. */
+static NOINLINE bool
+keep_body(struct exchange *x, struct str bytes)
+{
+	if (x->step != STEP_FORM)
+		return true;
+	x->bytes_in += bytes.len;
+	x->awaits_continue = false;
+	if (x->body_max != 0 && x->bytes_in > x->body_max)
+		exchange_abort(x, 413, OUT_TOO_LARGE);
+	else
+		artifact_form(x, bytes);
+	return true;
+}
+
 bool
 exchange_body(struct exchange *x, struct str bytes)
 {
 	if (x->in_tunnel)
 		return tunnel_from_client(x, bytes);
-	if (x->up == NULL && x->step != STEP_FORM)
-		return true; /* refused: the rest is thrown away */
+	if (x->up == NULL)
+		return keep_body(x, bytes);
 	x->bytes_in += bytes.len;
 	if (x->body_max != 0 && x->bytes_in > x->body_max) {
 		exchange_abort(x, 413, OUT_TOO_LARGE);
-		return true;
-	}
-	if (x->step == STEP_FORM) {
-		artifact_form(x, bytes);
 		return true;
 	}
 	x->body_taken = true;
@@ -410,14 +423,11 @@ void
 exchange_request_end(struct exchange *x)
 {
 	x->req_done = true;
-	if (x->step == STEP_FORM) {
-		artifact_form_end(x);
-		if (x->step == STEP_SEND)
-			(void)exchange_flush_up(x);
+	if (x->up == NULL || x->step == STEP_CONNECT) {
+		if (x->step == STEP_FORM)
+			artifact_form_end(x);
 		return;
 	}
-	if (x->up == NULL || x->step == STEP_CONNECT)
-		return;
 	if (!x->req_trailed && lane_send_end(&x->up->lane, NULL) != E_OK) {
 		exchange_abort(x, 503, OUT_INTERNAL);
 		return;

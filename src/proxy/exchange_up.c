@@ -211,6 +211,15 @@ client_framing(struct exchange *x, const struct http_head *h)
 	return FRAMING_CLOSE;
 }
 
+/* Who looks at answers of watched services sees this head ... */
+static NOINLINE void
+watch_head(struct exchange *x, const struct http_head *h)
+{
+	keeping_head(x, h);
+	login_hear(x, h);
+	artifact_head(x, h);
+}
+
 static void
 on_final(struct exchange *x, struct http_head *h)
 {
@@ -234,11 +243,8 @@ on_final(struct exchange *x, struct http_head *h)
 		x->keep_client = false; /* an early answer */
 	if (x->client->stop_asked)
 		x->keep_client = false;
-	if (x->watched) {
-		keeping_head(x, h);
-		login_hear(x, h);
-		artifact_head(x, h);
-	}
+	if (x->watched)
+		watch_head(x, h);
 	if (!x->keep_client)
 		flags |= H1W_CLOSE;
 	else if (x->req.minor == 0)
@@ -271,6 +277,25 @@ on_head(struct lane *l, struct http_head *h)
 		on_final(x, h);
 }
 
+/* ... and what of its body, and that it is whole. */
+static NOINLINE void
+watch_data(struct exchange *x, struct str bytes)
+{
+	if (x->copy != NULL)
+		keeping_data(x, bytes);
+	if (x->forms != NULL)
+		artifact_data(x, bytes);
+}
+
+static NOINLINE void
+watch_end(struct exchange *x)
+{
+	if (x->copy != NULL)
+		keeping_end(x);
+	if (x->forms != NULL)
+		artifact_end(x);
+}
+
 static bool
 on_data(struct lane *l, struct str bytes)
 {
@@ -281,10 +306,8 @@ on_data(struct lane *l, struct str bytes)
 	if (x->in_tunnel)
 		return tunnel_from_instance(x, bytes);
 	x->bytes_out += bytes.len;
-	if (x->copy != NULL)
-		keeping_data(x, bytes);
-	if (x->forms != NULL)
-		artifact_data(x, bytes);
+	if (x->watched)
+		watch_data(x, bytes);
 	if (lane_send_data(&x->client->lane, bytes) != E_OK) {
 		exchange_abort(x, 503, OUT_INTERNAL);
 		return true;
@@ -340,10 +363,8 @@ on_end(struct lane *l)
 		return;
 	}
 	x->answer_done = true;
-	if (x->copy != NULL)
-		keeping_end(x);
-	if (x->forms != NULL)
-		artifact_end(x);
+	if (x->watched)
+		watch_end(x);
 	if (flush_client(x) && x->step != STEP_ENDED)
 		exchange_maybe_finish(x);
 	else if (x->step != STEP_ENDED)

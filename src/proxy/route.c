@@ -251,12 +251,8 @@ pool_by_share(const struct view_service *vs, uint16_t bucket)
 	return other;
 }
 
-/*
- * A point at which a session may change its pool without losing what it is
- * in the middle of: a safe request that is no part of a page.
- */
-static bool
-is_safe_point(const struct exchange *x)
+bool
+route_is_safe_point(const struct exchange *x)
 {
 	struct str dest;
 
@@ -315,7 +311,7 @@ pool_by_pin(const struct exchange *x, const struct view_service *vs,
 	    vp->pins == PINS_EVICT || !vp->serves)
 		return NULL;
 	*cause = CAUSE_MOVED_DRAIN;
-	if (vp->pins == PINS_MOVE && is_safe_point(x))
+	if (vp->pins == PINS_MOVE && route_is_safe_point(x))
 		return NULL;
 	*cause = CAUSE_MOVED_DEAD;
 	if (vp->n_eligible == 0 &&
@@ -351,7 +347,8 @@ new_session(struct exchange *x, uint16_t bucket)
 
 /*
  * What it carries was issued there; NULL: it can not serve, or nobody knows.
- * The session of who only calls for others is none.
+ * Who only calls for others has no session by that; a page that a browser comes
+ * to goes on there.
  */
 static NOINLINE const struct view_pool *
 pool_by_artifact(struct exchange *x, const struct view_service *vs)
@@ -365,6 +362,8 @@ pool_by_artifact(struct exchange *x, const struct view_service *vs)
 	x->pin_new = false;
 	if (x->artifact_pins && x->scope != CFG_STICKY_NONE && !x->pinned)
 		new_session(x, new_bucket(x, vs->cfg));
+	else if (x->artifact_pins && x->pin.pool != vp->pool->name_hash)
+		x->pin.issued_s = proxy_pin_s(x->proxy);
 	return vp;
 }
 
@@ -607,7 +606,8 @@ route_pick(struct exchange *x)
 		x->full_us = vp->cfg->queue_us;
 	}
 	if (rc != E_OK) {
-		choose_anew(x);
+		if (x->asset != 0)
+			choose_anew(x);
 		return rc;
 	}
 	count_pool(x, vs, vp);

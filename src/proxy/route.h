@@ -43,4 +43,10 @@ bool route_has_any(const struct exchange *);
 /* The same, and after that status it is to be asked. */
 bool route_asks_other(const struct exchange *, unsigned status);
 
+/*
+ * A point at which a session may change its pool without losing what it is in
+ * the middle of: a safe request that is no part of a page.
+ */
+bool route_is_safe_point(const struct exchange *);
+
 #endif

@@ -47,7 +47,7 @@ struct proxy {
 	size_t n_trunks;      /* HTTP/2 clients */
 	size_t n_exchanges;   /* in the three lists below */
 	size_t n_spare;       /* in the last two */
-	size_t spilled_bytes; /* of their arenas; their struct websocket */
+	size_t spilled_bytes; /* of their arenas; struct websocket, forms */
 	size_t preface_bytes; /* of what balancers said of clients */
 	size_t proof_bytes;   /* of what clients' certificates say */
 	struct exchange_list

@@ -22,6 +22,9 @@ static const struct {
 	}
 static const struct str asked[] = { NAME("token"), NAME("id_token_hint"),
 	NAME("subject_token"), NAME("actor_token") };
+/* What leads a browser to a page. */
+static const struct str in_queries[] = { NAME("request_uri"), NAME("user_code"),
+	NAME("id_token_hint") };
 
 bool
 artifact_is_of_flow(enum artifact a)
@@ -70,19 +73,25 @@ kind_of(struct str name)
 	return -1;
 }
 
+/* Of a redirection; *told: bits of those that were found. */
 static void
-in_params(struct str rest, artifact_fn *fn, void *arg)
+in_params(struct str rest, unsigned *told, artifact_fn *fn, void *arg)
 {
+	static const unsigned issued = 1u << ARTIFACT_CODE |
+	    1u << ARTIFACT_ACCESS_TOKEN | 1u << ARTIFACT_ID_TOKEN;
 	char bytes[ARTIFACT_VALUE_MAX];
 	struct str name, value;
 
 	while (target_param_next(&rest, &name, &value)) {
 		int kind = kind_of(name);
 
-		value = kind == -1 ? (struct str){ NULL, 0 }
-		                   : decode(value, bytes);
-		if (value.p != NULL)
-			fn((enum artifact)kind, value, kinds[kind].ttl_s, arg);
+		if (kind == -1 || (issued & ~*told & 1u << kind) == 0)
+			continue;
+		value = decode(value, bytes);
+		if (value.p == NULL)
+			continue;
+		*told |= 1u << kind;
+		fn((enum artifact)kind, value, kinds[kind].ttl_s, arg);
 	}
 }
 
@@ -90,10 +99,11 @@ void
 artifact_in_location(struct str location, artifact_fn *fn, void *arg)
 {
 	struct str fragment = location, query = str_split(&fragment, '#');
+	unsigned told = 0;
 
 	(void)str_split(&query, '?');
-	in_params(query, fn, arg);
-	in_params(fragment, fn, arg);
+	in_params(query, &told, fn, arg);
+	in_params(fragment, &told, fn, arg);
 }
 
 void
@@ -109,8 +119,10 @@ artifact_in_json(struct str text, artifact_fn *fn, void *arg)
 
 		if (k == ARTIFACT_CODE)
 			continue; /* it comes by redirection; there, an error's */
-		/* It is said of the one that is short-lived. */
-		if (lives_s > 0 && k != ARTIFACT_REFRESH_TOKEN)
+		/* It is said of the one that is short-lived; an ID token that
+		 * has expired is a hint still. */
+		if (lives_s > 0 && k != ARTIFACT_REFRESH_TOKEN &&
+		    k != ARTIFACT_ID_TOKEN)
 			ttl_s = MIN((uint64_t)lives_s, ttl_s);
 		if (value[0] != '\0')
 			fn((enum artifact)k, str_of(value), ttl_s, arg);
@@ -119,24 +131,51 @@ artifact_in_json(struct str text, artifact_fn *fn, void *arg)
 }
 
 static bool
-is_asked(struct str name)
+is_among(struct str name, const struct str *names, size_t n)
 {
-	for (size_t i = 0; i < ARRAY_LEN(asked); i++)
-		if (str_eq(name, asked[i]))
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(name, names[i]))
 			return true;
-	return kind_of(name) != -1;
+	return false;
+}
+
+typedef bool name_fn(struct str name);
+
+static bool
+is_of_form(struct str name)
+{
+	return kind_of(name) != -1 || is_among(name, asked, ARRAY_LEN(asked));
+}
+
+static bool
+is_of_query(struct str name)
+{
+	return is_among(name, in_queries, ARRAY_LEN(in_queries));
+}
+
+static struct str
+next(struct str *rest, name_fn *is_meant, char out[ARTIFACT_VALUE_MAX])
+{
+	struct str name, value, one;
+
+	while (target_param_next(rest, &name, &value)) {
+		if (!is_meant(name))
+			continue;
+		one = decode(value, out);
+		if (one.p != NULL)
+			return one;
+	}
+	return (struct str){ NULL, 0 };
 }
 
 struct str
-artifact_asked(struct str params, char out[ARTIFACT_VALUE_MAX])
+artifact_in_form(struct str *rest, char out[ARTIFACT_VALUE_MAX])
 {
-	struct str name, value;
+	return next(rest, is_of_form, out);
+}
 
-	while (target_param_next(&params, &name, &value)) {
-		value = is_asked(name) ? decode(value, out)
-		                       : (struct str){ NULL, 0 };
-		if (value.p != NULL)
-			return value;
-	}
-	return (struct str){ NULL, 0 };
+struct str
+artifact_in_query(struct str *rest, char out[ARTIFACT_VALUE_MAX])
+{
+	return next(rest, is_of_query, out);
 }

@@ -38,17 +38,22 @@ enum artifact { ARTIFACTS(X) ARTIFACT_COUNT };
 typedef void artifact_fn(enum artifact, struct str value, uint64_t ttl_s,
     void *arg);
 
-/* In the parameters behind "?" and "#" of a redirection. */
+/*
+ * In the parameters behind "?" and "#" of a redirection: a code, an access
+ * token and an ID token, the first of each.
+ */
 void artifact_in_location(struct str location, artifact_fn *, void *arg);
 /* In an answer of JSON; with expires_in where it says so. */
 void artifact_in_json(struct str text, artifact_fn *, void *arg);
 
 /*
- * The first parameter of a query or a form that is one in a request: what was
- * issued, or the names it goes by there (token, id_token_hint, subject_token,
- * actor_token).  Decoded into out; {NULL, 0}: there is none.
+ * Takes parameters off *rest up to the next that is one in a request, decoded
+ * into out; {NULL, 0}: there is none.  In a form that is what was issued, or
+ * the names it goes by there (token, id_token_hint, subject_token,
+ * actor_token); in a query request_uri, user_code and id_token_hint.
  */
-struct str artifact_asked(struct str params, char out[ARTIFACT_VALUE_MAX]);
+struct str artifact_in_form(struct str *rest, char out[ARTIFACT_VALUE_MAX]);
+struct str artifact_in_query(struct str *rest, char out[ARTIFACT_VALUE_MAX]);
 
 bool artifact_is_of_flow(enum artifact);
 

@@ -9,14 +9,15 @@ void
 artifacts_init(struct artifacts *a)
 {
 	(void)pthread_mutex_init(&a->mutex, NULL);
-	a->rows = NULL;
+	for (int p = 0; p < ARTIFACTS_PARTS; p++)
+		a->rows[p] = NULL;
 }
 
 void
 artifacts_free(struct artifacts *a)
 {
-	free(a->rows);
-	a->rows = NULL;
+	for (int p = 0; p < ARTIFACTS_PARTS; p++)
+		free(a->rows[p]);
 	(void)pthread_mutex_destroy(&a->mutex);
 }
 
@@ -27,18 +28,27 @@ seconds(uint64_t us)
 }
 
 static bool
-is_key(const struct artifact_row *r, struct artifact_key k)
+is_live(const struct artifact_row *r, struct artifact_key k, uint32_t now_s)
 {
-	return r->pool != 0 && r->key.half[0] == k.half[0] &&
-	    r->key.half[1] == k.half[1];
+	return r->pool != 0 && now_s < r->ends_s &&
+	    r->key.half[0] == k.half[0] && r->key.half[1] == k.half[1];
 }
 
 /* Where it may stand: so many rows. */
 static struct artifact_row *
-rows_of(const struct artifacts *a, struct artifact_key k)
+rows_of(struct artifact_row *rows, struct artifact_key k)
 {
-	return &a->rows[k.half[0] % (ARTIFACTS_MAX / ARTIFACTS_WAYS) *
+	return &rows[k.half[0] % (ARTIFACTS_MAX / ARTIFACTS_WAYS) *
 	    ARTIFACTS_WAYS];
+}
+
+static uint64_t
+find(struct artifact_row *rows, struct artifact_key k, uint32_t now_s)
+{
+	for (unsigned i = 0; rows != NULL && i < ARTIFACTS_WAYS; i++)
+		if (is_live(&rows_of(rows, k)[i], k, now_s))
+			return rows_of(rows, k)[i].pool;
+	return 0;
 }
 
 uint64_t
@@ -47,24 +57,20 @@ artifacts_get(struct artifacts *a, struct artifact_key k, uint64_t now_us)
 	uint64_t pool = 0;
 
 	(void)pthread_mutex_lock(&a->mutex);
-	for (unsigned i = 0; a->rows != NULL && i < ARTIFACTS_WAYS; i++) {
-		const struct artifact_row *r = &rows_of(a, k)[i];
-
-		if (is_key(r, k) && seconds(now_us) < r->ends_s)
-			pool = r->pool;
-	}
+	for (int p = 0; pool == 0 && p < ARTIFACTS_PARTS; p++)
+		pool = find(a->rows[p], k, seconds(now_us));
 	(void)pthread_mutex_unlock(&a->mutex);
 	return pool;
 }
 
 /* That of the key, else one that is free or over, else the oldest. */
 static struct artifact_row *
-row_for(const struct artifacts *a, struct artifact_key k, uint32_t now_s)
+row_for(struct artifact_row *all, struct artifact_key k, uint32_t now_s)
 {
-	struct artifact_row *rows = rows_of(a, k), *best = rows;
+	struct artifact_row *rows = rows_of(all, k), *best = rows;
 
 	for (unsigned i = 0; i < ARTIFACTS_WAYS; i++) {
-		if (is_key(&rows[i], k))
+		if (is_live(&rows[i], k, now_s))
 			return &rows[i];
 		if (rows[i].pool == 0 || rows[i].ends_s <= now_s)
 			rows[i].told_s = 0;
@@ -75,17 +81,20 @@ row_for(const struct artifacts *a, struct artifact_key k, uint32_t now_s)
 }
 
 void
-artifacts_put(struct artifacts *a, struct artifact_key k, uint64_t pool,
-    uint64_t ends_us, uint64_t now_us)
+artifacts_put(struct artifacts *a, enum artifacts_part part,
+    struct artifact_key k, uint64_t pool, uint64_t ends_us, uint64_t now_us)
 {
+	uint32_t now_s = seconds(now_us);
+	struct artifact_row *row;
+
 	(void)pthread_mutex_lock(&a->mutex);
-	if (a->rows == NULL)
-		a->rows = calloc(ARTIFACTS_MAX, sizeof(*a->rows));
-	if (a->rows != NULL)
-		*row_for(a, k,
-		    seconds(now_us)) = (struct artifact_row){ .key = k,
+	if (a->rows[part] == NULL)
+		a->rows[part] = calloc(ARTIFACTS_MAX, sizeof(*row));
+	row = a->rows[part] == NULL ? NULL : row_for(a->rows[part], k, now_s);
+	if (row != NULL && (!is_live(row, k, now_s) || row->pool == pool))
+		*row = (struct artifact_row){ .key = k,
 			.pool = pool,
 			.ends_s = seconds(ends_us),
-			.told_s = seconds(now_us) };
+			.told_s = now_s };
 	(void)pthread_mutex_unlock(&a->mutex);
 }

@@ -13,8 +13,11 @@
 #include <pthread.h>
 #include <stdint.h>
 
-#define ARTIFACTS_MAX 65536 /* of a service; 32 bytes each */
-#define ARTIFACTS_WAYS 8    /* that one key may stand at */
+#define ARTIFACTS_MAX 524288 /* of each part of a service; 32 bytes each */
+#define ARTIFACTS_WAYS 8     /* that one key may stand at */
+
+/* Many tokens leave the codes of logins under way alone. */
+enum artifacts_part { ARTIFACTS_FLOW, ARTIFACTS_TOKEN, ARTIFACTS_PARTS };
 
 struct artifact_key {
 	uint64_t half[2];
@@ -28,7 +31,8 @@ struct artifact_row {
 
 struct artifacts {
 	pthread_mutex_t mutex;
-	struct artifact_row *rows; /* owned; NULL: nothing was learned yet */
+	/* owned; NULL: nothing was learned yet */
+	struct artifact_row *rows[ARTIFACTS_PARTS];
 };
 
 void artifacts_init(struct artifacts *);
@@ -36,8 +40,11 @@ void artifacts_free(struct artifacts *);
 /* The pool's hash; 0: nobody knows. */
 uint64_t artifacts_get(struct artifacts *, struct artifact_key,
     uint64_t now_us);
-/* Until then, at most; without memory it is forgotten at once. */
-void artifacts_put(struct artifacts *, struct artifact_key, uint64_t pool,
-    uint64_t ends_us, uint64_t now_us);
+/*
+ * Until then, at most; without memory it is forgotten at once.  Who is known to
+ * have issued it stays: another pool only repeats it.
+ */
+void artifacts_put(struct artifacts *, enum artifacts_part, struct artifact_key,
+    uint64_t pool, uint64_t ends_us, uint64_t now_us);
 
 #endif

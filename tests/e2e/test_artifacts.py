@@ -105,6 +105,10 @@ class Op:
     def get(self, conn, r, q, f):
         conn.answer(b"")
 
+    def echo(self, conn, r, q, f):
+        conn.answer(b"", "302 Found",
+                    f"Location: /x?{r.target.partition('?')[2]}\r\n")
+
 
 def site_of(rig, shared, a=None, b=None, **more):
     rig.a, rig.b = a or Op("v1"), b or Op("v2")
@@ -332,3 +336,79 @@ def test_held_with_its_form(rig):
         wait_until(lambda: s.admin.status()["services"][0]["hold"]["held"])
         s.do("release")
         assert c.answer().status == 200
+
+
+def test_who_repeats_a_code_has_not_issued_it(rig):
+    """A redirection that keeps the query, at whichever pool."""
+    s = site_of(rig, "none")
+    for _ in range(20):
+        with Client(s.address) as browser:
+            code = code_of(browser.get("/authorize"))
+        for _ in range(3):
+            once(s.address, f"/echo?code={quote(code, safe='')}")
+        assert post(s, "/token", {"code": code}).status == 200
+
+
+def test_a_link_moves_nobody(rig):
+    """Somebody else's code in an address, and his request in a picture's."""
+    s = site_of(rig, "none")
+    for v in ("v1", "v2"):
+        mine = {}
+        while v not in mine:
+            with Client(s.address) as c:
+                a = c.get("/authorize")
+                mine[a.version] = code_of(a)
+        code = quote(mine[v], safe="")
+        uri = {}
+        while v not in uri:
+            a = post(s, "/par", {"client_id": "a"})
+            uri[a.version] = json.loads(a.body)["request_uri"]
+        uri = quote(uri[v], safe="")
+        with Client(s.address) as c:
+            while (at := c.get().version) == v:
+                c.cookies = {}
+            c.get(f"/get?code={code}")
+            c.get(f"/get?request_uri={uri}",
+                  fields="Sec-Fetch-Dest: image\r\n")
+            assert {c.get().version for _ in range(5)} == {at}
+            # But a page that he goes to is where its request is known.
+            assert c.get(f"/authorize?request_uri={uri}").status == 302
+            assert {c.get().version for _ in range(5)} == {v}
+
+
+def test_the_second_is_known(rig):
+    s = site_of(rig, "none")
+    for _ in range(20):
+        with Client(s.address) as browser:
+            code = code_of(browser.get("/authorize"))
+        a = post(s, "/token", {"token": "csrf", "code": code})
+        assert a.status == 200
+
+
+def test_what_waits_in_forms_is_counted(rig):
+    """Memory that clients hold with halves of forms is memory."""
+    s = site_of(rig, "none")
+
+    def used():
+        return s.admin.status()["load"]["memory_bytes"]
+
+    before, clients = used(), []
+    for _ in range(20):
+        c = Client(s.address)
+        clients.append(c)
+        c.send(f"POST /token HTTP/1.1\r\nHost: x\r\n{FORM}"
+               "Content-Length: 60000\r\n\r\ncode=".encode())
+    wait_until(lambda: used() > before + 20 * 60000, what="it to be counted")
+    for c in clients:
+        c.close()
+    wait_until(lambda: used() < before + 5 * 60000, what="it to be free")
+
+
+def test_trailers_arrive(rig):
+    s = site_of(rig, "none")
+    with Client(s.address) as c:
+        c.send(f"POST /token HTTP/1.1\r\nHost: x\r\n{FORM}Trailer: X-Sum\r\n"
+               "Transfer-Encoding: chunked\r\n\r\n9\r\ncode=none\r\n0\r\n"
+               "X-Sum: 1\r\n\r\n".encode())
+        c.method = "POST"
+        assert c.answer().status == 400

@@ -189,3 +189,24 @@ Test(buf, absurd_length_fails_rather_than_wraps)
 	is(&b, "x", "untouched");
 	buf_free(&b);
 }
+
+Test(buf, stays_where_it_was_reserved)
+{
+	struct buf b = BUF_INIT;
+	const char *at;
+
+	buf_reserve(&b, 300);
+	at = b.p;
+	cr_expect_eq(b.cap, 301);
+	cr_expect_str_eq(b.p, "");
+	for (int i = 0; i < 300; i++)
+		buf_add(&b, "x", 1);
+	cr_expect_eq(b.p, at);
+	cr_expect_eq(b.len, 300);
+	buf_reserve(&b, 10);
+	cr_expect_eq(b.p, at, "it has as much");
+	buf_reserve(&b, SIZE_MAX);
+	cr_expect(b.failed);
+	cr_expect_eq(b.len, 300);
+	buf_free(&b);
+}

@@ -26,7 +26,9 @@ static const struct {
 	{ "escapes that are none", "/cb?code=a%zz%4", "0=a%zz%4/600 " },
 	{ "behind a fragment", "/cb#id_token=x&access_token=y",
 	    "7=x/86400 5=y/86400 " },
-	{ "in both", "/cb?code=a#code=b", "0=a/600 0=b/600 " },
+	{ "in both, the first", "/cb?code=a#code=b", "0=a/600 " },
+	{ "what no redirection issues",
+	    "/cb?refresh_token=r&user_code=u&request_uri=x&device_code=d", "" },
 	{ "a question in a fragment", "/cb#a?code=b&code=c", "0=c/600 " },
 	{ "empty", "/cb?code=&state=code", "" },
 	{ "another name", "/cb?session_code=a&codes=b&acode=c", "" },
@@ -50,7 +52,7 @@ static const struct {
 	{ "tokens",
 	    "{\"access_token\":\"a\",\"expires_in\":300,\"refresh_token\":"
 	    "\"r\",\"id_token\":\"i\"}",
-	    "5=a/300 6=r/2592000 7=i/300 " },
+	    "5=a/300 6=r/2592000 7=i/86400 " },
 	{ "a device", "{\"device_code\":\"d\",\"user_code\":\"U-1\"}",
 	    "1=d/1800 2=U-1/1800 " },
 	{ "pushed", "{\"request_uri\":\"urn:x\",\"expires_in\":60}",
@@ -77,30 +79,42 @@ Test(artifact, in_json)
 }
 
 static const struct {
-	const char *why, *params, *found;
+	const char *why, *params, *form, *query; /* all that are found */
 } forms[] = {
-	{ "a code", "grant_type=authorization_code&code=a%20b", "a b" },
-	{ "a token", "token=t&token_type_hint=refresh_token", "t" },
-	{ "a hint", "id_token_hint=i", "i" },
-	{ "an exchange", "grant_type=x&subject_token=s", "s" },
-	{ "the first", "refresh_token=r&code=c", "r" },
-	{ "an empty one first", "code=&refresh_token=r", "r" },
-	{ "none", "username=a&password=code", NULL },
-	{ "nothing", "", NULL },
+	{ "a code", "grant_type=authorization_code&code=a%20b", "a b ", "" },
+	{ "a token", "token=t&token_type_hint=refresh_token", "t ", "" },
+	{ "a hint", "id_token_hint=i", "i ", "i " },
+	{ "an exchange", "subject_token=s&actor_token=a", "s a ", "" },
+	{ "a page", "request_uri=urn%3ax&user_code=U&code=c", "urn:x U c ",
+	    "urn:x U " },
+	{ "an empty one", "code=&refresh_token=r", "r ", "" },
+	{ "none", "username=a&password=code", "", "" },
+	{ "nothing", "", "", "" },
 };
 
-Test(artifact, in_a_form)
+static void
+expect_all(struct str (*next)(struct str *, char *), const char *params,
+    const char *expected, const char *why)
 {
-	char out[ARTIFACT_VALUE_MAX];
+	char out[ARTIFACT_VALUE_MAX], all[128] = "";
+	struct str rest = str_of(params), one;
 
+	while ((one = next(&rest, out)).p != NULL) {
+		size_t n = strlen(all);
+
+		(void)snprintf(all + n, sizeof(all) - n, STR_FMT " ",
+		    STR_ARG(one));
+	}
+	cr_expect_str_eq(all, expected, "%s: %s", why, all);
+}
+
+Test(artifact, in_a_form_and_a_query)
+{
 	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
-		struct str s = artifact_asked(str_of(forms[i].params), out);
-
-		if (forms[i].found == NULL)
-			cr_expect_null(s.p, "%s", forms[i].why);
-		else
-			cr_expect(str_eq(s, str_of(forms[i].found)), "%s",
-			    forms[i].why);
+		expect_all(artifact_in_form, forms[i].params, forms[i].form,
+		    forms[i].why);
+		expect_all(artifact_in_query, forms[i].params, forms[i].query,
+		    forms[i].why);
 	}
 }
 
@@ -108,14 +122,13 @@ Test(artifact, too_long)
 {
 	static char text[ARTIFACT_VALUE_MAX + 16];
 	char out[ARTIFACT_VALUE_MAX];
+	struct str rest = str_from(text, 5 + ARTIFACT_VALUE_MAX);
 
 	memset(text, 'x', sizeof(text));
 	memcpy(text, "code=", 5);
-	cr_expect_eq(
-	    artifact_asked(str_from(text, 5 + ARTIFACT_VALUE_MAX), out).len,
-	    ARTIFACT_VALUE_MAX);
-	cr_expect_null(
-	    artifact_asked(str_from(text, 6 + ARTIFACT_VALUE_MAX), out).p);
+	cr_expect_eq(artifact_in_form(&rest, out).len, ARTIFACT_VALUE_MAX);
+	rest = str_from(text, 6 + ARTIFACT_VALUE_MAX);
+	cr_expect_null(artifact_in_form(&rest, out).p);
 }
 
 Test(artifact, of_a_login_under_way)
