@@ -28,7 +28,7 @@
 	X(REQUEST_URI, "request_uri", 600, true)                               \
 	X(AUTH_REQ_ID, "auth_req_id", 1800, true)                              \
 	X(ACCESS_TOKEN, "access_token", 86400, false)                          \
-	X(REFRESH_TOKEN, "refresh_token", 30 * 86400, false)                   \
+	X(REFRESH_TOKEN, "refresh_token", 2592000, false)                      \
 	X(ID_TOKEN, "id_token", 86400, false)
 #define X(id, name, ttl_s, of_flow) ARTIFACT_##id,
 enum artifact { ARTIFACTS(X) ARTIFACT_COUNT };
