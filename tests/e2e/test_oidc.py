@@ -27,7 +27,8 @@ class Site:
         """each: instances of each version; apart: they share their keys and
         nothing else; more: keys of the service."""
         self.rig = rig
-        self.state = f"keys:{rig.dir}/keys" if apart else Redis(rig).socket
+        self.redis = None if apart else Redis(rig)
+        self.state = f"keys:{rig.dir}/keys" if apart else self.redis.socket
         self.s = rig.segued([], start=False)
         self.issuer = f"http{'s' if tls else ''}://{self.s.address}"
         self.trust = []
