@@ -23,8 +23,8 @@
  *                      streams, ready, unready, drains}], outage: {step,
  *                      writes_only, perhaps, at_most_s | null, last_s | null}
  *                      | null, drain: {mode, flows_us, requests_us,
- *                      streams_us}, note: SENTENCE | null}; drains: it would be drained; outage: a
- *                      step holds requests; perhaps: on one of the ways that
+ *                      streams_us}, note: SENTENCE | null};
+ *                      drains: it would be drained; outage: a step holds requests; perhaps: on one of the ways that
  *                      a check may find; last_s: how long they were held last
  *                      time; mark: for a command that is to carry out this
  *                      plan and no other
@@ -38,8 +38,8 @@
  *   GET  /healthz      204 while the control thread lives
  *   POST /v1/command   {verb, service?, pool?, instance?, address?, share?,
  *                      weight?, admin?, action?, plan?, rehearse?,
- *                      if_changed?, rerun?, when_ready?, drain?, force?, writes?,
- *                      mode?, flows?, requests?, streams?, wait?, wait_us?}
+ *                      if_changed?, rerun?, when_ready?, drain?, force?,
+ *                      writes?, mode?, flows?, requests?, streams?, wait?, wait_us?}
  *                      verb, admin, action and mode are the words of
  *                      rollout/machine.h and config; share is text ("10%");
  *                      flows, requests and streams are durations as text
@@ -89,8 +89,10 @@
  *      hold: {what: "none" | "writes" | "all", since | null, held, max,
  *             held_ever, released},          exchanges: now, since the start
  *      rollout: {id, to, stand, rehearsal, failed, where, why, holds, who,
- *                began, since, ended, left_s | null, analysis: {own, others: {requests, failed,
- *                p90_us, logins_begun, logins_done}, logins: are any counted} | null, run: {pid, ended, verdict | null, why, took_s,
+ *                began, since, ended, left_s | null,
+ *                analysis: {own, others: {requests, failed, p90_us,
+ *                logins_begun, logins_done}, logins: are any counted} | null,
+ *                run: {pid, ended, verdict | null, why, took_s,
  *                output} | null,             the last run of a job
  *                held_s, no_return: {step, passed} | null, version,
  *                report: {whole, counted_since, accepted, answered, ours,

@@ -80,21 +80,20 @@ key_of(const struct exchange *x, struct str value, struct artifact_key *key)
 	    digest_pair(x->proxy->digester, value, key->half);
 }
 
-/* True: the pool that has issued it is known. */
-static bool
+/* .artifact is who has issued it, if that is known. */
+static void
 look_up(struct exchange *x, struct str value)
 {
 	struct artifact_key key;
 
 	if (!key_of(x, value, &key))
-		return false;
+		return;
 	x->artifact = artifacts_get(&x->service->artifacts, key,
 	    loop_now_us(x->proxy->env.loop));
 	if (x->artifact != 0)
 		stat_add(&x->scell->artifacts_found, 1);
 	else
 		stat_add(&x->scell->artifacts_unknown, 1);
-	return x->artifact != 0;
 }
 
 typedef struct str next_fn(struct str *rest, char out[ARTIFACT_VALUE_MAX]);
@@ -106,11 +105,11 @@ look_in(struct exchange *x, struct str params, next_fn *next)
 	char bytes[ARTIFACT_VALUE_MAX];
 	struct str value;
 
-	for (int i = 0; i < LOOKS_MAX; i++) {
+	for (int i = 0; i < LOOKS_MAX && x->artifact == 0; i++) {
 		value = next(&params, bytes);
 		if (value.p == NULL)
 			return;
-		i = look_up(x, value) ? LOOKS_MAX : i;
+		look_up(x, value);
 		explicit_bzero(bytes, value.len);
 	}
 }
@@ -174,7 +173,7 @@ artifact_begin(struct exchange *x)
 		return false;
 	token = bearer(x);
 	if (token.len > 0)
-		(void)look_up(x, token);
+		look_up(x, token);
 	else if (http_method_is_safe(x->req.method))
 		look_in_query(x);
 	if (x->artifact != 0 || !has_form(x) || forms_of(x) == NULL ||

@@ -99,7 +99,7 @@ struct exchange {
 	bool via;
 	uint8_t scope;          /* enum cfg_sticky_scope */
 	uint8_t profile;        /* enum cfg_profile */
-	bool watched;           /* answers are kept, compared, or files */
+	bool watched;           /* as view_service.watched */
 	bool edits_request;     /* there are rules for fields */
 	bool edits_answer;      /* ... of the answer */
 	uint16_t service_at;    /* where the view had the service, a hint */
@@ -117,7 +117,8 @@ struct exchange {
 
 	/* a file of a page */
 	uint64_t asset;  /* hash of its tag; 0: it asks for none */
-	bool astray;     /* at a pool that has it, not its session's */
+	bool astray;     /* at a pool that has it, or has issued what it
+	                    carries, not its session's */
 	bool home_asked; /* its session's pool was */
 	bool reroute;    /* the next try is at the other of the two */
 	bool was_astray, was_reroute; /* before the last choice */

@@ -87,7 +87,21 @@ go_on(struct exchange *x, enum pin_login to)
 	x->pin_new = true;
 }
 
-/* That of a session that has just begun, or of one that is known. */
+/*
+ * Where sessions are being moved, an answer that is late must not bring the old
+ * pin back to who has a new one.
+ */
+static bool
+is_leaving(const struct exchange *x, const struct view_service *vs)
+{
+	for (size_t i = 0; i < vs->n_pools; i++)
+		if (vs->pools[i].pool == x->pool)
+			return vs->pools[i].pins != PINS_KEEP ||
+			    !vs->pools[i].serves;
+	return true;
+}
+
+/* A login of a session that is known. */
 static void
 hear_pinned(struct exchange *x, const struct http_head *h,
     const struct cfg_logins *l)
@@ -118,7 +132,7 @@ login_hear(struct exchange *x, const struct http_head *h)
 	if (vs == NULL || vs->cfg->logins.n_begin == 0)
 		return;
 	if (x->pinned && x->cause == CAUSE_PIN &&
-	    x->pin.login != PIN_LOGIN_NONE)
+	    x->pin.login != PIN_LOGIN_NONE && !is_leaving(x, vs))
 		hear_pinned(x, h, &vs->cfg->logins);
 	else if (!x->pinned && x->cause == CAUSE_SHARE &&
 	    begins(x->req.target, &vs->cfg->logins))

@@ -91,8 +91,13 @@ void count_end(struct job *);
 void count_keep_past(struct ro_service *);
 /* NULL: it counts nothing of that pool. */
 const struct ro_toll *count_toll(const struct ro_count *, const char *pool);
-/* What came since it was noted last; a piece is over: true, and must be kept */
+/* .base begins a new one. */
 void timeline_begin(struct ro_rollout *);
+/*
+ * What came since it was noted last (now NULL: nobody counts).  *due_us becomes
+ * the wall time at which the piece at hand is over, if that is earlier.  True:
+ * one is over, and what it had must be on disk.
+ */
 bool timeline_note(struct ro_rollout *, const struct ro_count *now,
     uint64_t wall_us, uint64_t *due_us);
 

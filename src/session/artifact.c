@@ -4,6 +4,7 @@
 
 #include "base/attr.h"
 #include "base/json.h"
+#include "http/chars.h"
 #include "http/target.h"
 
 #define X(id, name, ttl_s, of_flow)                                            \
@@ -32,14 +33,11 @@ artifact_is_of_flow(enum artifact a)
 	return kinds[a].of_flow;
 }
 
-static int
-digit(char c)
+static bool
+is_escape(struct str s, size_t at)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	return s.p[at] == '%' && at + 2 < s.len && ch_is(s.p[at + 1], CH_HEX) &&
+	    ch_is(s.p[at + 2], CH_HEX);
 }
 
 /* application/x-www-form-urlencoded; {NULL, 0}: it is empty or too long. */
@@ -49,13 +47,11 @@ decode(struct str s, char out[ARTIFACT_VALUE_MAX])
 	size_t n = 0;
 
 	for (size_t i = 0; i < s.len; i++) {
-		int high = i + 2 < s.len ? digit(s.p[i + 1]) : -1;
-		int low = i + 2 < s.len ? digit(s.p[i + 2]) : -1;
-
 		if (n == ARTIFACT_VALUE_MAX)
 			return (struct str){ NULL, 0 };
-		if (s.p[i] == '%' && high >= 0 && low >= 0) {
-			out[n++] = (char)(high * 16 + low);
+		if (is_escape(s, i)) {
+			out[n++] = (char)(ch_hex(s.p[i + 1]) << 4 |
+			    ch_hex(s.p[i + 2]));
 			i += 2;
 		} else {
 			out[n++] = (char)(s.p[i] == '+' ? ' ' : s.p[i]);

@@ -93,19 +93,27 @@ digester_free(struct digester **dp)
 	free(d);
 }
 
+static bool
+mac_of(const struct digester *d, struct str secret, uint8_t out[MAC_BYTES])
+{
+	EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(d->keyed);
+	bool ok = ctx != NULL && finish(ctx, secret, out);
+
+	EVP_MAC_CTX_free(ctx);
+	if (!ok)
+		ERR_clear_error();
+	return ok;
+}
+
 bool
 digest_pair(const struct digester *d, struct str secret, uint64_t out[2])
 {
-	EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(d->keyed);
 	uint8_t mac[MAC_BYTES];
-	bool ok = ctx != NULL && finish(ctx, secret, mac);
 
-	EVP_MAC_CTX_free(ctx);
-	if (ok)
-		memcpy(out, mac, 2 * sizeof(*out));
-	else
-		ERR_clear_error();
-	return ok;
+	if (!mac_of(d, secret, mac))
+		return false;
+	memcpy(out, mac, 2 * sizeof(*out));
+	return true;
 }
 
 void
@@ -113,14 +121,10 @@ digest_secret(const struct digester *d, struct str secret,
     char out[DIGEST_TEXT_LEN + 1])
 {
 	static const char hex[] = "0123456789abcdef";
-	EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(d->keyed);
 	uint8_t mac[MAC_BYTES];
 
-	if (ctx == NULL || !finish(ctx, secret, mac)) {
-		ERR_clear_error();
+	if (!mac_of(d, secret, mac))
 		memset(mac, 0, sizeof(mac));
-	}
-	EVP_MAC_CTX_free(ctx);
 	for (size_t i = 0; i < DIGEST_TEXT_LEN; i++)
 		out[i] = hex[mac[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
 	out[DIGEST_TEXT_LEN] = '\0';

@@ -78,7 +78,8 @@ struct view_service {
 	uint32_t epoch;
 	uint8_t hold; /* enum hold */
 	bool mirrors; /* a pool has .mirror_bp */
-	bool watched; /* .mirrors, or there are copies or assets */
+	bool watched; /* somebody looks at answers: .mirrors, copies, assets,
+	                 logins or artifacts */
 	uint64_t cookie_name_hash;
 };
 

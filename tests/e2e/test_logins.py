@@ -121,6 +121,18 @@ def test_each_counts_once(rig):
     assert n["v1", "begun"] == n["v1", "done"] == 1, n
 
 
+def test_who_is_being_moved_gets_no_old_pin(rig):
+    """What comes late from the pool that sessions leave sets no cookie."""
+    s = site_of(rig, realm(AGAIN), realm(CODE), ["promote"])
+    with Client(s.address) as c:
+        c.get(AUTH)
+        s.do("switch", "v2", "--drain", "--mode", "move")
+        a = c.post("/login")
+        assert (a.version, a.set_cookie()) == ("v1", ""), a.head
+        assert c.get(AUTH).version == "v2"
+    assert counted(s)["v1", "begun"] == 0
+
+
 ANALYZE = [{"step": "share", "share": "50%"},
            {"step": "analyze", "for": "7s", "logins": "20%", "requests": 1},
            "promote"]

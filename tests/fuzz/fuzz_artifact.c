@@ -10,14 +10,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "session/artifact.h"
-
-#define MUST(x)                                                                \
-	do {                                                                   \
-		if (!(x)) {                                                    \
-			(void)fprintf(stderr, "not so: %s\n", #x);             \
-			abort();                                               \
-		}                                                              \
-	} while (0)
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

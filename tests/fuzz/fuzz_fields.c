@@ -18,17 +18,10 @@
 #include "base/err.h"
 #include "config/edits.h"
 #include "proxy/strip.h"
+#include "must.h"
 
 #define NAME_MAX_LEN 128
 #define VALUE_MAX 4096
-
-#define MUST(x)                                                                \
-	do {                                                                   \
-		if (!(x)) {                                                    \
-			(void)fprintf(stderr, "not so: %s\n", #x);             \
-			abort();                                               \
-		}                                                              \
-	} while (0)
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

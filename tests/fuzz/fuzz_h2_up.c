@@ -17,17 +17,10 @@
 #include "http/h1_read.h"
 #include "http/h1_write.h"
 #include "http/h2.h"
+#include "must.h"
 
 #define STREAMS 3
 #define SENDS_MAX 10000
-
-#define MUST(x)                                                                \
-	do {                                                                   \
-		if (!(x)) {                                                    \
-			(void)fprintf(stderr, "not so: %s\n", #x);             \
-			abort();                                               \
-		}                                                              \
-	} while (0)
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

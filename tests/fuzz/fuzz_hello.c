@@ -15,14 +15,7 @@
 
 #include "base/err.h"
 #include "tls/hello.h"
-
-#define MUST(x)                                                                \
-	do {                                                                   \
-		if (!(x)) {                                                    \
-			(void)fprintf(stderr, "not so: %s\n", #x);             \
-			abort();                                               \
-		}                                                              \
-	} while (0)
+#include "must.h"
 
 #define BODY_MAX 1024
 

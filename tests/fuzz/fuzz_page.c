@@ -11,14 +11,7 @@
 #include "verify/form.h"
 #include "verify/promises.h"
 #include "verify/tokens.h"
-
-#define MUST(x)                                                                \
-	do {                                                                   \
-		if (!(x)) {                                                    \
-			(void)fprintf(stderr, "not so: %s\n", #x);             \
-			abort();                                               \
-		}                                                              \
-	} while (0)
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

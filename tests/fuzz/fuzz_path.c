@@ -17,19 +17,12 @@
 #include "http/target.h"
 #include "proxy/guard.h"
 #include "upstream/view.h"
+#include "must.h"
 
 #define DENIED "/admin"
 #define EXCEPT "/admin/health"
 #define LEVELS 4 /* of decoding */
 #define PATH_MAX_LEN 512
-
-#define MUST(x)                                                                \
-	do {                                                                   \
-		if (!(x)) {                                                    \
-			(void)fprintf(stderr, "not so: %s\n", #x);             \
-			abort();                                               \
-		}                                                              \
-	} while (0)
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

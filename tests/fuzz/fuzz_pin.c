@@ -12,18 +12,11 @@
 #include "base/err.h"
 #include "session/keyring.h"
 #include "session/pin.h"
+#include "must.h"
 
 #define NOW_S UINT64_C(1800000000)
 #define MAX_AGE_S UINT64_C(86400)
 #define PIN_BYTES 38
-
-#define MUST(x)                                                                \
-	do {                                                                   \
-		if (!(x)) {                                                    \
-			(void)fprintf(stderr, "not so: %s\n", #x);             \
-			abort();                                               \
-		}                                                              \
-	} while (0)
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

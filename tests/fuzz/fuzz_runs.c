@@ -9,14 +9,7 @@
 
 #include "ipc/frame.h"
 #include "rollout/runs.h"
-
-#define MUST(x)                                                                \
-	do {                                                                   \
-		if (!(x)) {                                                    \
-			(void)fprintf(stderr, "not so: %s\n", #x);             \
-			abort();                                               \
-		}                                                              \
-	} while (0)
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
