@@ -161,6 +161,22 @@ dump(const struct cfg *c)
 	buf_free(&text);
 }
 
+/* What a start would read besides. */
+static bool
+test_store(const struct cfg *c)
+{
+	struct buf password = BUF_INIT;
+	char why[512];
+	int rc = source_store(c, &password, why, sizeof(why));
+
+	if (password.p != NULL)
+		explicit_bzero(password.p, password.cap);
+	buf_free(&password);
+	if (rc != E_OK)
+		complain("%s", why);
+	return rc == E_OK;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -189,9 +205,11 @@ main(int argc, char **argv)
 		return master_run(&source, cfg);
 	if (mode == MODE_DUMP)
 		dump(cfg);
+	else if (!test_store(cfg))
+		rc = E_STATE;
 	else
 		(void)fprintf(stderr, "%s: all is well\n",
 		    source.path == NULL ? "command line" : source.path);
 	cfg_unref(&cfg);
-	return EXIT_SUCCESS;
+	return rc == E_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -17,6 +17,7 @@ struct buf;
 struct drive;
 struct feed;
 struct loop;
+struct stores;
 
 struct admin_reload_result {
 	int code;             /* E_OK: taken over; E_AGAIN: one is under way */
@@ -31,6 +32,7 @@ struct admin_env {
 	struct loop *loop;
 	struct drive *drive;
 	struct feed *feed;
+	const struct stores *stores;
 	int unix_fd; /* listening */
 	int http_fd; /* listening, read-only; -1: none */
 	unsigned n_workers;

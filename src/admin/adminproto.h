@@ -77,6 +77,9 @@
  *                 failed, saved},             since the start; of the present
  *    load: {state, memory_bytes, memory_limit, clients, shed, lame_duck},
  *                                            limit 0: no bound
+ *    store: {type, state: "up" | "slow" | "down", why, text, since,
+ *            queued, dropped, refused},      of its worst thread; values that
+ *                                            wait, found no place, are refused
  *    accounting: {accepted, answered, ours, client, deadline, fault,
  *                 in_flight, holds},         invariant 1, over all services
  *                                            and what reached none

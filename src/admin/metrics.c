@@ -13,6 +13,8 @@
 #include "rollout/drive.h"
 #include "rollout/steps.h"
 #include "session/pin.h"
+#include "store/store.h"
+#include "store/stores.h"
 #include "upstream/load.h"
 #include "upstream/model.h"
 #include "upstream/names.h"
@@ -157,6 +159,68 @@ static void
 put_memory(struct look *l)
 {
 	put(l, load_bytes(registry_load(l->registry)));
+}
+
+/* ---- of the store ---- */
+
+static struct cells
+store_cells(const struct look *l)
+{
+	struct cells c = { NULL, sizeof(struct store_stats), 0 };
+
+	if (l->admin->env.stores != NULL)
+		c.first = stores_cells(l->admin->env.stores, &c.n);
+	return c;
+}
+
+static void
+put_store_sum(struct look *l)
+{
+	put(l, sum_counter(store_cells(l), l->m->at));
+}
+
+static void
+put_store_hist(struct look *l)
+{
+	struct hist h;
+
+	sum_hist(store_cells(l), l->m->at, &h);
+	expo_hist(l->out, l->m->name, &l->labels, &h);
+}
+
+static void
+put_store_states(struct look *l)
+{
+	struct cells c = store_cells(l);
+	const struct store_stats *s = c.first;
+
+	for (int state = 0; state < STORE_STATE_COUNT; state++) {
+		uint64_t n = 0;
+
+		for (unsigned i = 0; i < c.n; i++)
+			n += atomic_load(&s[i].state) == state;
+		put_with(l, store_state_name((enum store_state)state), n);
+	}
+}
+
+static void
+put_store_asked(struct look *l)
+{
+	for (int a = 0; a < STORE_ANSWER_COUNT; a++)
+		put_with(l, store_answer_name((enum store_answer)a),
+		    sum_counter(store_cells(l),
+		        offsetof(struct store_stats, asked) +
+		            (size_t)a * sizeof(stat_u64)));
+}
+
+static void
+put_store_failed(struct look *l)
+{
+	for (int w = 1; w < STORE_WHY_COUNT; w++)
+		put_with(l, store_why_name((enum store_why)w),
+		    sum_counter(store_cells(l),
+		        offsetof(struct store_stats, failed) +
+		            (size_t)w * sizeof(stat_u64)));
 }
 
 static void
@@ -577,6 +641,7 @@ put_probe_took(struct look *l)
 #define P(field) offsetof(struct pool_cell, field)
 #define L(field) offsetof(struct load_cell, field)
 #define I(field) offsetof(struct inst_cell, field)
+#define ST(field) offsetof(struct store_stats, field)
 
 /* clang-format off */
 static const struct metric metrics[] = {
@@ -596,6 +661,26 @@ static const struct metric metrics[] = {
 		"Memory that traffic takes, as counted for memory.limit." },
 	{ "segue_memory_limit_bytes", G, OF_PROCESS, NULL, put_memory_limit, 0,
 		"What it may take; 0 is no bound." },
+	{ "segue_store_threads", G, OF_PROCESS, "state", put_store_states, 0,
+		"Threads whose way to the store is in that state." },
+	{ "segue_store_asked_total", C, OF_PROCESS, "answer", put_store_asked, 0,
+		"Requests that waited for the store, by its answer: found, none, late, or away, which does not wait." },
+	{ "segue_store_put_total", C, OF_PROCESS, NULL, put_store_sum, ST(put),
+		"Values that the store has taken." },
+	{ "segue_store_refused_total", C, OF_PROCESS, "reason", put_store_failed, 0,
+		"Values that the store has refused, by why." },
+	{ "segue_store_dropped_total", C, OF_PROCESS, NULL, put_store_sum, ST(dropped),
+		"Values that had no place in our queue any more." },
+	{ "segue_store_queued", G, OF_PROCESS, NULL, put_store_sum, ST(queued),
+		"Commands that wait for the store, or for its answer." },
+	{ "segue_store_strange_total", C, OF_PROCESS, NULL, put_store_sum, ST(strange),
+		"Values under our keys that are none of ours." },
+	{ "segue_store_commands_total", C, OF_PROCESS, NULL, put_store_sum, ST(commands),
+		"Commands sent to Redis." },
+	{ "segue_store_connections_total", C, OF_PROCESS, NULL, put_store_sum, ST(connects),
+		"Connections to Redis that were ready." },
+	{ "segue_store_latency_seconds", H, OF_PROCESS, NULL, put_store_hist, ST(latency),
+		"From a command sent to Redis to its answer." },
 	{ "segue_load_state", G, OF_PROCESS, "state", put_load_states, 0,
 		"1 for the state that memory.limit has us in." },
 	{ "segue_clients", G, OF_PROCESS, "worker", put_by_worker, L(clients),

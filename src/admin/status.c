@@ -10,11 +10,14 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/units.h"
+#include "config/schema.h"
 #include "rollout/drive.h"
 #include "rollout/facts.h"
 #include "rollout/runs.h"
 #include "rollout/steps.h"
 #include "session/pin.h"
+#include "store/store.h"
+#include "store/stores.h"
 #include "upstream/eject.h"
 #include "upstream/load.h"
 #include "upstream/model.h"
@@ -727,6 +730,61 @@ put_load(struct json_out *j, const struct load *l, uint64_t setting)
 	json_end_object(j);
 }
 
+static const char *
+type_name(enum cfg_store_type type)
+{
+	const struct key *store = key_find(cfg_schema, "store");
+
+	return key_find(store->sub, "type")->names[type];
+}
+
+/* The thread that is worst off. */
+static const struct store_stats *
+worst_store(const struct store_stats *s, unsigned n)
+{
+	const struct store_stats *worst = s;
+
+	for (unsigned i = 1; i < n; i++)
+		if (atomic_load(&s[i].state) > atomic_load(&worst->state))
+			worst = &s[i];
+	return worst;
+}
+
+static void
+put_store(struct json_out *j, const struct stores *stores)
+{
+	const struct store_stats *s, *worst;
+	uint64_t queued = 0, dropped = 0, refused = 0;
+	enum store_why why;
+	unsigned n;
+
+	json_key(j, "store");
+	s = stores == NULL ? NULL : stores_cells(stores, &n);
+	if (s == NULL || n == 0) {
+		json_put_null(j);
+		return;
+	}
+	worst = worst_store(s, n);
+	why = (enum store_why)atomic_load(&worst->why);
+	for (unsigned i = 0; i < n; i++) {
+		queued += stat_get(&s[i].queued);
+		dropped += stat_get(&s[i].dropped);
+		for (int w = 0; w < STORE_WHY_COUNT; w++)
+			refused += stat_get(&s[i].failed[w]);
+	}
+	json_begin_object(j);
+	json_kv_cstr(j, "type", type_name(stores_cfg(stores)->type));
+	json_kv_cstr(j, "state",
+	    store_state_name((enum store_state)atomic_load(&worst->state)));
+	json_kv_cstr(j, "why", store_why_name(why));
+	json_kv_cstr(j, "text", store_why_text(why));
+	json_kv_time(j, "since", stat_get(&worst->since_us));
+	json_kv_u64(j, "queued", queued);
+	json_kv_u64(j, "dropped", dropped);
+	json_kv_u64(j, "refused", refused);
+	json_end_object(j);
+}
+
 void
 status_write(struct admin *a, struct buf *out)
 {
@@ -746,6 +804,7 @@ status_write(struct admin *a, struct buf *out)
 	put_disk(j, sc.drive);
 	put_load(j, registry_load(sc.registry),
 	    drive_cfg(sc.drive)->memory_limit);
+	put_store(j, a->env.stores);
 	put_account(j, &all);
 	put_unrouted(&sc);
 	json_key(j, "services");

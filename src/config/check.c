@@ -517,10 +517,72 @@ check_stop(struct problems *p, const struct cfg *c, const struct where *top)
 		problem_warn(p, &w, "this is longer than deadline");
 }
 
+/* How the server is found: one way, and whole. */
+static void
+check_redis(struct problems *p, const struct cfg_store *s,
+    const struct where *store)
+{
+	struct where address = where_key(store, "address");
+	struct where master = where_key(store, "master");
+	struct where user = where_key(store, "user");
+
+	if (!where_is_given(&address) && s->n_sentinels == 0)
+		problem_error(p, &address,
+		    "is missing; of type redis, it or sentinels is expected");
+	if (s->address.text != NULL && s->n_sentinels > 0)
+		problem_error(p, &address,
+		    "sentinels say where it is; one of the two is expected");
+	if (s->n_sentinels > 0 && !where_is_given(&master))
+		problem_error(p, &master,
+		    "is missing; with sentinels, the name of the master is "
+		    "expected");
+	if (s->user != NULL && s->password_file == NULL)
+		problem_error(p, &user,
+		    "password_file is missing; a user needs a password");
+}
+
+/* What only Redis has, of another type; a word that it is meant is an error. */
+static void
+check_not_redis(struct problems *p, const struct cfg_store *s,
+    const struct where *store)
+{
+	const struct {
+		const char *key, *value;
+	} rest[] = { { "master", s->master }, { "user", s->user },
+		{ "password_file", s->password_file } };
+	struct where address = where_key(store, "address");
+	struct where sentinels = where_key(store, "sentinels");
+
+	if (where_is_given(&address))
+		problem_error(p, &address,
+		    "\"type: redis\" is expected with it");
+	if (s->n_sentinels > 0)
+		problem_error(p, &sentinels,
+		    "\"type: redis\" is expected with it");
+	for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
+		struct where w = where_key(store, rest[i].key);
+
+		if (rest[i].value != NULL)
+			problem_warn(p, &w, "this is of type redis");
+	}
+}
+
+static void
+check_store(struct problems *p, const struct cfg *c, const struct where *top)
+{
+	struct where store = where_key(top, "store");
+
+	if (c->store.type == CFG_STORE_REDIS)
+		check_redis(p, &c->store, &store);
+	else
+		check_not_redis(p, &c->store, &store);
+}
+
 void
 check_all(struct problems *p, struct cfg *c, const struct where *top)
 {
 	check_admin(p, c, top);
+	check_store(p, c, top);
 	check_stop(p, c, top);
 	check_pages(p, c->pages, c->n_pages, top);
 	check_listeners(p, c, top);

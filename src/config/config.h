@@ -522,6 +522,25 @@ struct cfg_service {
 
 enum cfg_access_format { CFG_ACCESS_JSON, CFG_ACCESS_COMBINED };
 
+enum cfg_store_type { CFG_STORE_MEMORY, CFG_STORE_REDIS, CFG_STORE_NONE };
+#define CFG_STORE_PREFIX_MAX 64
+
+/* What sessions need that outlives a start, or that several proxies share. */
+struct cfg_store {
+	enum cfg_store_type type; /* default memory */
+	uint64_t memory;          /* bytes, of type memory: 64 MiB */
+	struct cfg_addr address;  /* of Redis; .text NULL: by sentinels */
+	struct cfg_addr *sentinels;
+	size_t n_sentinels;
+	char *master;        /* the name that sentinels know it by */
+	char *user;          /* of its ACL; NULL: the default one */
+	char *password_file; /* NULL: none is needed */
+	unsigned database;   /* default 0 */
+	char *prefix;        /* of all keys: "segue:" */
+	uint64_t timeout_us; /* no request waits longer: 20 ms */
+	bool tls;            /* default off */
+};
+
 struct cfg_principal_list {
 	char **users; /* names or numeric ids */
 	size_t n_users;
@@ -549,8 +568,9 @@ struct cfg {
 	uint64_t resolve_interval_us;      /* of names: 30 s; 0: not again */
 	uint64_t resolve_hold_us; /* a new address lasts so long: 10 s */
 	uint64_t memory_limit;    /* bytes, CFG_MEMORY_AUTO or _OFF */
-	uint64_t stop_us;         /* graceful stop at most: 60 s */
-	uint64_t lame_duck_us;    /* before: serving, but unhealthy: 0 */
+	struct cfg_store store;
+	uint64_t stop_us;      /* graceful stop at most: 60 s */
+	uint64_t lame_duck_us; /* before: serving, but unhealthy: 0 */
 	uint64_t linger_us; /* stopping: idle clients may ask once more: 3 s */
 	struct cfg_page *pages;
 	size_t n_pages;

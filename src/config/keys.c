@@ -97,6 +97,12 @@ static const char *const client_certs[] = {
 	[CFG_CLIENT_CERT_HAPROXY] = "haproxy",
 	NULL
 };
+static const char *const store_types[] = {
+	[CFG_STORE_MEMORY] = "memory",
+	[CFG_STORE_REDIS] = "redis",
+	[CFG_STORE_NONE] = "none",
+	NULL
+};
 static const char *const redirects[] = {
 	[CFG_REDIRECT_OFF] = "off",
 	[CFG_REDIRECT_HTTPS] = "https",
@@ -170,6 +176,7 @@ static const struct key exit_item = { "", K_UINT, 0, NULL, 0, 255, 0, .help = NU
 static const struct key file_item = { "", K_FILE, 0, NULL, 0, 4095, 0, .help = NULL };
 static const struct key alpn_item = { "", K_ENUM, 0, NULL, 0, 0, 0, .help = NULL, .names = alpns };
 static const struct key prefix_item = { "", K_PREFIX, 0, NULL, 0, 1024, 0, .help = NULL };
+static const struct key addr_item = { "", K_ADDR, 0, NULL, 0, 0, 0, .help = NULL };
 static const struct key method_item = { "", K_TOKEN, 0, NULL, 0, 0, 0, .help = NULL };
 
 /* ---- pages ---- */
@@ -882,6 +889,33 @@ static const struct key memory_keys[] = {
 	    .help = "Memory for traffic, over all workers. Above it new exchanges are answered 503, and an eighth above it no connection is taken in; auto is three quarters of the machine or control group." },
 	END
 };
+static const struct key store_keys[] = {
+	{ "type", K_ENUM, AT(store.type), "memory", 0, 0, KEY_RESTART,
+	    .help = "What keeps it: memory, which is written to state_dir when the daemon stops; redis; or none.",
+	    .names = store_types },
+	{ "memory", K_SIZE, AT(store.memory), "64MiB", UINT64_C(1) << 16, UINT64_C(1) << 36, KEY_RESTART,
+	    .help = "Of type memory: so much; where it is full, the oldest goes." },
+	{ "address", K_ADDR, AT(store.address), NULL, 0, 0, KEY_RESTART,
+	    .help = "Of type redis: the server, by TCP or on a Unix socket." },
+	{ "sentinels", K_ITEMS, AT(store.sentinels), NULL, 0, 16, KEY_RESTART,
+	    .help = "Instead of address: who is asked where the master is.",
+	    .sub = &addr_item, EACH(store.n_sentinels, store.sentinels) },
+	{ "master", K_LABEL, AT(store.master), NULL, 0, 63, KEY_RESTART,
+	    .help = "The name by which sentinels know the master." },
+	{ "user", K_WORD, AT(store.user), NULL, 0, 255, KEY_RESTART,
+	    .help = "User of Redis's ACL; by default its default user." },
+	{ "password_file", K_FILE, AT(store.password_file), NULL, 0, 4095, KEY_RESTART,
+	    .help = "File with the password in its first line; by default none is sent." },
+	{ "database", K_UINT, AT(store.database), "0", 0, 65535, KEY_RESTART,
+	    .help = "Number of the database." },
+	{ "prefix", K_WORD, AT(store.prefix), "segue:", 0, CFG_STORE_PREFIX_MAX, KEY_RESTART,
+	    .help = "What all keys begin with; proxies that share must have the same." },
+	{ "timeout", K_DURATION, AT(store.timeout_us), "20ms", MS, S, KEY_RESTART,
+	    .help = "A request waits no longer for an answer." },
+	{ "tls", K_BOOL, AT(store.tls), "off", 0, 0, KEY_RESTART,
+	    .help = "TLS to Redis; this build has none." },
+	END
+};
 static const struct key stop_keys[] = {
 	{ "lame_duck", K_DURATION, AT(lame_duck_us), "0", 0, H, 0,
 	    .help = "Before it stops, the daemon serves as ever for so long, while health paths answer 503." },
@@ -917,6 +951,9 @@ const struct key cfg_schema[] = {
 	{ "memory", K_MAP, 0, NULL, 0, 0, 0,
 	    .help = "How much memory traffic may take.",
 	    .sub = memory_keys },
+	{ "store", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "What keeps who has issued which code or token, over a restart and for several proxies.",
+	    .sub = store_keys, .scalar = "type" },
 	{ "stop", K_MAP, 0, NULL, 0, 0, 0,
 	    .help = "How the daemon stops.",
 	    .sub = stop_keys },

@@ -13,17 +13,24 @@
 #include "proxy/worker.h"
 #include "session/artifact.h"
 #include "session/digest.h"
+#include "session/issuers.h"
 #include "upstream/view.h"
 
 /* More than is kept of a form whose length nobody says: it is read in pieces. */
 #define FORM_ROOM (ARTIFACT_FORM_MAX + ((size_t)64 << 10))
-#define LOOKS_MAX 4
+#define LOOKS_MAX ISSUERS_ASK_MAX
+/* So long what the store has said is not asked for again. */
+#define HEARD_US (600 * US_PER_S)
 
 struct forms {
 	struct buf request; /* its form */
 	struct buf answer;  /* what is learned from */
 	bool learns;        /* of the answer */
 	size_t counted;     /* bytes of both, in what the proxy has spilled */
+	uint64_t unknown[LOOKS_MAX][2]; /* keys that the store may know */
+	size_t n_unknown;
+	bool pins;              /* they came in a query */
+	struct issuer_ask *ask; /* under way; NULL: none */
 };
 
 static struct forms *
@@ -56,6 +63,7 @@ wipe(struct buf *b)
 void
 artifact_free(struct exchange *x)
 {
+	issuers_forget(x->proxy->env.issuers, &x->forms->ask);
 	wipe(&x->forms->request);
 	wipe(&x->forms->answer);
 	x->proxy->spilled_bytes -= x->forms->counted;
@@ -92,8 +100,12 @@ look_up(struct exchange *x, struct str value)
 	    loop_now_us(x->proxy->env.loop));
 	if (x->artifact != 0)
 		stat_add(&x->scell->artifacts_found, 1);
-	else
+	else if (x->proxy->env.issuers == NULL || forms_of(x) == NULL ||
+	    x->forms->n_unknown == LOOKS_MAX)
 		stat_add(&x->scell->artifacts_unknown, 1);
+	else
+		memcpy(x->forms->unknown[x->forms->n_unknown++], key.half,
+		    sizeof(key.half));
 }
 
 typedef struct str next_fn(struct str *rest, char out[ARTIFACT_VALUE_MAX]);
@@ -161,6 +173,63 @@ look_in_query(struct exchange *x)
 	target_split(x->req.target, &path, &query);
 	look_in(x, query, artifact_in_query);
 	x->artifact_pins = x->artifact != 0;
+	if (x->forms != NULL)
+		x->forms->pins = true;
+}
+
+/* ---- what the store knows ---- */
+
+static void
+note_heard(struct exchange *x, uint64_t pool)
+{
+	uint64_t now = loop_now_us(x->proxy->env.loop);
+	struct forms *f = x->forms;
+	struct artifact_key key;
+
+	x->artifact = pool;
+	if (pool == 0) {
+		stat_add(&x->scell->artifacts_unknown, f->n_unknown);
+		return;
+	}
+	stat_add(&x->scell->artifacts_found, 1);
+	x->artifact_pins = f->pins;
+	if (f->n_unknown > 1)
+		return; /* one of them */
+	memcpy(key.half, f->unknown[0], sizeof(key.half));
+	artifacts_put(&x->service->artifacts, ARTIFACTS_TOKEN, key, pool,
+	    now + HEARD_US, now);
+}
+
+static void
+on_heard(uint64_t pool, void *arg)
+{
+	struct exchange *x = arg;
+
+	note_heard(x, pool);
+	if (x->step != STEP_LOOKUP)
+		return; /* it was answered at once */
+	x->forms->ask = NULL;
+	x->step = STEP_HEAD;
+	exchange_go_on(x);
+}
+
+/* True: it waits for the store, in step LOOKUP. */
+static bool
+ask_store(struct exchange *x)
+{
+	struct forms *f = x->forms;
+
+	if (x->artifact != 0 || f == NULL || f->n_unknown == 0)
+		return false;
+	f->ask = issuers_ask(x->proxy->env.issuers, str_of(x->service->name),
+	    f->unknown, f->n_unknown, on_heard, x);
+	if (f->ask == NULL)
+		return false;
+	x->step = STEP_LOOKUP;
+	x->vs = NULL; /* the view is not ours beyond this turn */
+	client_wait_for(x->client, WAIT_NONE);
+	lane_pause(&x->client->lane);
+	return true;
 }
 
 bool
@@ -176,7 +245,11 @@ artifact_begin(struct exchange *x)
 		look_up(x, token);
 	else if (http_method_is_safe(x->req.method))
 		look_in_query(x);
-	if (x->artifact != 0 || !has_form(x) || forms_of(x) == NULL ||
+	if (x->artifact != 0)
+		return false;
+	if (!has_form(x))
+		return ask_store(x);
+	if (forms_of(x) == NULL ||
 	    !reserve(x, &x->forms->request, &x->req, FORM_ROOM))
 		return false;
 	x->step = STEP_FORM;
@@ -210,6 +283,8 @@ void
 artifact_form_end(struct exchange *x)
 {
 	look_in(x, buf_str(&x->forms->request), artifact_in_form);
+	if (ask_store(x))
+		return;
 	go_on(x);
 	if (x->step == STEP_SEND)
 		(void)exchange_flush_up(x);
@@ -256,7 +331,18 @@ learn(enum artifact kind, struct str value, uint64_t ttl_s, void *arg)
 	artifacts_put(&x->service->artifacts,
 	    artifact_is_of_flow(kind) ? ARTIFACTS_FLOW : ARTIFACTS_TOKEN, key,
 	    x->pool->name_hash, now + ttl_s * US_PER_S, now);
+	if (x->proxy->env.issuers != NULL)
+		issuers_tell(x->proxy->env.issuers, str_of(x->service->name),
+		    key.half, str_of(x->pool->name), ttl_s);
 	stat_add(&x->scell->artifacts_learned, 1);
+}
+
+/* Before the client can know it. */
+static void
+tell_store(struct exchange *x)
+{
+	if (x->proxy->env.issuers != NULL)
+		issuers_flush(x->proxy->env.issuers);
 }
 
 /* OAuth's answers with a code or token are JSON, to a POST. */
@@ -279,9 +365,11 @@ artifact_head(struct exchange *x, const struct http_head *h)
 
 	if (l.shared == CFG_SHARED_FULL)
 		return;
-	if (HTTP_HAS(h, LOCATION) && h->status / 100 == 3)
+	if (HTTP_HAS(h, LOCATION) && h->status / 100 == 3) {
 		artifact_in_location(http_head_value(h, FIELD_LOCATION), learn,
 		    &l);
+		tell_store(x);
+	}
 	if (teaches(x, h) && forms_of(x) != NULL)
 		x->forms->learns = reserve(x, &x->forms->answer, h,
 		    ARTIFACT_ANSWER_MAX);
@@ -308,4 +396,5 @@ artifact_end(struct exchange *x)
 		return;
 	x->forms->learns = false;
 	artifact_in_json(buf_str(&x->forms->answer), learn, &l);
+	tell_store(x);
 }

@@ -24,7 +24,10 @@ struct view_service;
 
 /* ---- of requests ---- */
 
-/* The head is read.  True: it waits for its form, in step FORM. */
+/*
+ * The head is read.  True: it waits, for its form in step FORM, or in step
+ * LOOKUP for the store: no longer than that is allowed to take.
+ */
 bool artifact_begin(struct exchange *);
 /* Bytes of it; the exchange may go on, without all of it. */
 void artifact_form(struct exchange *, struct str);

@@ -41,6 +41,7 @@ struct websocket;
 #define EXCHANGE_STEPS(X)                                                      \
 	X(HEAD, "head")       /* the request head is being read */             \
 	X(FORM, "form")       /* its form says where it goes */                \
+	X(LOOKUP, "lookup")   /* the store is asked where it goes */           \
 	X(PARK, "park")       /* all refuse: waits for the next view */        \
 	X(QUEUE, "queue")     /* waits for a place at an instance */           \
 	X(HOLD, "hold")       /* its service is held */                        \

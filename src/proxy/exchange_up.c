@@ -489,6 +489,7 @@ exchange_up_deadline(struct deadline *d)
 		return;
 	case STEP_HEAD:
 	case STEP_FORM:
+	case STEP_LOOKUP:
 	case STEP_PARK:
 	case STEP_QUEUE:
 	case STEP_HOLD:

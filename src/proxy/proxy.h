@@ -12,6 +12,7 @@
 
 struct callers;
 struct instance;
+struct issuers;
 struct loop;
 struct pool;
 struct proxy;
@@ -33,6 +34,7 @@ struct proxy_env {
 	unsigned n_workers;
 	struct views *views;
 	struct callers *callers; /* of all workers; NULL: no such bounds */
+	struct issuers *issuers; /* the worker's; NULL: no store */
 	const int *listen_fds;   /* one per configured listener, in order */
 	size_t n_listen;
 	int access_fd; /* descriptor of the access log, -1: none */

@@ -66,6 +66,25 @@ put_head(struct screen *s, const struct json *status)
 	end_line(s);
 }
 
+/* Only what is wrong with it. */
+static void
+put_store(struct screen *s, const struct json *status)
+{
+	const struct json *store = json_get(status, "store");
+	const char *state = json_get_text(store, "state", "up");
+	const char *now = json_get_text(status, "now", NULL);
+	char a[SHOW_MAX];
+
+	if (strcmp(state, "up") == 0)
+		return;
+	put(s, STYLE_WARN, "store %s %s", show_text(store, "type"), state);
+	put(s, STYLE_PLAIN, " since %s: %s; %s wait; traffic goes on",
+	    show_age(now, json_get_text(store, "since", NULL), a),
+	    show_text(store, "text"),
+	    json_get_int(store, "queued", 0) == 0 ? "no values" : "values");
+	end_line(s);
+}
+
 /* ---- who serves ---- */
 
 static const char *
@@ -385,6 +404,7 @@ view_status(const struct json *status, const struct view *v, struct buf *out)
 	struct screen s = { .view = v, .out = out };
 
 	put_head(&s, status);
+	put_store(&s, status);
 	end_line(&s);
 	for (size_t i = 0; i < json_len(services); i++) {
 		const struct json *service = json_at(services, i);

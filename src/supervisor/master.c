@@ -62,6 +62,7 @@ be_network(struct master *m, int link)
 		.cfg = m->cfg,
 		.started = m->started,
 		.keyring = m->ring,
+		.store_password = m->store_password.p,
 		.board = m->board,
 		.origin = origin_of(m),
 		.started_wall_us = m->started_wall_us,
@@ -468,6 +469,17 @@ load_ring(struct master *m)
 }
 
 static int
+load_store_password(struct master *m)
+{
+	char why[512];
+	int rc = source_store(m->cfg, &m->store_password, why, sizeof(why));
+
+	if (rc != E_OK)
+		complain("%s", why);
+	return rc;
+}
+
+static int
 prepare(struct master *m)
 {
 	char why[160];
@@ -487,6 +499,8 @@ prepare(struct master *m)
 	rc = doors_open(m->cfg, &m->privs, count_workers(m->cfg), &m->doors);
 	if (rc == E_OK)
 		rc = load_ring(m);
+	if (rc == E_OK)
+		rc = load_store_password(m);
 	if (rc != E_OK)
 		return rc;
 	m->board = board_new();
@@ -535,6 +549,9 @@ master_run(const struct source *source, struct cfg *cfg)
 	jobs_free(&m->jobs);
 	master_forget_next(m);
 	keyring_unref(&m->ring);
+	if (m->store_password.p != NULL)
+		explicit_bzero(m->store_password.p, m->store_password.cap);
+	buf_free(&m->store_password);
 	cfg_unref(&m->cfg);
 	cfg_unref(&m->started);
 	log_close();

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/str.h"
 #include "ipc/frame.h"
 #include "supervisor/backoff.h"
@@ -29,6 +30,7 @@ struct master {
 	struct cfg *next_cfg; /* one ref: being taken over */
 	struct keyring *ring; /* one ref */
 	struct keyring *next_ring;
+	struct buf store_password; /* wiped; .p NULL: none */
 	struct privs privs;
 	struct doors doors;
 	struct board *board;

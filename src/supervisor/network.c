@@ -19,6 +19,7 @@
 #include "net/loop.h"
 #include "proxy/callers.h"
 #include "rollout/drive.h"
+#include "store/stores.h"
 #include "supervisor/complain.h"
 #include "supervisor/doors.h"
 #include "supervisor/edges.h"
@@ -211,6 +212,7 @@ start_worker(struct network *n, unsigned index)
 		.n_workers = d->n_workers,
 		.views = n->views,
 		.callers = n->callers,
+		.stores = n->stores,
 		.n_listen = d->n_listen,
 		.access_fd = d->access_fd,
 		.edge = edges_tell,
@@ -324,6 +326,7 @@ start_admin(struct network *n)
 	struct admin_env a = { .loop = n->loop,
 		.drive = n->drive,
 		.feed = n->feed,
+		.stores = n->stores,
 		.unix_fd = n->env->doors->admin_fd,
 		.http_fd = n->env->doors->http_fd,
 		.n_workers = n->env->doors->n_workers,
@@ -380,6 +383,10 @@ start(struct network *n, char *why, size_t cap)
 	if (n->registry == NULL || n->views == NULL || n->feed == NULL ||
 	    n->start_clock == NULL)
 		return E_NOMEM;
+	rc = stores_new(n->env->cfg, n->env->store_password, workers,
+	    &n->stores);
+	if (rc != E_OK)
+		return rc;
 	rc = edges_new(n->loop, workers, on_all_stopped, n, &n->edges);
 	if (rc == E_OK)
 		rc = start_drive(n, why, cap);
@@ -401,6 +408,7 @@ finish(struct network *n)
 	free(n->workers);
 	callers_free(&n->callers);
 	end_admin(n);
+	stores_free(&n->stores);
 	edges_free(&n->edges);
 	trim_free(&n->trim);
 	drive_free(&n->drive);

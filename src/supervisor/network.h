@@ -26,6 +26,7 @@ struct network_env {
 	struct cfg *cfg;           /* the newest that was taken over */
 	const struct cfg *started; /* the one the doors were opened by */
 	struct keyring *keyring;
+	const char *store_password; /* NULL: none */
 	struct board *board;
 	const char *origin;       /* name of the configuration in messages */
 	uint64_t started_wall_us; /* of the master */

@@ -21,6 +21,7 @@ struct keyring;
 struct network_env;
 struct registry;
 struct reload;
+struct stores;
 struct trim;
 struct views;
 struct worker;
@@ -32,6 +33,7 @@ struct network {
 	struct registry *registry;
 	struct views *views;
 	struct callers *callers;
+	struct stores *stores;
 	struct feed *feed;
 	struct drive *drive;
 	struct admin *admin;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +14,8 @@
 #include "config/tlsfiles.h"
 #include "supervisor/complain.h"
 #include "tls/make.h"
+
+#define PASSWORD_MAX 4096
 
 static void
 say(struct cfg_problems *p, struct buf *said)
@@ -141,4 +144,42 @@ source_key_file(const struct cfg *c, struct buf *out)
 	else
 		buf_printf(out, "%s/keys", c->state_dir);
 	buf_add_cstr(out, "");
+}
+
+/* The first line of its file, of which not a byte is told. */
+int
+source_store(const struct cfg *c, struct buf *out, char *why, size_t cap)
+{
+	const char *path = c->store.password_file;
+	struct str rest, line;
+	int rc;
+
+	if (c->store.tls) {
+		(void)snprintf(why, cap,
+		    "store.tls: the hiredis of this build has no TLS; a Unix "
+		    "socket, or a tunnel such as stunnel's, is expected");
+		return E_UNSUPPORTED;
+	}
+	if (path == NULL)
+		return E_OK;
+	rc = file_read(path, PASSWORD_MAX, out);
+	if (rc != E_OK) {
+		(void)snprintf(why, cap, "store.password_file: %s: %s", path,
+		    err_text(rc));
+		return rc;
+	}
+	rest = buf_str(out);
+	line = str_split(&rest, '\n');
+	if (str_ends(line, STR("\r")))
+		line.len--;
+	if (line.len == 0 || memchr(line.p, '\0', line.len) != NULL) {
+		(void)snprintf(why, cap,
+		    "store.password_file: %s: a password is expected in its "
+		    "first line",
+		    path);
+		return E_SYNTAX;
+	}
+	out->len = line.len;
+	out->p[out->len] = '\0';
+	return E_OK;
 }

@@ -53,6 +53,13 @@ int source_make_places(const struct source *, const struct cfg *) MUST_CHECK;
 /* The path of the key ring of that configuration; "" when memory is out. */
 void source_key_file(const struct cfg *, struct buf *out);
 
+/*
+ * Can the store be had as it is configured?  Its password, with a NUL behind;
+ * nothing where none is named.  why[cap] says what is wrong.
+ */
+int source_store(const struct cfg *, struct buf *out, char *why,
+    size_t cap) MUST_CHECK;
+
 /* Parses text that source_read() gave, without its pages; results as there. */
 int source_parse(struct str text, const char *origin, struct buf *said,
     struct cfg **out) MUST_CHECK;

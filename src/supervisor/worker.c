@@ -13,6 +13,9 @@
 #include "base/thread.h"
 #include "net/loop.h"
 #include "net/mailbox.h"
+#include "session/issuers.h"
+#include "store/store.h"
+#include "store/stores.h"
 
 struct stop_mail {
 	struct mail mail;
@@ -25,6 +28,9 @@ struct worker {
 	int *listen_fds; /* owned, the sockets too; -1: closed */
 	struct loop *loop;
 	struct mailbox *box;
+	struct store *store;
+	struct issuers *issuers;
+	char name[16]; /* of the thread */
 	struct proxy *proxy;
 	pthread_t thread;
 	struct stop_mail stop, end;
@@ -68,11 +74,9 @@ static void *
 run(void *arg)
 {
 	struct worker *w = arg;
-	char name[16];
 	int rc;
 
-	(void)snprintf(name, sizeof(name), "worker-%u", w->env.index);
-	thread_become(ROLE_WORKER, name);
+	thread_become(ROLE_WORKER, w->name);
 	rc = proxy_start(w->proxy);
 	if (rc != E_OK) {
 		/* A process that serves on some sockets only is worse. */
@@ -81,6 +85,8 @@ run(void *arg)
 	}
 	loop_run(w->loop);
 	proxy_free(&w->proxy);
+	issuers_free(&w->issuers);
+	store_close(&w->store);
 	return NULL;
 }
 
@@ -96,6 +102,17 @@ start_thread(struct worker *w)
 	error = pthread_create(&w->thread, NULL, run, w);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return error == 0 ? E_OK : err_from_errno(error);
+}
+
+static int
+open_store(struct worker *w)
+{
+	int rc = stores_open(w->env.stores, w->loop, w->name, &w->store);
+
+	if (rc != E_OK)
+		return rc;
+	w->issuers = issuers_new(w->store);
+	return w->issuers == NULL ? E_NOMEM : E_OK;
 }
 
 int
@@ -117,6 +134,7 @@ worker_start(const struct worker_env *env, struct worker **out)
 	if (w == NULL)
 		return E_NOMEM;
 	w->env = *env;
+	(void)snprintf(w->name, sizeof(w->name), "worker-%u", env->index);
 	w->listen_fds = calloc(env->n_listen + 1, sizeof(int));
 	if (w->listen_fds == NULL)
 		goto fail_mem;
@@ -127,11 +145,15 @@ worker_start(const struct worker_env *env, struct worker **out)
 	rc = mailbox_new(w->loop, on_mail, w, &w->box);
 	if (rc != E_OK)
 		goto fail_loop;
+	rc = open_store(w);
+	if (rc != E_OK)
+		goto fail_store;
 	p.loop = w->loop;
+	p.issuers = w->issuers;
 	p.listen_fds = w->listen_fds;
 	rc = proxy_new(&p, &w->proxy);
 	if (rc != E_OK)
-		goto fail_box;
+		goto fail_store;
 	loop_on_turn(w->loop, on_turn, w);
 	rc = start_thread(w);
 	if (rc != E_OK)
@@ -140,7 +162,9 @@ worker_start(const struct worker_env *env, struct worker **out)
 	return E_OK;
 fail_proxy:
 	proxy_free(&w->proxy);
-fail_box:
+fail_store:
+	issuers_free(&w->issuers);
+	store_close(&w->store);
 	mailbox_free(&w->box);
 fail_loop:
 	loop_free(&w->loop);

@@ -13,6 +13,7 @@
 #include "proxy/proxy.h"
 
 struct callers;
+struct stores;
 struct views;
 struct worker;
 
@@ -21,6 +22,7 @@ struct worker_env {
 	unsigned n_workers;
 	struct views *views;     /* with a view published */
 	struct callers *callers; /* borrowed; of all workers */
+	struct stores *stores;   /* borrowed; ours is opened in it */
 	const int *listen_fds;   /* one per listener; closed by us */
 	size_t n_listen;
 	int access_fd;

@@ -1,29 +1,117 @@
-"""redis - a real redis-server: a Unix socket, nothing on disk, no port."""
+"""redis - a real redis-server on a Unix socket, with a port where one is asked
+for, nothing on disk; and sentinels."""
+import signal
 import socket
 
 from rig.rig import wait_until
 
 
+class ReplyError(Exception):
+    """What Redis has refused."""
+
+
+def encode(words):
+    words = [w if isinstance(w, bytes) else str(w).encode() for w in words]
+    return b"*%d\r\n" % len(words) + b"".join(
+        b"$%d\r\n%s\r\n" % (len(w), w) for w in words)
+
+
+def read_reply(f):
+    line = f.readline()
+    kind, rest = line[:1], line[1:].strip()
+    if kind == b"+":
+        return rest.decode()
+    if kind == b"-":
+        raise ReplyError(rest.decode())
+    if kind == b":":
+        return int(rest)
+    if kind == b"$":
+        return None if rest == b"-1" else f.read(int(rest) + 2)[:-2]
+    if kind == b"*":
+        return [read_reply(f) for _ in range(int(rest))]
+    raise EOFError(line)
+
+
 class Redis:
-    def __init__(self, rig, name="redis"):
+    def __init__(self, rig, name="redis", *words, port=False, password=None):
+        self.rig, self.name, self.password = rig, name, password
         self.socket = f"{rig.dir}/{name}.sock"
-        self.child = rig.spawn(
-            ["redis-server", "--port", "0", "--unixsocket", self.socket,
-             "--save", "", "--appendonly", "no", "--dir", rig.dir],
-            f"{name}-out.log")
+        self.port = rig.port() if port else None
+        self.words = [
+            "redis-server", "--port",
+            str(self.port.number) if port else "0", "--bind", "127.0.0.1",
+            "--unixsocket", self.socket, "--save", "", "--appendonly", "no",
+            "--dir", rig.dir, *words]
+        if password:
+            self.words += ["--requirepass", password]
+        self.start()
+
+    @property
+    def address(self):
+        return self.port.address if self.port else f"unix:{self.socket}"
+
+    def start(self):
+        self.child = self.rig.spawn(self.words, f"{self.name}-out.log")
         wait_until(self.answers, 20, "an answer of redis-server")
 
     def answers(self):
         assert self.child.poll() is None, "redis-server ended"
         try:
-            with socket.socket(socket.AF_UNIX) as s:
-                s.settimeout(5)
-                s.connect(self.socket)
-                s.sendall(b"PING\r\n")
-                return s.recv(16) == b"+PONG\r\n"
+            return self.do("PING") == "PONG"
         except OSError:
             return False
+
+    def do(self, *words):
+        """The answer to a command."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(5)
+            s.connect(self.socket)
+            with s.makefile("rb") as f:
+                if self.password:
+                    s.sendall(encode(["AUTH", self.password]))
+                    read_reply(f)
+                s.sendall(encode(words))
+                return read_reply(f)
+
+    def keys(self, pattern="*"):
+        return [k.decode() for k in self.do("KEYS", pattern)]
+
+    def send(self, number):
+        self.child.send_signal(number)
+
+    def pause(self):
+        self.send(signal.SIGSTOP)
+
+    def go_on(self):
+        self.send(signal.SIGCONT)
 
     def kill(self):
         self.child.kill()
         self.child.wait()
+
+
+class Sentinel:
+    """One that watches a master as "main"."""
+
+    def __init__(self, rig, master, name, quorum):
+        self.port = rig.port()
+        config = f"{rig.dir}/{name}.conf"
+        with open(config, "w", encoding="ascii") as f:
+            f.write(f"port {self.port.number}\nbind 127.0.0.1\n"
+                    f"dir {rig.dir}\n"
+                    f"sentinel monitor main 127.0.0.1 {master.port.number} "
+                    f"{quorum}\n"
+                    "sentinel down-after-milliseconds main 500\n"
+                    "sentinel failover-timeout main 3000\n")
+        self.child = rig.spawn(["redis-server", config, "--sentinel"],
+                               f"{name}-out.log")
+
+    @property
+    def address(self):
+        return self.port.address
+
+    def ask(self, *words):
+        with socket.create_connection(("127.0.0.1", self.port.number), 5) as s:
+            s.sendall(encode(words))
+            with s.makefile("rb") as f:
+                return read_reply(f)

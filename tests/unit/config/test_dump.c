@@ -24,12 +24,13 @@ roll(unsigned below)
 	return (unsigned)(dice >> 11) % below;
 }
 
-static unsigned serial; /* so that names and addresses differ */
-static bool passes;     /* the service is in mode passthrough */
-static bool in_h2;      /* its profile speaks HTTP/2 */
-static unsigned job;    /* of the rollout, down to 1; 0: none */
-static unsigned named;  /* number in the last name */
-static unsigned before; /* ... of the pool before this; 0: none */
+static unsigned serial;      /* so that names and addresses differ */
+static bool passes;          /* the service is in mode passthrough */
+static bool in_h2;           /* its profile speaks HTTP/2 */
+static unsigned job;         /* of the rollout, down to 1; 0: none */
+static unsigned named;       /* number in the last name */
+static bool in_store, redis; /* the keys of store, which are for Redis */
+static unsigned before;      /* ... of the pool before this; 0: none */
 
 /* Of a rollout: its steps up to this one. */
 static struct {
@@ -194,7 +195,7 @@ add_scalar(const struct key *k, struct buf *out)
 			n++;
 		if (strcmp(k->name, "type") == 0)
 			n = 2; /* grpc asks for a protocol */
-		n = roll((unsigned)n);
+		n = in_store ? redis : roll((unsigned)n);
 		if ((k->flags & KEY_SHORT) != 0)
 			in_h2 = n == CFG_PRODUCT_ZITADEL;
 		buf_add_cstr(out, k->names[n]);
@@ -336,6 +337,10 @@ is_wanted(const struct key *k)
 		return true; /* one form at least */
 	if (strcmp(k->name, "certificate") == 0)
 		return true; /* of the key */
+	if (in_store)
+		return k->kind == K_ENUM || /* type */
+		    ((k->kind == K_SIZE) != redis && k->kind != K_BOOL &&
+		        k->kind != K_ITEMS);
 	if (strcmp(k->name, "protocol") == 0)
 		return false; /* it and tls have to fit */
 	if (strcmp(k->name, "send_proxy") == 0 && in_h2)
@@ -355,6 +360,9 @@ add_map(const struct key *keys, struct buf *out)
 
 	if (keys[1].name != NULL && (keys[1].flags & KEY_MODE) != 0)
 		passes = roll(4) == 0;
+	in_store = strcmp(keys[0].name, "type") == 0 &&
+	    strcmp(keys[1].name, "memory") == 0;
+	redis = in_store && roll(2) == 0;
 	in_h2 &= keys[1].name == NULL || (keys[1].flags & KEY_MODE) == 0;
 	buf_add_cstr(out, "{");
 	for (const struct key *k = keys; k->name != NULL; k++) {
@@ -379,6 +387,7 @@ add_map(const struct key *keys, struct buf *out)
 		else
 			add_scalar(k, out);
 	}
+	in_store = false;
 	buf_add_cstr(out, "}");
 }
 

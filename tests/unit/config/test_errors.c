@@ -1090,6 +1090,32 @@ static const struct {
 	    "listeners: unix:/run/segue/admin.sock\n" SERVE,
 	    "f:1:1: admin.socket: /run/segue/admin.sock is the address of "
 	    "listeners[0] already\n" },
+	{ "a store that is nowhere", LISTEN SERVE "store: redis\n",
+	    "f:3:8: store.address: is missing; of type redis, it or sentinels "
+	    "is expected\n" },
+	{ "a store of another kind", LISTEN SERVE "store: memcached\n",
+	    "f:3:8: store.type: memcached is not one of memory, redis, "
+	    "none\n" },
+	{ "a store in two places",
+	    LISTEN SERVE
+	    "store: { type: redis, address: \"r:1\", sentinels: \"s:1\", "
+	    "master: m }\n",
+	    "f:3:32: store.address: sentinels say where it is; one of the two "
+	    "is expected\n" },
+	{ "sentinels without a name",
+	    LISTEN SERVE "store: { type: redis, sentinels: \"s:1\" }\n",
+	    "f:3:8: store.master: is missing; with sentinels, the name of the "
+	    "master is expected\n" },
+	{ "a user without a password",
+	    LISTEN SERVE "store: { type: redis, address: \"r:1\", user: u }\n",
+	    "f:3:45: store.user: password_file is missing; a user needs a "
+	    "password\n" },
+	{ "an address of no Redis",
+	    LISTEN SERVE "store: { address: \"r:1\" }\n",
+	    "f:3:19: store.address: \"type: redis\" is expected with it\n" },
+	{ "a password of no Redis",
+	    LISTEN SERVE "store: { password_file: /p }\n",
+	    "f:3:25: warning: store.password_file: this is of type redis\n" },
 	{ "a linger beyond the end", LISTEN SERVE "stop: { deadline: 1s }\n",
 	    "f:3:7: warning: stop.linger: this is longer than deadline\n" },
 

@@ -47,6 +47,10 @@ static const char *const usual[PARTS] = {
 #define L "listeners[web]."
 #define S "services[s]."
 #define P "services[s].pools[v1]."
+#define REDIS "store: { type: redis, address: \"r:1\", "
+#define REDIS_ON                                                               \
+	"store.type: memory -> redis\n"                                        \
+	"store.address: none -> \"r:1\"\n"
 #define TLS(more)                                                              \
 	", tls: { certificates: [ { certificate: /c.pem } ], " more " }"
 #define TLS_ON                                                                 \
@@ -131,6 +135,39 @@ static const struct {
 	    "memory.limit: auto -> 64MiB\n", "" },
 	{ "memory.limit", TOP, "memory: { limit: off }",
 	    "memory.limit: auto -> off\n", "" },
+	{ "store.type", TOP, "store: none", "",
+	    "store.type: memory -> none\n" },
+	{ "store.memory", TOP, "store: { memory: 1GiB }", "",
+	    "store.memory: 64MiB -> 1GiB\n" },
+	{ "store.address", TOP, "store: { type: redis, address: \"r:6379\" }",
+	    "",
+	    "store.type: memory -> redis\n"
+	    "store.address: none -> \"r:6379\"\n" },
+	{ "store.sentinels", TOP,
+	    "store: { type: redis, sentinels: [ \"a:1\", \"b:2\" ], master: m "
+	    "}",
+	    "",
+	    "store.type: memory -> redis\n"
+	    "store.sentinels: none -> [ \"a:1\", \"b:2\" ]\n"
+	    "store.master: none -> m\n" },
+	{ "store.master", TOP,
+	    "store: { type: redis, sentinels: [ \"a:1\" ], master: m:2 }", "",
+	    "store.type: memory -> redis\n"
+	    "store.sentinels: none -> [ \"a:1\" ]\n"
+	    "store.master: none -> \"m:2\"\n" },
+	{ "store.user", TOP, REDIS "user: u, password_file: /p }", "",
+	    REDIS_ON "store.user: none -> u\n"
+	             "store.password_file: none -> /p\n" },
+	{ "store.password_file", TOP, REDIS "password_file: /p }", "",
+	    REDIS_ON "store.password_file: none -> /p\n" },
+	{ "store.database", TOP, REDIS "database: 3 }", "",
+	    REDIS_ON "store.database: 0 -> 3\n" },
+	{ "store.tls", TOP, REDIS "tls: on }", "",
+	    REDIS_ON "store.tls: off -> on\n" },
+	{ "store.prefix", TOP, "store: { prefix: \"a:\" }", "",
+	    "store.prefix: \"segue:\" -> \"a:\"\n" },
+	{ "store.timeout", TOP, "store: { timeout: 50ms }", "",
+	    "store.timeout: 20ms -> 50ms\n" },
 	{ "stop.lame_duck", TOP, "stop: { lame_duck: 10s }",
 	    "stop.lame_duck: 0 -> 10s\n", "" },
 	{ "stop.deadline", TOP, "stop: { deadline: 90s }",

@@ -1,0 +1,142 @@
+#include "store/redis_dial.h"
+
+#include <hiredis/adapters/libevent.h>
+#include <hiredis/async.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "config/config.h"
+#include "net/addr.h"
+#include "net/loop.h"
+#include "net/resolver.h"
+
+/* hiredis frees the context itself once this returns. */
+static void
+lost(const redisAsyncContext *ac, enum store_why why)
+{
+	struct redis_dial *d = ac->data;
+
+	if (d == NULL)
+		return; /* it was given up */
+	d->ac = NULL;
+	d->gone(d, why);
+}
+
+static enum store_why
+why_of(const redisAsyncContext *ac)
+{
+	switch (ac->c.err) {
+	case REDIS_ERR_EOF:
+		return STORE_WHY_CLOSED;
+	case REDIS_ERR_PROTOCOL:
+		return STORE_WHY_BROKEN;
+	default:
+		return strstr(ac->c.errstr, "refused") != NULL
+		    ? STORE_WHY_REFUSED
+		    : STORE_WHY_UNREACHABLE;
+	}
+}
+
+static void
+on_connect(const redisAsyncContext *ac, int status)
+{
+	struct redis_dial *d = ac->data;
+
+	if (status != REDIS_OK)
+		lost(ac, why_of(ac));
+	else if (d != NULL)
+		d->connected(d);
+}
+
+static void
+on_disconnect(const redisAsyncContext *ac, int status)
+{
+	lost(ac, status == REDIS_OK ? STORE_WHY_CLOSED : why_of(ac));
+}
+
+static void
+use(struct redis_dial *d, redisAsyncContext *ac)
+{
+	enum store_why why = STORE_WHY_UNREACHABLE;
+
+	if (ac != NULL && ac->err == 0 &&
+	    redisLibeventAttach(ac, loop_base(d->loop)) == REDIS_OK) {
+		ac->data = d;
+		d->ac = ac;
+		(void)redisAsyncSetConnectCallback(ac, on_connect);
+		(void)redisAsyncSetDisconnectCallback(ac, on_disconnect);
+		return;
+	}
+	if (ac != NULL) {
+		why = why_of(ac);
+		redisAsyncFree(ac);
+	}
+	d->gone(d, why);
+}
+
+static void
+use_addr(struct redis_dial *d, const struct addr *a, uint16_t port)
+{
+	char host[ADDR_TEXT_MAX];
+
+	(void)addr_host(a, host);
+	use(d, redisAsyncConnect(host, port));
+}
+
+static void
+on_addresses(int code, struct addr_list *list, void *arg)
+{
+	struct redis_dial *d = arg;
+
+	if (d->port == 0 || d->ac != NULL)
+		return; /* of a try that was given up */
+	if (code != E_OK)
+		d->gone(d, STORE_WHY_NO_NAME);
+	else
+		use_addr(d, &list->list[0], d->port);
+}
+
+void
+redis_dial_begin(struct redis_dial *d, const struct cfg_addr *to)
+{
+	struct addr literal;
+	int rc = E_OK;
+
+	d->port = 0;
+	if (to->is_unix) {
+		use(d, redisAsyncConnectUnix(to->host));
+		return;
+	}
+	if (addr_literal(to, &literal) == E_OK) {
+		use_addr(d, &literal, to->port);
+		return;
+	}
+	if (d->resolver == NULL)
+		rc = resolver_new(d->loop, addr_look_up, &d->resolver);
+	if (rc == E_OK)
+		rc = resolver_ask(d->resolver, to, on_addresses, d);
+	if (rc != E_OK)
+		d->gone(d, STORE_WHY_NO_NAME);
+	else
+		d->port = to->port;
+}
+
+void
+redis_dial_end(struct redis_dial *d)
+{
+	redisAsyncContext *ac = d->ac;
+
+	d->port = 0;
+	d->ac = NULL;
+	if (ac == NULL)
+		return;
+	ac->data = NULL;
+	redisAsyncFree(ac);
+}
+
+void
+redis_dial_free(struct redis_dial *d)
+{
+	redis_dial_end(d);
+	resolver_free(&d->resolver);
+}

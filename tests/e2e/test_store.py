@@ -1,0 +1,580 @@
+"""The store: what one proxy learns, the others and the next start know; and
+what happens when it is away, slow, full, read-only, wrong or strange."""
+import json
+import socket
+import statistics
+import threading
+import time
+from urllib.parse import quote
+
+import pytest
+
+from rig import wait_until
+from rig.redis import Redis, ReplyError, Sentinel
+from rig.segued import pool, service
+from rig.wire import Client, once
+from test_artifacts import FORM, Op, code_of, flow, post
+from test_rollout import DRAIN
+
+
+class Site:
+    """Proxies side by side, before the same two pools that share nothing."""
+
+    def __init__(self, rig, store, n=2, **more):
+        self.rig, self.store, self.more = rig, store, more
+        self.a, self.b = Op("v1"), Op("v2")
+        self.ia = rig.scripted("v1", "a", self.a)
+        self.ib = rig.scripted("v2", "b", self.b)
+        self.proxies = []
+        for _ in range(n):
+            self.add()
+
+    def add(self, store=None, **more):
+        n = len(self.proxies)
+        s = self.rig.segued(
+            service(pool("v1", [self.ia], share="50%"),
+                    pool("v2", [self.ib], share="50%"), drain=DRAIN,
+                    share_key="request", shared_state="none"),
+            name=f"segued{n}", key_file=f"{self.rig.dir}/keys",
+            store=store or self.store, **{**self.more, **more})
+        self.proxies.append(s)
+        return s
+
+    def wait_store(self, state="up", seconds=10):
+        for s in self.proxies:
+            wait_until(lambda s=s: store(s)["state"] == state, seconds,
+                       f"a store that is {state}")
+
+
+def store(s):
+    """Before the workers have begun there is none."""
+    return s.admin.status()["store"] or {"state": "down", "why": ""}
+
+
+def of_redis(redis, **more):
+    return {"type": "redis", "address": redis.address, **more}
+
+
+def login(s):
+    """A code, and who has issued it."""
+    with Client(s.address) as browser:
+        a = browser.get("/authorize")
+    return code_of(a), a.version
+
+
+def redeem(s, code):
+    return post(s, "/token", {"code": code})
+
+
+def flow_over(first, second):
+    """As flow() of test_artifacts, each call at the other proxy."""
+    code, _ = login(first)
+    a = redeem(second, code)
+    if a.status != 200:
+        return "code"
+    t = json.loads(a.body)
+    bearer = f"Authorization: Bearer {t['access_token']}\r\n"
+    if once(first.address, "/userinfo", fields=bearer).status != 200:
+        return "userinfo"
+    a = post(first, "/token", {"refresh_token": t["refresh_token"]})
+    if a.status != 200:
+        return "refresh"
+    hint = json.loads(a.body)["id_token"]
+    if once(second.address,
+            f"/logout?id_token_hint={quote(hint)}").status != 200:
+        return "logout"
+    return None
+
+
+def fails_by_chance(site):
+    """Of 20 flows over two proxies, those that do not find their pool."""
+    a, b = site.proxies
+    return [f for f in (flow_over(a, b) for _ in range(20)) if f]
+
+
+# ---- what it is for ----
+
+def test_what_one_learns_the_other_knows(rig):
+    redis = Redis(rig)
+    site = Site(rig, of_redis(redis))
+    site.wait_store()
+    assert not fails_by_chance(site)
+    keys = redis.keys()
+    assert len(keys) > 80 and all(
+        k.startswith("segue:a:web:") and len(k) == 12 + 32 for k in keys)
+    m = site.proxies[1].admin.metrics()
+    assert m['segue_store_asked_total{answer="found"}'] >= 20
+    assert m['segue_store_asked_total{answer="late"}'] == 0
+    assert m['segue_artifacts_total{service="web",what="unknown"}'] == 0
+    assert m['segue_store_threads{state="up"}'] == 2
+
+
+def test_none_knows_nothing_of_others(rig):
+    """The same flows: the side by side that says what the store is for."""
+    site = Site(rig, "none")
+    assert len(fails_by_chance(site)) > 5
+
+
+def test_each_value_ends(rig):
+    """What was said to live for a minute does; no key stays for ever."""
+    redis = Redis(rig)
+    site = Site(rig, of_redis(redis), n=1)
+    site.wait_store()
+    assert flow(site.proxies[0]) is None
+    wait_until(lambda: len(redis.keys()) >= 6, 5, "six keys")
+    assert all(0 < redis.do("PTTL", k) <= 2592000000 for k in redis.keys())
+
+
+def test_memory_outlives_a_stop(rig):
+    site = Site(rig, "memory", n=1)
+    s = site.proxies[0]
+    codes = [login(s) for _ in range(20)]
+    s.stop()
+    assert "store_saved" in s.log()
+    s.start()
+    for code, version in codes:
+        a = redeem(s, code)
+        assert a.status == 200 and a.version == version
+    assert "store_loaded values=20" in s.log()
+
+
+def test_redis_outlives_a_kill(rig):
+    site = Site(rig, of_redis(Redis(rig)), n=1)
+    site.wait_store()
+    s = site.proxies[0]
+    codes = [login(s) for _ in range(20)]
+    s.kill_all()
+    s.start()
+    site.wait_store()
+    assert all(redeem(s, code).status == 200 for code, _ in codes)
+
+
+def test_damaged_file(rig):
+    """What cannot be read is told, and is no reason not to start."""
+    site = Site(rig, "memory", n=1)
+    s = site.proxies[0]
+    login(s)
+    s.stop()
+    path = f"{s.dir}/state/store"
+    with open(path, "ab") as f:
+        f.write(b"\0garbage")
+    s.start()
+    assert "store_not_loaded" in s.log() and "values=1" in s.log()
+
+
+# ---- bad days ----
+
+class Load:
+    """Pinned users, and applications with tokens, until it is ended."""
+
+    def __init__(self, s):
+        self.s, self.failed, self.n, self.waits = s, [], 0, []
+        self.ended = threading.Event()
+        self.threads = [threading.Thread(target=self.run) for _ in range(4)]
+        for t in self.threads:
+            t.start()
+
+    def run(self):
+        with Client(self.s.address) as c:
+            c.get("/get")
+            version = c.get("/get").version
+            while not self.ended.is_set():
+                began = time.monotonic()
+                a = c.get("/get")
+                self.waits.append(time.monotonic() - began)
+                self.n += 1
+                if a.status != 200 or a.version != version:
+                    self.failed.append((a.status, a.version, version))
+                time.sleep(0.002)
+
+    def end(self):
+        self.ended.set()
+        for t in self.threads:
+            t.join()
+        assert self.n > 50 and not self.failed, self.failed[:5]
+
+
+def test_absent_at_the_start_then_there(rig):
+    redis = Redis(rig)
+    redis.kill()
+    site = Site(rig, of_redis(redis))
+    a, b = site.proxies
+    assert store(a)["state"] == "down"
+    assert store(a)["why"] in ("connecting", "refused", "unreachable")
+    codes = [login(a) for _ in range(10)]
+    assert all(redeem(a, c).status == 200 for c, _ in codes[:5])
+    assert store(a)["queued"] > 0
+    assert "store redis down since" in a.do("status").out
+    redis.start()
+    site.wait_store()
+    wait_until(lambda: store(a)["queued"] == 0, 3, "an empty queue")
+    assert all(redeem(b, c).status == 200 for c, _ in codes[5:]), \
+        "what was learned meanwhile is written"
+
+
+def test_killed_and_back_under_load(rig):
+    redis = Redis(rig)
+    site = Site(rig, of_redis(redis))
+    site.wait_store()
+    a, b = site.proxies
+    load = Load(a)
+    try:
+        for _ in range(3):
+            redis.kill()
+            wait_until(lambda: store(a)["state"] == "down", 5, "down")
+            assert flow(a) is None, "it knows what it has learned itself"
+            code, _ = login(a)
+            redis.start()
+            site.wait_store(seconds=3)
+            wait_until(lambda: store(a)["queued"] == 0, 3, "an empty queue")
+            assert redeem(b, code).status == 200
+    finally:
+        load.end()
+
+
+def test_stopped_for_five_seconds(rig):
+    """SIGSTOP: it takes connections and commands and says nothing."""
+    redis = Redis(rig)
+    site = Site(rig, of_redis(redis), workers=1)  # each finds out by itself
+    site.wait_store()
+    a, b = site.proxies
+    load = Load(a)
+    try:
+        time.sleep(0.5)
+        quick = statistics.quantiles(load.waits, n=100)[98]
+        redis.pause()
+        load.waits = []
+        waits = []
+        codes = [login(a)[0] for _ in range(8)]
+        for code in codes[:6]:
+            began = time.monotonic()
+            redeem(b, code)
+            waits.append(time.monotonic() - began)
+        wait_until(lambda: store(b)["state"] in ("slow", "down"), 3, "slow")
+        began = time.monotonic()
+        redeem(b, codes[6])
+        assert time.monotonic() - began < 0.015, "nobody waits any more"
+        assert max(waits) < 0.150 and sum(waits) < 0.5, waits
+        time.sleep(4.5)
+        slow = statistics.quantiles(load.waits, n=100)[98]
+        redis.go_on()
+        site.wait_store(seconds=3)
+        wait_until(lambda: store(a)["queued"] == 0, 3, "an empty queue")
+        assert redeem(b, codes[7]).status == 200
+        print(f"p99 of pinned requests: {quick * 1000:.2f} ms with Redis, "
+              f"{slow * 1000:.2f} ms while it stands still")
+    finally:
+        redis.go_on()
+        load.end()
+    m = b.admin.metrics()
+    assert 1 <= m['segue_store_asked_total{answer="late"}'] <= 8
+
+
+class Slow:
+    """Between a proxy and Redis: each answer is so late."""
+
+    def __init__(self, redis, path, late):
+        self.redis, self.late = redis, late
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.bind(path)
+        self.sock.listen(16)
+        self.address = f"unix:{path}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                c, _ = self.sock.accept()
+            except OSError:
+                return
+            s = socket.socket(socket.AF_UNIX)
+            s.connect(self.redis.socket)
+            threading.Thread(target=self.pump, args=(c, s, False),
+                             daemon=True).start()
+            threading.Thread(target=self.pump, args=(s, c, True),
+                             daemon=True).start()
+
+    def pump(self, source, to, late):
+        try:
+            while data := source.recv(65536):
+                if late:
+                    time.sleep(self.late)
+                to.sendall(data)
+            to.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
+def test_a_second_late(rig):
+    redis = Redis(rig)
+    slow = Slow(redis, f"{rig.dir}/slow.sock", 0)
+    site = Site(rig, {"type": "redis", "address": slow.address})
+    site.wait_store()
+    a, b = site.proxies
+    slow.late = 1
+    load = Load(a)
+    waits = []
+    for _ in range(12):
+        code, _ = login(a)
+        began = time.monotonic()
+        redeem(b, code)
+        waits.append(time.monotonic() - began)
+    load.end()
+    assert sum(waits) < 1, waits
+    assert store(b)["state"] == "slow"
+    slow.late = 0
+    site.wait_store(seconds=5)
+    assert not fails_by_chance(site)
+
+
+def test_deadline_of_a_lookup(rig):
+    """20 ms and not more than 5 beside it, of a request that nobody else
+    keeps waiting."""
+    redis = Redis(rig)
+    site = Site(rig, of_redis(redis), n=1)
+    site.wait_store()
+    s = site.proxies[0]
+    waits = []
+    for _ in range(6):
+        redis.pause()
+        with Client(s.address) as c:
+            began = time.monotonic()
+            c.post("/token", b"code=nobody-knows", fields=FORM)
+            waits.append(1000 * (time.monotonic() - began))
+        redis.go_on()
+        site.wait_store()
+        time.sleep(0.3)
+    print("ms waited:", [f"{w:.1f}" for w in waits])
+    assert 15 <= statistics.median(waits) <= 25, waits
+
+
+def test_full(rig):
+    """Values are refused, counted and told; requests go on."""
+    redis = Redis(rig, "redis", "--maxmemory-policy", "noeviction")
+    site = Site(rig, of_redis(redis), n=1)
+    site.wait_store()
+    s = site.proxies[0]
+    redis.do("CONFIG", "SET", "maxmemory", "1")
+    for _ in range(5):
+        assert flow(s) is None
+    m = s.admin.metrics()
+    assert m['segue_store_refused_total{reason="full"}'] >= 5
+    assert store(s)["refused"] >= 5
+    assert s.log().count("event=store_refuses") <= 2, "told once a thread"
+    redis.do("CONFIG", "SET", "maxmemory", "0")
+    assert flow(s) is None
+    wait_until(lambda: redis.keys(), 3, "a key")
+
+
+def test_read_only_replica(rig):
+    """What it does not take waits for the master."""
+    redis = Redis(rig, port=True)
+    other = Redis(rig, "other", port=True)
+    redis.do("REPLICAOF", "127.0.0.1", other.port.number)
+    site = Site(rig, of_redis(redis))
+    a, b = site.proxies
+    codes = [login(a)[0] for _ in range(5)]
+    wait_until(lambda: store(a)["why"] == "read_only", 5, "read_only")
+    assert flow(a) is None
+    redis.do("REPLICAOF", "NO", "ONE")
+    site.wait_store()
+    wait_until(lambda: store(a)["queued"] == 0, 3, "an empty queue")
+    assert all(redeem(b, c).status == 200 for c in codes)
+
+
+def test_flushed(rig):
+    """It is as if nobody had learned, but for who has himself."""
+    redis = Redis(rig)
+    site = Site(rig, of_redis(redis))
+    site.wait_store()
+    a, b = site.proxies
+    code, _ = login(a)
+    redis.do("FLUSHALL")
+    assert redeem(a, code).status == 200
+    assert not fails_by_chance(site)
+    assert store(b)["state"] == "up"
+
+
+GARBAGE = {
+    "list": lambda r, k: r.do("RPUSH", k, "v1"),
+    "pool that is none": lambda r, k: r.do("SET", k, "v9"),
+    "control characters": lambda r, k: r.do("SET", k, b"\0\r\n\xff" * 9),
+    "a megabyte": lambda r, k: r.do("SET", k, b"x" * 1000000),
+    "empty": lambda r, k: r.do("SET", k, ""),
+}
+
+
+@pytest.mark.parametrize("what", GARBAGE)
+def test_garbage_under_our_keys(rig, what):
+    redis = Redis(rig)
+    site = Site(rig, of_redis(redis))
+    site.wait_store()
+    a, b = site.proxies
+    code, _ = login(a)
+    wait_until(lambda: redis.keys(), 3, "a key")
+    key = redis.keys()[0]
+    redis.do("DEL", key)
+    GARBAGE[what](redis, key)
+    assert redeem(b, code).status in (200, 400), "asked by share, as unknown"
+    assert store(b)["state"] == "up"
+    strange = b.admin.metrics()["segue_store_strange_total"]
+    assert strange == (what in ("list", "a megabyte")), strange
+    assert not fails_by_chance(site)
+
+
+def test_not_redis(rig):
+    """Whoever listens there: it is told, and nothing hangs on it."""
+    site = Site(rig, "none", n=1)
+    s = site.add({"type": "redis", "address": site.ia.address})
+    wait_until(lambda: store(s)["why"] in ("broken", "closed", "no_answer"),
+               5, "it")
+    assert flow(s) is None
+
+
+def test_wrong_password(rig):
+    redis = Redis(rig, password="right")
+    path = f"{rig.dir}/password"
+    with open(path, "w", encoding="ascii") as f:
+        f.write("wrong-and-secret\n")
+    site = Site(rig, of_redis(redis, password_file=path), n=1)
+    s = site.proxies[0]
+    wait_until(lambda: store(s)["why"] == "auth", 5, "auth")
+    assert flow(s) is None
+    assert "wrong-and-secret" not in s.log() + s.out()
+    assert s.log().count("why=auth") <= 2, "told once a thread"
+    with open(path, "w", encoding="ascii") as f:
+        f.write("right\n")
+    s.stop()
+    s.start()
+    site.wait_store()
+
+
+def test_no_password(rig):
+    redis = Redis(rig, password="right")
+    s = Site(rig, of_redis(redis), n=1).proxies[0]
+    wait_until(lambda: store(s)["why"] == "auth", 5, "auth")
+
+
+def test_user_database_and_prefix(rig):
+    redis = Redis(rig)
+    redis.do("ACL", "SETUSER", "proxy", "on", ">secret", "~mine:*", "+set",
+             "+getrange", "+del", "+ping", "+select")
+    path = f"{rig.dir}/password"
+    with open(path, "w", encoding="ascii") as f:
+        f.write("secret\n")
+    site = Site(rig, of_redis(redis, user="proxy", password_file=path,
+                              database=3, prefix="mine:"))
+    site.wait_store()
+    assert not fails_by_chance(site)
+    assert redis.keys() == [], "they are in database 3"
+    assert "db3:keys=" in redis.do("INFO", "keyspace").decode()
+    s = site.add(of_redis(redis, user="proxy", password_file=path,
+                          database=3, prefix="other:"))
+    wait_until(lambda: store(s)["state"] == "up", 5, "up")
+    assert flow(s) is None
+    m = s.admin.metrics()
+    assert m['segue_store_refused_total{reason="denied"}'] > 0
+
+
+def test_database_that_is_none(rig):
+    redis = Redis(rig, "redis", "--databases", "2")
+    s = Site(rig, of_redis(redis, database=7), n=1).proxies[0]
+    wait_until(lambda: store(s)["why"] == "database", 5, "database")
+
+
+def test_by_name(rig):
+    redis = Redis(rig, port=True)
+    site = Site(rig, {"type": "redis",
+                      "address": f"localhost:{redis.port.number}"})
+    site.wait_store()
+    assert not fails_by_chance(site)
+
+
+def test_name_that_is_none(rig):
+    s = Site(rig, {"type": "redis", "address": "no.such.invalid:6379"},
+             n=1).proxies[0]
+    wait_until(lambda: store(s)["why"] == "no_name", 10, "no_name")
+    assert flow(s) is None
+
+
+# ---- sentinels ----
+
+def test_sentinels_fail_over(rig):
+    """Real ones; the master dies under load, and a replica takes its place."""
+    first = Redis(rig, "first", port=True)
+    second = Redis(rig, "second", "--replicaof", "127.0.0.1",
+                   str(first.port.number), port=True)
+    wait_until(lambda: b"master_link_status:up" in
+               second.do("INFO", "replication"), 20, "a replica in step")
+    sentinels = [Sentinel(rig, first, f"sentinel{i}", 2) for i in range(3)]
+
+    def know(s):
+        try:
+            return s.ask("SENTINEL", "MASTER", "main")
+        except (OSError, EOFError, ReplyError):
+            return []
+
+    def is_ready(s):
+        fields = know(s)
+        at = dict(zip(fields[::2], fields[1::2]))
+        return at.get(b"num-slaves") == b"1" and \
+            at.get(b"num-other-sentinels") == b"2"
+
+    for s in sentinels:
+        wait_until(lambda s=s: is_ready(s), 30, "sentinels that know all")
+    site = Site(rig, {"type": "redis", "master": "main", "sentinels":
+                      ["127.0.0.1:1"] + [s.address for s in sentinels]})
+    site.wait_store()
+    assert not fails_by_chance(site)
+    a, b = site.proxies
+    load = Load(a)
+    try:
+        codes = [login(a)[0] for _ in range(5)]
+        time.sleep(0.5)
+        first.kill()
+        wait_until(lambda: store(a)["state"] == "down", 5, "down")
+        codes += [login(a)[0] for _ in range(5)]
+        site.wait_store(seconds=20)
+        wait_until(lambda: store(a)["queued"] == 0, 3, "an empty queue")
+        assert all(redeem(b, c).status == 200 for c in codes)
+        assert "role:master" in second.do("INFO", "replication").decode()
+    finally:
+        load.end()
+
+
+def test_name_that_sentinels_do_not_know(rig):
+    redis = Redis(rig, port=True)
+    sentinel = Sentinel(rig, redis, "sentinel", 1)
+    s = Site(rig, {"type": "redis", "master": "other",
+                   "sentinels": [sentinel.address]}, n=1).proxies[0]
+    wait_until(lambda: store(s)["why"] == "no_master", 10, "no_master")
+
+
+# ---- what must not be there ----
+
+def test_no_secret_leaves(rig):
+    """Not in Redis, its log of commands, ours, or the file of the store."""
+    redis = Redis(rig)
+    site = Site(rig, of_redis(redis), log={"level": "debug"})
+    site.wait_store()
+    a, b = site.proxies
+    m = site.add("memory")
+    assert not fails_by_chance(Both(a, b)) and flow(m) is None
+    m.stop()
+    dump = "\n".join(redis.keys()) + "".join(
+        redis.do("GET", k).decode() for k in redis.keys())
+    texts = [dump, rig.text("segued2/state/store")] + [
+        s.log() + s.out() + rig.text(f"{s.name}/access.log")
+        for s in site.proxies]
+    issued = [*site.a.known, *site.b.known]
+    assert len(issued) > 80
+    for text in texts:
+        assert len(text) > 100
+        for value in issued:
+            assert value not in text
+            assert quote(value, safe="") not in text
+
+
+class Both:
+    def __init__(self, *proxies):
+        self.proxies = proxies
