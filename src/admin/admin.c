@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/thread.h"
 #include "config/config.h"
+#include "rollout/cluster.h"
 #include "rollout/drive.h"
 
 /* ---- pages ---- */
@@ -158,6 +159,7 @@ admin_new(const struct admin_env *env, struct admin **out)
 	a->env = *env;
 	a->began_wall_us = clock_wall_us();
 	TAILQ_INIT(&a->reloads);
+	TAILQ_INIT(&a->others);
 	rc = events_new(env->loop, env->feed, &a->events);
 	if (rc == E_OK)
 		rc = server_new(&door, &a->server);
@@ -165,6 +167,9 @@ admin_new(const struct admin_env *env, struct admin **out)
 		admin_free(&a);
 		return rc;
 	}
+	if (drive_cluster(env->drive) != NULL)
+		cluster_on_command(drive_cluster(env->drive), command_of_other,
+		    a);
 	*out = a;
 	return E_OK;
 }
@@ -182,6 +187,9 @@ admin_free(struct admin **ap)
 
 	if (a == NULL)
 		return;
+	commands_free(a);
+	if (drive_cluster(a->env.drive) != NULL)
+		cluster_on_command(drive_cluster(a->env.drive), NULL, NULL);
 	server_free(&a->server); /* who waits or watches learns it is gone */
 	events_free(&a->events);
 	reloads_free(a);

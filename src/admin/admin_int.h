@@ -10,9 +10,11 @@
 #include <sys/queue.h>
 
 #include "admin/admin.h"
+#include "base/str.h"
 
 struct ask;
 struct buf;
+struct cluster_from;
 struct events;
 struct ro_command;
 struct ro_service;
@@ -20,12 +22,14 @@ struct ro_state;
 struct server;
 
 TAILQ_HEAD(reload_list, reload);
+TAILQ_HEAD(waiting_list, waiting);
 
 struct admin {
 	struct admin_env env;
 	struct server *server;      /* owned */
 	struct events *events;      /* owned */
 	struct reload_list reloads; /* under way; their clients may be gone */
+	struct waiting_list others; /* commands of other proxies, under way */
 	uint64_t began_wall_us;     /* this process */
 	bool stopping;
 };
@@ -35,6 +39,13 @@ typedef void admin_page_fn(struct admin *, struct ask *);
 
 admin_page_fn page_version, page_status, page_config, page_health, /* pages */
     page_metrics, page_events, page_plan, page_pin, page_command, page_reload;
+
+/* A command that another proxy of the cluster was given; arg is the admin. */
+void command_of_other(const struct cluster_from *, struct str body,
+    const char *who, void *arg);
+
+/* Nobody waits for those of other proxies any more. */
+void commands_free(struct admin *);
 
 void status_write(struct admin *, struct buf *out); /* the document */
 void reloads_free(struct admin *);

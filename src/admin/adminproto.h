@@ -80,6 +80,12 @@
  *    store: {type, state: "up" | "slow" | "down", why, text, since,
  *            queued, dropped, refused},      of its worst thread; values that
  *                                            wait, found no place, are refused
+ *    cluster: {name, member, role: "alone" | "follower" | "leader", leader,
+ *              version, why, since, members: [{name, self, role, away, lags,
+ *              differs, version, silent_s, in_flight}]} | null,
+ *                                            version: of the state, counted
+ *                                            by Redis; a member's is what its
+ *                                            workers route by
  *    accounting: {accepted, answered, ours, client, deadline, fault,
  *                 in_flight, holds},         invariant 1, over all services
  *                                            and what reached none

@@ -1,6 +1,7 @@
 /*
  * /v1/command: a command for rollout/drive, and the waiting for its end.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,13 +12,16 @@
 #include "admin/role.h"
 #include "admin/server.h"
 #include "base/err.h"
+#include "rollout/cluster.h"
 #include "rollout/drive.h"
 
 /* A command whose answer is not out yet. */
 struct waiting {
+	TAILQ_ENTRY(waiting) link; /* of the admin's, while .ask is NULL */
 	struct admin *admin;
-	struct ask *ask;
-	uint64_t id; /* of drive; 0: it has not said one */
+	struct ask *ask;          /* NULL: another proxy was asked */
+	struct cluster_from from; /* ... that one */
+	uint64_t id; /* of drive, or of the cluster; 0: none was said */
 	bool streams;
 };
 
@@ -112,11 +116,30 @@ answer_result(struct ask *k, const struct drive_result *r)
 /* ---- waiting ---- */
 
 static void
+answer_other(struct waiting *w, const struct drive_result *r)
+{
+	struct cluster *c = drive_cluster(w->admin->env.drive);
+	struct buf b = BUF_INIT;
+	struct json_out j;
+
+	TAILQ_REMOVE(&w->admin->others, w, link);
+	json_begin(&j, &b);
+	json_begin_object(&j);
+	put_result(&j, r);
+	json_end_object(&j);
+	if (c != NULL && !b.failed)
+		cluster_answer(c, &w->from, status_of(r), buf_str(&b));
+	buf_free(&b);
+}
+
+static void
 on_done(const struct drive_result *r, void *arg)
 {
 	struct waiting *w = arg;
 
-	if (w->streams)
+	if (w->ask == NULL)
+		answer_other(w, r);
+	else if (w->streams)
 		stream_result(w->ask, r);
 	else
 		answer_result(w->ask, r);
@@ -229,23 +252,175 @@ run(struct admin *a, struct ask *k, const struct command_asked *c)
 		drive_on_progress(d, id, on_progress);
 }
 
+/* ---- for, and by, another proxy ---- */
+
+static void
+stream_text(struct ask *k, unsigned status, struct str body)
+{
+	struct buf b = BUF_INIT;
+
+	/* The same document, with its status as first member. */
+	buf_printf(&b, "event: result\ndata: {\"status\": %u, ", status);
+	buf_add_str(&b, str_sub(body, 1, body.len));
+	buf_add_cstr(&b, "\n\n");
+	if (!b.failed)
+		ask_stream_send(k, buf_str(&b));
+	ask_stream_end(k);
+	buf_free(&b);
+}
+
+static void
+on_result(unsigned status, struct str body, void *arg)
+{
+	struct waiting *w = arg;
+	struct drive_result lost = { .refusal = RO_NO_CLUSTER,
+		.generation = drive_state(w->admin->env.drive)->generation,
+		.sentence =
+		    "the proxy that leads the cluster has not answered: "
+		    "nobody knows whether it is done" };
+	struct buf b = BUF_INIT;
+
+	if (status == 0 || body.len == 0 || body.p[0] != '{') {
+		on_done(&lost, w);
+		return;
+	}
+	if (w->streams) {
+		stream_text(w->ask, status, body);
+	} else {
+		buf_add_str(&b, body);
+		answer_json(w->ask, status, &b);
+	}
+	free(w);
+}
+
+static void
+on_gone_forward(void *arg)
+{
+	struct waiting *w = arg;
+
+	cluster_forget(drive_cluster(w->admin->env.drive), w->id);
+	free(w);
+}
+
+/* Another one leads: it is told. */
+static void
+forward(struct admin *a, struct ask *k, struct str body)
+{
+	struct waiting *w = calloc(1, sizeof(*w));
+	char who[RO_WHO_MAX];
+
+	if (w == NULL) {
+		refuse(k, ANSWER_NO_MEMORY, err_text(E_NOMEM), NULL);
+		return;
+	}
+	w->admin = a;
+	w->ask = k;
+	w->streams = wants_events(k);
+	peer_who(ask_peer(k), who);
+	audit_line("command", ask_peer(k), "forwarded", "");
+	if (w->streams)
+		ask_stream(k, "text/event-stream", on_gone_forward, w);
+	else
+		ask_keep(k, on_gone_forward, w);
+	w->id = cluster_forward(drive_cluster(a->env.drive), body, who,
+	    on_result, w);
+	if (w->id == 0)
+		on_result(0, (struct str){ NULL, 0 }, w);
+}
+
+static void
+answer_bad(struct cluster *c, const struct cluster_from *from,
+    enum answer_error e, const char *message)
+{
+	const char *name = answer_error_name(e);
+	struct buf b = BUF_INIT;
+	struct json_out j;
+
+	json_begin(&j, &b);
+	json_begin_object(&j);
+	answer_put_error(&j, name, message, NULL);
+	json_end_object(&j);
+	if (!b.failed)
+		cluster_answer(c, from, answer_status(name), buf_str(&b));
+	buf_free(&b);
+}
+
+static void
+read_command(struct admin *a, struct command_asked *c)
+{
+	struct ro_drain configured = drive_clocks(a->env.drive, c->cmd.service,
+	    c->cmd.verb == RO_DRAIN ? c->cmd.pool : NULL);
+
+	set_clocks(c, &configured);
+}
+
+void
+command_of_other(const struct cluster_from *from, struct str body,
+    const char *who, void *arg)
+{
+	struct admin *a = arg;
+	struct cluster *cluster = drive_cluster(a->env.drive);
+	struct waiting *w = calloc(1, sizeof(*w));
+	struct buf problems = BUF_INIT;
+	struct command_asked c;
+	enum answer_error e = ANSWER_NO_MEMORY;
+	uint64_t id;
+
+	if (w == NULL || !command_read(body, &c, &e, &problems)) {
+		answer_bad(cluster, from, e,
+		    problems.len > 0 ? problems.p : err_text(E_NOMEM));
+		free(w);
+		buf_free(&problems);
+		return;
+	}
+	buf_free(&problems);
+	read_command(a, &c);
+	(void)snprintf(c.cmd.who, sizeof(c.cmd.who), "%.40s at %.16s", who,
+	    from->member);
+	w->admin = a;
+	w->from = *from;
+	TAILQ_INSERT_TAIL(&a->others, w, link);
+	id = drive_command(a->env.drive, &c.cmd, c.wait, c.wait_us, on_done, w);
+	if (id != 0)
+		w->id = id; /* else it was answered, and freed */
+}
+
+void
+commands_free(struct admin *a)
+{
+	struct waiting *w;
+
+	while ((w = TAILQ_FIRST(&a->others)) != NULL) {
+		TAILQ_REMOVE(&a->others, w, link);
+		drive_forget(a->env.drive, w->id);
+		free(w);
+	}
+}
+
+static bool
+is_for_another(struct admin *a)
+{
+	struct cluster *c = drive_cluster(a->env.drive);
+
+	return c != NULL && cluster_role(c) == CLUSTER_FOLLOWER;
+}
+
 void
 page_command(struct admin *a, struct ask *k)
 {
 	struct buf problems = BUF_INIT;
 	struct command_asked c;
 	enum answer_error e;
-	struct ro_drain configured;
 	struct str body = ask_body(k);
 
 	if (body.len > ADMIN_BODY_MAX) {
 		refuse(k, ANSWER_BAD_REQUEST, "the body is too large", NULL);
 	} else if (!command_read(body, &c, &e, &problems)) {
 		refuse_problems(k, e, &problems);
+	} else if (is_for_another(a)) {
+		forward(a, k, body);
 	} else {
-		configured = drive_clocks(a->env.drive, c.cmd.service,
-		    c.cmd.verb == RO_DRAIN ? c.cmd.pool : NULL);
-		set_clocks(&c, &configured);
+		read_command(a, &c);
 		peer_who(ask_peer(k), c.cmd.who);
 		run(a, k, &c);
 	}

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/units.h"
 #include "config/schema.h"
+#include "rollout/cluster.h"
 #include "rollout/drive.h"
 #include "rollout/facts.h"
 #include "rollout/runs.h"
@@ -785,6 +786,53 @@ put_store(struct json_out *j, const struct stores *stores)
 	json_end_object(j);
 }
 
+static void
+put_member(struct json_out *j, const struct cluster_member *m)
+{
+	json_begin_object(j);
+	json_kv_cstr(j, "name", m->name);
+	json_kv_bool(j, "self", m->self);
+	json_kv_cstr(j, "role", cluster_role_name(m->role));
+	json_kv_bool(j, "away", m->away);
+	json_kv_bool(j, "lags", m->lags);
+	json_kv_bool(j, "differs", m->differs);
+	json_kv_u64(j, "version", m->version);
+	json_kv_num(j, "silent_s", (double)m->silent_us / (double)US_PER_S);
+	json_kv_u64(j, "in_flight", m->in_flight);
+	json_end_object(j);
+}
+
+static void
+put_cluster(struct json_out *j, const struct cluster *c, uint64_t in_flight)
+{
+	struct cluster_member m;
+	struct cluster_facts f;
+
+	json_key(j, "cluster");
+	if (c == NULL) {
+		json_put_null(j);
+		return;
+	}
+	cluster_look_at(c, &f);
+	json_begin_object(j);
+	json_kv_cstr(j, "name", f.name);
+	json_kv_cstr(j, "member", f.member);
+	json_kv_cstr(j, "role", cluster_role_name(f.role));
+	json_kv_cstr(j, "leader", f.leader);
+	json_kv_u64(j, "version", f.version);
+	json_kv_cstr(j, "why", f.why);
+	json_kv_time(j, "since", f.since_us);
+	json_key(j, "members");
+	json_begin_array(j);
+	for (size_t i = 0; cluster_member(c, i, &m); i++) {
+		if (m.self)
+			m.in_flight = in_flight;
+		put_member(j, &m);
+	}
+	json_end_array(j);
+	json_end_object(j);
+}
+
 void
 status_write(struct admin *a, struct buf *out)
 {
@@ -805,6 +853,7 @@ status_write(struct admin *a, struct buf *out)
 	put_load(j, registry_load(sc.registry),
 	    drive_cfg(sc.drive)->memory_limit);
 	put_store(j, a->env.stores);
+	put_cluster(j, drive_cluster(a->env.drive), all.in_flight);
 	put_account(j, &all);
 	put_unrouted(&sc);
 	json_key(j, "services");

@@ -578,11 +578,28 @@ check_store(struct problems *p, const struct cfg *c, const struct where *top)
 		check_not_redis(p, &c->store, &store);
 }
 
+static void
+check_cluster(struct problems *p, const struct cfg *c, const struct where *top)
+{
+	struct where cluster = where_key(top, "cluster");
+	struct where name = where_key(&cluster, "name");
+	struct where member = where_key(&cluster, "member");
+
+	if (c->cluster.name != NULL && c->store.type != CFG_STORE_REDIS)
+		problem_error(p, &name,
+		    "proxies find each other through Redis; a store of type "
+		    "redis is expected");
+	if (c->cluster.name == NULL && c->cluster.member != NULL)
+		problem_warn(p, &member,
+		    "the cluster has no name; one is expected");
+}
+
 void
 check_all(struct problems *p, struct cfg *c, const struct where *top)
 {
 	check_admin(p, c, top);
 	check_store(p, c, top);
+	check_cluster(p, c, top);
 	check_stop(p, c, top);
 	check_pages(p, c->pages, c->n_pages, top);
 	check_listeners(p, c, top);

@@ -541,6 +541,17 @@ struct cfg_store {
 	bool tls;            /* default off */
 };
 
+/* What a change does about a proxy that does not acknowledge it. */
+enum cfg_absent { CFG_ABSENT_FENCE, CFG_ABSENT_BLOCK };
+
+/* Proxies that are commanded as one. */
+struct cfg_cluster {
+	char *name;             /* NULL: there is none */
+	char *member;           /* NULL: the host's name */
+	uint64_t timeout_us;    /* who is silent for so long is away: 2 s */
+	enum cfg_absent absent; /* default fence */
+};
+
 struct cfg_principal_list {
 	char **users; /* names or numeric ids */
 	size_t n_users;
@@ -569,6 +580,7 @@ struct cfg {
 	uint64_t resolve_hold_us; /* a new address lasts so long: 10 s */
 	uint64_t memory_limit;    /* bytes, CFG_MEMORY_AUTO or _OFF */
 	struct cfg_store store;
+	struct cfg_cluster cluster;
 	uint64_t stop_us;      /* graceful stop at most: 60 s */
 	uint64_t lame_duck_us; /* before: serving, but unhealthy: 0 */
 	uint64_t linger_us; /* stopping: idle clients may ask once more: 3 s */

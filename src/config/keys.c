@@ -97,6 +97,11 @@ static const char *const client_certs[] = {
 	[CFG_CLIENT_CERT_HAPROXY] = "haproxy",
 	NULL
 };
+static const char *const absents[] = {
+	[CFG_ABSENT_FENCE] = "fence",
+	[CFG_ABSENT_BLOCK] = "block",
+	NULL
+};
 static const char *const store_types[] = {
 	[CFG_STORE_MEMORY] = "memory",
 	[CFG_STORE_REDIS] = "redis",
@@ -916,6 +921,18 @@ static const struct key store_keys[] = {
 	    .help = "TLS to Redis; this build has none." },
 	END
 };
+static const struct key cluster_keys[] = {
+	{ "name", K_NAME, AT(cluster.name), NULL, 0, 0, KEY_RESTART,
+	    .help = "Proxies with the same name, and the same store of type redis, are commanded as one; by default there is no cluster." },
+	{ "member", K_NAME, AT(cluster.member), NULL, 0, 0, KEY_RESTART,
+	    .help = "What this proxy is called there; by default the host's name." },
+	{ "timeout", K_DURATION, AT(cluster.timeout_us), "2s", 500 * MS, 60 * S, KEY_RESTART,
+	    .help = "Who is not heard of for so long is away, and does not lead any more." },
+	{ "absent", K_ENUM, AT(cluster.absent), "fence", 0, 0, KEY_RESTART,
+	    .help = "While a proxy is away: fence, changes are made without it, and it follows when it is back; block, they are refused.",
+	    .names = absents },
+	END
+};
 static const struct key stop_keys[] = {
 	{ "lame_duck", K_DURATION, AT(lame_duck_us), "0", 0, H, 0,
 	    .help = "Before it stops, the daemon serves as ever for so long, while health paths answer 503." },
@@ -954,6 +971,9 @@ const struct key cfg_schema[] = {
 	{ "store", K_MAP, 0, NULL, 0, 0, 0,
 	    .help = "What keeps who has issued which code or token, over a restart and for several proxies.",
 	    .sub = store_keys, .scalar = "type" },
+	{ "cluster", K_MAP, 0, NULL, 0, 0, 0,
+	    .help = "Several proxies that are commanded as one.",
+	    .sub = cluster_keys, .scalar = "name" },
 	{ "stop", K_MAP, 0, NULL, 0, 0, 0,
 	    .help = "How the daemon stops.",
 	    .sub = stop_keys },

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "net/loop.h"
+#include "rollout/cluster.h"
 #include "rollout/disk.h"
 #include "rollout/drive_int.h"
 #include "rollout/ejecting.h"
@@ -51,7 +52,8 @@ drive_make_room(struct drive *d, size_t n_services)
 	bool has_rows = grow(&d->rows, n * CFG_POOLS_MAX, sizeof(*d->rows));
 
 	d->facts.pools = d->rows; /* they may have moved, whatever comes */
-	if (!has_rows || !grow(&d->plans, n, sizeof(*d->plans)) ||
+	if (!has_rows || !grow(&d->own, n * CFG_POOLS_MAX, sizeof(*d->own)) ||
+	    !grow(&d->plans, n, sizeof(*d->plans)) ||
 	    !grow(&d->runs, n, sizeof(*d->runs)) ||
 	    !grow(&d->counts, n, sizeof(*d->counts)) ||
 	    !grow(&d->rolls, n, sizeof(*d->rolls)) ||
@@ -71,9 +73,17 @@ drive_make_room(struct drive *d, size_t n_services)
 
 /* Does every worker route by the present state? */
 static bool
-is_adopted(const struct drive *d)
+is_adopted_here(const struct drive *d)
 {
 	return !d->unpublished && views_adopted(d->env.views, d->state_view);
+}
+
+/* ... and every worker of the others? */
+static bool
+is_adopted(const struct drive *d)
+{
+	return is_adopted_here(d) &&
+	    (d->cluster == NULL || cluster_all_adopted(d->cluster));
 }
 
 static void
@@ -97,6 +107,7 @@ drive_facts(struct drive *d)
 	d->facts.wall_us = now.wall_us;
 	facts_gather(d->env.registry, d->cfg, &d->state, &now, d->rows,
 	    &d->hold_due_us);
+	drive_add_others(d);
 	running_facts(d->running, &d->state, d->runs);
 	d->facts.runs = d->runs;
 	facts_count(d->env.registry, &d->state, d->began_us, d->counts);
@@ -268,7 +279,9 @@ step(struct drive *d)
 	if (due == 0 || (d->hold_due_us != 0 && d->hold_due_us < due))
 		due = d->hold_due_us;
 	d->due_us = due;
-	if (c == RO_HARD && !drive_disk_rests(d))
+	if (c == RO_HARD && !drive_leads(d))
+		d->due_us = 0; /* that is for who leads */
+	else if (c == RO_HARD && !drive_disk_rests(d))
 		drive_send(d, &d->clocks);
 	if (c == RO_SAME || c == RO_HARD)
 		return false;
@@ -288,6 +301,7 @@ static void
 end_clocks(struct drive *d UNUSED, struct change *c)
 {
 	c->refusal = RO_NO_NONE;
+	c->agreed = false;
 }
 
 static const struct change_kind clocks_kind = { .adopt = adopt_clocks,
@@ -317,7 +331,7 @@ arm_clock(struct drive *d)
 	if (d->run_due_us != 0)
 		in = d->run_due_us > mono ? d->run_due_us - mono : 0;
 	/* While something is being written nothing else is decided. */
-	if (d->due_us != 0 && !disk_is_busy(d->disk))
+	if (d->due_us != 0 && !drive_is_busy(d))
 		in = MIN(in, d->due_us > now ? d->due_us - now : 0);
 	alarm_set(d->clock, MIN(in, LOOK_US));
 }
@@ -352,16 +366,21 @@ on_look(struct defer *f)
 	follow_names(d);
 	if (d->probes_missing)
 		drive_fit_probes(d, false);
-	for (int i = 0; i < STEPS_MAX && !disk_is_busy(d->disk) && step(d); i++)
+	for (int i = 0; i < STEPS_MAX && !drive_is_busy(d) && step(d); i++)
 		;
 	drive_next_change(d);
+	drive_agree(d);
 	if (d->unpublished || d->stale || cuts_differ(d))
 		(void)drive_publish(d);
 	(void)views_collect(d->env.views);
 	registry_collect(d->env.registry,
 	    !d->stale && views_adopted(d->env.views, d->newest_view));
 	/* What is in memory is on disk: a run is asked for after it began. */
-	d->run_due_us = running_look(d->running, &d->state, clock_mono_us());
+	d->run_due_us = drive_may_run(d)
+	    ? running_look(d->running, &d->state, clock_mono_us())
+	    : 0;
+	if (d->cluster != NULL && is_adopted_here(d))
+		cluster_adopted(d->cluster);
 	news.adopted = is_adopted(d);
 	waiters_look(d->waiters, &news);
 	arm_clock(d);
@@ -548,6 +567,12 @@ drive_free(struct drive **dp)
 		return;
 	d->ending = true; /* a look may be waiting for the turn's end */
 	disk_free(&d->disk);
+	cluster_free(&d->cluster);
+	if (d->agreeing != NULL) {
+		(void)change_refuse(d->agreeing, RO_NO_STOPPING,
+		    "segued is stopping; nothing was changed");
+		d->agreeing->kind->end(d, d->agreeing);
+	}
 	drive_end_changes(d);
 	waiters_free(&d->waiters);
 	probing_stop(&d->probing);
@@ -569,6 +594,8 @@ drive_free(struct drive **dp)
 	free(d->meters);
 	free(d->paces);
 	free(d->pace);
+	free(d->own);
+	cfg_unref(&d->joined_cfg);
 	cfg_unref(&d->cfg);
 	free(d);
 	*dp = NULL;

@@ -17,11 +17,13 @@
 
 struct board;
 struct cfg;
+struct cluster;
 struct drive;
 struct hist;
 struct keyring;
 struct loop;
 struct registry;
+struct store_env;
 struct views;
 
 /* All but cfg is borrowed and outlives the drive. */
@@ -35,6 +37,7 @@ struct drive_env {
 	bool same_master;        /* ... and may have had it run jobs */
 	struct cfg *cfg;         /* a reference is taken */
 	struct keyring *keyring; /* goes into views; not looked at */
+	uint64_t driver; /* of the master: no other has it; of a cluster */
 	/* Wakes every worker, so that it adopts the newest view. */
 	void (*nudge)(void *arg);
 	/* To the master, about jobs (rollout/running.h); NULL: there is none. */
@@ -56,6 +59,13 @@ int drive_new(const struct drive_env *, struct drive **out, char *why,
  * Waits for the disk when something is being written.
  */
 void drive_free(struct drive **);
+
+/*
+ * Becomes one of the proxies of cfg's cluster; the store is borrowed for the
+ * call, what it leads to as long as the drive.
+ */
+int drive_join(struct drive *, const struct store_env *) MUST_CHECK;
+struct cluster *drive_cluster(const struct drive *); /* NULL: none */
 
 /* ---- commands ---- */
 struct drive_result {

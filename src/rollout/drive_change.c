@@ -77,11 +77,29 @@ take_back(struct drive *d, struct change *c)
 		c->kind->end(d, c);
 }
 
+bool
+drive_is_busy(const struct drive *d)
+{
+	return disk_is_busy(d->disk) || d->agreeing != NULL;
+}
+
+static void
+agree(struct drive *d, struct change *c)
+{
+	d->agreeing = c;
+	d->asked = false;
+	drive_agree(d);
+}
+
 static void
 land(struct drive *d, struct change *c, int code)
 {
 	if (c->refusal != RO_NO_NONE) {
 		c->kind->end(d, c); /* it was taken back */
+		return;
+	}
+	if (code == E_OK && !d->ending && drive_must_agree(d, c)) {
+		agree(d, c);
 		return;
 	}
 	if (code != E_OK)
@@ -98,11 +116,24 @@ land(struct drive *d, struct change *c, int code)
 }
 
 void
+drive_agreed(struct drive *d, struct change *c)
+{
+	if (c->refusal == RO_NO_NONE)
+		land(d, c, E_OK);
+	else if (d->ending)
+		c->kind->end(d, c);
+	else
+		take_back(d, c);
+}
+
+void
 drive_send(struct drive *d, struct change *c)
 {
 	int rc;
 
-	assert(d->writing == NULL && !disk_is_busy(d->disk));
+	assert(d->writing == NULL && !drive_is_busy(d));
+	if (d->cluster != NULL && !c->agreed && drive_leads(d))
+		d->next.driver = d->env.driver;
 	if (c->unsaved) {
 		land(d, c, E_OK);
 		return;
@@ -149,7 +180,7 @@ drive_disk_rests(const struct drive *d)
 void
 drive_settle_disk(struct drive *d)
 {
-	if ((d->disk_in_doubt || d->restamped) && !disk_is_busy(d->disk) &&
+	if ((d->disk_in_doubt || d->restamped) && !drive_is_busy(d) &&
 	    !drive_disk_rests(d))
 		(void)write_state(d, &d->state); /* else a later look does */
 }
@@ -221,7 +252,7 @@ drive_submit(struct drive *d, struct change *c)
 		    "%d changes wait for the disk already; nothing was changed",
 		    DRIVE_CHANGES_MAX);
 		c->kind->end(d, c);
-	} else if (disk_is_busy(d->disk) || d->n_waiting > 0) {
+	} else if (drive_is_busy(d) || d->n_waiting > 0) {
 		STAILQ_INSERT_TAIL(&d->waiting, c, link);
 		d->n_waiting++;
 	} else {
@@ -234,7 +265,7 @@ drive_next_change(struct drive *d)
 {
 	struct change *c;
 
-	while (!disk_is_busy(d->disk) && (c = take_first(d)) != NULL)
+	while (!drive_is_busy(d) && (c = take_first(d)) != NULL)
 		begin(d, c);
 	if (!hangs(d))
 		return;

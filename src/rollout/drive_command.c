@@ -93,6 +93,8 @@ decide(struct drive *d, struct change *c)
 	const struct ro_command *cmd = &command_of(c)->cmd;
 	struct ro_facts facts = *drive_facts(d);
 
+	if (!drive_may_command(d, c, cmd->force))
+		return false;
 	if (cmd->verb == RO_ROLLOUT && cmd->action == RO_ACTION_START)
 		plan(d, &command_of(c)->cmd, &command_of(c)->plan);
 	facts.instance = facts_of_instance(d->env.registry, d->cfg, &d->state,
@@ -177,6 +179,7 @@ drive_command(struct drive *d, const struct ro_command *c, bool wait,
 	}
 	m->change.kind = &command_kind;
 	m->cmd = *c;
+	m->change.forced = c->force;
 	m->waiter = id;
 	drive_submit(d, &m->change);
 	return waiters_has(d->waiters, id) ? id : 0;

@@ -17,6 +17,7 @@
 #include "rollout/drive.h"
 #include "rollout/probing.h"
 
+struct cluster;
 struct disk;
 struct ejecting;
 struct names;
@@ -32,6 +33,8 @@ struct change {
 	STAILQ_ENTRY(change) link;
 	const struct change_kind *kind;
 	bool unsaved;            /* .next is what the disk has already */
+	bool agreed;             /* the cluster has it, or has refused it */
+	bool forced;             /* ... even if not all can take it over */
 	enum ro_refusal refusal; /* RO_NO_NONE: as long as it is not refused */
 	char why[512];
 };
@@ -98,6 +101,12 @@ struct drive {
 	bool probes_missing; /* memory ran out */
 	bool reload_refused; /* the last one was */
 	uint64_t run_due_us; /* monotonic: a run is to be asked for; 0: none */
+	struct cluster *cluster; /* owned; NULL: we are the only one */
+	struct cfg *joined_cfg;  /* one ref; what the cluster was made by */
+	struct change *agreeing; /* owned; on our disk, the cluster is asked */
+	bool asked;              /* ... it was */
+	bool led;                /* what others have run is known to be lost */
+	struct ro_facts_pool *own; /* owned; .rows before others' were added */
 	bool ending;
 };
 
@@ -119,6 +128,26 @@ bool drive_disk_rests(const struct drive *);
 /* Ends them all: segued is stopping. */
 void drive_end_changes(struct drive *);
 void drive_on_written(int code, uint64_t took_us, void *drive);
+
+/* Something is on its way: nothing else may be decided. */
+bool drive_is_busy(const struct drive *);
+/* What .agreeing was has been agreed on, or refused. */
+void drive_agreed(struct drive *, struct change *);
+
+/* ---- drive_cluster.c ---- */
+
+/* We are the only one, or lead the others: we decide. */
+bool drive_leads(const struct drive *);
+/* False: it is refused here. */
+bool drive_may_command(const struct drive *, struct change *, bool force);
+/* Not without the others. */
+bool drive_must_agree(const struct drive *, const struct change *);
+/* With every look, while .agreeing is there. */
+void drive_agree(struct drive *);
+/* Jobs of rollouts are ours to run. */
+bool drive_may_run(const struct drive *);
+/* What the others have on their hands is in .rows, too. */
+void drive_add_others(struct drive *);
 
 /* ---- drive.c ---- */
 

@@ -264,6 +264,7 @@ struct ro_state {
 	uint64_t generation; /* grows with every change that is on disk */
 	uint64_t changed_us; /* wall clock */
 	char changed_by[RO_WHO_MAX];
+	uint64_t driver; /* the master that runs jobs, of a cluster; 0: none */
 	size_t n_services;
 	struct ro_service *services; /* owned */
 	size_t n_instances;

@@ -504,6 +504,10 @@ read_body(const struct json *j, struct ro_state *s)
 	s->services = calloc(json_len(services) + 1, sizeof(*s->services));
 	if (s->services == NULL)
 		return E_NOMEM;
+	s->driver = 0;
+	if (!json_is_null(json_get(j, "driver")) &&
+	    !read_u64(j, "driver", &s->driver))
+		return E_DAMAGED;
 	return read_u64(j, "changed_us", &s->changed_us) &&
 	        read_text(j, "changed_by", s->changed_by,
 	            sizeof(s->changed_by)) &&

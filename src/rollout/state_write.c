@@ -315,6 +315,8 @@ write_body(const struct ro_state *s, struct buf *out)
 	json_begin_object(&j);
 	json_kv_u64(&j, "changed_us", s->changed_us);
 	json_kv_cstr(&j, "changed_by", s->changed_by);
+	if (s->driver != 0)
+		json_kv_u64(&j, "driver", s->driver);
 	json_key(&j, "services");
 	json_begin_array(&j);
 	for (size_t i = 0; i < s->n_services; i++)

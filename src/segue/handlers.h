@@ -8,7 +8,8 @@
 #include "segue/command.h"
 
 /* see.c: the status document, or one view of it */
-command_fn see_status, see_pools, see_instances, see_sessions, see_rollout;
+command_fn see_status, see_pools, see_instances, see_sessions, see_rollout,
+    see_cluster;
 /* act.c: a change */
 command_fn act_command;
 command_fn rollout_run; /* or, for its status, a look */

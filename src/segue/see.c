@@ -147,6 +147,12 @@ see_sessions(struct run *r)
 }
 
 int
+see_cluster(struct run *r)
+{
+	return see(r, view_cluster);
+}
+
+int
 see_rollout(struct run *r)
 {
 	const char *word = r->args.operand[0];

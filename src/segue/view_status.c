@@ -85,6 +85,32 @@ put_store(struct screen *s, const struct json *status)
 	end_line(s);
 }
 
+/* That changes are refused here, or who is missing. */
+static void
+put_cluster(struct screen *s, const struct json *status)
+{
+	const struct json *c = json_get(status, "cluster");
+	const struct json *members = json_get(c, "members");
+	size_t away = 0;
+
+	if (!json_is_object(c))
+		return;
+	for (size_t i = 0; i < json_len(members); i++)
+		away += json_get_truth(json_at(members, i), "away", false);
+	if (strcmp(json_get_text(c, "role", ""), "alone") == 0) {
+		put(s, STYLE_BAD, "cluster %s: alone", show_text(c, "name"));
+		put(s, STYLE_PLAIN, "; changes are refused unless forced (%s)",
+		    json_get_text(c, "why", ""));
+	} else {
+		put(s, STYLE_PLAIN, "cluster %s: %s leads, %zu proxies",
+		    show_text(c, "name"), show_text(c, "leader"),
+		    json_len(members));
+		if (away > 0)
+			put(s, STYLE_BAD, ", %zu away", away);
+	}
+	end_line(s);
+}
+
 /* ---- who serves ---- */
 
 static const char *
@@ -405,6 +431,7 @@ view_status(const struct json *status, const struct view *v, struct buf *out)
 
 	put_head(&s, status);
 	put_store(&s, status);
+	put_cluster(&s, status);
 	end_line(&s);
 	for (size_t i = 0; i < json_len(services); i++) {
 		const struct json *service = json_at(services, i);

@@ -98,19 +98,24 @@ stores_free(struct stores **sp)
 	*sp = NULL;
 }
 
+struct store_env
+stores_env(const struct stores *s, struct loop *loop, const char *name)
+{
+	return (struct store_env){ .loop = loop,
+		.cfg = &s->cfg->store,
+		.password = s->password,
+		.shelf = s->shelf,
+		.name = name };
+}
+
 int
 stores_open(struct stores *s, struct loop *loop, const char *name,
     struct store **out)
 {
-	struct store_env env = { .loop = loop,
-		.cfg = &s->cfg->store,
-		.password = s->password,
-		.shelf = s->shelf,
-		.stats = &s->cells[s->n],
-		.name = name };
+	struct store_env env = stores_env(s, loop, name);
 
 	assert(s->n < s->most);
-	s->n++;
+	env.stats = &s->cells[s->n++];
 	return store_open(&env, out);
 }
 

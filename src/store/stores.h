@@ -11,6 +11,7 @@ struct cfg;
 struct cfg_store;
 struct loop;
 struct store;
+struct store_env;
 struct store_stats;
 struct stores;
 
@@ -25,6 +26,9 @@ int stores_new(struct cfg *, const char *password, unsigned most,
     struct stores **out) MUST_CHECK;
 /* Saves what is in memory; all stores are closed. */
 void stores_free(struct stores **);
+/* What leads to it: all but .stats; it is borrowed from the stores. */
+struct store_env stores_env(const struct stores *, struct loop *,
+    const char *name);
 /* For a thread with that loop; name: borrowed, for the log. */
 int stores_open(struct stores *, struct loop *, const char *name,
     struct store **out) MUST_CHECK;

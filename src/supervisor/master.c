@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "base/thread.h"
 #include "config/config.h"
 #include "config/tlsfiles.h"
@@ -63,6 +64,7 @@ be_network(struct master *m, int link)
 		.started = m->started,
 		.keyring = m->ring,
 		.store_password = m->store_password.p,
+		.driver = m->driver,
 		.board = m->board,
 		.origin = origin_of(m),
 		.started_wall_us = m->started_wall_us,
@@ -533,6 +535,8 @@ master_run(const struct source *source, struct cfg *cfg)
 	m->doors.admin_fd = m->doors.http_fd = -1;
 	m->doors.access_fd = m->doors.state_lock = -1;
 	m->started_wall_us = clock_wall_us();
+	random_bytes(&m->driver, sizeof(m->driver));
+	m->driver = m->driver >> 1 | 1; /* whole numbers of JSON have a sign */
 	if (prepare(m) == E_OK) {
 		int rc = start_child(m);
 

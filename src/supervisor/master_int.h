@@ -31,6 +31,7 @@ struct master {
 	struct keyring *ring; /* one ref */
 	struct keyring *next_ring;
 	struct buf store_password; /* wiped; .p NULL: none */
+	uint64_t driver;           /* random: no other master has it */
 	struct privs privs;
 	struct doors doors;
 	struct board *board;

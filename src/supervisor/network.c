@@ -19,6 +19,7 @@
 #include "net/loop.h"
 #include "proxy/callers.h"
 #include "rollout/drive.h"
+#include "store/store.h"
 #include "store/stores.h"
 #include "supervisor/complain.h"
 #include "supervisor/doors.h"
@@ -353,6 +354,7 @@ start_drive(struct network *n, char *why, size_t cap)
 		.views = n->views,
 		.feed = n->feed,
 		.board = n->env->board,
+		.driver = n->env->driver,
 		.again = n->env->before != NULL,
 		.same_master = n->env->was_ready,
 		.tell = tell_of_runs,
@@ -365,6 +367,17 @@ start_drive(struct network *n, char *why, size_t cap)
 	if (rc == E_OK)
 		edges_set_drive(n->edges, n->drive);
 	return rc;
+}
+
+static int
+join_cluster(struct network *n)
+{
+	struct store_env store;
+
+	if (n->env->cfg->cluster.name == NULL)
+		return E_OK;
+	store = stores_env(n->stores, n->loop, "control");
+	return drive_join(n->drive, &store);
 }
 
 static int
@@ -391,6 +404,8 @@ start(struct network *n, char *why, size_t cap)
 	if (rc == E_OK)
 		rc = start_drive(n, why, cap);
 	if (rc == E_OK)
+		rc = join_cluster(n);
+	if (rc == E_OK)
 		rc = trim_new(n->loop, &n->trim);
 	if (rc == E_OK)
 		rc = start_admin(n);
@@ -408,10 +423,10 @@ finish(struct network *n)
 	free(n->workers);
 	callers_free(&n->callers);
 	end_admin(n);
-	stores_free(&n->stores);
 	edges_free(&n->edges);
 	trim_free(&n->trim);
 	drive_free(&n->drive);
+	stores_free(&n->stores);
 	views_free(&n->views);
 	registry_free(&n->registry);
 	feed_free(&n->feed);

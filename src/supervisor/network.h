@@ -27,6 +27,7 @@ struct network_env {
 	const struct cfg *started; /* the one the doors were opened by */
 	struct keyring *keyring;
 	const char *store_password; /* NULL: none */
+	uint64_t driver;            /* no other master has it */
 	struct board *board;
 	const char *origin;       /* name of the configuration in messages */
 	uint64_t started_wall_us; /* of the master */

@@ -29,6 +29,7 @@ static bool passes;          /* the service is in mode passthrough */
 static bool in_h2;           /* its profile speaks HTTP/2 */
 static unsigned job;         /* of the rollout, down to 1; 0: none */
 static unsigned named;       /* number in the last name */
+static bool in_cluster;      /* the keys of cluster */
 static bool in_store, redis; /* the keys of store, which are for Redis */
 static unsigned before;      /* ... of the pool before this; 0: none */
 
@@ -337,6 +338,8 @@ is_wanted(const struct key *k)
 		return true; /* one form at least */
 	if (strcmp(k->name, "certificate") == 0)
 		return true; /* of the key */
+	if (in_cluster && k->kind == K_NAME)
+		return false; /* it needs a store of type redis */
 	if (in_store)
 		return k->kind == K_ENUM || /* type */
 		    ((k->kind == K_SIZE) != redis && k->kind != K_BOOL &&
@@ -363,6 +366,8 @@ add_map(const struct key *keys, struct buf *out)
 	in_store = strcmp(keys[0].name, "type") == 0 &&
 	    strcmp(keys[1].name, "memory") == 0;
 	redis = in_store && roll(2) == 0;
+	in_cluster = keys[1].name != NULL &&
+	    strcmp(keys[1].name, "member") == 0;
 	in_h2 &= keys[1].name == NULL || (keys[1].flags & KEY_MODE) == 0;
 	buf_add_cstr(out, "{");
 	for (const struct key *k = keys; k->name != NULL; k++) {
@@ -387,7 +392,7 @@ add_map(const struct key *keys, struct buf *out)
 		else
 			add_scalar(k, out);
 	}
-	in_store = false;
+	in_store = in_cluster = false;
 	buf_add_cstr(out, "}");
 }
 

@@ -1116,6 +1116,12 @@ static const struct {
 	{ "a password of no Redis",
 	    LISTEN SERVE "store: { password_file: /p }\n",
 	    "f:3:25: warning: store.password_file: this is of type redis\n" },
+	{ "a cluster without Redis", LISTEN SERVE "cluster: sso\n",
+	    "f:3:10: cluster.name: proxies find each other through Redis; a "
+	    "store of type redis is expected\n" },
+	{ "a member of nothing", LISTEN SERVE "cluster: { member: a }\n",
+	    "f:3:20: warning: cluster.member: the cluster has no name; one is "
+	    "expected\n" },
 	{ "a linger beyond the end", LISTEN SERVE "stop: { deadline: 1s }\n",
 	    "f:3:7: warning: stop.linger: this is longer than deadline\n" },
 

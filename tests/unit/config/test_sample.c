@@ -193,7 +193,7 @@ Test(sample, marks_what_needs_a_restart, .timeout = 10)
 		marked = false;
 		n++;
 	}
-	cr_expect_eq(n, 20, "%u keys are marked", n);
+	cr_expect_eq(n, 24, "%u keys are marked", n);
 	cr_expect(!needs_restart(STR("share"), buf_str(&keys)));
 	buf_free(&text);
 	buf_free(&keys);

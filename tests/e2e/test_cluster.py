@@ -1,0 +1,383 @@
+"""Several proxies and one Redis: what one is told, all do."""
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from rig import wait_until
+from rig.redis import Redis
+from rig.scripted import answer_all
+from rig.segued import pool, service
+from rig.wire import Client, once
+from test_rollout import DRAIN, rollout
+from test_rollout_jobs import lines, script
+
+
+class Cluster:
+    def __init__(self, rig, n=3, redis=None, jobs=None, script=answer_all,
+                 **more):
+        self.rig = rig
+        self.redis = redis or Redis(rig)
+        self.a, self.b = rig.scripted("v1", "a", script), \
+            rig.scripted("v2", "b")
+        self.service = service(pool("v1", [self.a]), pool("v2", [self.b]),
+                               drain=DRAIN, **(jobs or {}))
+        self.more = more
+        self.proxies = [self.add(f"p{i}") for i in range(n)]
+        self.wait_together()
+
+    def add(self, name, **more):
+        return self.rig.segued(
+            self.service, name=name, key_file=f"{self.rig.dir}/keys",
+            store={"type": "redis", "address": self.redis.address},
+            cluster={"name": "sso", "member": name, **self.more, **more})
+
+    def wait_together(self, proxies=None, seconds=10):
+        """All know all, one leads, and all have what it has."""
+        some = proxies or self.proxies
+        wait_until(lambda: are_together(some), seconds, "a cluster")
+
+    @property
+    def leader(self):
+        return next(s for s in self.proxies if cluster(s)["role"] == "leader")
+
+    @property
+    def followers(self):
+        return [s for s in self.proxies if s is not self.leader]
+
+
+def cluster(s):
+    return s.admin.status()["cluster"]
+
+
+def are_together(proxies):
+    all_ = [cluster(s) for s in proxies]
+    return len({c["leader"] for c in all_} - {""}) == 1 and \
+        sum(c["role"] == "leader" for c in all_) == 1 and \
+        all(c["role"] != "alone" for c in all_) and \
+        all(sum(not m["away"] for m in c["members"]) == len(proxies) and
+            {m["version"] for m in c["members"] if not m["away"]} ==
+            {c["version"]} and c["version"] > 0 for c in all_)
+
+
+def shares(s):
+    return {p["name"]: p["share_bp"]
+            for p in s.admin.status()["services"][0]["pools"]}
+
+
+def serves(s):
+    return once(s.address, "/").version
+
+
+def test_one_switch_for_all(rig):
+    c = Cluster(rig)
+    for s in c.proxies:
+        assert serves(s) == "v1"
+    c.followers[0].do("switch", "v2")
+    assert [serves(s) for s in c.proxies] == ["v2"] * 3
+    c.leader.do("switch", "v1")
+    assert [serves(s) for s in c.proxies] == ["v1"] * 3
+    c.followers[1].do("share", "v2", "25%")
+    assert [shares(s)["v2"] for s in c.proxies] == [2500] * 3
+
+
+def test_agree_in_100_ms(rig):
+    """From the command's begin to the last proxy's first answer by it; none
+    serves a new session otherwise once the command has returned."""
+    c = Cluster(rig)
+    took = []
+    for i in range(10):
+        to, s = ("v2", "v1")[i % 2], c.proxies[i % 3]
+        began = time.monotonic()
+        s.admin.do("switch", service="web", pool=to)
+        took.append(1000 * (time.monotonic() - began))
+        assert [serves(p) for p in c.proxies] == [to] * 3
+    print("ms until all three agreed:", [f"{t:.0f}" for t in took])
+    assert sorted(took)[5] < 100, took
+
+
+class Users(threading.Thread):
+    """New sessions, and one that stays, at one proxy; what went wrong."""
+
+    def __init__(self, s):
+        super().__init__(daemon=True)
+        self.s, self.n, self.failed = s, 0, []
+        self.ended = threading.Event()
+        self.start()
+
+    def run(self):
+        with Client(self.s.address) as kept:
+            kept.get("/")
+            pinned = kept.get("/").version
+            while not self.ended.is_set():
+                a, b = once(self.s.address, "/"), kept.get("/")
+                self.n += 1
+                if a.status != 200 or b.status != 200 or b.version != pinned:
+                    self.failed.append((a.status, b.status, b.version))
+                time.sleep(0.005)
+
+    def check(self):
+        self.ended.set()
+        self.join()
+        assert self.n > 20 and not self.failed, (self.n, self.failed[:5])
+
+
+def test_drain_waits_for_all(rig):
+    """What another proxy has under way holds the drain, and is told."""
+    slow = threading.Event()
+
+    def wait(conn):
+        while (r := conn.request()) is not None:
+            if r.target == "/slow":
+                slow.wait(20)
+            conn.answer(b"")
+
+    c = Cluster(rig, script=wait)
+    a, b = c.followers
+    answers = []
+    t = threading.Thread(target=lambda: answers.append(
+        once(a.address, "/slow").status))
+    t.start()
+    wait_until(lambda: any(m["in_flight"] == 1 for m in
+                           cluster(c.leader)["members"]), 5, "one in flight")
+    r = b.segue("switch", "v2", "--drain", "--requests", "20s", "--grace",
+                "1ms", "--wait", "--timeout", "1s")
+    assert r.code != 0 and not answers, "it is not drained yet"
+    assert c.leader.admin.pool("v1")["state"] == "draining"
+    slow.set()
+    t.join()
+    assert answers == [200]
+    for s in c.proxies:
+        wait_until(lambda s=s: s.admin.pool("v1")["state"] == "drained", 10,
+                   "drained everywhere")
+
+
+def test_hold_and_release(rig):
+    c = Cluster(rig)
+    c.followers[0].do("hold")
+    got = []
+    threads = [threading.Thread(
+        target=lambda s=s: got.append(once(s.address, "/").version))
+        for s in c.proxies]
+    for t in threads:
+        t.start()
+    wait_until(lambda: [s.admin.status()["services"][0]["hold"]["held"]
+                        for s in c.proxies] == [1, 1, 1], 5, "all held")
+    c.leader.do("switch", "v2")
+    c.followers[1].do("release")
+    for t in threads:
+        t.join()
+    assert got == ["v2"] * 3
+
+
+def test_rollout_from_anywhere(rig):
+    """Commanded on one that follows: its job runs once, where one leads."""
+    job = script(rig, "work", "echo ran >> ran; sleep 0.5")
+    c = Cluster(rig, jobs={"rollout": {
+        "jobs": [{"name": "work", "command": [job]}],
+        "steps": ["ready", {"step": "share", "share": "50%"},
+                  {"step": "job", "job": "work"}, "promote", "drain"]}})
+    users = [Users(s) for s in c.proxies]
+    time.sleep(0.3)
+    r = c.followers[0].do("rollout", "start", "--to", "v2", "--wait",
+                          timeout=60)
+    assert "v1 is drained" in r.out, r
+    for u in users:
+        u.ended.set()
+    for s in c.proxies:
+        assert rollout(s)["stand"] == "done", rollout(s)
+        assert shares(s) == {"v1": 0, "v2": 10000}
+    assert lines(rig, "ran") == ["ran"]
+    assert all(not [f for f in u.failed if f[:2] != (200, 200)]
+               for u in users)
+
+
+@pytest.mark.parametrize("who", ["leader", "follower"])
+@pytest.mark.parametrize("how", ["killed", "stopped", "frozen"])
+def test_one_goes(rig, who, how):
+    """Within a few seconds the others go on as two, and it comes back."""
+    c = Cluster(rig)
+    c.leader.do("share", "v2", "50%")
+    gone = c.leader if who == "leader" else c.followers[0]
+    rest = [s for s in c.proxies if s is not gone]
+    users = [Users(s) for s in rest]
+    pid = gone.network_pid()
+    if how == "killed":
+        gone.kill_all()
+    elif how == "stopped":
+        gone.stop()
+    else:
+        os.kill(pid, signal.SIGSTOP)
+    began = time.monotonic()
+    wait_until(lambda: any(cluster(s)["role"] == "leader" for s in rest), 10,
+               "somebody who leads")
+    wait_until(lambda: rest[0].segue("switch", "v2").code == 0, 10, "a switch")
+    print(f"{who} {how}: a switch was done {time.monotonic() - began:.1f} s "
+          "later")
+    assert [serves(s) for s in rest] == ["v2"] * 2
+    if how == "frozen":
+        os.kill(pid, signal.SIGCONT)
+    else:
+        gone.start()
+    c.wait_together()
+    assert serves(gone) == "v2", "it has caught up"
+    for u in users:
+        u.check()
+
+
+def test_redis_gone_and_back(rig):
+    """What is served goes on, at each; changes are refused, unless forced."""
+    c = Cluster(rig)
+    c.leader.do("share", "v2", "50%")
+    users = [Users(s) for s in c.proxies]
+    c.redis.kill()
+    for s in c.proxies:
+        wait_until(lambda s=s: cluster(s)["role"] == "alone", 10, "alone")
+        r = s.segue("switch", "v2")
+        assert r.code == 3 and "cannot be reached" in r.err, r
+        assert "alone; changes are refused" in s.do("status").out
+        assert "cannot be reached" in s.do("cluster", "status").out
+    assert [shares(s)["v2"] for s in c.proxies] == [5000] * 3
+    c.redis.start()
+    c.wait_together()
+    c.proxies[0].do("switch", "v2")
+    assert [serves(s) for s in c.proxies] == ["v2"] * 3
+    for u in users:
+        u.check()
+
+
+def test_forced_alone(rig):
+    """One is changed by force; when Redis is back all have the same."""
+    c = Cluster(rig)
+    c.redis.kill()
+    for s in c.proxies:
+        wait_until(lambda s=s: cluster(s)["role"] == "alone", 10, "alone")
+    c.proxies[0].do("switch", "v2", "--force")
+    assert [serves(s) for s in c.proxies] == ["v2", "v1", "v1"]
+    c.redis.start()
+    c.wait_together()
+    wait_until(lambda: len({serves(s) for s in c.proxies}) == 1, 5, "one mind")
+
+
+def test_redis_paused(rig):
+    """SIGSTOP: nobody notices but who wants a change."""
+    c = Cluster(rig)
+    users = [Users(s) for s in c.proxies]
+    c.redis.pause()
+    try:
+        for s in c.proxies:
+            wait_until(lambda s=s: cluster(s)["role"] == "alone", 10, "alone")
+    finally:
+        c.redis.go_on()
+    c.wait_together()
+    c.followers[0].do("switch", "v2")
+    for u in users:
+        u.ended.set()
+        u.join()
+    assert [serves(s) for s in c.proxies] == ["v2"] * 3
+
+
+def test_flushed(rig):
+    """Who leads writes again what is so."""
+    c = Cluster(rig)
+    c.leader.do("switch", "v2")
+    c.redis.do("FLUSHALL")
+    time.sleep(1)
+    c.wait_together()
+    c.followers[0].do("share", "v1", "25%")
+    assert [shares(s)["v1"] for s in c.proxies] == [2500] * 3
+
+
+def test_newcomer(rig):
+    c = Cluster(rig, n=2)
+    c.leader.do("switch", "v2")
+    c.proxies.append(c.add("p2"))
+    c.wait_together()
+    assert serves(c.proxies[2]) == "v2"
+
+
+def test_another_configuration(rig):
+    """Who does not have a pool says so before anything is moved."""
+    c = Cluster(rig, n=2)
+    leader, other = c.leader, c.followers[0]
+    pools = other.config["services"][0]["pools"]
+    leader.config["services"][0]["pools"] = [
+        {**pools[0], "share": "100%"}, pools[1], pool("v3", [c.b])]
+    leader.write_config()
+    leader.do("reload")
+    r = leader.segue("switch", "v3")
+    assert r.code == 3 and "pool v3 of service web is not in its " \
+        "configuration" in r.err, r
+    assert serves(leader) == serves(other) == "v1"
+    other.config["services"][0]["pools"] = \
+        leader.config["services"][0]["pools"]
+    other.write_config()
+    other.do("reload")
+    other.do("switch", "v3")
+    assert shares(leader)["v3"] == shares(other)["v3"] == 10000
+
+
+def test_block(rig):
+    """Asked for, no change is made without one that is away."""
+    c = Cluster(rig, absent="block")
+    s, gone = c.leader, c.followers[0]
+    pid = gone.network_pid()
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: any(m["away"] for m in cluster(s)["members"]), 10,
+               "one that is away")
+    r = s.segue("switch", "v2")
+    assert r.code == 3 and "has not acknowledged" in r.err, r
+    assert serves(s) == "v1"
+    s.do("switch", "v2", "--force")
+    assert [serves(p) for p in c.proxies if p is not gone] == ["v2"] * 2
+    os.kill(pid, signal.SIGCONT)
+    c.wait_together()
+    s.do("switch", "v1")
+    assert [serves(p) for p in c.proxies] == ["v1"] * 3
+
+
+def test_leader_dies_in_a_job(rig):
+    """Its job is not run a second time: an operator has to say."""
+    job = script(rig, "work", "echo ran >> ran; sleep 2; echo end >> ran")
+    c = Cluster(rig, jobs={"rollout": {
+        "jobs": [{"name": "work", "command": [job]}],
+        "steps": ["ready", {"step": "job", "job": "work"}, "promote"]}})
+    gone = c.leader
+    gone.do("rollout", "start", "--to", "v2")
+    wait_until(lambda: lines(rig, "ran") == ["ran"], 10, "the job")
+    gone.kill_all()
+    rest = [s for s in c.proxies if s is not gone]
+    wait_until(lambda: any(cluster(s)["role"] == "leader" for s in rest), 10,
+               "somebody who leads")
+    for s in rest:
+        wait_until(lambda s=s: rollout(s)["stand"] == "paused", 10, "a pause")
+        assert "nobody knows how job work ended" in rollout(s)["why"]
+    time.sleep(1)
+    assert lines(rig, "ran").count("ran") == 1
+    rest[0].do("rollout", "skip")
+    for s in rest:
+        wait_until(lambda s=s: rollout(s)["stand"] == "done", 10, "its end")
+    gone.start()
+    c.wait_together()
+    assert serves(gone) == "v2" and lines(rig, "ran").count("ran") == 1
+
+
+def test_status_of_it(rig):
+    c = Cluster(rig)
+    out = c.followers[0].do("cluster", "status").out
+    assert f"led by {cluster(c.leader)['member']}" in out
+    assert out.count(" up ") == 3 and "(this)" in out, out
+    assert "3 proxies" in c.leader.do("status").out
+    alone = rig.segued(service(pool("v1", [c.a])), name="lone")
+    assert "only one" in alone.do("cluster", "status").out
+
+
+def test_two_of_one_name(rig):
+    """A mistake of those who copy files: it is told."""
+    c = Cluster(rig, n=2)
+    twin = c.add("p9", member="p0")
+    wait_until(lambda: "cluster_twin" in twin.log() +
+               c.proxies[0].log(), 5, "a word about it")
+    assert [serves(s) for s in (*c.proxies, twin)] == ["v1"] * 3
