@@ -77,9 +77,12 @@
  *                 failed, saved},             since the start; of the present
  *    load: {state, memory_bytes, memory_limit, clients, shed, lame_duck},
  *                                            limit 0: no bound
- *    store: {type, state: "up" | "slow" | "down", why, text, since,
- *            queued, dropped, refused},      of its worst thread; values that
- *                                            wait, found no place, are refused
+ *    store: {type, state: "up" | "slow" | "down", why, text, since, refuses,
+ *            threads, threads_up, queued, dropped, refused},
+ *                                            of its worst thread; why it does
+ *                                            not take or tell values; those
+ *                                            that wait, found no place, were
+ *                                            refused
  *    cluster: {name, member, role: "alone" | "follower" | "leader", leader,
  *              version, why, since, members: [{name, self, role, away, lags,
  *              differs, version, silent_s, in_flight}]} | null,

@@ -751,6 +751,30 @@ worst_store(const struct store_stats *s, unsigned n)
 	return worst;
 }
 
+/* Why one of them is refused what it puts or looks up; or NOTHING. */
+static enum store_why
+refused_why(const struct store_stats *s, unsigned n)
+{
+	enum store_why why = STORE_WHY_NOTHING;
+
+	for (unsigned i = 0; i < n && why == STORE_WHY_NOTHING; i++) {
+		why = (enum store_why)atomic_load(&s[i].refuses_puts);
+		if (why == STORE_WHY_NOTHING)
+			why = (enum store_why)atomic_load(&s[i].refuses_looks);
+	}
+	return why;
+}
+
+static uint64_t
+count_up(const struct store_stats *s, unsigned n)
+{
+	uint64_t up = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		up += atomic_load(&s[i].state) == STORE_UP;
+	return up;
+}
+
 static void
 put_store(struct json_out *j, const struct stores *stores)
 {
@@ -780,6 +804,9 @@ put_store(struct json_out *j, const struct stores *stores)
 	json_kv_cstr(j, "why", store_why_name(why));
 	json_kv_cstr(j, "text", store_why_text(why));
 	json_kv_time(j, "since", stat_get(&worst->since_us));
+	json_kv_cstr(j, "refuses", store_why_text(refused_why(s, n)));
+	json_kv_u64(j, "threads", n);
+	json_kv_u64(j, "threads_up", count_up(s, n));
 	json_kv_u64(j, "queued", queued);
 	json_kv_u64(j, "dropped", dropped);
 	json_kv_u64(j, "refused", refused);

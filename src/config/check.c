@@ -536,6 +536,8 @@ check_redis(struct problems *p, const struct cfg_store *s,
 		problem_error(p, &master,
 		    "is missing; with sentinels, the name of the master is "
 		    "expected");
+	if (s->n_sentinels == 0 && s->master != NULL)
+		problem_warn(p, &master, "this is for sentinels");
 	if (s->user != NULL && s->password_file == NULL)
 		problem_error(p, &user,
 		    "password_file is missing; a user needs a password");

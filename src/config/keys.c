@@ -898,7 +898,7 @@ static const struct key store_keys[] = {
 	{ "type", K_ENUM, AT(store.type), "memory", 0, 0, KEY_RESTART,
 	    .help = "What keeps it: memory, which is written to state_dir when the daemon stops; redis; or none.",
 	    .names = store_types },
-	{ "memory", K_SIZE, AT(store.memory), "64MiB", UINT64_C(1) << 16, UINT64_C(1) << 36, KEY_RESTART,
+	{ "memory", K_SIZE, AT(store.memory), "64MiB", UINT64_C(1) << 16, UINT64_C(1) << 30, KEY_RESTART,
 	    .help = "Of type memory: so much; where it is full, the oldest goes." },
 	{ "address", K_ADDR, AT(store.address), NULL, 0, 0, KEY_RESTART,
 	    .help = "Of type redis: the server, by TCP or on a Unix socket." },

@@ -76,6 +76,8 @@ struct cluster_env {
 };
 
 int cluster_new(const struct cluster_env *, struct cluster **out) MUST_CHECK;
+/* With the services and pools of that configuration, from now on. */
+void cluster_configured(struct cluster *, const struct cfg *);
 /* Says good-bye; what is under way ends as refused. */
 void cluster_free(struct cluster **);
 

@@ -61,10 +61,12 @@ int drive_new(const struct drive_env *, struct drive **out, char *why,
 void drive_free(struct drive **);
 
 /*
- * Becomes one of the proxies of cfg's cluster; the store is borrowed for the
- * call, what it leads to as long as the drive.
+ * Becomes one of the proxies of that configuration's cluster; a reference is
+ * taken.  The store is borrowed for the call, what it leads to as long as the
+ * drive.
  */
-int drive_join(struct drive *, const struct store_env *) MUST_CHECK;
+int drive_join(struct drive *, struct cfg *,
+    const struct store_env *) MUST_CHECK;
 struct cluster *drive_cluster(const struct drive *); /* NULL: none */
 
 /* ---- commands ---- */

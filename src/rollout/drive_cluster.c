@@ -441,11 +441,11 @@ on_change(void *arg)
 }
 
 int
-drive_join(struct drive *d, const struct store_env *store)
+drive_join(struct drive *d, struct cfg *cfg, const struct store_env *store)
 {
 	struct cluster_env env = { .loop = d->env.loop,
 		.store = store,
-		.cfg = d->cfg,
+		.cfg = cfg,
 		.use = { .state = put_state,
 		    .fits = fits,
 		    .follow = on_follow,
@@ -453,10 +453,14 @@ drive_join(struct drive *d, const struct store_env *store)
 		    .counts = put_counts,
 		    .look = on_change,
 		    .arg = d } };
+	int rc;
 
 	ON_CONTROL_THREAD();
-	d->joined_cfg = cfg_ref(d->cfg);
-	return cluster_new(&env, &d->cluster);
+	d->joined_cfg = cfg_ref(cfg);
+	rc = cluster_new(&env, &d->cluster);
+	if (rc == E_OK)
+		cluster_configured(d->cluster, d->cfg);
+	return rc;
 }
 
 struct cluster *

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/thread.h"
+#include "rollout/cluster.h"
 #include "rollout/drive_int.h"
 #include "rollout/ejecting.h"
 #include "rollout/news.h"
@@ -174,6 +175,8 @@ adopt(struct drive *d, struct change *c)
 		return is_well(r, rc);
 	cfg_unref(&d->cfg);
 	d->cfg = cfg_ref(r->cfg);
+	if (d->cluster != NULL)
+		cluster_configured(d->cluster, r->cfg);
 	ejecting_use(d->ejecting, r->cfg);
 	d->keyring = r->keyring;
 	drive_take_over(d, true);

@@ -72,17 +72,26 @@ put_store(struct screen *s, const struct json *status)
 {
 	const struct json *store = json_get(status, "store");
 	const char *state = json_get_text(store, "state", "up");
+	const char *refuses = json_get_text(store, "refuses", "");
 	const char *now = json_get_text(status, "now", NULL);
-	char a[SHOW_MAX];
+	char a[SHOW_MAX], up[SHOW_MAX], all[SHOW_MAX];
 
-	if (strcmp(state, "up") == 0)
-		return;
-	put(s, STYLE_WARN, "store %s %s", show_text(store, "type"), state);
-	put(s, STYLE_PLAIN, " since %s: %s; %s wait; traffic goes on",
-	    show_age(now, json_get_text(store, "since", NULL), a),
-	    show_text(store, "text"),
-	    json_get_int(store, "queued", 0) == 0 ? "no values" : "values");
-	end_line(s);
+	if (strcmp(state, "up") != 0) {
+		put(s, STYLE_WARN, "store %s %s", show_text(store, "type"),
+		    state);
+		put(s, STYLE_PLAIN,
+		    " since %s: %s (%s of %s workers have it); traffic goes on",
+		    show_age(now, json_get_text(store, "since", NULL), a),
+		    show_text(store, "text"),
+		    show_count(store, "threads_up", up),
+		    show_count(store, "threads", all));
+		end_line(s);
+	} else if (refuses[0] != '\0') {
+		put(s, STYLE_WARN, "store %s refuses what it is told or asked",
+		    show_text(store, "type"));
+		put(s, STYLE_PLAIN, ": %s; traffic goes on", refuses);
+		end_line(s);
+	}
 }
 
 /* That changes are refused here, or who is missing. */

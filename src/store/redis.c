@@ -23,13 +23,17 @@
 #include "store/store_int.h"
 
 #define WINDOW 512      /* commands of puts under way */
-#define ASKED_MAX 1024  /* ... with those of asks */
+#define WINDOW_SLOW 32  /* ... while the server is slow */
+#define ASKED_MAX 1024  /* asks under way */
 #define QUEUE_MAX 65536 /* puts that wait */
 #define LOOK_US (250 * US_PER_MS)
 #define IDLE_US US_PER_S       /* then it is asked whether it is there */
 #define HANG_US (3 * US_PER_S) /* then the connection is given up */
 #define SLOW_LEAST_US (100 * US_PER_MS)
 #define LATES_MAX 3
+/* So many lines of the log in so long, of one kind. */
+#define TOLD_MAX 4
+#define TOLD_US (10 * US_PER_S)
 
 enum kind { KIND_FIRST, KIND_PUT, KIND_DROP, KIND_PING };
 
@@ -58,19 +62,36 @@ struct redis {
 	struct loop *loop;
 	struct redis_link *link;
 	struct request_list sent, waiting, asks;
-	size_t n_sent, n_waiting;
+	size_t n_sent, n_waiting; /* of .sent, so many are asks: */
+	size_t n_asked;
 	uint64_t seq;
 	struct alarm *late; /* of the first of .asks */
 	struct alarm *look; /* while connected */
 	unsigned lates;     /* in a row */
 	uint64_t answered_us;
-	uint8_t put_why; /* enum store_why: why the last put was refused */
+	uint64_t told[TOLD_MAX], refusal_told[TOLD_MAX]; /* monotonic */
 	bool closing;
 };
 
 static void send_waiting(struct redis *);
 
 /* ---- how it is ---- */
+
+/* Some lines a second, however often it turns. */
+static bool
+may_tell(uint64_t told[TOLD_MAX])
+{
+	uint64_t now = clock_mono_us();
+	size_t at = 0;
+
+	for (size_t i = 1; i < TOLD_MAX; i++)
+		if (told[i] < told[at])
+			at = i;
+	if (told[at] != 0 && now - told[at] < TOLD_US)
+		return false;
+	told[at] = now;
+	return true;
+}
 
 static void
 be(struct redis *r, enum store_state state, enum store_why why)
@@ -79,7 +100,9 @@ be(struct redis *r, enum store_state state, enum store_why why)
 
 	if (atomic_load(&st->state) == state && atomic_load(&st->why) == why)
 		return;
-	if (state == STORE_UP)
+	if (!may_tell(r->told))
+		; /* it comes and goes */
+	else if (state == STORE_UP)
 		log_info("event=store_up thread=%s queued=%zu", r->name,
 		    r->n_waiting + r->n_sent);
 	else if (why != STORE_WHY_CONNECTING)
@@ -107,7 +130,7 @@ static void
 be_slow(struct redis *r)
 {
 	if (is_up(r))
-		be(r, STORE_SLOW, STORE_WHY_NO_ANSWER);
+		be(r, STORE_SLOW, STORE_WHY_LATE);
 }
 
 /* ---- requests ---- */
@@ -176,14 +199,18 @@ wait_again(struct redis *r, struct store_request *q)
 
 /* ---- replies ---- */
 
+/* Of a put or a look-up. */
 static void
-note_refusal(struct redis *r, enum store_why why)
+note_refusal(struct redis *r, _Atomic uint8_t *last, enum store_why why,
+    const redisReply *reply)
 {
 	stat_add(&r->store.stats->failed[why], 1);
-	if (r->put_why != why)
-		log_warn("event=store_refuses thread=%s why=%s text=\"%s\"",
-		    r->name, store_why_name(why), store_why_text(why));
-	r->put_why = (uint8_t)why;
+	if (atomic_exchange(last, (uint8_t)why) == why ||
+	    !may_tell(r->refusal_told))
+		return;
+	log_warn("event=store_refuses thread=%s why=%s text=\"%s\" "
+	         "server=\"%.24s\"",
+	    r->name, store_why_name(why), store_why_text(why), reply->str);
 }
 
 /* Errors of the whole server, after which another one may be right. */
@@ -203,10 +230,10 @@ take_put(struct redis *r, const redisReply *reply)
 	if (is_of_server(why))
 		return false;
 	if (why != STORE_WHY_NOTHING) {
-		note_refusal(r, why);
+		note_refusal(r, &r->store.stats->refuses_puts, why, reply);
 		return true;
 	}
-	r->put_why = STORE_WHY_NOTHING;
+	atomic_store(&r->store.stats->refuses_puts, STORE_WHY_NOTHING);
 	stat_add(&r->store.stats->put, 1);
 	return true;
 }
@@ -215,8 +242,15 @@ static void
 take_value(struct store_request *q, const redisReply *reply)
 {
 	struct store_stats *st = q->redis->store.stats;
+	enum store_why why = redis_why(reply);
 
-	if (reply->type == REDIS_REPLY_STRING && reply->len > 0 &&
+	if (why == STORE_WHY_NOTHING)
+		atomic_store(&st->refuses_looks, STORE_WHY_NOTHING);
+	if (why == STORE_WHY_WRONG_TYPE)
+		stat_add(&st->strange, 1);
+	else if (why != STORE_WHY_NOTHING)
+		note_refusal(q->redis, &st->refuses_looks, why, reply);
+	else if (reply->type == REDIS_REPLY_STRING && reply->len > 0 &&
 	    reply->len <= STORE_VALUE_MAX)
 		answer(q, STORE_FOUND, str_from(reply->str, reply->len));
 	else if (reply->type != REDIS_REPLY_STRING || reply->len > 0)
@@ -231,12 +265,11 @@ note_answer(struct redis *r, const struct store_request *q)
 
 	r->answered_us = now;
 	hist_add(&r->store.stats->latency, took);
-	if (took > slow_us(r)) {
+	if (took > slow_us(r))
 		be_slow(r);
+	if (took > r->cfg->timeout_us)
 		return;
-	}
-	if (took <= r->cfg->timeout_us)
-		r->lates = 0;
+	r->lates = 0;
 	if (atomic_load(&r->store.stats->state) == STORE_SLOW)
 		be(r, STORE_UP, STORE_WHY_NOTHING);
 }
@@ -246,6 +279,7 @@ finish(struct redis *r, struct store_request *q, bool done)
 {
 	TAILQ_REMOVE(&r->sent, q, link);
 	r->n_sent--;
+	r->n_asked -= q->kind == KIND_FIRST;
 	answer(q, done ? STORE_NONE : STORE_AWAY, (struct str){ NULL, 0 });
 	if (done || r->closing || (q->kind != KIND_PUT && q->kind != KIND_DROP))
 		free(q);
@@ -269,7 +303,7 @@ on_reply(redisAsyncContext *ac UNUSED, void *arg_reply, void *arg)
 		note_answer(r, q);
 		if (q->kind == KIND_FIRST)
 			take_value(q, reply);
-		else if (q->kind == KIND_PUT)
+		else if (q->kind == KIND_PUT || q->kind == KIND_DROP)
 			done = take_put(r, reply);
 	}
 	if (q->replies == 0)
@@ -307,6 +341,7 @@ note_sent(struct store_request *q)
 	q->sent_us = clock_mono_us();
 	TAILQ_INSERT_TAIL(&r->sent, q, link);
 	r->n_sent++;
+	r->n_asked += q->kind == KIND_FIRST;
 	count(r);
 }
 
@@ -322,7 +357,7 @@ whole_key(const struct redis *r, struct str key, char *out, size_t cap)
 #define WHOLE_MAX (STORE_KEY_MAX + CFG_STORE_PREFIX_MAX + 1)
 
 static bool
-send_put(struct store_request *q)
+send_put(struct store_request *q, uint64_t now)
 {
 	char key[WHOLE_MAX], ttl[24];
 	struct str told = str_from(q->bytes, q->key_len);
@@ -330,7 +365,6 @@ send_put(struct store_request *q)
 		"NX" };
 	size_t lens[] = { 3, whole_key(q->redis, told, key, sizeof(key)),
 		q->value_len, 2, 0, 2 };
-	uint64_t now = clock_mono_us();
 
 	if (q->kind == KIND_DROP) {
 		words[0] = "DEL";
@@ -345,9 +379,10 @@ send_put(struct store_request *q)
 static bool
 send_one(struct redis *r, struct store_request *q)
 {
-	bool over = q->kind == KIND_PUT && q->ends_us <= clock_mono_us();
+	uint64_t now = clock_mono_us();
+	bool over = q->kind == KIND_PUT && q->ends_us <= now;
 
-	if (!over && !send_put(q))
+	if (!over && !send_put(q, now))
 		return false;
 	TAILQ_REMOVE(&r->waiting, q, link);
 	r->n_waiting--;
@@ -358,6 +393,15 @@ send_one(struct redis *r, struct store_request *q)
 	return true;
 }
 
+/* Nobody waits for puts: a slow server gets them, fewer at a time. */
+static size_t
+window(const struct redis *r)
+{
+	if (redis_link_context(r->link) == NULL)
+		return 0;
+	return is_up(r) ? WINDOW : WINDOW_SLOW;
+}
+
 /* As much of what waits as there is place for. */
 static void
 send_waiting(struct redis *r)
@@ -365,7 +409,7 @@ send_waiting(struct redis *r)
 	struct store_request *q, *next;
 
 	for (q = TAILQ_FIRST(&r->waiting);
-	     q != NULL && is_up(r) && r->n_sent < WINDOW; q = next) {
+	     q != NULL && r->n_sent - r->n_asked < window(r); q = next) {
 		next = TAILQ_NEXT(q, link);
 		if (!send_one(r, q))
 			break;
@@ -482,7 +526,7 @@ first(struct store *s, const struct str *keys, size_t n, struct store_ask *ask)
 	struct str none = { NULL, 0 };
 	struct store_request *q = NULL;
 
-	if (is_up(r) && r->n_sent < ASKED_MAX)
+	if (is_up(r) && r->n_asked < ASKED_MAX)
 		q = request_new(r, KIND_FIRST, none, none);
 	if (q == NULL || !send_first(q, keys, n)) {
 		free(q);

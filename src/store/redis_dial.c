@@ -1,5 +1,6 @@
 #include "store/redis_dial.h"
 
+#include <errno.h>
 #include <hiredis/adapters/libevent.h>
 #include <hiredis/async.h>
 #include <string.h>
@@ -22,6 +23,23 @@ lost(const redisAsyncContext *ac, enum store_why why)
 	d->gone(d, why);
 }
 
+/* hiredis tells what the system said by its text alone. */
+static enum store_why
+why_of_text(const char *text)
+{
+	static const struct {
+		int error;
+		enum store_why why;
+	} rows[] = { { ECONNREFUSED, STORE_WHY_REFUSED },
+		{ ENOENT, STORE_WHY_NO_FILE }, { EACCES, STORE_WHY_FORBIDDEN },
+		{ ECONNRESET, STORE_WHY_CLOSED } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (strcmp(text, strerrordesc_np(rows[i].error)) == 0)
+			return rows[i].why;
+	return STORE_WHY_UNREACHABLE;
+}
+
 static enum store_why
 why_of(const redisAsyncContext *ac)
 {
@@ -31,9 +49,7 @@ why_of(const redisAsyncContext *ac)
 	case REDIS_ERR_PROTOCOL:
 		return STORE_WHY_BROKEN;
 	default:
-		return strstr(ac->c.errstr, "refused") != NULL
-		    ? STORE_WHY_REFUSED
-		    : STORE_WHY_UNREACHABLE;
+		return why_of_text(ac->c.errstr);
 	}
 }
 
@@ -88,12 +104,13 @@ on_addresses(int code, struct addr_list *list, void *arg)
 {
 	struct redis_dial *d = arg;
 
-	if (d->port == 0 || d->ac != NULL)
+	d->asking = false;
+	if (d->port == 0)
 		return; /* of a try that was given up */
 	if (code != E_OK)
 		d->gone(d, STORE_WHY_NO_NAME);
 	else
-		use_addr(d, &list->list[0], d->port);
+		use_addr(d, &list->list[d->turn % list->n], d->port);
 }
 
 void
@@ -111,14 +128,18 @@ redis_dial_begin(struct redis_dial *d, const struct cfg_addr *to)
 		use_addr(d, &literal, to->port);
 		return;
 	}
-	if (d->resolver == NULL)
+	if (d->asking) /* one question at a time, be it of an earlier try */
+		rc = E_AGAIN;
+	if (rc == E_OK && d->resolver == NULL)
 		rc = resolver_new(d->loop, addr_look_up, &d->resolver);
 	if (rc == E_OK)
 		rc = resolver_ask(d->resolver, to, on_addresses, d);
-	if (rc != E_OK)
+	if (rc != E_OK) {
 		d->gone(d, STORE_WHY_NO_NAME);
-	else
-		d->port = to->port;
+		return;
+	}
+	d->asking = true;
+	d->port = to->port;
 }
 
 void

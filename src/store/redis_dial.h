@@ -22,6 +22,8 @@ struct redis_dial {
 	struct resolver *resolver;    /* owned; NULL: no name was asked for */
 	struct redisAsyncContext *ac; /* owned; NULL: none */
 	uint16_t port;                /* of a name that is asked for */
+	unsigned turn; /* the owner's: of several addresses, the next */
+	bool asking;   /* the resolver has a question of ours */
 };
 
 /* One of the two is called, perhaps at once, unless it is ended before. */

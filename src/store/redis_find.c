@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "config/config.h"
 #include "net/loop.h"
+#include "store/redis_link.h"
 
 #define ANSWER_US (500 * US_PER_MS) /* of one sentinel */
 
@@ -71,6 +72,7 @@ on_reply(redisAsyncContext *ac, void *reply, void *arg UNUSED)
 	if (d == NULL || reply == NULL)
 		return; /* it was given up, or is about to be told so */
 	f = CONTAINER_OF(d, struct redis_find, dial);
+	f->answered |= redis_why(reply) == STORE_WHY_NOTHING;
 	if (read_master(reply, &master) != E_OK) {
 		ask_next(f);
 		return;
@@ -110,7 +112,15 @@ void
 redis_find_begin(struct redis_find *f)
 {
 	f->asked = 0;
+	f->answered = false;
 	ask_one(f);
+}
+
+void
+redis_find_other(struct redis_find *f)
+{
+	if (f->cfg->n_sentinels > 0)
+		f->at = (f->at + 1) % f->cfg->n_sentinels;
 }
 
 void

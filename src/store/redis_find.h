@@ -20,11 +20,14 @@ struct redis_find {
 	struct alarm *clock; /* owned; of one sentinel's answer */
 	size_t at;           /* that is asked now, the one that knew it last */
 	size_t asked;        /* in vain */
+	bool answered;       /* ... and one of them has said something */
 };
 
 int redis_find_init(struct redis_find *) MUST_CHECK;
 /* .found is called once, perhaps at once, unless it is ended before. */
 void redis_find_begin(struct redis_find *);
+/* What the last one said was wrong: the next time another one is asked first. */
+void redis_find_other(struct redis_find *);
 void redis_find_end(struct redis_find *);
 void redis_find_free(struct redis_find *);
 

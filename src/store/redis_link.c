@@ -13,7 +13,8 @@
 #include "store/redis_dial.h"
 #include "store/redis_find.h"
 
-#define READY_US US_PER_S /* to find, connect and greet, each */
+#define READY_US US_PER_S        /* to find, connect and greet, each */
+#define PROVED_US (5 * US_PER_S) /* then it was a good one */
 #define AGAIN_LEAST_US (50 * US_PER_MS)
 #define AGAIN_MOST_US US_PER_S
 
@@ -26,7 +27,7 @@ struct redis_link {
 	enum phase phase;
 	struct redis_find find;
 	struct redis_dial dial;
-	struct alarm *clock; /* of the phase; none while it is up */
+	struct alarm *clock; /* of the phase */
 	unsigned vain;       /* tries in a row */
 	unsigned greetings;  /* not answered yet */
 };
@@ -48,7 +49,14 @@ static const struct {
 	{ "NOPERM", STORE_WHY_DENIED },
 	{ "READONLY", STORE_WHY_READ_ONLY },
 	{ "OOM", STORE_WHY_FULL },
-	{ "MISCONF", STORE_WHY_FULL },
+	{ "MISCONF", STORE_WHY_DISK },
+	{ "DENIED", STORE_WHY_PROTECTED },
+	{ "ERR max number of clients", STORE_WHY_CLIENTS },
+	{ "MOVED", STORE_WHY_CLUSTERED },
+	{ "ASK", STORE_WHY_CLUSTERED },
+	{ "CROSSSLOT", STORE_WHY_CLUSTERED },
+	{ "CLUSTERDOWN", STORE_WHY_CLUSTERED },
+	{ "WRONGTYPE", STORE_WHY_WRONG_TYPE },
 	{ "LOADING", STORE_WHY_LOADING },
 	{ "BUSY", STORE_WHY_LOADING },
 	{ "MASTERDOWN", STORE_WHY_LOADING },
@@ -84,11 +92,14 @@ fail(struct redis_link *l, enum store_why why)
 {
 	if (l->phase == PHASE_REST)
 		return;
+	if (l->phase != PHASE_UP && l->phase != PHASE_FIND)
+		redis_find_other(&l->find); /* that one was wrong */
 	l->phase = PHASE_REST;
 	redis_find_end(&l->find);
 	redis_dial_end(&l->dial);
 	alarm_set(l->clock, pause_us(l));
 	l->vain++;
+	l->dial.turn++;
 	l->env.down(why, l->env.arg);
 }
 
@@ -98,8 +109,7 @@ static void
 be_up(struct redis_link *l)
 {
 	l->phase = PHASE_UP;
-	l->vain = 0;
-	alarm_clear(l->clock);
+	alarm_set(l->clock, PROVED_US);
 	l->env.up(l->env.arg);
 }
 
@@ -186,7 +196,8 @@ on_found(struct redis_find *f, const struct cfg_addr *master)
 	struct redis_link *l = CONTAINER_OF(f, struct redis_link, find);
 
 	if (master == NULL)
-		fail(l, STORE_WHY_NO_MASTER);
+		fail(l,
+		    f->answered ? STORE_WHY_NO_MASTER : STORE_WHY_NO_SENTINEL);
 	else
 		connect_to(l, master);
 }
@@ -209,10 +220,13 @@ on_clock(void *arg)
 
 	if (l->phase == PHASE_REST)
 		begin(l);
+	else if (l->phase == PHASE_UP)
+		l->vain = 0; /* it has proved itself */
 	else
 		fail(l,
-		    l->phase == PHASE_CONNECT ? STORE_WHY_UNREACHABLE
-		                              : STORE_WHY_NO_ANSWER);
+		    l->phase != PHASE_CONNECT ? STORE_WHY_NO_ANSWER
+		        : l->dial.ac == NULL  ? STORE_WHY_NO_NAME
+		                              : STORE_WHY_UNREACHABLE);
 }
 
 /* ---- outside ---- */

@@ -24,16 +24,22 @@
 struct thing {
 	UT_hash_handle hh;
 	TAILQ_ENTRY(thing) link; /* by when they were put */
-	uint64_t ends_ms;        /* monotonic */
+	uint8_t part;
+	uint64_t ends_ms; /* monotonic */
 	size_t key_len, value_len;
 	char bytes[]; /* key, value */
 };
 
+#define PARTS 2
+#define SHORT_MS (UINT64_C(3600) * 1000)
+
+TAILQ_HEAD(things, thing);
+
 struct shelf {
 	pthread_mutex_t mutex;
 	struct thing *table;
-	TAILQ_HEAD(, thing) things;
-	size_t bytes, most;
+	struct things things[PARTS];
+	size_t bytes[PARTS], most; /* of each part */
 };
 
 static uint64_t
@@ -50,8 +56,9 @@ shelf_new(size_t bytes)
 	if (s == NULL)
 		return NULL;
 	(void)pthread_mutex_init(&s->mutex, NULL);
-	TAILQ_INIT(&s->things);
-	s->most = bytes;
+	for (int p = 0; p < PARTS; p++)
+		TAILQ_INIT(&s->things[p]);
+	s->most = bytes / PARTS;
 	return s;
 }
 
@@ -65,8 +72,8 @@ static void
 take_off(struct shelf *s, struct thing *t)
 {
 	HASH_DEL(s->table, t);
-	TAILQ_REMOVE(&s->things, t, link);
-	s->bytes -= cost(t->key_len, t->value_len);
+	TAILQ_REMOVE(&s->things[t->part], t, link);
+	s->bytes[t->part] -= cost(t->key_len, t->value_len);
 	free(t);
 }
 
@@ -77,8 +84,9 @@ shelf_free(struct shelf **sp)
 
 	if (s == NULL)
 		return;
-	while (!TAILQ_EMPTY(&s->things))
-		take_off(s, TAILQ_FIRST(&s->things));
+	for (int p = 0; p < PARTS; p++)
+		while (!TAILQ_EMPTY(&s->things[p]))
+			take_off(s, TAILQ_FIRST(&s->things[p]));
 	(void)pthread_mutex_destroy(&s->mutex);
 	free(s);
 	*sp = NULL;
@@ -118,13 +126,15 @@ static bool
 put(struct shelf *s, struct str key, struct str value, uint64_t ttl_ms)
 {
 	struct thing *t = malloc(sizeof(*t) + key.len + value.len);
+	uint8_t part = ttl_ms > SHORT_MS;
 
 	if (t == NULL || cost(key.len, value.len) > s->most) {
 		free(t);
 		return false;
 	}
-	while (s->bytes + cost(key.len, value.len) > s->most)
-		take_off(s, TAILQ_FIRST(&s->things));
+	while (s->bytes[part] + cost(key.len, value.len) > s->most)
+		take_off(s, TAILQ_FIRST(&s->things[part]));
+	t->part = part;
 	t->ends_ms = now_ms() + ttl_ms;
 	t->key_len = key.len;
 	t->value_len = value.len;
@@ -136,8 +146,8 @@ put(struct shelf *s, struct str key, struct str value, uint64_t ttl_ms)
 		free(t);
 		return false;
 	}
-	TAILQ_INSERT_TAIL(&s->things, t, link);
-	s->bytes += cost(key.len, value.len);
+	TAILQ_INSERT_TAIL(&s->things[part], t, link);
+	s->bytes[part] += cost(key.len, value.len);
 	return true;
 }
 
@@ -190,6 +200,17 @@ wall_ms(void)
 	return clock_wall_us() / US_PER_MS;
 }
 
+static void
+write_one(struct buf *b, const struct thing *t, uint64_t ends_ms)
+{
+	buf_printf(b, "%" PRIu64 " %zu %zu ", ends_ms, t->key_len,
+	    t->value_len);
+	buf_add(b, t->bytes, t->key_len);
+	buf_add_char(b, ' ');
+	buf_add(b, t->bytes + t->key_len, t->value_len);
+	buf_add_char(b, '\n');
+}
+
 int
 shelf_save(struct shelf *s, const char *path)
 {
@@ -199,16 +220,10 @@ shelf_save(struct shelf *s, const char *path)
 	int rc;
 
 	buf_add_cstr(&b, HEADER);
-	TAILQ_FOREACH (t, &s->things, link) {
-		if (t->ends_ms <= now)
-			continue;
-		buf_printf(&b, "%" PRIu64 " %zu %zu ", t->ends_ms - now + wall,
-		    t->key_len, t->value_len);
-		buf_add(&b, t->bytes, t->key_len);
-		buf_add_char(&b, ' ');
-		buf_add(&b, t->bytes + t->key_len, t->value_len);
-		buf_add_char(&b, '\n');
-	}
+	for (int p = 0; p < PARTS; p++)
+		TAILQ_FOREACH (t, &s->things[p], link)
+			if (t->ends_ms > now)
+				write_one(&b, t, t->ends_ms - now + wall);
 	rc = b.failed ? E_NOMEM : file_replace(path, buf_str(&b), 0600);
 	buf_free(&b);
 	return rc;
@@ -243,7 +258,7 @@ load_one(struct shelf *s, struct str *rest, uint64_t wall)
 	    !take_bytes(rest, value_len, '\n', &value))
 		return false;
 	if (ends > wall)
-		(void)shelf_put(s, key, value, ends - wall, false);
+		(void)shelf_put(s, key, value, ends - wall, true);
 	return true;
 }
 

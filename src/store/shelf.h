@@ -1,8 +1,10 @@
 /*
  * shelf - the embedded store: keys and values in the memory of this process,
- * bounded; where it is full, what was put first goes first.
+ * bounded; where it is full, what was put first goes first.  What lives for an
+ * hour at most and what lives longer have half of it each: many of the one kind
+ * leave the other alone.
  *
- * Thread: any, but shelf_load() and shelf_save(): before and after the others.
+ * Thread: any, but shelf_save(): after the others.
  */
 #ifndef STORE_SHELF_H
 #define STORE_SHELF_H

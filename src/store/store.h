@@ -47,14 +47,27 @@ enum store_answer { STORE_ANSWERS(X) STORE_ANSWER_COUNT };
 	X(UNREACHABLE, "unreachable", "it cannot be reached")                  \
 	X(NO_NAME, "no_name", "its name has no address")                       \
 	X(NO_ANSWER, "no_answer", "it is connected and does not answer")       \
+	X(LATE, "late", "it answers too late")                                 \
 	X(CLOSED, "closed", "it has closed the connection")                    \
 	X(AUTH, "auth", "user or password are wrong")                          \
 	X(DENIED, "denied", "the user may not use these commands or keys")     \
 	X(DATABASE, "database", "there is no such database")                   \
 	X(READ_ONLY, "read_only", "it is a replica, which takes no writes")    \
 	X(FULL, "full", "it has no memory left")                               \
-	X(LOADING, "loading", "it is loading its data")                        \
+	X(DISK, "disk", "it cannot save, and takes no writes")                 \
+	X(LOADING, "loading", "it is loading its data, or busy")               \
+	X(CLUSTERED, "clustered",                                              \
+	    "it is one of a Redis Cluster, which is not "                      \
+	    "spoken here")                                                     \
+	X(PROTECTED, "protected", "its protected mode lets nobody in")         \
+	X(CLIENTS, "clients", "it has as many clients as it may")              \
+	X(NO_FILE, "no_file", "there is no such socket")                       \
+	X(FORBIDDEN, "forbidden",                                              \
+	    "the user or group of segued may not use "                         \
+	    "its socket")                                                      \
+	X(NO_SENTINEL, "no_sentinel", "no sentinel answers")                   \
 	X(NO_MASTER, "no_master", "no sentinel knows a master of that name")   \
+	X(WRONG_TYPE, "wrong_type", "another kind of value is under the key")  \
 	X(BROKEN, "broken", "it does not speak Redis's protocol")              \
 	X(STRANGE, "strange", "it refuses a command for another reason")
 #define X(id, name, text) STORE_WHY_##id,
@@ -74,7 +87,9 @@ enum store_state { STORE_STATES(X) STORE_STATE_COUNT };
 struct store_stats {
 	_Atomic uint8_t state; /* enum store_state */
 	_Atomic uint8_t why;   /* enum store_why, unless it is up */
-	stat_u64 since_us;     /* wall clock: in that state since */
+	/* enum store_why: the last put, the last look-up was refused */
+	_Atomic uint8_t refuses_puts, refuses_looks;
+	stat_u64 since_us; /* wall clock: in that state since */
 	stat_u64 asked[STORE_ANSWER_COUNT];
 	stat_u64 put;     /* values that it has taken */
 	stat_u64 dropped; /* ... that had no place in the queue */

@@ -23,21 +23,40 @@ struct stores {
 static int
 open_shelf(struct stores *s)
 {
-	int rc;
-
 	if (asprintf(&s->path, "%s/" STORES_FILE, s->cfg->state_dir) == -1)
 		s->path = NULL;
 	s->shelf = shelf_new(s->cfg->store.memory);
 	if (s->shelf == NULL || s->path == NULL)
 		return E_NOMEM;
-	rc = shelf_load(s->shelf, s->path);
+	return E_OK;
+}
+
+/* It is kept, for who can read it. */
+static void
+put_aside(const struct stores *s)
+{
+	char *aside;
+
+	if (asprintf(&aside, "%s.damaged", s->path) == -1)
+		return;
+	if (rename(s->path, aside) == -1)
+		log_error("event=store_not_aside file=%s", s->path);
+	free(aside);
+}
+
+void
+stores_load(struct stores *s)
+{
+	int rc = s->shelf == NULL ? E_NOENT : shelf_load(s->shelf, s->path);
+
 	if (rc == E_OK)
 		log_info("event=store_loaded values=%zu",
 		    shelf_count(s->shelf));
 	else if (rc != E_NOENT)
 		log_warn("event=store_not_loaded file=%s why=\"%s\" values=%zu",
 		    s->path, err_text(rc), shelf_count(s->shelf));
-	return E_OK;
+	if (rc == E_DAMAGED)
+		put_aside(s);
 }
 
 int

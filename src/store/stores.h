@@ -19,11 +19,15 @@ struct stores;
 
 /*
  * At most so many, of that configuration, which is kept.  password: copied;
- * NULL: none.  What an earlier process has saved is there; what cannot be read
- * is told in the log.  *out is to be freed whatever the result.
+ * NULL: none.  *out is to be freed whatever the result.
  */
 int stores_new(struct cfg *, const char *password, unsigned most,
     struct stores **out) MUST_CHECK;
+/*
+ * What an earlier process has saved, beside what is known since; what cannot be
+ * read is told in the log.  Takes a second for some 200 MiB.
+ */
+void stores_load(struct stores *);
 /* Saves what is in memory; all stores are closed. */
 void stores_free(struct stores **);
 /* What leads to it: all but .stats; it is borrowed from the stores. */

@@ -314,6 +314,7 @@ on_start_clock(void *arg)
 	rc = start_workers(n);
 	if (rc == E_OK) {
 		tell_serving(n);
+		stores_load(n->stores); /* nobody waits for it */
 		return;
 	}
 	complain("the workers cannot be started: %s", err_text(rc));
@@ -374,10 +375,10 @@ join_cluster(struct network *n)
 {
 	struct store_env store;
 
-	if (n->env->cfg->cluster.name == NULL)
+	if (n->env->started->cluster.name == NULL)
 		return E_OK;
 	store = stores_env(n->stores, n->loop, "control");
-	return drive_join(n->drive, &store);
+	return drive_join(n->drive, n->env->started, &store);
 }
 
 static int
@@ -396,7 +397,7 @@ start(struct network *n, char *why, size_t cap)
 	if (n->registry == NULL || n->views == NULL || n->feed == NULL ||
 	    n->start_clock == NULL)
 		return E_NOMEM;
-	rc = stores_new(n->env->cfg, n->env->store_password, workers,
+	rc = stores_new(n->env->started, n->env->store_password, workers,
 	    &n->stores);
 	if (rc != E_OK)
 		return rc;

@@ -23,8 +23,8 @@ struct network_env {
 	int master; /* our end of the frames */
 	const struct doors *doors;
 	const struct privs *privs;
-	struct cfg *cfg;           /* the newest that was taken over */
-	const struct cfg *started; /* the one the doors were opened by */
+	struct cfg *cfg;     /* the newest that was taken over */
+	struct cfg *started; /* the one the doors were opened by */
 	struct keyring *keyring;
 	const char *store_password; /* NULL: none */
 	uint64_t driver;            /* no other master has it */

@@ -154,6 +154,8 @@ source_store(const struct cfg *c, struct buf *out, char *why, size_t cap)
 	struct str rest, line;
 	int rc;
 
+	if (c->store.type != CFG_STORE_REDIS)
+		return E_OK;
 	if (c->store.tls) {
 		(void)snprintf(why, cap,
 		    "store.tls: the hiredis of this build has no TLS; a Unix "

@@ -1,6 +1,9 @@
 """The store: what one proxy learns, the others and the next start know; and
 what happens when it is away, slow, full, read-only, wrong or strange."""
 import json
+import os
+import re
+import signal
 import socket
 import statistics
 import threading
@@ -132,10 +135,10 @@ def test_memory_outlives_a_stop(rig):
     s.stop()
     assert "store_saved" in s.log()
     s.start()
+    wait_until(lambda: "store_loaded values=20" in s.log(), 5, "20 values")
     for code, version in codes:
         a = redeem(s, code)
         assert a.status == 200 and a.version == version
-    assert "store_loaded values=20" in s.log()
 
 
 def test_redis_outlives_a_kill(rig):
@@ -159,7 +162,8 @@ def test_damaged_file(rig):
     with open(path, "ab") as f:
         f.write(b"\0garbage")
     s.start()
-    assert "store_not_loaded" in s.log() and "values=1" in s.log()
+    wait_until(lambda: "store_not_loaded" in s.log(), 5, "a word about it")
+    assert "values=1" in s.log() and os.path.exists(path + ".damaged")
 
 
 # ---- bad days ----
@@ -325,6 +329,99 @@ def test_a_second_late(rig):
     slow.late = 0
     site.wait_store(seconds=5)
     assert not fails_by_chance(site)
+
+
+@pytest.mark.parametrize("late", [0.03, 0.06])
+def test_always_a_bit_late(rig, late):
+    """Nobody waits for one that is never in time, but now and then."""
+    slow = Slow(Redis(rig), f"{rig.dir}/slow.sock", 0)
+    site = Site(rig, {"type": "redis", "address": slow.address}, n=1,
+                workers=1)
+    site.wait_store()
+    s = site.proxies[0]
+    slow.late = late
+    for i in range(60):
+        redeem(s, f"nobody-knows-{i}")
+    assert store(s)["state"] == "slow" and store(s)["why"] == "late"
+    m = s.admin.metrics()
+    assert m['segue_store_asked_total{answer="late"}'] <= 10
+    assert m['segue_store_asked_total{answer="away"}'] >= 50
+    assert len(re.findall("event=store_(slow|up)", s.log())) <= 8
+
+
+def test_far_away(rig):
+    """Values are written all the same: nobody waits for that."""
+    redis = Redis(rig)
+    slow = Slow(redis, f"{rig.dir}/slow.sock", 0.15)
+    site = Site(rig, {"type": "redis", "address": slow.address}, n=1)
+    for _ in range(20):
+        login(site.proxies[0])
+    wait_until(lambda: len(redis.keys()) == 20, 15, "20 keys")
+
+
+def test_closes_on_each_value(rig):
+    """It greets well and then fails: it is tried ever more slowly."""
+    seen = []
+
+    def serve(conn):
+        seen.append(conn)
+        conn.send(b"+PONG\r\n")
+        while b"SET" not in conn.sock.recv(4096):
+            pass
+
+    bad = rig.scripted("v1", "bad", serve)
+    s = Site(rig, {"type": "redis", "address": bad.address}, n=1,
+             workers=1).proxies[0]
+    login(s)
+    time.sleep(4)
+    assert 3 <= len(seen) <= 20, len(seen)
+    assert s.log().count("event=store_") < 20
+
+
+def test_look_ups_are_refused(rig):
+    """The operator is told, though the store is up."""
+    redis = Redis(rig)
+    redis.do("ACL", "SETUSER", "proxy", "on", ">secret", "~*", "+set",
+             "+ping")
+    path = f"{rig.dir}/password"
+    with open(path, "w", encoding="ascii") as f:
+        f.write("secret\n")
+    site = Site(rig, of_redis(redis, user="proxy", password_file=path))
+    site.wait_store()
+    a, b = site.proxies
+    for _ in range(5):
+        redeem(b, login(a)[0])
+    assert "may not use these commands" in store(b)["refuses"]
+    assert "refuses what it is told or asked" in b.do("status").out
+    assert re.search("store_refuses.*NOPERM", b.log())
+
+
+def test_of_a_redis_cluster(rig):
+    redis = Redis(rig, "redis", "--cluster-enabled", "yes",
+                  "--cluster-config-file", f"{rig.dir}/nodes.conf")
+    site = Site(rig, of_redis(redis), n=1)
+    s = site.proxies[0]
+    login(s)
+    wait_until(lambda: "Redis Cluster" in store(s)["refuses"], 5, "it")
+
+
+def test_reload_leaves_the_store(rig):
+    """Its keys need a restart, also after the network process has died."""
+    one, two = Redis(rig, "one"), Redis(rig, "two", password="other")
+    site = Site(rig, of_redis(one), n=1)
+    site.wait_store()
+    s = site.proxies[0]
+    s.config["store"] = of_redis(two, password_file="/nonexistent")
+    s.write_config()
+    assert "store.password_file" in s.segue("reload").err
+    s.config["store"] = of_redis(two)
+    s.write_config()
+    assert "store.address" in s.do("reload").out
+    os.kill(s.network_pid(), signal.SIGKILL)
+    wait_until(s.is_up, 10, "another network process")
+    site.wait_store()
+    assert flow(s) is None
+    wait_until(lambda: one.keys(), 5, "a key in the first one")
 
 
 def test_deadline_of_a_lookup(rig):
@@ -540,6 +637,31 @@ def test_sentinels_fail_over(rig):
         assert "role:master" in second.do("INFO", "replication").decode()
     finally:
         load.end()
+
+
+def test_sentinel_that_knows_an_old_master(rig):
+    """Another one is asked."""
+    redis = Redis(rig, port=True)
+
+    class Gone:
+        port = rig.port()
+
+    old, good = Sentinel(rig, Gone, "old", 1), Sentinel(rig, redis, "good", 1)
+    site = Site(rig, {"type": "redis", "master": "main",
+                      "sentinels": [old.address, good.address]}, n=1)
+    site.wait_store()
+
+
+def test_sentinels_that_are_gone(rig):
+    s = Site(rig, {"type": "redis", "master": "main",
+                   "sentinels": ["127.0.0.1:1"]}, n=1).proxies[0]
+    wait_until(lambda: store(s)["why"] == "no_sentinel", 5, "no_sentinel")
+
+
+def test_socket_that_is_none(rig):
+    s = Site(rig, {"type": "redis", "address": f"unix:{rig.dir}/none"},
+             n=1).proxies[0]
+    wait_until(lambda: store(s)["why"] == "no_file", 5, "no_file")
 
 
 def test_name_that_sentinels_do_not_know(rig):

@@ -1,0 +1,170 @@
+/*
+ * The others: who is there, and what they say of themselves.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "config/config.h"
+#include "rollout/cluster_int.h"
+
+#define FOLLOW_US (5 * US_PER_S) /* then a member that has said yes lags */
+
+struct member *
+cluster_member_of(struct cluster *c, const char *boot)
+{
+	struct member *m;
+
+	TAILQ_FOREACH (m, &c->members, link)
+		if (strcmp(m->boot, boot) == 0)
+			return m;
+	return NULL;
+}
+
+void
+cluster_forget_member(struct cluster *c, struct member *m)
+{
+	TAILQ_REMOVE(&c->members, m, link);
+	c->n_members--;
+	json_free(&m->doc);
+	free(m);
+}
+
+/* One of that name that has been started anew takes the place of its like. */
+static struct member *
+member_new(struct cluster *c, const char *name, const char *boot)
+{
+	struct member *m, *next;
+
+	for (m = TAILQ_FIRST(&c->members); m != NULL; m = next) {
+		next = TAILQ_NEXT(m, link);
+		if (strcmp(m->name, name) == 0 && m->away)
+			cluster_forget_member(c, m);
+	}
+	if (c->n_members == CLUSTER_MEMBERS_MAX)
+		return NULL;
+	m = calloc(1, sizeof(*m));
+	if (m == NULL)
+		return NULL;
+	(void)str_copy(str_of(name), m->name, sizeof(m->name));
+	(void)str_copy(str_of(boot), m->boot, sizeof(m->boot));
+	TAILQ_INSERT_TAIL(&c->members, m, link);
+	c->n_members++;
+	log_info("event=cluster_member name=%s", m->name);
+	if (strcmp(name, c->name) == 0)
+		log_error("event=cluster_twin name=%s "
+		          "text=\"another proxy has the same name\"",
+		    name);
+	return m;
+}
+
+static enum cluster_role
+role_of(const char *name)
+{
+	for (int r = 0; r < CLUSTER_ROLE_COUNT; r++)
+		if (strcmp(cluster_role_name((enum cluster_role)r), name) == 0)
+			return (enum cluster_role)r;
+	return CLUSTER_ALONE;
+}
+
+void
+cluster_hear_beat(struct cluster *c, const char *boot, struct json **doc)
+{
+	const char *name = json_get_text(*doc, "member", "");
+	struct member *m = cluster_member_of(c, boot);
+
+	if (m == NULL && name[0] != '\0')
+		m = member_new(c, name, boot);
+	if (m == NULL)
+		return;
+	if (m->away)
+		log_info("event=cluster_member_back name=%s", m->name);
+	m->away = false;
+	m->heard_us = cluster_now();
+	m->role = role_of(json_get_text(*doc, "role", ""));
+	m->version = cluster_number(*doc, "version");
+	m->print = cluster_number(*doc, "print");
+	m->in_flight = cluster_number(*doc, "in_flight");
+	m->lags = m->lags && m->version < c->newest;
+	json_free(&m->doc);
+	m->doc = *doc;
+	*doc = NULL;
+	if (m->role == CLUSTER_LEADER && m->version > c->newest)
+		c->newest = m->version;
+	c->env.use.look(c->env.use.arg);
+}
+
+void
+cluster_look_for_silent(struct cluster *c)
+{
+	struct member *m;
+
+	TAILQ_FOREACH (m, &c->members, link) {
+		if (m->away || cluster_now() - m->heard_us < c->cfg->timeout_us)
+			continue;
+		m->away = true;
+		log_warn("event=cluster_member_away name=%s", m->name);
+		c->env.use.look(c->env.use.arg);
+	}
+}
+
+bool
+cluster_all_adopted(const struct cluster *c)
+{
+	const struct member *m;
+
+	if (c->role != CLUSTER_LEADER)
+		return true;
+	TAILQ_FOREACH (m, &c->members, link)
+		if (!m->away && !m->lags && m->version < c->version)
+			return false;
+	return true;
+}
+
+/* Who has said yes and does not follow is not waited for any more. */
+void
+cluster_look_for_laggards(struct cluster *c)
+{
+	struct member *m;
+
+	if (c->role != CLUSTER_LEADER ||
+	    cluster_now() - c->committed_us < FOLLOW_US)
+		return;
+	TAILQ_FOREACH (m, &c->members, link) {
+		if (m->away || m->lags || m->version >= c->version)
+			continue;
+		m->lags = true;
+		log_warn("event=cluster_member_lags name=%s", m->name);
+		c->env.use.look(c->env.use.arg);
+	}
+}
+
+/* ---- reading ---- */
+
+bool
+cluster_member(const struct cluster *c, size_t i, struct cluster_member *out)
+{
+	const struct member *m = TAILQ_FIRST(&c->members);
+
+	if (i == 0) {
+		*out = (struct cluster_member){ .self = true,
+			.role = c->role,
+			.version = c->adopted };
+		(void)str_copy(str_of(c->name), out->name, sizeof(out->name));
+		return true;
+	}
+	while (--i > 0 && m != NULL)
+		m = TAILQ_NEXT(m, link);
+	if (m == NULL)
+		return false;
+	*out = (struct cluster_member){ .role = m->role,
+		.away = m->away,
+		.lags = m->lags,
+		.differs = m->print != c->print,
+		.version = m->version,
+		.silent_us = cluster_now() - m->heard_us,
+		.in_flight = m->in_flight,
+		.counts = json_get(m->doc, "pools") };
+	(void)str_copy(str_of(m->name), out->name, sizeof(out->name));
+	return true;
+}
