@@ -52,7 +52,9 @@
  *                      and those the verb does not use, are refused; service,
  *                      force, wait and wait_us go with each verb, mode and the
  *                      three durations with a drain or a switch with drain.
- *                      200 {result: "done", generation, took_us, message}
+ *                      200 {result: "done", generation, took_us, message,
+ *                      behind?: names of proxies of the cluster that may
+ *                      still serve as before}
  *                      With Accept: text/event-stream the answer is 200 at
  *                      once (but for a request that is refused before it is
  *                      tried) and events: "progress" {lasts_us, in_flight,
@@ -84,7 +86,7 @@
  *                                            that wait, found no place, were
  *                                            refused
  *    cluster: {name, member, role: "alone" | "follower" | "leader", leader,
- *              version, why, since, members: [{name, self, role, away, lags,
+ *              version, why, refused, since, members: [{name, self, role, away, lags,
  *              differs, version, silent_s, in_flight}]} | null,
  *                                            version: of the state, counted
  *                                            by Redis; a member's is what its
@@ -199,6 +201,7 @@ enum segue_exit { SEGUE_EXITS(X) };
 	X(DISK, "disk", 500, FAILED)                  /* also a refusal */     \
 	X(NO_MEMORY, "no_memory", 500, FAILED)        /* also a refusal */     \
 	X(INTERNAL, "internal", 500, FAILED)                                   \
+	X(UNKNOWN, "unknown", 504, FAILED)            /* a refusal */          \
 	X(STOPPING, "stopping", 503, FAILED)          /* also a refusal */     \
 	X(BUSY, "busy", 503, FAILED)                  /* reload is under way */ \
 	X(TIMED_OUT, "timed_out", 504, TIMED_OUT)

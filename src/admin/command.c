@@ -56,16 +56,25 @@ sentence_of(const struct drive_result *r)
 }
 
 static void
-put_result(struct json_out *j, const struct drive_result *r)
+put_result(struct json_out *j, const struct admin *a,
+    const struct drive_result *r)
 {
+	const struct cluster *c = drive_cluster(a->env.drive);
+	char behind[CLUSTER_WHY_MAX] = "";
+
 	if (is_done(r))
 		json_kv_cstr(j, "result", "done");
 	else
 		answer_put_error(j, error_of(r), sentence_of(r), NULL);
 	json_kv_u64(j, "generation", r->generation);
 	json_kv_u64(j, "took_us", r->took_us);
-	if (is_done(r))
-		json_kv_cstr(j, "message", r->sentence);
+	if (!is_done(r))
+		return;
+	json_kv_cstr(j, "message", r->sentence);
+	if (c != NULL)
+		cluster_others_behind(c, behind, sizeof(behind));
+	if (behind[0] != '\0')
+		json_kv_cstr(j, "behind", behind);
 }
 
 static void
@@ -88,29 +97,29 @@ send_event(struct ask *k, struct buf *b, struct json_out *j)
 }
 
 static void
-stream_result(struct ask *k, const struct drive_result *r)
+stream_result(const struct waiting *w, const struct drive_result *r)
 {
 	struct buf b = BUF_INIT;
 	struct json_out j;
 
 	begin_event(&b, &j, "result");
 	json_kv_u64(&j, "status", status_of(r));
-	put_result(&j, r);
-	send_event(k, &b, &j);
-	ask_stream_end(k);
+	put_result(&j, w->admin, r);
+	send_event(w->ask, &b, &j);
+	ask_stream_end(w->ask);
 }
 
 static void
-answer_result(struct ask *k, const struct drive_result *r)
+answer_result(const struct waiting *w, const struct drive_result *r)
 {
 	struct buf b = BUF_INIT;
 	struct json_out j;
 
 	json_begin(&j, &b);
 	json_begin_object(&j);
-	put_result(&j, r);
+	put_result(&j, w->admin, r);
 	json_end_object(&j);
-	answer_json(k, status_of(r), &b);
+	answer_json(w->ask, status_of(r), &b);
 }
 
 /* ---- waiting ---- */
@@ -125,7 +134,7 @@ answer_other(struct waiting *w, const struct drive_result *r)
 	TAILQ_REMOVE(&w->admin->others, w, link);
 	json_begin(&j, &b);
 	json_begin_object(&j);
-	put_result(&j, r);
+	put_result(&j, w->admin, r);
 	json_end_object(&j);
 	if (c != NULL && !b.failed)
 		cluster_answer(c, &w->from, status_of(r), buf_str(&b));
@@ -140,9 +149,9 @@ on_done(const struct drive_result *r, void *arg)
 	if (w->ask == NULL)
 		answer_other(w, r);
 	else if (w->streams)
-		stream_result(w->ask, r);
+		stream_result(w, r);
 	else
-		answer_result(w->ask, r);
+		answer_result(w, r);
 	free(w);
 }
 
@@ -273,7 +282,7 @@ static void
 on_result(unsigned status, struct str body, void *arg)
 {
 	struct waiting *w = arg;
-	struct drive_result lost = { .refusal = RO_NO_CLUSTER,
+	struct drive_result lost = { .refusal = RO_NO_UNKNOWN,
 		.generation = drive_state(w->admin->env.drive)->generation,
 		.sentence =
 		    "the proxy that leads the cluster has not answered: "
@@ -402,7 +411,12 @@ is_for_another(struct admin *a)
 {
 	struct cluster *c = drive_cluster(a->env.drive);
 
-	return c != NULL && cluster_role(c) == CLUSTER_FOLLOWER;
+	struct cluster_facts f;
+
+	if (c == NULL || cluster_role(c) != CLUSTER_FOLLOWER)
+		return false;
+	cluster_look_at(c, &f);
+	return f.leader[0] != '\0' && strcmp(f.leader, f.member) != 0;
 }
 
 void

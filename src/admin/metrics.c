@@ -10,6 +10,7 @@
 #include "admin/sums.h"
 #include "base/clock.h"
 #include "http/h2.h"
+#include "rollout/cluster.h"
 #include "rollout/drive.h"
 #include "rollout/steps.h"
 #include "session/pin.h"
@@ -221,6 +222,46 @@ put_store_failed(struct look *l)
 		    sum_counter(store_cells(l),
 		        offsetof(struct store_stats, failed) +
 		            (size_t)w * sizeof(stat_u64)));
+}
+
+/* ---- of the cluster ---- */
+
+static void
+put_cluster_roles(struct look *l)
+{
+	const struct cluster *c = drive_cluster(l->admin->env.drive);
+
+	for (int r = 0; r < CLUSTER_ROLE_COUNT; r++)
+		put_with(l, cluster_role_name((enum cluster_role)r),
+		    c != NULL && (int)cluster_role(c) == r);
+}
+
+static void
+put_cluster_members(struct look *l)
+{
+	const struct cluster *c = drive_cluster(l->admin->env.drive);
+	uint64_t up = 0, away = 0, lags = 0;
+	struct cluster_member m;
+
+	for (size_t i = 0; c != NULL && cluster_member(c, i, &m); i++) {
+		away += m.away;
+		lags += !m.away && m.lags;
+		up += !m.away && !m.lags;
+	}
+	put_with(l, "up", up);
+	put_with(l, "lags", lags);
+	put_with(l, "away", away);
+}
+
+static void
+put_cluster_version(struct look *l)
+{
+	const struct cluster *c = drive_cluster(l->admin->env.drive);
+	struct cluster_member self = { .version = 0 };
+
+	if (c != NULL)
+		(void)cluster_member(c, 0, &self);
+	put(l, self.version);
 }
 
 static void
@@ -681,6 +722,12 @@ static const struct metric metrics[] = {
 		"Connections to Redis that were ready." },
 	{ "segue_store_latency_seconds", H, OF_PROCESS, NULL, put_store_hist, ST(latency),
 		"From a command sent to Redis to its answer." },
+	{ "segue_cluster_role", G, OF_PROCESS, "role", put_cluster_roles, 0,
+		"1 for the role that this proxy has in its cluster." },
+	{ "segue_cluster_members", G, OF_PROCESS, "state", put_cluster_members, 0,
+		"Proxies of the cluster, this one too, by how they are." },
+	{ "segue_cluster_version", G, OF_PROCESS, NULL, put_cluster_version, 0,
+		"Version of the agreed state by which this proxy routes; the same at all." },
 	{ "segue_load_state", G, OF_PROCESS, "state", put_load_states, 0,
 		"1 for the state that memory.limit has us in." },
 	{ "segue_clients", G, OF_PROCESS, "worker", put_by_worker, L(clients),

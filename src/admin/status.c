@@ -848,6 +848,7 @@ put_cluster(struct json_out *j, const struct cluster *c, uint64_t in_flight)
 	json_kv_cstr(j, "leader", f.leader);
 	json_kv_u64(j, "version", f.version);
 	json_kv_cstr(j, "why", f.why);
+	json_kv_cstr(j, "refused", f.refused);
 	json_kv_time(j, "since", f.since_us);
 	json_key(j, "members");
 	json_begin_array(j);

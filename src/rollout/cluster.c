@@ -17,8 +17,9 @@
 #include "store/store.h"
 
 #define TICK_US (50 * US_PER_MS)
-#define BEAT_US (250 * US_PER_MS)  /* between two words of each member */
-#define LEASE_US (500 * US_PER_MS) /* between two looks at the lease */
+/* Between two words of each member, and two looks at the lease: at most. */
+#define BEAT_US (250 * US_PER_MS)
+#define LEASE_US (500 * US_PER_MS)
 
 #define X(id, name) [CLUSTER_##id] = (name),
 static const char *const role_names[] = { CLUSTER_ROLES(X) };
@@ -63,6 +64,7 @@ cluster_beat(struct cluster *c)
 	json_kv_cstr(&j, "role", cluster_role_name(c->role));
 	json_kv_u64(&j, "version", c->adopted);
 	json_kv_u64(&j, "print", c->print);
+	json_kv_u64(&j, "generation", c->env.use.generation(c->env.use.arg));
 	c->env.use.counts(&j, c->env.use.arg);
 	cluster_say(c, &j, &b);
 	c->beat_us = cluster_now();
@@ -152,7 +154,8 @@ on_tick(void *arg)
 	struct cluster *c = arg;
 
 	alarm_set(c->tick, TICK_US);
-	if (c->up_us != 0 && cluster_now() - c->beat_us >= BEAT_US)
+	if (c->up_us != 0 &&
+	    cluster_now() - c->beat_us >= MIN(BEAT_US, c->cfg->timeout_us / 5))
 		cluster_beat(c);
 	if (!is_connected(c)) {
 		if (c->up_us != 0)
@@ -170,7 +173,8 @@ on_tick(void *arg)
 	cluster_look_at_acks(c);
 	if (!c->asking &&
 	    (c->role == CLUSTER_ALONE ||
-	        cluster_now() - c->asked_us >= LEASE_US))
+	        cluster_now() - c->asked_us >=
+	            MIN(LEASE_US, c->cfg->timeout_us / 4)))
 		cluster_ask_lease(c);
 }
 
@@ -190,7 +194,7 @@ print_of(const struct cfg *cfg)
 			h = hash_bytes(s->pools[p].name,
 			    strlen(s->pools[p].name) + 1, h);
 	}
-	return h >> 1; /* whole numbers of JSON here have a sign */
+	return h >> 11; /* as much as a number of a message may be */
 }
 
 void
@@ -284,8 +288,9 @@ cluster_free(struct cluster **cp)
 		return;
 	if (c->proposal.phase != PHASE_NONE)
 		cluster_end_proposal(c,
-		    "segued is stopping; nobody knows whether the "
-		    "cluster has it");
+		    "segued is stopping; nobody knows whether the cluster has "
+		    "it",
+		    true);
 	say_bye(c);
 	for (f = TAILQ_FIRST(&c->forwarded); f != NULL; f = next_f) {
 		next_f = TAILQ_NEXT(f, link);
@@ -325,6 +330,7 @@ cluster_look_at(const struct cluster *c, struct cluster_facts *f)
 		.role = c->role,
 		.leader = c->role == CLUSTER_ALONE ? "" : c->leader_name,
 		.version = c->newest,
+		.refused = c->refused,
 		.why = c->role == CLUSTER_ALONE ? c->why : "",
 		.since_us = c->role_since_us };
 }

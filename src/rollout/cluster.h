@@ -58,6 +58,8 @@ struct cluster_use {
 	/* It is to be: cluster_followed() says that it is. */
 	void (*follow)(struct str text, uint64_t version, void *arg);
 	void (*role)(enum cluster_role, void *arg); /* it has changed */
+	/* Of the present state. */
+	uint64_t (*generation)(void *arg);
 	/* What others should count with: members of an object. */
 	void (*counts)(struct json_out *, void *arg);
 	/* One of the others has, or is away. */
@@ -85,17 +87,24 @@ enum cluster_role cluster_role(const struct cluster *);
 /* Something is being agreed on: nothing else may be decided. */
 bool cluster_is_busy(const struct cluster *);
 
-/* why: a sentence; NULL: it is committed, and others take it over. */
-typedef void cluster_done_fn(const char *why, void *arg);
+/*
+ * why: a sentence; NULL: it is committed, and others take it over.  unknown: it
+ * may be so all the same.
+ */
+typedef void cluster_done_fn(const char *why, bool unknown, void *arg);
 /* Who leads: shall it be so?  force: who cannot take it over is passed over. */
 void cluster_propose(struct cluster *, struct str text, bool force,
     cluster_done_fn *, void *arg);
 /* That version is on disk and in memory here. */
 void cluster_followed(struct cluster *, uint64_t version);
+/* Something was changed here that the others have not agreed on. */
+void cluster_diverged(struct cluster *);
 /* It cannot be, this time. */
 void cluster_not_followed(struct cluster *);
 /* Our workers route by what is in memory; said with every look. */
 void cluster_adopted(struct cluster *);
+/* The names of those that may still serve by what was before; "": none. */
+void cluster_others_behind(const struct cluster *, char *out, size_t cap);
 /* Do all others that are there route by what was committed? */
 bool cluster_all_adopted(const struct cluster *);
 
@@ -132,10 +141,11 @@ bool cluster_member(const struct cluster *, size_t i,
 struct cluster_facts {
 	const char *name, *member;
 	enum cluster_role role;
-	const char *leader; /* its name; "": nobody is known to lead */
-	uint64_t version;   /* committed, as far as we know */
-	const char *why;    /* we are alone: a sentence; or "" */
-	uint64_t since_us;  /* wall clock: in that role */
+	const char *leader;  /* its name; "": nobody is known to lead */
+	uint64_t version;    /* committed, as far as we know */
+	const char *refused; /* why the last proposal was; or "" */
+	const char *why;     /* we are alone: a sentence; or "" */
+	uint64_t since_us;   /* wall clock: in that role */
 };
 void cluster_look_at(const struct cluster *, struct cluster_facts *);
 

@@ -18,6 +18,7 @@
 static const char commit_script[] =
     "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'0'} end\n"
     "local n = tonumber(redis.call('HGET', KEYS[2], 'version') or '0')\n"
+    "if not n or n > 2 ^ 53 then n = 0 end\n"
     "if n < tonumber(ARGV[2]) then n = tonumber(ARGV[2]) end\n"
     "n = string.format('%.0f', n + 1)\n"
     "redis.call('HSET', KEYS[2], 'version', n, 'state', ARGV[3])\n"
@@ -36,12 +37,12 @@ on_read(const struct str *v, size_t n, void *arg)
 	uint64_t version;
 
 	c->reading = false;
-	if (n < 2 || !str_u64(v[0], &version))
+	if (n < 2 || !str_u64(v[0], &version) || version > CLUSTER_NUMBER_MAX)
 		return;
 	if (version > c->newest)
 		c->newest = version;
-	if (version <= c->version || v[1].len == 0 || c->following ||
-	    c->role == CLUSTER_LEADER)
+	if (version < c->version || (version == c->version && !c->diverged) ||
+	    v[1].len == 0 || c->following || c->role == CLUSTER_LEADER)
 		return;
 	c->following = true;
 	c->env.use.follow(v[1], version, c->env.use.arg);
@@ -61,12 +62,18 @@ cluster_read_state(struct cluster *c)
 void
 cluster_followed(struct cluster *c, uint64_t version)
 {
-	c->following = false;
+	c->following = c->diverged = false;
 	c->version = version;
 	if (version > c->newest)
 		c->newest = version;
 	if (c->newest > version && bus_is_up(c->bus))
 		cluster_read_state(c); /* the next one came meanwhile */
+}
+
+void
+cluster_diverged(struct cluster *c)
+{
+	c->diverged = true;
 }
 
 void
@@ -88,16 +95,21 @@ cluster_adopted(struct cluster *c)
 /* ---- to be agreed on ---- */
 
 void
-cluster_end_proposal(struct cluster *c, const char *why)
+cluster_end_proposal(struct cluster *c, const char *why, bool unknown)
 {
 	struct proposal *p = &c->proposal;
 	cluster_done_fn *done = p->done;
+
+	if (why != NULL && strcmp(c->refused, why) != 0)
+		log_warn("event=cluster_refuses why=\"%s\"", why);
+	(void)snprintf(c->refused, sizeof(c->refused), "%s",
+	    why == NULL ? "" : why);
 
 	p->phase = PHASE_NONE;
 	buf_free(&p->text);
 	p->done = NULL;
 	if (done != NULL)
-		done(why, p->arg);
+		done(why, unknown, p->arg);
 	c->env.use.look(c->env.use.arg);
 }
 
@@ -124,19 +136,22 @@ on_committed(const struct str *v, size_t n, void *arg)
 	if (n != 1 || !str_u64(v[0], &version)) {
 		cluster_end_proposal(c,
 		    "Redis has not answered: nobody knows whether the cluster "
-		    "has it; \"segue cluster status\" will show");
+		    "has it; \"segue cluster status\" will show",
+		    true);
 		return;
 	}
 	if (version == 0) {
 		cluster_be(c, CLUSTER_FOLLOWER, "");
 		cluster_end_proposal(c,
-		    "another proxy leads the cluster now; nothing was changed");
+		    "another proxy leads the cluster now; nothing was changed",
+		    false);
 		return;
 	}
 	c->version = c->newest = version;
+	c->diverged = false;
 	c->committed_us = cluster_now();
 	tell_commit(c, c->proposal.id);
-	cluster_end_proposal(c, NULL);
+	cluster_end_proposal(c, NULL, false);
 }
 
 static void
@@ -182,10 +197,9 @@ cluster_look_at_acks(struct cluster *c)
 			    "changed (cluster.absent is block; force goes on "
 			    "without it)",
 			    m->name);
-			cluster_end_proposal(c, why);
+			cluster_end_proposal(c, why, false);
 			return;
 		}
-		m->lags = true;
 	}
 	commit(c);
 }
@@ -216,7 +230,7 @@ cluster_propose(struct cluster *c, struct str text, bool force,
 			done(
 			    "this proxy does not lead the cluster now; nothing "
 			    "was changed",
-			    arg);
+			    false, arg);
 		return;
 	}
 	*p = (struct proposal){ .phase = PHASE_ACKS,
@@ -227,7 +241,7 @@ cluster_propose(struct cluster *c, struct str text, bool force,
 		.arg = arg };
 	buf_add_str(&p->text, text);
 	if (p->text.failed) {
-		cluster_end_proposal(c, err_text(E_NOMEM));
+		cluster_end_proposal(c, err_text(E_NOMEM), false);
 		return;
 	}
 	if (!TAILQ_EMPTY(&c->members))
@@ -301,7 +315,7 @@ cluster_hear_ack(struct cluster *c, const char *boot, const struct json *doc)
 		(void)snprintf(why, sizeof(why),
 		    "proxy %.64s: %.120s; nothing was changed", m->name,
 		    json_get_text(doc, "why", ""));
-		cluster_end_proposal(c, why);
+		cluster_end_proposal(c, why, false);
 		return;
 	}
 	cluster_look_at_acks(c);
@@ -312,6 +326,8 @@ cluster_hear_commit(struct cluster *c, const char *boot, const struct json *doc)
 {
 	uint64_t version = cluster_number(doc, "version");
 
+	if (!cluster_is_leader(c, boot))
+		return; /* the look at the lease will tell */
 	if (version > c->newest)
 		c->newest = version;
 	if (c->role == CLUSTER_LEADER || version <= c->version)

@@ -29,7 +29,7 @@ struct member {
 	uint64_t heard_us; /* monotonic */
 	bool away, lags, acked, left;
 	enum cluster_role role;
-	uint64_t print, version, in_flight;
+	uint64_t print, version, in_flight, generation;
 	struct json *doc; /* owned: its last word */
 };
 
@@ -87,7 +87,10 @@ struct cluster {
 	uint64_t newest;   /* committed, as far as we know */
 	uint64_t committed_us; /* monotonic: when we have committed it */
 	bool reading, following;
-	uint64_t prepared_id; /* what a leader has asked about last */
+	bool
+	    diverged; /* our state is another, though its version may be the same */
+	char refused[CLUSTER_WHY_MAX]; /* why the last proposal was; or empty */
+	uint64_t prepared_id;          /* what a leader has asked about last */
 	char prepared_by[CLUSTER_BOOT_MAX];
 	struct buf prepared;
 	struct proposal proposal;
@@ -100,14 +103,20 @@ cluster_now(void)
 	return clock_mono_us();
 }
 
-/* A whole number of a message; below zero it is 0. */
+/* What Lua's and JSON's numbers can hold; no version gets there. */
+#define CLUSTER_NUMBER_MAX (INT64_C(1) << 53)
+
+/* A whole number of a message; one that cannot be is 0. */
 static inline uint64_t
 cluster_number(const struct json *j, const char *key)
 {
 	int64_t n = json_get_int(j, key, 0);
 
-	return n < 0 ? 0 : (uint64_t)n;
+	return n < 0 || n > CLUSTER_NUMBER_MAX ? 0 : (uint64_t)n;
 }
+
+/* Is that the proxy that has the lease? */
+bool cluster_is_leader(const struct cluster *, const char *boot);
 
 /* ---- cluster.c: words ---- */
 void cluster_say_begin(struct cluster *, struct json_out *, struct buf *,
@@ -129,7 +138,8 @@ void cluster_look_for_laggards(struct cluster *);
 /* ---- cluster_agree.c ---- */
 /* What others have committed is read, and followed. */
 void cluster_read_state(struct cluster *);
-void cluster_end_proposal(struct cluster *, const char *why);
+/* unknown: perhaps it is so all the same. */
+void cluster_end_proposal(struct cluster *, const char *why, bool unknown);
 /* Have all that are there said yes, or is it too late for them? */
 void cluster_look_at_acks(struct cluster *);
 /* What Redis has lost, or has not had yet, it gets. */

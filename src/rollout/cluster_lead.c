@@ -48,7 +48,8 @@ cluster_be(struct cluster *c, enum cluster_role role, const char *why)
 	if (role != CLUSTER_LEADER && c->proposal.phase != PHASE_NONE)
 		cluster_end_proposal(c,
 		    "this proxy does not lead the cluster any more; nobody "
-		    "knows whether it has it");
+		    "knows whether it has it",
+		    true);
 	cluster_end_orphans(c);
 	c->env.use.role(role, c->env.use.arg);
 	if (bus_is_up(c->bus))
@@ -68,7 +69,7 @@ lead(struct cluster *c, struct str lease, uint64_t version)
 		return;
 	}
 	cluster_be(c, CLUSTER_LEADER, "");
-	if (version < c->version || c->version == 0)
+	if (version < c->version || c->version == 0 || c->diverged)
 		cluster_propose_present(c);
 }
 
@@ -81,8 +82,10 @@ on_lease(const struct str *v, size_t n, void *arg)
 	uint64_t version;
 
 	c->asking = false;
-	if (n < 2 || !str_u64(v[1], &version))
+	if (n < 2)
 		return;
+	if (!str_u64(v[1], &version) || version > CLUSTER_NUMBER_MAX)
+		version = 0; /* no proxy has written that: it is written anew */
 	rest = v[0];
 	who = str_split(&rest, ' ');
 	(void)snprintf(us, sizeof(us), "%s/%s", c->name, c->boot);
@@ -99,20 +102,31 @@ on_lease(const struct str *v, size_t n, void *arg)
 	cluster_end_orphans(c);
 	if (version > c->newest)
 		c->newest = version;
-	if (version > c->version)
+	if (version > c->version || c->diverged)
 		cluster_read_state(c);
+}
+
+bool
+cluster_is_leader(const struct cluster *c, const char *boot)
+{
+	const char *slash = strrchr(c->leader, '/');
+
+	return slash != NULL && strcmp(slash + 1, boot) == 0;
 }
 
 /* Who has less than another one does not try. */
 static bool
 may_lead(const struct cluster *c)
 {
+	uint64_t generation = c->env.use.generation(c->env.use.arg);
 	const struct member *m;
 
 	if (cluster_now() - c->up_us < HEAR_US)
 		return false;
 	TAILQ_FOREACH (m, &c->members, link)
-		if (!m->away && m->version > c->version)
+		if (!m->away &&
+		    (m->version > c->version ||
+		        (c->version == 0 && m->generation > generation)))
 			return false;
 	return true;
 }

@@ -1,6 +1,7 @@
 /*
  * The others: who is there, and what they say of themselves.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,22 @@ cluster_forget_member(struct cluster *c, struct member *m)
 	free(m);
 }
 
+/* Who is away for the longest time goes; that there are so many is told. */
+static void
+make_place(struct cluster *c)
+{
+	struct member *m, *oldest = NULL;
+
+	TAILQ_FOREACH (m, &c->members, link)
+		if (m->away &&
+		    (oldest == NULL || m->heard_us < oldest->heard_us))
+			oldest = m;
+	log_error("event=cluster_full members=%d forgotten=%s",
+	    CLUSTER_MEMBERS_MAX, oldest == NULL ? "-" : oldest->name);
+	if (oldest != NULL)
+		cluster_forget_member(c, oldest);
+}
+
 /* One of that name that has been started anew takes the place of its like. */
 static struct member *
 member_new(struct cluster *c, const char *name, const char *boot)
@@ -41,6 +58,8 @@ member_new(struct cluster *c, const char *name, const char *boot)
 		if (strcmp(m->name, name) == 0 && m->away)
 			cluster_forget_member(c, m);
 	}
+	if (c->n_members == CLUSTER_MEMBERS_MAX)
+		make_place(c);
 	if (c->n_members == CLUSTER_MEMBERS_MAX)
 		return NULL;
 	m = calloc(1, sizeof(*m));
@@ -85,25 +104,42 @@ cluster_hear_beat(struct cluster *c, const char *boot, struct json **doc)
 	m->version = cluster_number(*doc, "version");
 	m->print = cluster_number(*doc, "print");
 	m->in_flight = cluster_number(*doc, "in_flight");
+	m->generation = cluster_number(*doc, "generation");
 	m->lags = m->lags && m->version < c->newest;
 	json_free(&m->doc);
 	m->doc = *doc;
 	*doc = NULL;
-	if (m->role == CLUSTER_LEADER && m->version > c->newest)
+	if (cluster_is_leader(c, boot) && m->version > c->newest)
 		c->newest = m->version;
 	c->env.use.look(c->env.use.arg);
+}
+
+/* It was started anew, and has another boot since. */
+static bool
+has_come_again(const struct cluster *c, const struct member *old)
+{
+	const struct member *m;
+
+	TAILQ_FOREACH (m, &c->members, link)
+		if (m != old && !m->away && strcmp(m->name, old->name) == 0)
+			return true;
+	return strcmp(c->name, old->name) == 0;
 }
 
 void
 cluster_look_for_silent(struct cluster *c)
 {
-	struct member *m;
+	struct member *m, *next;
 
-	TAILQ_FOREACH (m, &c->members, link) {
+	for (m = TAILQ_FIRST(&c->members); m != NULL; m = next) {
+		next = TAILQ_NEXT(m, link);
 		if (m->away || cluster_now() - m->heard_us < c->cfg->timeout_us)
 			continue;
 		m->away = true;
-		log_warn("event=cluster_member_away name=%s", m->name);
+		if (has_come_again(c, m))
+			cluster_forget_member(c, m);
+		else
+			log_warn("event=cluster_member_away name=%s", m->name);
 		c->env.use.look(c->env.use.arg);
 	}
 }
@@ -140,6 +176,21 @@ cluster_look_for_laggards(struct cluster *c)
 }
 
 /* ---- reading ---- */
+
+void
+cluster_others_behind(const struct cluster *c, char *out, size_t cap)
+{
+	const struct member *m;
+	size_t len = 0;
+
+	out[0] = '\0';
+	if (c->role != CLUSTER_LEADER)
+		return;
+	TAILQ_FOREACH (m, &c->members, link)
+		if ((m->away || m->version < c->version) && len + 80 < cap)
+			len += (size_t)snprintf(out + len, cap - len, "%s%.64s",
+			    len == 0 ? "" : ", ", m->name);
+}
 
 bool
 cluster_member(const struct cluster *c, size_t i, struct cluster_member *out)

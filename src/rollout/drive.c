@@ -281,7 +281,7 @@ step(struct drive *d)
 	d->due_us = due;
 	if (c == RO_HARD && !drive_leads(d))
 		d->due_us = 0; /* that is for who leads */
-	else if (c == RO_HARD && !drive_disk_rests(d))
+	else if (c == RO_HARD && !drive_rests(d))
 		drive_send(d, &d->clocks);
 	if (c == RO_SAME || c == RO_HARD)
 		return false;
@@ -376,9 +376,7 @@ on_look(struct defer *f)
 	registry_collect(d->env.registry,
 	    !d->stale && views_adopted(d->env.views, d->newest_view));
 	/* What is in memory is on disk: a run is asked for after it began. */
-	d->run_due_us = drive_may_run(d)
-	    ? running_look(d->running, &d->state, clock_mono_us())
-	    : 0;
+	d->run_due_us = drive_look_at_runs(d);
 	if (d->cluster != NULL && is_adopted_here(d))
 		cluster_adopted(d->cluster);
 	news.adopted = is_adopted(d);

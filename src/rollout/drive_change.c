@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "rollout/cluster.h"
 #include "rollout/disk.h"
 #include "rollout/drive_int.h"
 
@@ -111,7 +112,8 @@ land(struct drive *d, struct change *c, int code)
 	else if (!c->kind->adopt(d, c) && !c->unsaved) {
 		take_back(d, c);
 		return;
-	}
+	} else if (d->cluster != NULL && !c->unsaved && !c->agreed)
+		cluster_diverged(d->cluster);
 	c->kind->end(d, c);
 }
 
@@ -175,6 +177,14 @@ drive_disk_rests(const struct drive *d)
 {
 	return d->disk_in_doubt &&
 	    clock_mono_us() - d->disk_failed_us < REST_US;
+}
+
+bool
+drive_rests(const struct drive *d)
+{
+	return drive_disk_rests(d) ||
+	    (d->disagreed_us != 0 &&
+	        clock_mono_us() - d->disagreed_us < REST_US);
 }
 
 void

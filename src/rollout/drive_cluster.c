@@ -14,6 +14,7 @@
 #include "rollout/cluster.h"
 #include "rollout/drive_int.h"
 #include "rollout/facts.h"
+#include "rollout/running.h"
 
 /* ---- may it decide? ---- */
 
@@ -23,22 +24,38 @@ drive_leads(const struct drive *d)
 	return d->cluster == NULL || cluster_role(d->cluster) == CLUSTER_LEADER;
 }
 
+/* What makes nobody worse off, wherever the others are. */
+static bool
+loosens(const struct ro_command *cmd)
+{
+	return cmd->verb == RO_RELEASE ||
+	    (cmd->verb == RO_ROLLOUT &&
+	        (cmd->action == RO_ACTION_ABORT ||
+	            cmd->action == RO_ACTION_PAUSE));
+}
+
 bool
-drive_may_command(const struct drive *d, struct change *c, bool force)
+drive_may_command(const struct drive *d, struct change *c,
+    const struct ro_command *cmd)
 {
 	struct cluster_facts f;
 
 	if (drive_leads(d))
 		return true;
 	cluster_look_at(d->cluster, &f);
-	if (f.role == CLUSTER_ALONE && force)
+	if (f.role == CLUSTER_ALONE && (cmd->force || loosens(cmd)))
 		return true;
 	if (f.role == CLUSTER_ALONE)
 		return change_refuse(c, RO_NO_CLUSTER,
 		    "the other proxies of cluster %.64s cannot be reached "
-		    "(%.120s); what is served goes on as it is, and force "
-		    "changes this proxy alone",
+		    "(%.120s); what is served goes on as it is; a release or "
+		    "abort, or what is forced, changes this proxy alone",
 		    f.name, f.why);
+	if (f.leader[0] == '\0' || strcmp(f.leader, f.member) == 0)
+		return change_refuse(c, RO_NO_CLUSTER,
+		    "nobody leads cluster %.64s at the moment; nothing was "
+		    "changed, and a second later somebody will",
+		    f.name);
 	return change_refuse(c, RO_NO_CLUSTER,
 	    "proxy %.64s leads cluster %.64s; it has to be told", f.leader,
 	    f.name);
@@ -54,7 +71,7 @@ drive_must_agree(const struct drive *d, const struct change *c)
 }
 
 static void
-on_agreed(const char *why, void *arg)
+on_agreed(const char *why, bool unknown, void *arg)
 {
 	struct drive *d = arg;
 	struct change *c = d->agreeing;
@@ -62,7 +79,9 @@ on_agreed(const char *why, void *arg)
 	d->agreeing = NULL;
 	c->agreed = true;
 	if (why != NULL)
-		(void)change_refuse(c, RO_NO_CLUSTER, "%s", why);
+		(void)change_refuse(c, unknown ? RO_NO_UNKNOWN : RO_NO_CLUSTER,
+		    "%s", why);
+	d->disagreed_us = why == NULL ? 0 : clock_mono_us();
 	drive_agreed(d, c);
 	if (!d->ending)
 		drive_poke(d);
@@ -81,8 +100,53 @@ drive_agree(struct drive *d)
 		cluster_propose(d->cluster, buf_str(&text), d->agreeing->forced,
 		    on_agreed, d);
 	else
-		on_agreed(err_text(E_NOMEM), d);
+		on_agreed(err_text(E_NOMEM), false, d);
 	buf_free(&text);
+}
+
+/* ---- could it be followed? ---- */
+
+static bool
+has_pool(const struct cfg *cfg, const char *service, const char *pool)
+{
+	const struct cfg_service *s = cfg_service_find(cfg, str_of(service));
+
+	return s != NULL && cfg_pool_find(s, str_of(pool)) != NULL;
+}
+
+static bool
+serves_by_ours(const struct drive *d, const struct ro_state *s,
+    char why[CLUSTER_WHY_MAX])
+{
+	for (size_t i = 0; i < s->n_services; i++)
+		for (size_t p = 0; p < s->services[i].n_pools; p++) {
+			const struct ro_pool *pool = &s->services[i].pools[p];
+
+			if (pool->share_bp == 0 ||
+			    has_pool(d->cfg, s->services[i].name, pool->name))
+				continue;
+			(void)snprintf(why, CLUSTER_WHY_MAX,
+			    "pool %s of service %s is not in its configuration",
+			    pool->name, s->services[i].name);
+			return false;
+		}
+	return true;
+}
+
+static bool
+fits(struct str text, char why[CLUSTER_WHY_MAX], void *arg)
+{
+	struct drive *d = arg;
+	struct ro_state s;
+	bool ok;
+
+	(void)snprintf(why, CLUSTER_WHY_MAX, "%s", err_text(E_NOMEM));
+	if (ro_state_new(&s) != E_OK)
+		return false;
+	ok = ro_state_read(text, &s, why, CLUSTER_WHY_MAX) == E_OK &&
+	    serves_by_ours(d, &s, why);
+	ro_state_free(&s);
+	return ok;
 }
 
 /* ---- what another one has decided ---- */
@@ -142,8 +206,11 @@ decide_follow(struct drive *d, struct change *c)
 {
 	int rc = ro_state_read(buf_str(&follow_of(c)->text), &d->next, c->why,
 	    sizeof(c->why));
+	char why[CLUSTER_WHY_MAX];
 	bool changed;
 
+	if (rc == E_OK && !serves_by_ours(d, &d->next, why))
+		return change_refuse(c, RO_NO_CLUSTER, "%s", why);
 	if (rc == E_OK)
 		rc = ro_state_reconcile(&d->next, d->cfg, clock_wall_us(),
 		    &changed);
@@ -178,8 +245,11 @@ end_follow(struct drive *d, struct change *c)
 		cluster_followed(d->cluster, f->version);
 		(void)drive_publish(d);
 	} else {
-		log_warn("event=cluster_not_followed version=%llu why=\"%s\"",
-		    (unsigned long long)f->version, c->why);
+		if (d->unfit != f->version)
+			log_warn("event=cluster_not_followed version=%llu "
+			         "why=\"%s\"",
+			    (unsigned long long)f->version, c->why);
+		d->unfit = f->version;
 		if (d->cluster != NULL)
 			cluster_not_followed(d->cluster);
 	}
@@ -210,51 +280,6 @@ on_follow(struct str text, uint64_t version, void *arg)
 	f->change.agreed = true;
 	f->version = version;
 	drive_submit(d, &f->change);
-}
-
-/* ---- could it be followed? ---- */
-
-static bool
-has_pool(const struct cfg *cfg, const char *service, const char *pool)
-{
-	const struct cfg_service *s = cfg_service_find(cfg, str_of(service));
-
-	return s != NULL && cfg_pool_find(s, str_of(pool)) != NULL;
-}
-
-static bool
-serves_by_ours(const struct drive *d, const struct ro_state *s,
-    char why[CLUSTER_WHY_MAX])
-{
-	for (size_t i = 0; i < s->n_services; i++)
-		for (size_t p = 0; p < s->services[i].n_pools; p++) {
-			const struct ro_pool *pool = &s->services[i].pools[p];
-
-			if (pool->share_bp == 0 ||
-			    has_pool(d->cfg, s->services[i].name, pool->name))
-				continue;
-			(void)snprintf(why, CLUSTER_WHY_MAX,
-			    "pool %s of service %s is not in its configuration",
-			    pool->name, s->services[i].name);
-			return false;
-		}
-	return true;
-}
-
-static bool
-fits(struct str text, char why[CLUSTER_WHY_MAX], void *arg)
-{
-	struct drive *d = arg;
-	struct ro_state s;
-	bool ok;
-
-	(void)snprintf(why, CLUSTER_WHY_MAX, "%s", err_text(E_NOMEM));
-	if (ro_state_new(&s) != E_OK)
-		return false;
-	ok = ro_state_read(text, &s, why, CLUSTER_WHY_MAX) == E_OK &&
-	    serves_by_ours(d, &s, why);
-	ro_state_free(&s);
-	return ok;
 }
 
 /* ---- who leads ---- */
@@ -289,6 +314,7 @@ static void
 end_lead(struct drive *d, struct change *c)
 {
 	d->led = c->refusal == RO_NO_NONE;
+	d->leading = false;
 	free(c);
 	if (!d->ending)
 		drive_poke(d);
@@ -304,9 +330,29 @@ take_lead(struct drive *d)
 	struct change *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
-		return; /* no job runs */
+		return; /* a later look does it; no job runs */
 	c->kind = &lead_kind;
+	d->leading = true;
 	drive_submit(d, c);
+}
+
+/*
+ * It was refused by the disk or the others: again, a moment later.  What runs
+ * for a rollout that another one leads ends.
+ */
+uint64_t
+drive_look_at_runs(struct drive *d)
+{
+	static const struct ro_state none = { .n_services = 0 };
+
+	if (d->cluster != NULL && drive_leads(d) && !d->led && !d->leading &&
+	    !drive_rests(d))
+		take_lead(d);
+	if (d->cluster == NULL || (drive_leads(d) && d->led))
+		return running_look(d->running, &d->state, clock_mono_us());
+	if (cluster_role(d->cluster) == CLUSTER_FOLLOWER)
+		return running_look(d->running, &none, clock_mono_us());
+	return 0;
 }
 
 static void
@@ -318,12 +364,6 @@ on_role(enum cluster_role role, void *arg)
 	if (role == CLUSTER_LEADER)
 		take_lead(d);
 	drive_poke(d);
-}
-
-bool
-drive_may_run(const struct drive *d)
-{
-	return d->cluster == NULL || (drive_leads(d) && d->led);
 }
 
 /* ---- what is counted ---- */
@@ -411,6 +451,8 @@ void
 drive_add_others(struct drive *d)
 {
 	struct cluster_member m;
+	struct cluster_facts f;
+	bool behind = false;
 
 	if (d->cluster == NULL)
 		return;
@@ -418,9 +460,17 @@ drive_add_others(struct drive *d)
 	    d->state.n_services * CFG_POOLS_MAX * sizeof(*d->own));
 	if (!drive_leads(d))
 		return;
-	for (size_t i = 1; cluster_member(d->cluster, i, &m); i++)
-		if (!m.away)
-			add_counts(d, m.counts);
+	cluster_look_at(d->cluster, &f);
+	for (size_t i = 1; cluster_member(d->cluster, i, &m); i++) {
+		if (m.away)
+			continue;
+		add_counts(d, m.counts);
+		behind |= m.version < f.version;
+	}
+	/* A drain does not end while one that is there serves as before. */
+	for (size_t i = 0; behind && i < d->state.n_services * CFG_POOLS_MAX;
+	     i++)
+		d->rows[i].view_current = false;
 }
 
 /* ---- life ---- */
@@ -432,6 +482,14 @@ put_state(struct buf *out, void *arg)
 
 	if (ro_state_text(&d->state, out) != E_OK)
 		out->failed = true;
+}
+
+static uint64_t
+generation(void *arg)
+{
+	const struct drive *d = arg;
+
+	return d->state.generation;
 }
 
 static void
@@ -450,6 +508,7 @@ drive_join(struct drive *d, struct cfg *cfg, const struct store_env *store)
 		    .fits = fits,
 		    .follow = on_follow,
 		    .role = on_role,
+		    .generation = generation,
 		    .counts = put_counts,
 		    .look = on_change,
 		    .arg = d } };

@@ -93,7 +93,7 @@ decide(struct drive *d, struct change *c)
 	const struct ro_command *cmd = &command_of(c)->cmd;
 	struct ro_facts facts = *drive_facts(d);
 
-	if (!drive_may_command(d, c, cmd->force))
+	if (!drive_may_command(d, c, cmd))
 		return false;
 	if (cmd->verb == RO_ROLLOUT && cmd->action == RO_ACTION_START)
 		plan(d, &command_of(c)->cmd, &command_of(c)->plan);

@@ -105,6 +105,9 @@ struct drive {
 	struct cfg *joined_cfg;  /* one ref; what the cluster was made by */
 	struct change *agreeing; /* owned; on our disk, the cluster is asked */
 	bool asked;              /* ... it was */
+	bool leading;            /* that is on its way */
+	uint64_t disagreed_us;   /* monotonic: the cluster has refused then */
+	uint64_t unfit;          /* a version that could not be followed */
 	bool led;                /* what others have run is known to be lost */
 	struct ro_facts_pool *own; /* owned; .rows before others' were added */
 	bool ending;
@@ -125,6 +128,8 @@ void drive_next_change(struct drive *);
 void drive_settle_disk(struct drive *);
 /* A save failed a moment ago: who can wait does. */
 bool drive_disk_rests(const struct drive *);
+/* The same, or the others have refused something. */
+bool drive_rests(const struct drive *);
 /* Ends them all: segued is stopping. */
 void drive_end_changes(struct drive *);
 void drive_on_written(int code, uint64_t took_us, void *drive);
@@ -139,13 +144,14 @@ void drive_agreed(struct drive *, struct change *);
 /* We are the only one, or lead the others: we decide. */
 bool drive_leads(const struct drive *);
 /* False: it is refused here. */
-bool drive_may_command(const struct drive *, struct change *, bool force);
+bool drive_may_command(const struct drive *, struct change *,
+    const struct ro_command *);
 /* Not without the others. */
 bool drive_must_agree(const struct drive *, const struct change *);
 /* With every look, while .agreeing is there. */
 void drive_agree(struct drive *);
-/* Jobs of rollouts are ours to run. */
-bool drive_may_run(const struct drive *);
+/* Jobs of rollouts, where they are ours to run; as running_look(). */
+uint64_t drive_look_at_runs(struct drive *) MUST_CHECK;
 /* What the others have on their hands is in .rows, too. */
 void drive_add_others(struct drive *);
 

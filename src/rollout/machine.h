@@ -70,6 +70,7 @@ const char *ro_action_name(enum ro_action);
 	X(BAD_VALUE, "bad_value", "a value is out of range or malformed")      \
 	X(SUPERSEDED, "superseded", "a later command took its place")          \
 	X(CLUSTER, "cluster", "the proxies of the cluster do not agree")       \
+	X(UNKNOWN, "unknown", "nobody knows whether it is done")               \
 	X(DISK, "disk", "the state could not be written")                      \
 	X(ADDRESS, "address", "the address does not resolve")                  \
 	X(NO_MEMORY, "no_memory", "out of memory")                             \

@@ -259,6 +259,7 @@ static void
 say_done(struct run *r, const struct answer *answer)
 {
 	const char *message = json_get_text(answer->doc, "message", "");
+	const char *behind = json_get_text(answer->doc, "behind", "");
 	int64_t took = json_get_int(answer->doc, "took_us", -1);
 	struct buf said = BUF_INIT, clean = BUF_INIT;
 	char text[UNITS_MAX];
@@ -267,6 +268,11 @@ say_done(struct run *r, const struct answer *answer)
 		buf_add_cstr(&said, message);
 	else
 		act_write_done(&r->args, &said);
+	if (behind[0] != '\0')
+		buf_printf(&said,
+		    "; but of the proxies of the cluster %s may still serve as "
+		    "before",
+		    behind);
 	text_clean(&clean, buf_str(&said));
 	if (args_has(&r->args, OPT_WAIT) && took >= 0) {
 		units_duration_round((uint64_t)took, text);

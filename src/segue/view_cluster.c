@@ -76,6 +76,9 @@ view_cluster(const struct json *status, const struct view *v, struct buf *out)
 		    why);
 	else
 		buf_printf(out, "led by %s\n", show_text(c, "leader"));
+	if (json_get_text(c, "refused", "")[0] != '\0')
+		buf_printf(out, "the last change was refused: %s\n",
+		    json_get_text(c, "refused", ""));
 	for (size_t i = 0; t != NULL && i < json_len(members); i++)
 		add_member(t, json_at(members, i),
 		    json_get_int(c, "version", 0));

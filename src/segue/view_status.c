@@ -116,6 +116,9 @@ put_cluster(struct screen *s, const struct json *status)
 		    json_len(members));
 		if (away > 0)
 			put(s, STYLE_BAD, ", %zu away", away);
+		if (json_get_text(c, "refused", "")[0] != '\0')
+			put(s, STYLE_BAD, "; the last change was refused: %s",
+			    json_get_text(c, "refused", ""));
 	}
 	end_line(s);
 }

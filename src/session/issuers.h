@@ -33,7 +33,7 @@ void issuers_free(struct issuers **);
 struct issuer_ask *issuers_ask(struct issuers *, struct str service,
     const uint64_t (*hashes)[2], size_t n, issuers_fn *fn,
     void *arg) MUST_CHECK;
-/* fn will not be called; NULL is fine. */
+/* fn will not be called; NULL is fine.  Not from within fn. */
 void issuers_forget(struct issuers *, struct issuer_ask **);
 /*
  * Whoever is known to have issued it stays.  It leaves with issuers_flush(),

@@ -31,6 +31,8 @@
 #define HANG_US (3 * US_PER_S) /* then the connection is given up */
 #define SLOW_LEAST_US (100 * US_PER_MS)
 #define LATES_MAX 3
+/* An alarm may be so late, and nobody shall wait for longer than he may. */
+#define CLOCK_US (US_PER_MS / 2 * 5)
 /* So many lines of the log in so long, of one kind. */
 #define TOLD_MAX 4
 #define TOLD_US (10 * US_PER_S)
@@ -223,7 +225,7 @@ is_of_server(enum store_why why)
 
 /* True: it is done with; false: it is to be sent again. */
 static bool
-take_put(struct redis *r, const redisReply *reply)
+take_put(struct redis *r, enum kind kind, const redisReply *reply)
 {
 	enum store_why why = redis_why(reply);
 
@@ -234,7 +236,8 @@ take_put(struct redis *r, const redisReply *reply)
 		return true;
 	}
 	atomic_store(&r->store.stats->refuses_puts, STORE_WHY_NOTHING);
-	stat_add(&r->store.stats->put, 1);
+	if (kind == KIND_PUT)
+		stat_add(&r->store.stats->put, 1);
 	return true;
 }
 
@@ -301,10 +304,12 @@ on_reply(redisAsyncContext *ac UNUSED, void *arg_reply, void *arg)
 	if (done) {
 		why = redis_why(reply);
 		note_answer(r, q);
-		if (q->kind == KIND_FIRST)
+		if (q->kind == KIND_FIRST && is_of_server(why))
+			done = false;
+		else if (q->kind == KIND_FIRST)
 			take_value(q, reply);
 		else if (q->kind == KIND_PUT || q->kind == KIND_DROP)
-			done = take_put(r, reply);
+			done = take_put(r, q->kind, reply);
 	}
 	if (q->replies == 0)
 		finish(r, q, done);
@@ -534,7 +539,7 @@ first(struct store *s, const struct str *keys, size_t n, struct store_ask *ask)
 		return;
 	}
 	note_sent(q);
-	q->due_us = q->sent_us + r->cfg->timeout_us;
+	q->due_us = q->sent_us + r->cfg->timeout_us - CLOCK_US;
 	q->ask = ask;
 	ask->request = q;
 	TAILQ_INSERT_TAIL(&r->asks, q, ask_link);

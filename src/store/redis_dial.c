@@ -11,6 +11,8 @@
 #include "net/loop.h"
 #include "net/resolver.h"
 
+#define PARTS_MAX 1024 /* of a reply */
+
 /* hiredis frees the context itself once this returns. */
 static void
 lost(const redisAsyncContext *ac, enum store_why why)
@@ -47,6 +49,7 @@ why_of(const redisAsyncContext *ac)
 	case REDIS_ERR_EOF:
 		return STORE_WHY_CLOSED;
 	case REDIS_ERR_PROTOCOL:
+	case REDIS_ERR_OOM: /* a reply that was refused below, mostly */
 		return STORE_WHY_BROKEN;
 	default:
 		return why_of_text(ac->c.errstr);
@@ -70,6 +73,62 @@ on_disconnect(const redisAsyncContext *ac, int status)
 	lost(ac, status == REDIS_OK ? STORE_WHY_CLOSED : why_of(ac));
 }
 
+/*
+ * ---- replies that hiredis makes are looked at first: it asserts that somebody
+ * waits for each, and makes room for as many parts as one says it has ----
+ */
+
+static _Thread_local redisReplyObjectFunctions theirs, ours;
+
+static bool
+is_waited_for(const redisReadTask *t)
+{
+	const redisAsyncContext *ac = t->privdata;
+
+	return t->parent != NULL || t->type == REDIS_REPLY_ERROR ||
+	    ac->replies.head != NULL || (ac->c.flags & REDIS_SUBSCRIBED) != 0;
+}
+
+static void *
+make_string(const redisReadTask *t, char *p, size_t len)
+{
+	return is_waited_for(t) ? theirs.createString(t, p, len) : NULL;
+}
+
+static void *
+make_array(const redisReadTask *t, int n)
+{
+	return is_waited_for(t) && n <= PARTS_MAX ? theirs.createArray(t, n)
+	                                          : NULL;
+}
+
+static void *
+make_integer(const redisReadTask *t, long long n)
+{
+	return is_waited_for(t) ? theirs.createInteger(t, n) : NULL;
+}
+
+static void *
+make_nil(const redisReadTask *t)
+{
+	return is_waited_for(t) ? theirs.createNil(t) : NULL;
+}
+
+static void
+guard(redisAsyncContext *ac)
+{
+	redisReader *r = ac->c.reader;
+
+	theirs = *r->fn;
+	ours = theirs;
+	ours.createString = make_string;
+	ours.createArray = make_array;
+	ours.createInteger = make_integer;
+	ours.createNil = make_nil;
+	r->fn = &ours;
+	r->privdata = ac;
+}
+
 static void
 use(struct redis_dial *d, redisAsyncContext *ac)
 {
@@ -77,6 +136,7 @@ use(struct redis_dial *d, redisAsyncContext *ac)
 
 	if (ac != NULL && ac->err == 0 &&
 	    redisLibeventAttach(ac, loop_base(d->loop)) == REDIS_OK) {
+		guard(ac);
 		ac->data = d;
 		d->ac = ac;
 		(void)redisAsyncSetConnectCallback(ac, on_connect);

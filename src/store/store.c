@@ -82,7 +82,8 @@ void
 store_put(struct store *s, struct str key, struct str value, uint64_t ttl_ms,
     enum store_how how)
 {
-	assert(key.len <= STORE_KEY_MAX && value.len <= STORE_VALUE_MAX);
+	assert(key.len > 0 && key.len <= STORE_KEY_MAX && value.len > 0 &&
+	    value.len <= STORE_VALUE_MAX);
 	s->ops->put(s, key, value, ttl_ms, how);
 }
 

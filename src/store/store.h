@@ -26,7 +26,7 @@ struct store;
 struct store_request;
 
 #define STORE_KEY_MAX 255    /* bytes, none of them a space or below */
-#define STORE_VALUE_MAX 4096 /* bytes, any */
+#define STORE_VALUE_MAX 4096 /* bytes, any, and one at least */
 #define STORE_FIRST_MAX 4
 
 /* One row an answer to who asks: identifier, name in metrics. */

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from rig import wait_until
-from rig.redis import Redis
+from rig.redis import Between, Redis
 from rig.scripted import answer_all
 from rig.segued import pool, service
 from rig.wire import Client, once
@@ -17,7 +17,7 @@ from test_rollout_jobs import lines, script
 
 class Cluster:
     def __init__(self, rig, n=3, redis=None, jobs=None, script=answer_all,
-                 **more):
+                 cuts=False, **more):
         self.rig = rig
         self.redis = redis or Redis(rig)
         self.a, self.b = rig.scripted("v1", "a", script), \
@@ -25,13 +25,18 @@ class Cluster:
         self.service = service(pool("v1", [self.a]), pool("v2", [self.b]),
                                drain=DRAIN, **(jobs or {}))
         self.more = more
+        self.between = {}
+        if cuts:
+            self.between = {f"p{i}": Between(self.redis, f"{rig.dir}/b{i}")
+                            for i in range(n)}
         self.proxies = [self.add(f"p{i}") for i in range(n)]
         self.wait_together()
 
     def add(self, name, **more):
         return self.rig.segued(
             self.service, name=name, key_file=f"{self.rig.dir}/keys",
-            store={"type": "redis", "address": self.redis.address},
+            store={"type": "redis", "address": (
+                self.between.get(name) or self.redis).address},
             cluster={"name": "sso", "member": name, **self.more, **more})
 
     def wait_together(self, proxies=None, seconds=10):
@@ -227,6 +232,53 @@ def test_one_goes(rig, who, how):
         u.check()
 
 
+@pytest.mark.parametrize("who", ["leader", "follower"])
+def test_one_is_cut_off(rig, who):
+    """It goes on with what it has; the others with what they are told."""
+    c = Cluster(rig, cuts=True)
+    c.leader.do("share", "v2", "50%")
+    gone = c.leader if who == "leader" else c.followers[0]
+    rest = [s for s in c.proxies if s is not gone]
+    users = [Users(s) for s in c.proxies]
+    wire = c.between[cluster(gone)["member"]]
+    wire.cut()
+    wait_until(lambda: cluster(gone)["role"] == "alone", 10, "alone")
+    assert gone.segue("switch", "v2").code == 3
+    wait_until(lambda: rest[0].segue("switch", "v2").code == 0, 10, "a switch")
+    assert [serves(s) for s in rest] == ["v2"] * 2
+    assert shares(gone)["v2"] == 5000
+    assert any(m["away"] for m in cluster(rest[0])["members"])
+    wire.mend()
+    c.wait_together()
+    assert serves(gone) == "v2", "it has caught up"
+    for u in users:
+        u.check()
+
+
+def test_leader_is_cut_off_in_a_rollout(rig):
+    """Another one takes it to its end; the one cut off does nothing."""
+    c = Cluster(rig, cuts=True, jobs={"rollout": {"steps": [
+        "ready", {"step": "share", "share": "50%"},
+        {"step": "pause", "for": "3s"}, "promote", "drain"]}})
+    gone = c.leader
+    users = [Users(s) for s in c.proxies]
+    gone.do("rollout", "start", "--to", "v2")
+    wait_until(lambda: rollout(c.followers[0])["at"] == 2, 10, "a share")
+    rest = [s for s in c.proxies if s is not gone]
+    wire = c.between[cluster(gone)["member"]]
+    wire.cut()
+    for s in rest:
+        wait_until(lambda s=s: rollout(s)["stand"] == "done", 20, "its end")
+    assert shares(gone)["v2"] == 5000 and rollout(gone)["at"] == 2
+    wire.mend()
+    c.wait_together()
+    assert rollout(gone)["stand"] == "done" and serves(gone) == "v2"
+    for u in users:
+        u.ended.set()
+        u.join()
+        assert not [f for f in u.failed if f[:2] != (200, 200)], u.failed
+
+
 def test_redis_gone_and_back(rig):
     """What is served goes on, at each; changes are refused, unless forced."""
     c = Cluster(rig)
@@ -370,6 +422,10 @@ def test_status_of_it(rig):
     assert f"led by {cluster(c.leader)['member']}" in out
     assert out.count(" up ") == 3 and "(this)" in out, out
     assert "3 proxies" in c.leader.do("status").out
+    m = [s.admin.metrics() for s in c.proxies]
+    assert sum(x['segue_cluster_role{role="leader"}'] for x in m) == 1
+    assert [x['segue_cluster_members{state="up"}'] for x in m] == [3] * 3
+    assert len({x["segue_cluster_version"] for x in m}) == 1
     alone = rig.segued(service(pool("v1", [c.a])), name="lone")
     assert "only one" in alone.do("cluster", "status").out
 

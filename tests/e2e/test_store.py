@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import statistics
 import threading
 import time
@@ -13,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from rig import wait_until
-from rig.redis import Redis, ReplyError, Sentinel
+from rig.redis import Between, Redis, ReplyError, Sentinel
 from rig.segued import pool, service
 from rig.wire import Client, once
 from test_artifacts import FORM, Op, code_of, flow, post
@@ -274,44 +273,9 @@ def test_stopped_for_five_seconds(rig):
     assert 1 <= m['segue_store_asked_total{answer="late"}'] <= 8
 
 
-class Slow:
-    """Between a proxy and Redis: each answer is so late."""
-
-    def __init__(self, redis, path, late):
-        self.redis, self.late = redis, late
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.bind(path)
-        self.sock.listen(16)
-        self.address = f"unix:{path}"
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            try:
-                c, _ = self.sock.accept()
-            except OSError:
-                return
-            s = socket.socket(socket.AF_UNIX)
-            s.connect(self.redis.socket)
-            threading.Thread(target=self.pump, args=(c, s, False),
-                             daemon=True).start()
-            threading.Thread(target=self.pump, args=(s, c, True),
-                             daemon=True).start()
-
-    def pump(self, source, to, late):
-        try:
-            while data := source.recv(65536):
-                if late:
-                    time.sleep(self.late)
-                to.sendall(data)
-            to.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-
 def test_a_second_late(rig):
     redis = Redis(rig)
-    slow = Slow(redis, f"{rig.dir}/slow.sock", 0)
+    slow = Between(redis, f"{rig.dir}/slow.sock", 0)
     site = Site(rig, {"type": "redis", "address": slow.address})
     site.wait_store()
     a, b = site.proxies
@@ -334,7 +298,7 @@ def test_a_second_late(rig):
 @pytest.mark.parametrize("late", [0.03, 0.06])
 def test_always_a_bit_late(rig, late):
     """Nobody waits for one that is never in time, but now and then."""
-    slow = Slow(Redis(rig), f"{rig.dir}/slow.sock", 0)
+    slow = Between(Redis(rig), f"{rig.dir}/slow.sock", 0)
     site = Site(rig, {"type": "redis", "address": slow.address}, n=1,
                 workers=1)
     site.wait_store()
@@ -352,7 +316,7 @@ def test_always_a_bit_late(rig, late):
 def test_far_away(rig):
     """Values are written all the same: nobody waits for that."""
     redis = Redis(rig)
-    slow = Slow(redis, f"{rig.dir}/slow.sock", 0.15)
+    slow = Between(redis, f"{rig.dir}/slow.sock", 0.15)
     site = Site(rig, {"type": "redis", "address": slow.address}, n=1)
     for _ in range(20):
         login(site.proxies[0])

@@ -2,6 +2,8 @@
 for, nothing on disk; and sentinels."""
 import signal
 import socket
+import threading
+import time
 
 from rig.rig import wait_until
 
@@ -115,3 +117,49 @@ class Sentinel:
             s.sendall(encode(words))
             with s.makefile("rb") as f:
                 return read_reply(f)
+
+
+class Between:
+    """Between a proxy and Redis: answers are late, or nothing gets through."""
+
+    def __init__(self, redis, path, late=0):
+        self.redis, self.late = redis, late
+        self.open = threading.Event()
+        self.open.set()
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.bind(path)
+        self.sock.listen(16)
+        self.address = f"unix:{path}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def cut(self):
+        """No byte goes either way, and nobody hears of it."""
+        self.open.clear()
+
+    def mend(self):
+        """What was on its way arrives."""
+        self.open.set()
+
+    def serve(self):
+        while True:
+            c, _ = self.sock.accept()
+            try:
+                s = socket.socket(socket.AF_UNIX)
+                s.connect(self.redis.socket)
+            except OSError:
+                c.close()
+                continue
+            for source, to, late in ((c, s, False), (s, c, True)):
+                threading.Thread(target=self.pump, args=(source, to, late),
+                                 daemon=True).start()
+
+    def pump(self, source, to, late):
+        try:
+            while data := source.recv(65536):
+                if late:
+                    time.sleep(self.late)
+                self.open.wait()
+                to.sendall(data)
+            to.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
