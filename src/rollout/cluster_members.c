@@ -31,9 +31,21 @@ cluster_forget_member(struct cluster *c, struct member *m)
 	free(m);
 }
 
-/* Who is away for the longest time goes; that there are so many is told. */
-static void
-make_place(struct cluster *c)
+/* One of that name that is away: it has been started anew. */
+static struct member *
+namesake_away(struct cluster *c, const char *name)
+{
+	struct member *m;
+
+	TAILQ_FOREACH (m, &c->members, link)
+		if (m->away && strcmp(m->name, name) == 0)
+			return m;
+	return NULL;
+}
+
+/* Who is away for the longest time; that there are so many is told. */
+static struct member *
+longest_away(struct cluster *c)
 {
 	struct member *m, *oldest = NULL;
 
@@ -43,32 +55,35 @@ make_place(struct cluster *c)
 			oldest = m;
 	log_error("event=cluster_full members=%d forgotten=%s",
 	    CLUSTER_MEMBERS_MAX, oldest == NULL ? "-" : oldest->name);
-	if (oldest != NULL)
-		cluster_forget_member(c, oldest);
+	return oldest;
 }
 
-/* One of that name that has been started anew takes the place of its like. */
+static struct member *
+member_made(struct cluster *c)
+{
+	struct member *m = calloc(1, sizeof(*m));
+
+	if (m == NULL)
+		return NULL;
+	TAILQ_INSERT_TAIL(&c->members, m, link);
+	c->n_members++;
+	return m;
+}
+
+/* The place of one that is away, or a new one. */
 static struct member *
 member_new(struct cluster *c, const char *name, const char *boot)
 {
-	struct member *m, *next;
+	struct member *m = namesake_away(c, name);
 
-	for (m = TAILQ_FIRST(&c->members); m != NULL; m = next) {
-		next = TAILQ_NEXT(m, link);
-		if (strcmp(m->name, name) == 0 && m->away)
-			cluster_forget_member(c, m);
-	}
-	if (c->n_members == CLUSTER_MEMBERS_MAX)
-		make_place(c);
-	if (c->n_members == CLUSTER_MEMBERS_MAX)
-		return NULL;
-	m = calloc(1, sizeof(*m));
+	if (m == NULL)
+		m = c->n_members < CLUSTER_MEMBERS_MAX ? member_made(c)
+		                                       : longest_away(c);
 	if (m == NULL)
 		return NULL;
+	m->away = m->lags = m->acked = false;
 	(void)str_copy(str_of(name), m->name, sizeof(m->name));
 	(void)str_copy(str_of(boot), m->boot, sizeof(m->boot));
-	TAILQ_INSERT_TAIL(&c->members, m, link);
-	c->n_members++;
 	log_info("event=cluster_member name=%s", m->name);
 	if (strcmp(name, c->name) == 0)
 		log_error("event=cluster_twin name=%s "
@@ -126,22 +141,24 @@ has_come_again(const struct cluster *c, const struct member *old)
 	return strcmp(c->name, old->name) == 0;
 }
 
+/* A ghost goes with each call: there are few. */
 void
 cluster_look_for_silent(struct cluster *c)
 {
-	struct member *m, *next;
+	struct member *m, *ghost = NULL;
 
-	for (m = TAILQ_FIRST(&c->members); m != NULL; m = next) {
-		next = TAILQ_NEXT(m, link);
+	TAILQ_FOREACH (m, &c->members, link) {
+		if (m->away && has_come_again(c, m))
+			ghost = m;
 		if (m->away || cluster_now() - m->heard_us < c->cfg->timeout_us)
 			continue;
 		m->away = true;
-		if (has_come_again(c, m))
-			cluster_forget_member(c, m);
-		else
+		if (!has_come_again(c, m))
 			log_warn("event=cluster_member_away name=%s", m->name);
 		c->env.use.look(c->env.use.arg);
 	}
+	if (ghost != NULL)
+		cluster_forget_member(c, ghost);
 }
 
 bool

@@ -1,4 +1,5 @@
 """Several proxies and one Redis: what one is told, all do."""
+import json
 import os
 import signal
 import threading
@@ -311,6 +312,110 @@ def test_forced_alone(rig):
     c.redis.start()
     c.wait_together()
     wait_until(lambda: len({serves(s) for s in c.proxies}) == 1, 5, "one mind")
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_forced_alone_and_redis_has_kept_its_data(rig, which):
+    """Versions are alike then; what is so is not."""
+    c = Cluster(rig)
+    c.leader.do("share", "v2", "50%")
+    c.redis.pause()
+    for s in c.proxies:
+        wait_until(lambda s=s: cluster(s)["role"] == "alone", 10, "alone")
+    c.proxies[which].do("switch", "v2", "--force")
+    c.redis.go_on()
+    c.wait_together()
+    wait_until(lambda: len({json.dumps(shares(s)) for s in c.proxies}) == 1,
+               5, "one mind")
+
+
+def test_held_and_redis_gone(rig):
+    """A hold can be ended at each."""
+    c = Cluster(rig)
+    c.leader.do("hold")
+    c.redis.kill()
+    for s in c.proxies:
+        wait_until(lambda s=s: cluster(s)["role"] == "alone", 10, "alone")
+        s.do("release")
+        assert once(s.address, "/").status == 200
+    c.redis.start()
+    c.wait_together()
+    assert [s.admin.status()["services"][0]["hold"]["what"]
+            for s in c.proxies] == ["none"] * 3
+
+
+def test_network_process_killed(rig):
+    """It comes again under its name; its like is no ghost that blocks."""
+    c = Cluster(rig, absent="block")
+    gone = c.followers[0]
+    os.kill(gone.network_pid(), signal.SIGKILL)
+    wait_until(gone.is_up, 10, "another network process")
+    c.wait_together()
+    wait_until(lambda: len(cluster(c.leader)["members"]) == 3, 10,
+               "three members")
+    c.leader.do("switch", "v2")
+    assert [serves(s) for s in c.proxies] == ["v2"] * 3
+
+
+def test_what_all_refuse_is_not_tried_at_once(rig):
+    """A drain that ends while one is away, with block: nothing spins, the
+    reason is shown, and a forced command gets through."""
+    c = Cluster(rig, absent="block")
+    s, gone = c.leader, c.followers[0]
+    s.do("switch", "v2", "--drain", "--requests", "1s", "--grace", "1s")
+    pid = gone.network_pid()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_until(lambda: "has not acknowledged" in cluster(s)["refused"],
+                   15, "a refusal")
+        before = c.redis.do("INFO", "stats").decode()
+        time.sleep(2)
+        after = c.redis.do("INFO", "stats").decode()
+        n = [int(x.split("total_commands_processed:")[1].split()[0])
+             for x in (before, after)]
+        assert n[1] - n[0] < 200, n
+        assert "has not acknowledged" in s.do("cluster", "status").out
+        s.do("switch", "v2", "--force")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    c.wait_together()
+
+
+def test_result_names_who_is_away(rig):
+    c = Cluster(rig, cuts=True)
+    gone = c.followers[0]
+    name = cluster(gone)["member"]
+    c.between[name].cut()
+    wait_until(lambda: any(m["away"] for m in cluster(c.leader)["members"]),
+               10, "one that is away")
+    out = c.leader.do("switch", "v2").out
+    assert f"{name} may still serve as before" in out, out
+    assert serves(gone) == "v1"
+    c.between[name].mend()
+    c.wait_together()
+    assert "may still serve" not in c.leader.do("switch", "v1").out
+
+
+def test_slow_follower_is_waited_for(rig):
+    """Its words are late, but it is there: no command returns before it."""
+    c = Cluster(rig, cuts=True, timeout="5s")
+    slow = c.followers[0]
+    c.between[cluster(slow)["member"]].late = 0.8
+    time.sleep(1)
+    c.leader.do("switch", "v2")
+    assert [serves(s) for s in c.proxies] == ["v2"] * 3
+
+
+def test_newcomer_without_the_pool_that_serves(rig):
+    """It does not claim to have what it cannot have."""
+    c = Cluster(rig, n=2)
+    c.leader.do("switch", "v2")
+    c.service = service(pool("v1", [c.a]), pool("v3", [c.b]), drain=DRAIN)
+    p2 = c.add("p2")
+    wait_until(lambda: "cluster_not_followed" in p2.log(), 10, "a word")
+    assert "pool v2 of service web is not in its configuration" in p2.log()
+    assert p2.log().count("cluster_not_followed") == 1
+    assert any(m["differs"] for m in cluster(c.leader)["members"])
 
 
 def test_redis_paused(rig):
