@@ -170,6 +170,14 @@ buf_free(struct buf *b)
 	*b = BUF_INIT;
 }
 
+void
+buf_wipe(struct buf *b)
+{
+	if (b->p != NULL)
+		explicit_bzero(b->p, b->len);
+	buf_free(b);
+}
+
 struct str
 buf_str(const struct buf *b)
 {

@@ -38,6 +38,7 @@ void buf_reserve(struct buf *, size_t len);
 void buf_reset(struct buf *);         /* length 0, memory kept */
 void buf_cut(struct buf *, size_t n); /* the first n bytes go */
 void buf_free(struct buf *);
+void buf_wipe(struct buf *); /* the same; first its content is zeroed */
 struct str buf_str(const struct buf *);
 static inline void
 buf_add_char(struct buf *b, char c)

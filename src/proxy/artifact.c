@@ -52,20 +52,12 @@ reserve(struct exchange *x, struct buf *b, const struct http_head *h,
 	return !b->failed;
 }
 
-static void
-wipe(struct buf *b)
-{
-	if (b->p != NULL)
-		explicit_bzero(b->p, b->len);
-	buf_free(b);
-}
-
 void
 artifact_free(struct exchange *x)
 {
 	issuers_forget(x->proxy->env.issuers, &x->forms->ask);
-	wipe(&x->forms->request);
-	wipe(&x->forms->answer);
+	buf_wipe(&x->forms->request);
+	buf_wipe(&x->forms->answer);
 	x->proxy->spilled_bytes -= x->forms->counted;
 	free(x->forms);
 	x->forms = NULL;

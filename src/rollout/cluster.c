@@ -219,6 +219,7 @@ name_things(struct cluster *c)
 	random_bytes(&c->ids, sizeof(c->ids));
 	(void)snprintf(c->boot, sizeof(c->boot), "%016" PRIx64, c->ids);
 	c->ids = 0;
+	(void)snprintf(c->id, sizeof(c->id), "%s/%s", c->name, c->boot);
 	(void)snprintf(c->channel, sizeof(c->channel), "%sc:%s", prefix, name);
 	(void)snprintf(c->lease_key, sizeof(c->lease_key), "%s:lease",
 	    c->channel);

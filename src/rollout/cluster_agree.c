@@ -104,7 +104,6 @@ cluster_end_proposal(struct cluster *c, const char *why, bool unknown)
 		log_warn("event=cluster_refuses why=\"%s\"", why);
 	(void)snprintf(c->refused, sizeof(c->refused), "%s",
 	    why == NULL ? "" : why);
-
 	p->phase = PHASE_NONE;
 	buf_free(&p->text);
 	p->done = NULL;
@@ -141,10 +140,11 @@ on_committed(const struct str *v, size_t n, void *arg)
 		return;
 	}
 	if (version == 0) {
-		cluster_be(c, CLUSTER_FOLLOWER, "");
+		/* First that: a role that is lost ends it as unknown. */
 		cluster_end_proposal(c,
 		    "another proxy leads the cluster now; nothing was changed",
 		    false);
+		cluster_be(c, CLUSTER_FOLLOWER, "");
 		return;
 	}
 	c->version = c->newest = version;

@@ -6,14 +6,6 @@
 
 #include "rollout/cluster_int.h"
 
-static const char *
-leader_boot(const struct cluster *c)
-{
-	const char *slash = strrchr(c->leader, '/');
-
-	return slash == NULL ? "" : slash + 1;
-}
-
 uint64_t
 cluster_forward(struct cluster *c, struct str body, const char *who,
     cluster_result_fn *fn, void *arg)
@@ -27,7 +19,8 @@ cluster_forward(struct cluster *c, struct str body, const char *who,
 	f->id = ++c->ids;
 	f->fn = fn;
 	f->arg = arg;
-	(void)str_copy(str_of(leader_boot(c)), f->leader, sizeof(f->leader));
+	(void)str_copy(str_of(cluster_leader_boot(c)), f->leader,
+	    sizeof(f->leader));
 	TAILQ_INSERT_TAIL(&c->forwarded, f, link);
 	cluster_say_begin(c, &j, &b, "command");
 	json_kv_cstr(&j, "to", f->leader);
@@ -79,7 +72,7 @@ cluster_end_orphans(struct cluster *c)
 	for (f = TAILQ_FIRST(&c->forwarded); f != NULL; f = next) {
 		next = TAILQ_NEXT(f, link);
 		if (c->role != CLUSTER_FOLLOWER ||
-		    strcmp(f->leader, leader_boot(c)) != 0)
+		    !cluster_is_leader(c, f->leader))
 			cluster_end_forwarded(c, f, 0, (struct str){ NULL, 0 });
 	}
 }

@@ -22,12 +22,13 @@ struct bus;
 struct cfg_cluster;
 
 #define CLUSTER_BOOT_MAX 20
+#define CLUSTER_ID_MAX (CLUSTER_NAME_MAX + CLUSTER_BOOT_MAX) /* "NAME/BOOT" */
 
 struct member {
 	TAILQ_ENTRY(member) link;
 	char name[CLUSTER_NAME_MAX], boot[CLUSTER_BOOT_MAX];
 	uint64_t heard_us; /* monotonic */
-	bool away, lags, acked, left;
+	bool away, lags, acked;
 	enum cluster_role role;
 	uint64_t print, version, in_flight, generation;
 	struct json *doc; /* owned: its last word */
@@ -71,10 +72,9 @@ struct cluster {
 	enum cluster_role role;
 	uint64_t role_since_us; /* wall clock */
 	char why[CLUSTER_WHY_MAX];
-	char lease[CLUSTER_NAME_MAX + CLUSTER_BOOT_MAX +
-	    24]; /* ours, with its number */
-	char leader[CLUSTER_NAME_MAX +
-	    CLUSTER_BOOT_MAX]; /* "NAME/BOOT", or empty */
+	char id[CLUSTER_ID_MAX];
+	char lease[CLUSTER_ID_MAX + 24]; /* ours: .id, and its number */
+	char leader[CLUSTER_ID_MAX];     /* its id, or empty */
 	char leader_name[CLUSTER_NAME_MAX];
 	uint64_t lease_us; /* monotonic: it is ours until then */
 	uint64_t asked_us; /* ... when the lease was last asked for */
@@ -87,8 +87,8 @@ struct cluster {
 	uint64_t newest;   /* committed, as far as we know */
 	uint64_t committed_us; /* monotonic: when we have committed it */
 	bool reading, following;
-	bool
-	    diverged; /* our state is another, though its version may be the same */
+	/* Ours is another state, though its version may be the same. */
+	bool diverged;
 	char refused[CLUSTER_WHY_MAX]; /* why the last proposal was; or empty */
 	uint64_t prepared_id;          /* what a leader has asked about last */
 	char prepared_by[CLUSTER_BOOT_MAX];
@@ -115,7 +115,8 @@ cluster_number(const struct json *j, const char *key)
 	return n < 0 || n > CLUSTER_NUMBER_MAX ? 0 : (uint64_t)n;
 }
 
-/* Is that the proxy that has the lease? */
+/* Of the proxy that has the lease; "": nobody is known to. */
+const char *cluster_leader_boot(const struct cluster *);
 bool cluster_is_leader(const struct cluster *, const char *boot);
 
 /* ---- cluster.c: words ---- */

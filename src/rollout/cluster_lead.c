@@ -77,7 +77,6 @@ static void
 on_lease(const struct str *v, size_t n, void *arg)
 {
 	struct cluster *c = arg;
-	char us[CLUSTER_NAME_MAX + CLUSTER_BOOT_MAX];
 	struct str rest, who;
 	uint64_t version;
 
@@ -88,11 +87,10 @@ on_lease(const struct str *v, size_t n, void *arg)
 		version = 0; /* no proxy has written that: it is written anew */
 	rest = v[0];
 	who = str_split(&rest, ' ');
-	(void)snprintf(us, sizeof(us), "%s/%s", c->name, c->boot);
 	(void)str_copy(who, c->leader, sizeof(c->leader));
 	(void)str_copy(str_split(&who, '/'), c->leader_name,
 	    sizeof(c->leader_name));
-	if (strcmp(c->leader, us) == 0) {
+	if (strcmp(c->leader, c->id) == 0) {
 		lead(c, v[0], version);
 		return;
 	}
@@ -106,12 +104,18 @@ on_lease(const struct str *v, size_t n, void *arg)
 		cluster_read_state(c);
 }
 
-bool
-cluster_is_leader(const struct cluster *c, const char *boot)
+const char *
+cluster_leader_boot(const struct cluster *c)
 {
 	const char *slash = strrchr(c->leader, '/');
 
-	return slash != NULL && strcmp(slash + 1, boot) == 0;
+	return slash == NULL ? "" : slash + 1;
+}
+
+bool
+cluster_is_leader(const struct cluster *c, const char *boot)
+{
+	return strcmp(cluster_leader_boot(c), boot) == 0;
 }
 
 /* Who has less than another one does not try. */
@@ -134,13 +138,11 @@ may_lead(const struct cluster *c)
 void
 cluster_ask_lease(struct cluster *c)
 {
-	char us[CLUSTER_NAME_MAX + CLUSTER_BOOT_MAX], ms[24];
+	char ms[24];
 	struct str words[] = { str_of(c->lease_key), str_of(c->number_key),
-		str_of(c->state_key), { NULL, 0 }, { NULL, 0 },
+		str_of(c->state_key), str_of(c->id), { NULL, 0 },
 		may_lead(c) ? STR("1") : STR("0") };
 
-	words[3] = str_from(us,
-	    (size_t)snprintf(us, sizeof(us), "%s/%s", c->name, c->boot));
 	words[4] = str_from(ms,
 	    (size_t)snprintf(ms, sizeof(ms), "%" PRIu64,
 	        c->cfg->timeout_us / US_PER_MS));

@@ -126,7 +126,8 @@ cluster_hear_beat(struct cluster *c, const char *boot, struct json **doc)
 	*doc = NULL;
 	if (cluster_is_leader(c, boot) && m->version > c->newest)
 		c->newest = m->version;
-	c->env.use.look(c->env.use.arg);
+	if (c->role == CLUSTER_LEADER) /* only who leads counts with them */
+		c->env.use.look(c->env.use.arg);
 }
 
 /* It was started anew, and has another boot since. */

@@ -61,11 +61,10 @@ struct redis {
 	struct store store;
 	const struct cfg_store *cfg;
 	const char *name; /* in the log */
-	struct loop *loop;
 	struct redis_link *link;
 	struct request_list sent, waiting, asks;
-	size_t n_sent, n_waiting; /* of .sent, so many are asks: */
-	size_t n_asked;
+	size_t n_sent, n_waiting;
+	size_t n_asked; /* of .sent */
 	uint64_t seq;
 	struct alarm *late; /* of the first of .asks */
 	struct alarm *look; /* while connected */
@@ -653,7 +652,6 @@ store_redis_open(const struct store_env *env, struct store **out)
 	r->store.stats = env->stats;
 	r->cfg = env->cfg;
 	r->name = env->name;
-	r->loop = env->loop;
 	TAILQ_INIT(&r->sent);
 	TAILQ_INIT(&r->waiting);
 	TAILQ_INIT(&r->asks);

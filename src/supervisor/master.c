@@ -553,9 +553,7 @@ master_run(const struct source *source, struct cfg *cfg)
 	jobs_free(&m->jobs);
 	master_forget_next(m);
 	keyring_unref(&m->ring);
-	if (m->store_password.p != NULL)
-		explicit_bzero(m->store_password.p, m->store_password.cap);
-	buf_free(&m->store_password);
+	buf_wipe(&m->store_password);
 	cfg_unref(&m->cfg);
 	cfg_unref(&m->started);
 	log_close();

@@ -45,19 +45,6 @@ master_take_next(struct master *m)
 	log_set_level((enum log_level)m->cfg->log_level);
 }
 
-/* Only a restart uses it; that it would fail is told now. */
-static int
-check_store(const struct master *m, char *why, size_t cap)
-{
-	struct buf password = BUF_INIT;
-	int rc = source_store(m->next_cfg, &password, why, cap);
-
-	if (password.p != NULL)
-		explicit_bzero(password.p, password.cap);
-	buf_free(&password);
-	return rc;
-}
-
 /* The ring of next_cfg; the network process gets the file. */
 static int
 pass_keys(struct master *m, char *why, size_t cap)
@@ -147,7 +134,8 @@ prepare_reload(struct master *m, struct buf *said)
 	}
 	rc = source_read(m->source, &text, said, &m->next_cfg);
 	if (rc == E_OK) {
-		rc = check_store(m, why, sizeof(why));
+		/* Only a restart uses it; that it would fail is told now. */
+		rc = source_test_store(m->next_cfg, why, sizeof(why));
 		if (rc == E_OK)
 			rc = pass_keys(m, why, sizeof(why));
 		if (rc != E_OK)

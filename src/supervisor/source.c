@@ -181,7 +181,17 @@ source_store(const struct cfg *c, struct buf *out, char *why, size_t cap)
 		    path);
 		return E_SYNTAX;
 	}
+	explicit_bzero(out->p + line.len, out->len - line.len);
 	out->len = line.len;
-	out->p[out->len] = '\0';
 	return E_OK;
+}
+
+int
+source_test_store(const struct cfg *c, char *why, size_t cap)
+{
+	struct buf password = BUF_INIT;
+	int rc = source_store(c, &password, why, cap);
+
+	buf_wipe(&password);
+	return rc;
 }

@@ -59,6 +59,8 @@ void source_key_file(const struct cfg *, struct buf *out);
  */
 int source_store(const struct cfg *, struct buf *out, char *why,
     size_t cap) MUST_CHECK;
+/* The same for who does not start it. */
+int source_test_store(const struct cfg *, char *why, size_t cap) MUST_CHECK;
 
 /* Parses text that source_read() gave, without its pages; results as there. */
 int source_parse(struct str text, const char *origin, struct buf *said,
