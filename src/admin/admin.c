@@ -38,6 +38,7 @@ static const struct page {
 	{ ADMIN_CONFIG,  ASK_GET,  MAY_VIEW,    page_config,  NULL, true },
 	{ ADMIN_EVENTS,  ASK_GET,  MAY_VIEW,    page_events,  NULL, false },
 	{ ADMIN_PLAN,    ASK_GET,  MAY_VIEW,    page_plan,    NULL, false },
+	{ ADMIN_SESSIONS, ASK_GET, MAY_VIEW,    page_sessions, NULL, true },
 	{ ADMIN_PIN,     ASK_GET,  MAY_OPERATE, page_pin,     "pin", true },
 	{ ADMIN_METRICS, ASK_GET,  MAY_VIEW,    page_metrics, NULL, false },
 	{ ADMIN_HEALTH,  ASK_GET,  MAY_NOTHING, page_health,  NULL, false },

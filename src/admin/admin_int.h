@@ -38,7 +38,8 @@ struct admin {
 typedef void admin_page_fn(struct admin *, struct ask *);
 
 admin_page_fn page_version, page_status, page_config, page_health, /* pages */
-    page_metrics, page_events, page_plan, page_pin, page_command, page_reload;
+    page_metrics, page_events, page_plan, page_pin, page_sessions, page_command,
+    page_reload;
 
 /* A command that another proxy of the cluster was given; arg is the admin. */
 void command_of_other(const struct cluster_from *, struct str body,
@@ -50,7 +51,7 @@ void commands_free(struct admin *);
 void status_write(struct admin *, struct buf *out); /* the document */
 void reloads_free(struct admin *);
 
-/* ?to=POOL&service=NAME into .pool and .service; false: answered already. */
+/* ?to=POOL (or pool=POOL) &service=NAME into .pool and .service; false: answered already. */
 bool ask_target(struct ask *, struct ro_command *);
 /* The service that it names, or the only one; NULL: there is none. */
 const struct ro_service *ask_service(const struct ro_state *,

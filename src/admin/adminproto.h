@@ -34,10 +34,18 @@
  *                      who shows the cookie of that value, by the other name
  *                      over TLS, is served by that pool, whatever its share.
  *                      For who may operate, over the Unix socket
+ *   GET  /v1/sessions  those of a service that were seen last, by this proxy:
+ *                      ?service=NAME&pool=POOL&last=N (20), or ?session=KEY
+ *                      {service, now, n, lost, sessions: [{key, pool,
+ *                      first_seen, last_seen, ends, order: "move" | "evict" |
+ *                      null, to: POOL | null}]}; n: how many are recorded;
+ *                      lost: found no room since the start; ends: its pin
+ *                      does; order: given for it, and it has not come since.
+ *                      For the Unix socket
  *   GET  /metrics      Prometheus text format 0.0.4
  *   GET  /healthz      204 while the control thread lives
  *   POST /v1/command   {verb, service?, pool?, instance?, address?, share?,
- *                      weight?, admin?, action?, plan?, rehearse?,
+ *                      weight?, admin?, action?, how?, session?, all?, to?, plan?, rehearse?,
  *                      if_changed?, rerun?, when_ready?, drain?, force?,
  *                      writes?, mode?, flows?, requests?, streams?, wait?, wait_us?}
  *                      verb, admin, action and mode are the words of
@@ -48,6 +56,8 @@
  *                      rehearse makes a start a rehearsal; with if_changed
  *                      one to what serves already is refused ("unchanged");
  *                      with rerun, jobs that were done once are done again.
+ *                      how is "move" or "evict" of the verb sessions, which
+ *                      is about those of a pool, all, or session, a KEY.
  *                      Unknown keys,
  *                      and those the verb does not use, are refused; service,
  *                      force, wait and wait_us go with each verb, mode and the
@@ -163,6 +173,7 @@
 #define ADMIN_EVENTS "/v1/events"
 #define ADMIN_PLAN "/v1/plan"
 #define ADMIN_PIN "/v1/pin"
+#define ADMIN_SESSIONS "/v1/sessions"
 #define ADMIN_COMMAND "/v1/command"
 #define ADMIN_RELOAD "/v1/reload"
 #define ADMIN_METRICS "/metrics"
@@ -194,6 +205,7 @@ enum segue_exit { SEGUE_EXITS(X) };
 	X(NO_SERVICE, "no_service", 404, USAGE)       /* also refusals */      \
 	X(NO_POOL, "no_pool", 404, USAGE)                                      \
 	X(NO_INSTANCE, "no_instance", 404, USAGE)                              \
+	X(NO_SESSION, "no_session", 404, FAILED)                               \
 	X(METHOD, "method", 405, USAGE)                                        \
 	X(NOT_SERVING, "not_serving", 409, REFUSED)                            \
 	X(UNCHANGED, "unchanged", 409, DONE)          /* a refusal */          \

@@ -258,6 +258,7 @@ static const char *const verb_names[] = { RO_VERBS(X) };
 static const char *const admin_names[] = { INST_ADMINS(X) };
 #undef X
 static const char *const mode_names[] = { "keep", "move", "evict" };
+static const char *const how_names[] = { "move", "evict" };
 #define X(id, name) [RO_ACTION_##id] = (name),
 static const char *const action_names[] = { RO_ACTIONS(X) };
 #undef X
@@ -288,6 +289,29 @@ read_action(struct reading *r, const struct key *k, const struct json *v)
 }
 
 static void
+read_how(struct reading *r, const struct key *k, const struct json *v)
+{
+	int n = read_word(r, k->name, v, how_names, ARRAY_LEN(how_names));
+
+	*(bool *)place(r, k->at) = n == 1;
+}
+
+static void
+read_session(struct reading *r, const struct key *k, const struct json *v)
+{
+	const char *text = text_of(r, k, v, "a key in quotes");
+
+	if (text != NULL &&
+	    (!str_hex64(str_of(text), place(r, k->at)) ||
+	        *(uint64_t *)place(r, k->at) == 0))
+		fault(r, false, k->name,
+		    "\"%.40s\" is no key of a session; one such as "
+		    "8c1f00d2a94be673 is expected, as \"segue sessions list\" "
+		    "and the access log have them",
+		    text);
+}
+
+static void
 read_mode(struct reading *r, const struct key *k, const struct json *v)
 {
 	int n = read_word(r, k->name, v, mode_names, ARRAY_LEN(mode_names));
@@ -310,7 +334,11 @@ static const struct key keys[] = {
 	/* name        kind          place           given         verbs needs */
 	{ "verb",       read_verb,     0,                0, ALL, ALL },
 	{ "service",    read_name,     AT(cmd.service),  0, ALL, 0 },
-	{ "pool",       read_name,     AT(cmd.pool),     0, ALL, ALL & ~(V(ROLLOUT) | V(HOLD) | V(RELEASE)) },
+	{ "pool",       read_name,     AT(cmd.pool),     0, ALL, ALL & ~(V(ROLLOUT) | V(HOLD) | V(RELEASE) | V(SESSIONS)) },
+	{ "how",        read_how,      AT(cmd.evict),    0, V(SESSIONS), V(SESSIONS) },
+	{ "session",    read_session,  AT(cmd.session),  0, V(SESSIONS), 0 },
+	{ "all",        read_bool,     AT(cmd.all),      0, V(SESSIONS), 0 },
+	{ "to",         read_name,     AT(cmd.to),       0, V(SESSIONS), 0 },
 	{ "action",     read_action,   AT(cmd.action),   0, V(ROLLOUT), V(ROLLOUT) },
 	{ "rehearse",   read_bool,     AT(cmd.rehearse), 0, V(ROLLOUT), 0 },
 	{ "rerun",      read_bool,     AT(cmd.rerun),    0, V(ROLLOUT), 0 },

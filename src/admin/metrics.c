@@ -446,6 +446,18 @@ put_artifacts(struct look *l)
 }
 
 static void
+put_recorded(struct look *l)
+{
+	put(l, atomic_load(&l->s->service->sessions.n));
+}
+
+static void
+put_unrecorded(struct look *l)
+{
+	put(l, atomic_load(&l->s->service->sessions.lost));
+}
+
+static void
 put_pins_bad(struct look *l)
 {
 	for (size_t v = PIN_OK + 1; v < PIN_VERDICT_COUNT; v++)
@@ -781,6 +793,10 @@ static const struct metric metrics[] = {
 		"1 for how its last rollout stands, 0 for the others." },
 	{ "segue_outcomes_total", C, OF_SERVICE, "outcome", put_outcomes, 0,
 		"Exchanges ended, by outcome; the label class has its class." },
+	{ "segue_sessions_recorded", G, OF_SERVICE, NULL, put_recorded, 0,
+		"Sessions that have a record, of all pools." },
+	{ "segue_sessions_lost_total", C, OF_SERVICE, NULL, put_unrecorded, 0,
+		"Times that one found no room to be recorded (sticky.records), and was served." },
 	{ "segue_retries_total", C, OF_SERVICE, NULL, put_sum, S(retries),
 		"Tries after the first." },
 	{ "segue_retries_denied_total", C, OF_SERVICE, NULL, put_sum, S(retries_denied),
@@ -811,7 +827,7 @@ static const struct metric metrics[] = {
 	{ "segue_pool_streams_ended_total", C, OF_POOL, "how", put_streams_ended, 0,
 		"Upgraded connections ended: by themselves, closed with 1001, or cut." },
 	{ "segue_pool_sessions", G, OF_POOL, NULL, put_sessions, 0,
-		"Distinct sessions seen within the sticky idle time, estimated." },
+		"Sessions recorded: seen within the sticky idle time, and not moved since." },
 	{ "segue_pool_sessions_new_total", C, OF_POOL, NULL, put_sum, P(sessions_new),
 		"Sessions begun here." },
 	{ "segue_pool_queued", G, OF_POOL, NULL, put_sum, P(queued),

@@ -59,20 +59,4 @@ uint64_t hist_quantile(const struct hist *, double q);
 /* How many were at most us (us falls on or above the bucket's edge). */
 uint64_t hist_at_most(const struct hist *, uint64_t us);
 
-/*
- * A census: estimates how many distinct 64-bit keys were seen (HyperLogLog,
- * Flajolet et al. 2007, with linear counting below 2.5 m).  Exact at zero,
- * within a few per cent elsewhere; 1 KiB.
- */
-#define CENSUS_REGISTERS 1024
-
-struct census {
-	_Atomic uint8_t reg[CENSUS_REGISTERS];
-};
-
-void census_see(struct census *, uint64_t hash); /* the writer only */
-void census_clear(struct census *);              /* the writer only */
-void census_merge(struct census *into, const struct census *from);
-uint64_t census_count(const struct census *);
-
 #endif

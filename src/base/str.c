@@ -230,3 +230,33 @@ str_nearest(struct str s, const char *const *names, size_t n)
 	}
 	return found;
 }
+
+bool
+str_hex64(struct str s, uint64_t *out)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint64_t n = 0;
+
+	if (s.len != 16)
+		return false;
+	for (size_t i = 0; i < 16; i++) {
+		const char *at = s.p[i] == '\0' ? NULL : strchr(digits, s.p[i]);
+
+		if (at == NULL)
+			return false;
+		n = n << 4 | (uint64_t)(at - digits);
+	}
+	*out = n;
+	return true;
+}
+
+const char *
+str_put_hex64(uint64_t n, char out[STR_HEX64_MAX])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = STR_HEX64_MAX - 1; i-- > 0; n >>= 4)
+		out[i] = digits[n & 15];
+	out[STR_HEX64_MAX - 1] = '\0';
+	return out;
+}

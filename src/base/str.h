@@ -66,6 +66,11 @@ struct str str_split(struct str *rest, char sep);
 bool str_list_next(struct str *rest, struct str *item);
 
 /* Whole of s as decimal number; false on anything else or overflow. */
+#define STR_HEX64_MAX 17
+/* Writes n in 16 digits, and NUL; returns out. */
+const char *str_put_hex64(uint64_t n, char out[STR_HEX64_MAX]);
+/* Reads that, and nothing else. */
+bool str_hex64(struct str, uint64_t *out) MUST_CHECK;
 bool str_u64(struct str s, uint64_t *out) MUST_CHECK;
 /* NUL-terminated copy on the heap; NULL when memory is out. */
 char *str_dup(struct str s) MUST_CHECK;

@@ -477,6 +477,7 @@ struct cfg_service {
 	char *sticky_cookie;                /* default "segue" */
 	uint64_t sticky_idle_us; /* a session unseen so long has ended: 30 m */
 	uint64_t sticky_max_us;  /* a pin lives no longer: 24 h */
+	unsigned sticky_records; /* sessions that are recorded: 1,000,000 */
 	uint64_t connect_us;     /* default 2 s */
 	uint64_t first_byte_us;  /* default 30 s */
 	uint64_t progress_us;    /* answer body without progress: 60 s */

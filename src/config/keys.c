@@ -454,6 +454,8 @@ static const struct key sticky_keys[] = {
 	    .help = "A session that was not seen for so long has ended." },
 	{ "max", K_DURATION, AT(sticky_max_us), "24h", S, 365 * D, 0,
 	    .help = "A pin older than this is void." },
+	{ "records", K_UINT, AT(sticky_records), "1000000", 0, 100000000, 0,
+	    .help = "So many sessions are recorded, some 50 bytes each; more are served, and not counted." },
 	END
 };
 static const struct key service_timeout_keys[] = {

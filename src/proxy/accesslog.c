@@ -169,7 +169,7 @@ static void
 write_json(struct buf *out, const struct exchange *x, const char *when,
     const char *peer, uint64_t now)
 {
-	char target[TARGET_MAX];
+	char target[TARGET_MAX], session[STR_HEX64_MAX];
 	struct json_out j;
 
 	json_begin(&j, out);
@@ -198,6 +198,9 @@ write_json(struct buf *out, const struct exchange *x, const char *when,
 	if (x->pool != NULL) {
 		json_kv_cstr(&j, "pool", x->pool->name);
 		json_kv_cstr(&j, "cause", pool_cause_name(x->cause));
+		if (x->scope != CFG_STICKY_NONE && !x->astray)
+			json_kv_cstr(&j, "session",
+			    str_put_hex64(x->pin.session, session));
 	}
 	if (x->inst != NULL || x->failed_at != NULL)
 		json_kv_cstr(&j, "instance",

@@ -51,19 +51,22 @@ struct client {
 	    2];                  /* its host, as logs and fields say it */
 	uint64_t taken;          /* lane_taken() when last looked at */
 	uint64_t stuck_since_us; /* WAIT_WRITE: no byte was taken since */
-	uint32_t served;         /* exchanges ended */
-	uint32_t place;          /* for callers_leave() */
-	uint32_t proof_bytes;    /* see proxy/proof.h; the connection's */
-	uint16_t listener;       /* index */
-	uint8_t wait;            /* enum client_wait */
-	uint8_t stage;           /* of the greeting that is next */
-	bool proof_read;         /* counted in .proof_bytes */
-	bool hears_preface;      /* the first stage is due */
-	bool passes;             /* its bytes are for an instance, unread */
-	bool trusted;            /* among the listener's trusted_proxies */
-	bool over_tls;           /* counted in .n_tls */
-	bool shaking;            /* counted in .n_shaking */
-	bool stop_asked;         /* we stop: the next answer says so */
+	uint64_t noted_id;       /* the session that was recorded last, */
+	uint64_t noted_pool;     /* ... on that pool, then */
+	uint64_t noted_us;
+	uint32_t served;      /* exchanges ended */
+	uint32_t place;       /* for callers_leave() */
+	uint32_t proof_bytes; /* see proxy/proof.h; the connection's */
+	uint16_t listener;    /* index */
+	uint8_t wait;         /* enum client_wait */
+	uint8_t stage;        /* of the greeting that is next */
+	bool proof_read;      /* counted in .proof_bytes */
+	bool hears_preface;   /* the first stage is due */
+	bool passes;          /* its bytes are for an instance, unread */
+	bool trusted;         /* among the listener's trusted_proxies */
+	bool over_tls;        /* counted in .n_tls */
+	bool shaking;         /* counted in .n_shaking */
+	bool stop_asked;      /* we stop: the next answer says so */
 };
 
 /* The connection itself, of a stream as of any other. */

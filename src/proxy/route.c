@@ -1,5 +1,6 @@
 #include "proxy/route.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -299,6 +300,67 @@ new_bucket(const struct exchange *x, const struct cfg_service *cfg)
 	return bucket_of_hash(share_hash(x, cfg));
 }
 
+static int
+by_session(const void *key, const void *row)
+{
+	const uint64_t *session = key;
+	const struct view_order *o = row;
+
+	return (*session > o->session) - (*session < o->session);
+}
+
+/* What an operator has ordered for it, alone or with all of its pool. */
+static bool
+find_order(const struct exchange *x, const struct view_service *vs,
+    struct view_order *out)
+{
+	const struct view_pool *vp = pool_by_hash(vs, x->pin.pool);
+	const struct view_order *o = vs->n_orders == 0
+	    ? NULL
+	    : bsearch(&x->pin.session, vs->orders, vs->n_orders, sizeof(*o),
+	          by_session);
+
+	if (o != NULL && x->pin.epoch < o->epoch) {
+		*out = *o;
+		return true;
+	}
+	if (vp == NULL || x->pin.epoch >= MAX(vp->min_epoch, vp->move_epoch))
+		return false;
+	out->how = x->pin.epoch < vp->min_epoch ? PINS_EVICT : PINS_MOVE;
+	out->to = vp->pins_to;
+	return true;
+}
+
+/* Where it is to go; NULL: nowhere, or to who cannot serve it. */
+static NOINLINE const struct view_pool *
+pool_by_order(const struct exchange *x, const struct view_service *vs,
+    uint8_t *how)
+{
+	const struct view_pool *vp;
+	struct view_order o;
+
+	if (!find_order(x, vs, &o))
+		return NULL;
+	*how = o.how;
+	vp = o.to == 0 ? pool_by_share(vs, x->pin.bucket) : &vs->pools[o.to - 1];
+	return vp != NULL && vp->serves && vp->n_eligible > 0 ? vp : NULL;
+}
+
+/* Who is there already, or could go nowhere else, stays. */
+static NOINLINE bool
+is_ordered_away(const struct exchange *x, const struct view_service *vs,
+    enum pool_cause *cause)
+{
+	uint8_t how = PINS_KEEP;
+	const struct view_pool *to = pool_by_order(x, vs, &how);
+
+	if (to == NULL || to->pool->name_hash == x->pin.pool ||
+	    (how == PINS_MOVE && !route_is_safe_point(x)))
+		return false;
+	*cause = how == PINS_MOVE ? CAUSE_MOVED_ORDER : CAUSE_MOVED_EVICT;
+	return true;
+}
+
 /* Where a valid pin leads; NULL, with the cause, when it leads nowhere. */
 static const struct view_pool *
 pool_by_pin(const struct exchange *x, const struct view_service *vs,
@@ -306,6 +368,8 @@ pool_by_pin(const struct exchange *x, const struct view_service *vs,
 {
 	const struct view_pool *vp = pool_by_hash(vs, x->pin.pool);
 
+	if (x->pin.epoch < vs->orders_epoch && is_ordered_away(x, vs, cause))
+		return NULL;
 	*cause = CAUSE_MOVED_EVICT;
 	if (vp == NULL || x->pin.epoch < vp->min_epoch ||
 	    vp->pins == PINS_EVICT || !vp->serves)
@@ -372,6 +436,7 @@ decide(struct exchange *x, const struct view_service *vs)
 {
 	enum pool_cause cause = CAUSE_UNPINNED;
 	const struct view_pool *vp = NULL;
+	uint8_t how;
 
 	if (x->artifact != 0) {
 		vp = pool_by_artifact(x, vs);
@@ -387,6 +452,8 @@ decide(struct exchange *x, const struct view_service *vs)
 	} else {
 		x->pin.bucket = new_bucket(x, vs->cfg);
 	}
+	if (vp == NULL && x->pinned && x->pin.epoch < vs->orders_epoch)
+		vp = pool_by_order(x, vs, &how);
 	if (vp == NULL)
 		vp = pool_by_share(vs, x->pin.bucket);
 	if (vp == NULL && cause == CAUSE_MOVED_DRAIN) {
@@ -503,6 +570,43 @@ take_place(struct exchange *x, const struct view_service *vs,
 	}
 }
 
+static NOINLINE void
+record(struct exchange *x, const struct view_service *vs,
+    const struct view_pool *vp, uint64_t now_us)
+{
+	uint64_t pin_s = proxy_pin_s(x->proxy);
+	struct session s = { .id = x->pin.session,
+		.pool = vp->pool->name_hash,
+		.epoch = x->pin_new || x->pin.pool != vp->pool->name_hash
+		    ? vs->epoch
+		    : x->pin.epoch,
+		.bucket = x->pin.bucket };
+	uint64_t ends_s = now_us / US_PER_S + x->pin.issued_s +
+	    vs->cfg->sticky_max_us / US_PER_S - pin_s;
+
+	s.ends_s = (uint32_t)MIN(ends_s, UINT32_MAX);
+	sessions_see(&vs->service->sessions, &s, now_us,
+	    vs->cfg->sticky_records);
+}
+
+/* A connection's session once a second: it has many requests. */
+static ALWAYS_INLINE void
+note_session(struct exchange *x, const struct view_service *vs,
+    const struct view_pool *vp)
+{
+	struct client *c = client_connection(x->client);
+	uint64_t now_us = loop_now_us(x->proxy->env.loop);
+
+	if (c->noted_id == x->pin.session &&
+	    c->noted_pool == vp->pool->name_hash &&
+	    now_us - c->noted_us < US_PER_S)
+		return;
+	c->noted_id = x->pin.session;
+	c->noted_pool = vp->pool->name_hash;
+	c->noted_us = now_us;
+	record(x, vs, vp, now_us);
+}
+
 static void
 count_pool(struct exchange *x, const struct view_service *vs,
     const struct view_pool *vp)
@@ -516,8 +620,7 @@ count_pool(struct exchange *x, const struct view_service *vs,
 		return;
 	if (x->cause == CAUSE_SHARE)
 		stat_add(&x->pcell->sessions_new, 1);
-	pool_cell_see(x->pcell, x->pin.session, loop_now_us(x->proxy->env.loop),
-	    vs->cfg->sticky_idle_us);
+	note_session(x, vs, vp);
 }
 
 /* A file that its session's pool lacks; the session stays where it is. */

@@ -124,6 +124,13 @@ toll_of(const struct pool *p)
 		failed };
 }
 
+/* at_us: 0 is never. */
+static bool
+is_lately(uint64_t at_us, uint64_t within_us)
+{
+	return at_us != 0 && clock_mono_us() - at_us < within_us;
+}
+
 static void
 gather_pool(struct registry *r, const struct cfg_service *svc,
     const struct cfg_pool *cfg, const struct facts_now *now,
@@ -156,11 +163,14 @@ gather_pool(struct registry *r, const struct cfg_service *svc,
 		f->mirrored.requests += stat_get(&p->cells[w].mirrored);
 		f->mirrored.bad += stat_get(&p->cells[w].mirrored_bad);
 	}
-	f->sessions = pool_live_sessions(p, clock_mono_us(),
-	    svc->sticky_idle_us);
-	f->sessions_unknown = now->started_us != 0 &&
-	    svc->sticky_scope != CFG_STICKY_NONE &&
-	    clock_mono_us() - now->started_us < svc->sticky_idle_us;
+	f->pins_live_us = svc->sticky_scope == CFG_STICKY_NONE
+	    ? 0
+	    : svc->sticky_max_us;
+	f->sessions = sessions_on(&p->service->sessions, p->name_hash);
+	f->sessions_unknown = svc->sticky_scope != CFG_STICKY_NONE &&
+	    (is_lately(now->started_us, svc->sticky_idle_us) ||
+	        is_lately(atomic_load(&p->service->sessions.lost_us),
+	            svc->sticky_idle_us));
 	judge_ready(p, cfg, &c, f, now->wall_us, due_us);
 }
 
@@ -208,7 +218,8 @@ count_pool(struct registry *r, const char *service, const struct ro_pool *pool,
 
 		c->moved += stat_get(&cell->cause[CAUSE_MOVED_DEAD]) +
 		    stat_get(&cell->cause[CAUSE_MOVED_DRAIN]) +
-		    stat_get(&cell->cause[CAUSE_MOVED_EVICT]);
+		    stat_get(&cell->cause[CAUSE_MOVED_EVICT]) +
+		    stat_get(&cell->cause[CAUSE_MOVED_ORDER]);
 		for (size_t i = 0; i < STREAM_END_COUNT; i++)
 			c->streams[i] += stat_get(&cell->streams_ended[i]);
 	}

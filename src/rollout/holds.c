@@ -39,7 +39,6 @@ describe_open(struct buf *b, const struct ro_drain *d,
 		return;
 	}
 	add_count(b, f->sessions, "session");
-	/* One that moved is counted until its idle time is over. */
 	if (d->mode == CFG_DRAIN_MOVE)
 		add_left(b,
 		    " seen lately; who comes back moves at a safe point; the "

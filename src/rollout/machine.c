@@ -81,6 +81,7 @@ pool_close(struct ro_service *s, struct ro_pool *p, uint64_t wall_us)
 	p->drain.closed_us = wall_us;
 	s->epoch++;
 	p->min_epoch = s->epoch;
+	p->pins_to[0] = '\0';
 }
 
 void
@@ -313,6 +314,7 @@ plan_pool(const struct ro_pool *p, uint64_t now)
 {
 	struct pool_plan out = { .share_bp = p->share_bp,
 		.min_epoch = p->min_epoch,
+		.move_epoch = p->move_epoch,
 		.pins = PINS_KEEP };
 
 	memcpy(out.pool, p->name, sizeof(out.pool));
@@ -322,6 +324,23 @@ plan_pool(const struct ro_pool *p, uint64_t now)
 	else
 		out.serves = p->state == POOL_READY || p->state == POOL_ACTIVE;
 	return out;
+}
+
+static void
+plan_orders(const struct ro_service *s, struct service_plan *out)
+{
+	for (size_t i = 0; i < s->n_pools; i++)
+		for (size_t to = 0; to < s->n_pools; to++)
+			if (strcmp(s->pools[i].pins_to, s->pools[to].name) == 0)
+				out->pools[i].pins_to = (uint8_t)(to + 1);
+	out->n_orders = s->n_orders;
+	for (size_t i = 0; i < s->n_orders; i++)
+		out->orders[i] = (struct view_order){
+			.session = s->orders[i].session,
+			.epoch = s->orders[i].epoch,
+			.how = s->orders[i].how,
+			.to = s->orders[i].to,
+		};
 }
 
 /* What goes on while the rollout is at that step. */
@@ -352,5 +371,6 @@ machine_plan(const struct ro_service *s, uint64_t wall_us,
 	out->n_pools = s->n_pools;
 	for (size_t i = 0; i < s->n_pools; i++)
 		out->pools[i] = plan_pool(&s->pools[i], wall_us);
+	plan_orders(s, out);
 	plan_mirror(s, out);
 }

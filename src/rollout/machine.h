@@ -25,7 +25,8 @@
 	X(REMOVE_INSTANCE, "remove-instance")                                  \
 	X(HOLD, "hold")                                                        \
 	X(RELEASE, "release")                                                  \
-	X(ROLLOUT, "rollout")
+	X(ROLLOUT, "rollout")                                                  \
+	X(SESSIONS, "sessions")
 
 #define X(id, name) RO_##id,
 enum ro_verb { RO_VERBS(X) RO_VERB_COUNT };
@@ -112,6 +113,10 @@ struct ro_command {
 	unsigned weight;               /* of ADD_INSTANCE; 0: 1 */
 	uint8_t admin;                 /* of INSTANCE; enum inst_admin */
 	uint8_t action;                /* of ROLLOUT; enum ro_action */
+	bool evict;                    /* of SESSIONS; else they are moved */
+	bool all;                      /* ... those of all pools */
+	uint64_t session;              /* ... this one; 0: none is named */
+	char to[CFG_NAME_MAX + 1];     /* ... there; empty: by the share */
 	bool writes_only;              /* of HOLD */
 	const struct ro_rollout *plan; /* of ROLLOUT start: steps_plan()'s */
 	bool rehearse;                 /* ... it is only tried */
@@ -144,6 +149,7 @@ struct ro_facts_pool {
 	bool sessions_unknown; /* those of before a restart, not seen since, may
 	                          still come: zero proves nothing */
 	char unready[120];     /* why it is not ready; empty when it is */
+	uint64_t pins_live_us; /* so long; 0: the service keeps no sessions */
 	/* as the configuration has them; borrowed, "" where there is none */
 	const char *version, *revision, *requires;
 };
@@ -253,6 +259,10 @@ ro_facts_of(const struct ro_facts *f, size_t service, size_t pool)
  * hold       new exchanges wait, all or those that may change something,
  *            until they are released; again: with the other class.
  * release    they are sent on to whoever serves then.
+ *
+ * sessions   of a pool, of all, or one by its key: who comes with a pin from
+ *            before goes to .to, or anew by the share, at its next safe point;
+ *            evicted, at once.
  *
  * rollout    start: its steps go on with the clock from now on; refused when it
  *            carries out a plan and the mark of now is another.  pause,

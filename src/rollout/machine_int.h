@@ -63,6 +63,10 @@ void job_sign(const struct job *, char out[RO_WHO_MAX]);
 /* May it stand between quotes in a log, and in a file read for ever? */
 bool job_char_is_plain(char);
 
+/* Of sessions (machine_sessions.c). */
+enum ro_refusal sessions_check(struct job *);
+enum ro_refusal sessions_command(struct job *);
+
 /* Verbs about instances, and what their values must be. */
 enum ro_refusal instance_check_admin(struct job *);
 enum ro_refusal instance_check_add(struct job *);

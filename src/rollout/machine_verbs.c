@@ -432,6 +432,7 @@ static const struct {
 	[RO_HOLD] = { check_none, do_hold, true, true },
 	[RO_RELEASE] = { check_none, do_release, true, true },
 	[RO_ROLLOUT] = { rollout_check, rollout_command, false, true },
+	[RO_SESSIONS] = { sessions_check, sessions_command, false, true },
 };
 
 #define LIST_MAX 192 /* bytes; longer lists are cut */

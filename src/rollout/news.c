@@ -94,6 +94,22 @@ add_rollout(struct buf *out, const struct ro_command *c)
 		buf_add_cstr(out, " --rerun");
 }
 
+static void
+add_sessions(struct buf *out, const struct ro_command *c)
+{
+	char key[STR_HEX64_MAX];
+
+	buf_add_cstr(out, c->evict ? " evict" : " move");
+	if (c->session != 0)
+		buf_printf(out, " %s", str_put_hex64(c->session, key));
+	if (c->all)
+		buf_add_cstr(out, " --all");
+	if (c->pool[0] != '\0')
+		buf_printf(out, " --pool %s", c->pool);
+	if (c->to[0] != '\0')
+		buf_printf(out, " --to %s", c->to);
+}
+
 /* The command as one would type it. */
 static void
 add_command(struct buf *out, const struct ro_command *c)
@@ -101,6 +117,8 @@ add_command(struct buf *out, const struct ro_command *c)
 	buf_add_cstr(out, c->mark.set ? "apply" : ro_verb_name(c->verb));
 	if (c->verb == RO_ROLLOUT)
 		add_rollout(out, c);
+	else if (c->verb == RO_SESSIONS)
+		add_sessions(out, c);
 	else if (c->instance[0] != '\0')
 		add_instance(out, c);
 	else

@@ -203,6 +203,29 @@ take_prints(struct ro_service *s, const struct cfg_service *cfg)
 			s->pools[i].print = steps_print(cfg, s->pools[i].name);
 }
 
+/* The number now of the pool that an order sends to. */
+static uint8_t
+fit_number(struct ro_service *to, const struct ro_service *old, uint8_t n)
+{
+	const struct ro_pool *p = n == 0
+	    ? NULL
+	    : ro_pool_find(to, old->pools[n - 1].name);
+
+	return p == NULL ? 0 : (uint8_t)(p - to->pools + 1);
+}
+
+static void
+fit_orders(struct ro_service *to, const struct ro_service *old)
+{
+	to->n_orders = old->n_orders;
+	memcpy(to->orders, old->orders, sizeof(to->orders));
+	for (size_t i = 0; i < to->n_orders; i++)
+		to->orders[i].to = fit_number(to, old, to->orders[i].to);
+	for (size_t i = 0; i < to->n_pools; i++)
+		if (ro_pool_find(to, to->pools[i].pins_to) == NULL)
+			to->pools[i].pins_to[0] = '\0';
+}
+
 static void
 fit_service(struct ro_service *to, struct ro_service *old,
     const struct cfg_service *cfg, uint64_t wall_us)
@@ -236,6 +259,7 @@ fit_service(struct ro_service *to, struct ro_service *old,
 		take_prints(to, cfg);
 		return;
 	}
+	fit_orders(to, old);
 	to->hold = old->hold;
 	to->held_us = old->held_us;
 	to->pending = old->pending;
@@ -350,6 +374,8 @@ for_each_stamp(struct ro_state *s, stamp_fn *fn, int64_t arg)
 
 			each_set(all, ARRAY_LEN(all), fn, arg);
 		}
+		for (size_t o = 0; o < s->services[i].n_orders; o++)
+			fn(&s->services[i].orders[o].given_us, arg);
 	}
 }
 

@@ -39,10 +39,13 @@ enum ro_life { RO_LIFE_UNKNOWN, RO_LIFE_ALIVE, RO_LIFE_DEAD };
 
 struct ro_pool {
 	char name[CFG_NAME_MAX + 1];
-	uint8_t state;         /* enum pool_state */
-	uint8_t life;          /* enum ro_life; not in the file */
-	uint32_t share_bp;     /* of new sessions */
-	uint32_t min_epoch;    /* pins older than this are void */
+	uint8_t state;       /* enum pool_state */
+	uint8_t life;        /* enum ro_life; not in the file */
+	uint32_t share_bp;   /* of new sessions */
+	uint32_t min_epoch;  /* pins older than this are void */
+	uint32_t move_epoch; /* ... move at the next safe point */
+	/* those go there; empty: by the share */
+	char pins_to[CFG_NAME_MAX + 1];
 	uint64_t since_us;     /* wall clock of the last change of state */
 	struct ro_drain drain; /* while DRAINING */
 	/* steps_print() of what it was given by the last rollout to it that was
@@ -241,6 +244,15 @@ struct ro_done {
 	uint64_t when_us;               /* wall clock */
 };
 
+/* What an operator has said of one session, as long as its pin may live. */
+struct ro_order {
+	uint64_t session;
+	uint64_t given_us; /* wall clock */
+	uint32_t epoch;    /* of pins older than this */
+	uint8_t how;       /* enum view_pins: PINS_MOVE or PINS_EVICT */
+	uint8_t to;         /* a pool by its number from 1; 0: by the share */
+};
+
 struct ro_service {
 	char name[CFG_NAME_MAX + 1];
 	uint32_t epoch; /* grows with whatever changes who serves whom */
@@ -258,6 +270,8 @@ struct ro_service {
 	struct ro_past past[RO_PAST_MAX]; /* oldest first */
 	size_t n_done;
 	struct ro_done done[RO_DONE_MAX]; /* oldest first */
+	size_t n_orders;
+	struct ro_order orders[VIEW_ORDERS_MAX]; /* oldest first */
 };
 
 struct ro_state {

@@ -94,6 +94,16 @@ read_print(const struct json *j, uint64_t *out)
 	return json_is_null(json_get(j, "print")) || read_u64(j, "print", out);
 }
 
+/* What an operator has said of its sessions: mostly nothing. */
+static bool
+read_pins(const struct json *j, struct ro_pool *p)
+{
+	return (json_is_null(json_get(j, "move_epoch")) ||
+	           read_u32(j, "move_epoch", UINT32_MAX, &p->move_epoch)) &&
+	    (json_is_null(json_get(j, "pins_to")) ||
+	        read_name(j, "pins_to", p->pins_to));
+}
+
 static bool
 read_pool(const struct json *j, struct ro_pool *p)
 {
@@ -106,6 +116,7 @@ read_pool(const struct json *j, struct ro_pool *p)
 	    read_u32(j, "share_bp", CFG_SHARE_ALL, &p->share_bp) &&
 	    read_u32(j, "min_epoch", UINT32_MAX, &p->min_epoch) &&
 	    read_u64(j, "since_us", &p->since_us) && read_print(j, &p->print) &&
+	    read_pins(j, p) &&
 	    (state != POOL_DRAINING ||
 	        read_drain(json_get(j, "drain"), &p->drain));
 }
@@ -415,6 +426,36 @@ read_done(const struct json *j, struct ro_service *s)
 	return true;
 }
 
+static bool
+read_order(const struct json *j, struct ro_service *s, struct ro_order *o)
+{
+	const char *to = json_get_text(j, "to", NULL);
+	const struct ro_pool *p = to == NULL ? NULL : ro_pool_find(s, to);
+	bool evict;
+
+	if (!str_hex64(str_of(json_get_text(j, "session", "")), &o->session) ||
+	    !read_u64(j, "given_us", &o->given_us) ||
+	    !read_u32(j, "epoch", UINT32_MAX, &o->epoch) ||
+	    !read_bool(j, "evict", &evict) || (p == NULL) != (to == NULL))
+		return false;
+	o->how = evict ? PINS_EVICT : PINS_MOVE;
+	o->to = p == NULL ? 0 : (uint8_t)(p - s->pools + 1);
+	return true;
+}
+
+static bool
+read_orders(const struct json *j, struct ro_service *s)
+{
+	if (json_is_null(j))
+		return true;
+	if (!json_is_array(j) || json_len(j) > VIEW_ORDERS_MAX)
+		return false;
+	for (size_t i = 0; i < json_len(j); i++)
+		if (!read_order(json_at(j, i), s, &s->orders[s->n_orders++]))
+			return false;
+	return true;
+}
+
 /* What those of before there were holds do not have. */
 static bool
 read_news(const struct json *j, struct ro_service *s)
@@ -440,7 +481,8 @@ read_service(const struct json *j, struct ro_service *s)
 	    !read_u32(j, "epoch", UINT32_MAX, &s->epoch) ||
 	    !read_pools(json_get(j, "pools"), s) ||
 	    (rollout != NULL && !read_rollout(rollout, &s->rollout)) ||
-	    !read_news(j, s) || !read_done(json_get(j, "done"), s))
+	    !read_news(j, s) || !read_done(json_get(j, "done"), s) ||
+	    !read_orders(json_get(j, "orders"), s))
 		return false;
 	if (pending == NULL)
 		return true;
@@ -524,25 +566,6 @@ struct envelope {
 };
 
 static bool
-read_hash(struct str s, uint64_t *out)
-{
-	static const char digits[] = "0123456789abcdef";
-	uint64_t n = 0;
-
-	if (s.len != 16)
-		return false;
-	for (size_t i = 0; i < 16; i++) {
-		const char *at = s.p[i] == '\0' ? NULL : strchr(digits, s.p[i]);
-
-		if (at == NULL)
-			return false;
-		n = n << 4 | (uint64_t)(at - digits);
-	}
-	*out = n;
-	return true;
-}
-
-static bool
 open_envelope(struct str text, struct envelope *e)
 {
 	struct str line = str_split(&text, '\n');
@@ -552,7 +575,7 @@ open_envelope(struct str text, struct envelope *e)
 	    str_u64(str_split(&line, ' '), &e->format) &&
 	    str_u64(str_split(&line, ' '), &e->generation) &&
 	    str_u64(str_split(&line, ' '), &e->len) &&
-	    read_hash(line, &e->hash);
+	    str_hex64(line, &e->hash);
 }
 
 /* Is it as it was written?  Nothing of the body is looked at before. */

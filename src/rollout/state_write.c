@@ -31,6 +31,10 @@ write_pool(struct json_out *j, const struct ro_pool *p)
 	json_kv_cstr(j, "state", pool_state_name(p->state));
 	json_kv_u64(j, "share_bp", p->share_bp);
 	json_kv_u64(j, "min_epoch", p->min_epoch);
+	if (p->move_epoch != 0)
+		json_kv_u64(j, "move_epoch", p->move_epoch);
+	if (p->pins_to[0] != '\0')
+		json_kv_cstr(j, "pins_to", p->pins_to);
 	json_kv_u64(j, "since_us", p->since_us);
 	json_kv_u64(j, "print", p->print);
 	if (p->state == POOL_DRAINING) {
@@ -261,6 +265,30 @@ write_done(struct json_out *j, const struct ro_service *s)
 }
 
 static void
+write_orders(struct json_out *j, const struct ro_service *s)
+{
+	char id[STR_HEX64_MAX];
+
+	if (s->n_orders == 0)
+		return;
+	json_key(j, "orders");
+	json_begin_array(j);
+	for (size_t i = 0; i < s->n_orders; i++) {
+		const struct ro_order *o = &s->orders[i];
+
+		json_begin_object(j);
+		json_kv_cstr(j, "session", str_put_hex64(o->session, id));
+		json_kv_u64(j, "given_us", o->given_us);
+		json_kv_u64(j, "epoch", o->epoch);
+		json_kv_bool(j, "evict", o->how == PINS_EVICT);
+		if (o->to != 0)
+			json_kv_cstr(j, "to", s->pools[o->to - 1].name);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void
 write_service(struct json_out *j, const struct ro_service *s)
 {
 	json_begin_object(j);
@@ -289,6 +317,7 @@ write_service(struct json_out *j, const struct ro_service *s)
 	json_kv_cstr(j, "path_why", s->path_why);
 	write_past(j, s);
 	write_done(j, s);
+	write_orders(j, s);
 	json_end_object(j);
 }
 

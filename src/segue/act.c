@@ -36,6 +36,7 @@ static const struct {
 	{ OPT_STREAMS, "streams" },
 	{ OPT_WAIT, "wait" },
 	{ OPT_WRITES, "writes" },
+	{ OPT_ALL, "all" },
 	{ OPT_REHEARSE, "rehearse" },
 	{ OPT_IF_CHANGED, "if_changed" },
 	{ OPT_RERUN, "rerun" },
@@ -46,6 +47,13 @@ static bool
 is_apply(const struct args *a)
 {
 	return strcmp(a->command->name, "apply") == 0;
+}
+
+/* There the pool is whose sessions they are, and --to another one. */
+static bool
+is_of_sessions(const struct args *a)
+{
+	return strcmp(a->command->name, "sessions") == 0;
 }
 
 static const char *
@@ -122,7 +130,10 @@ act_write_body(const struct args *a, const char *pool, struct buf *out)
 	for (size_t i = 0; i < a->n_operands; i++)
 		write_operand(&j, a, i);
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
-		write_option(&j, a, fields[i].option, fields[i].key);
+		write_option(&j, a, fields[i].option,
+		    fields[i].option == OPT_TO && is_of_sessions(a)
+		        ? "to"
+		        : fields[i].key);
 	if (pool != NULL && pool[0] != '\0' && !args_has(a, OPT_POOL))
 		json_kv_cstr(&j, "pool", pool);
 	if (args_has(a, OPT_WAIT) && a->number[OPT_TIMEOUT] > 0)
@@ -192,6 +203,25 @@ write_rollout(const struct args *a, struct buf *out)
 }
 
 static void
+write_sessions(const struct args *a, struct buf *out)
+{
+	bool evict = strcmp(a->operand[0], "evict") == 0;
+
+	if (a->n_operands > 1)
+		buf_printf(out, "session %s goes", a->operand[1]);
+	else if (args_has(a, OPT_ALL))
+		buf_add_cstr(out, "all sessions go");
+	else
+		buf_printf(out, "the sessions of %s go", a->option[OPT_POOL]);
+	if (args_has(a, OPT_TO))
+		buf_printf(out, " to %s", a->option[OPT_TO]);
+	else
+		buf_add_cstr(out, " where the shares place them");
+	buf_printf(out,
+	    evict ? " with the next request" : " at the next safe point");
+}
+
+static void
 write_moved(const struct args *a, struct buf *out)
 {
 	const char *verb = verb_of(a), *first = a->operand[0];
@@ -199,6 +229,8 @@ write_moved(const struct args *a, struct buf *out)
 
 	if (strcmp(verb, "rollout") == 0) {
 		write_rollout(a, out);
+	} else if (is_of_sessions(a)) {
+		write_sessions(a, out);
 	} else if (strcmp(verb, "share") == 0) {
 		units_share((uint32_t)a->operand_number[1], share);
 		buf_printf(out, "%s gets %s of new sessions", first, share);
@@ -480,6 +512,45 @@ apply_run(struct run *r)
 		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
 		    "apply needs --to POOL");
 	return act_command(r);
+}
+
+/* Whose are they?  Exactly one of three ways to say it. */
+static int
+check_whose(struct run *r)
+{
+	const struct args *a = &r->args;
+	int n = args_has(a, OPT_POOL) + args_has(a, OPT_ALL) +
+	    (a->n_operands > 1);
+
+	if (n == 1)
+		return SEGUE_EXIT_DONE;
+	return run_fail(r, SEGUE_EXIT_USAGE, "usage",
+	    "sessions %s: whose?  Either --pool POOL, or --all, or the KEY of "
+	    "one, as \"segue sessions list\" shows them",
+	    a->operand[0]);
+}
+
+int
+sessions_run(struct run *r)
+{
+	static const enum option of_orders[] = { OPT_TO, OPT_ALL, OPT_FORCE };
+	const struct args *a = &r->args;
+	const char *word = a->n_operands == 0 ? "" : a->operand[0];
+	bool orders = strcmp(word, "move") == 0 || strcmp(word, "evict") == 0;
+	int exit;
+
+	for (size_t i = 0; i < ARRAY_LEN(of_orders) && !orders; i++)
+		if (args_has(a, of_orders[i]))
+			return run_fail(r, SEGUE_EXIT_USAGE, "usage",
+			    "--%s is for sessions move and evict",
+			    option_rows[of_orders[i]].name);
+	if (args_has(a, OPT_LAST) && strcmp(word, "list") != 0)
+		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
+		    "--last is for sessions list");
+	if (!orders)
+		return see_sessions(r);
+	exit = check_whose(r);
+	return exit == SEGUE_EXIT_DONE ? act_command(r) : exit;
 }
 
 int

@@ -102,6 +102,8 @@ struct arg_row {
 	    "not to what serves already")                                      \
 	X(RERUN, "rerun", 0, NULL, NONE, NULL,                                 \
 	    "jobs that are done once run again")                               \
+	X(ALL, "all", 0, NULL, NONE, NULL,                                     \
+	    "the sessions of all pools")                                       \
 	X(FORCE, "force", 0, NULL, NONE, NULL,                                 \
 	    "even if it leaves nobody ready to serve")                         \
 	X(NAME, "name", 0, "NAME", TEXT, NULL,                                 \

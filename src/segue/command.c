@@ -159,9 +159,25 @@ static const struct command rows[] = {
 	    .help = "remove an address from its pool",
 	    .run = act_command },
 	{ .name = "sessions",
-	    .options = OPT(POOL),
-	    .help = "how many sessions are where, and why",
-	    .run = see_sessions },
+	    .operands = { { .name = "list|show|move|evict",
+	                      .kind = ARG_WORD,
+	                      .words = "list|show|move|evict",
+	                      .key = "how",
+	                      .optional = true },
+	        { .name = "KEY",
+	            .kind = ARG_TEXT,
+	            .key = "session",
+	            .optional = true } },
+	    .options = OPT(POOL) | OPT(TO) | OPT(ALL) | OPT(LAST) | OPT(FORCE),
+	    .help = "how many sessions are where; move or evict them",
+	    .more =
+	        "list shows those seen last; show the one of that KEY, which "
+	        "the access log has\ntoo.  move takes the sessions of --pool "
+	        "POOL, --all of them, or that of KEY, to\nthe pool --to POOL "
+	        "at "
+	        "their next safe point; without --to the shares place\nthem "
+	        "anew.  evict does so with the next request, whatever it is.\n",
+	    .run = sessions_run },
 	{ .name = "cluster",
 	    .operands = { { .name = "status",
 	        .kind = ARG_WORD,

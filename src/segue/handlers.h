@@ -12,8 +12,9 @@ command_fn see_status, see_pools, see_instances, see_sessions, see_rollout,
     see_cluster;
 /* act.c: a change */
 command_fn act_command;
-command_fn rollout_run; /* or, for its status, a look */
-command_fn apply_run;   /* the start of one, as it was planned */
+command_fn sessions_run; /* or a look */
+command_fn rollout_run;  /* or, for its status, a look */
+command_fn apply_run;    /* the start of one, as it was planned */
 /* plan.c: what a change would do */
 command_fn plan_run;
 /* pin.c, verify.c, warm.c: a pool, before users are sent to it */

@@ -1,6 +1,7 @@
 /*
  * Looking: one document, shown as it is or as a view of it.
  */
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,15 +25,10 @@ view_of(const struct run *r)
 
 /* Appends what is to be seen, a line's end behind it. */
 static int
-render(struct run *r, view_fn *view, const struct answer *a, struct buf *out)
+put(struct run *r, view_fn *view, const struct answer *a, struct buf *out)
 {
 	const struct view v = view_of(r);
-	char why[256];
 
-	if (!view_fits(a->doc, &v, why, sizeof(why)))
-		return run_fail(r, SEGUE_EXIT_USAGE,
-		    strstr(why, "service") != NULL ? "no_service" : "no_pool",
-		    "%s", why);
 	if (!r->json) {
 		view(a->doc, &v, out);
 	} else {
@@ -43,6 +39,19 @@ render(struct run *r, view_fn *view, const struct answer *a, struct buf *out)
 	if (!out->failed)
 		return SEGUE_EXIT_DONE;
 	return run_fail(r, SEGUE_EXIT_FAILED, "no_memory", "out of memory");
+}
+
+static int
+render(struct run *r, view_fn *view, const struct answer *a, struct buf *out)
+{
+	const struct view v = view_of(r);
+	char why[256];
+
+	if (!view_fits(a->doc, &v, why, sizeof(why)))
+		return run_fail(r, SEGUE_EXIT_USAGE,
+		    strstr(why, "service") != NULL ? "no_service" : "no_pool",
+		    "%s", why);
+	return put(r, view, a, out);
 }
 
 static int
@@ -140,10 +149,53 @@ see_instances(struct run *r)
 	return see(r, view_instances);
 }
 
+/* Single ones, as this proxy has seen them. */
+static int
+see_records(struct run *r)
+{
+	const struct args *a = &r->args;
+	const char *pool = a->option[OPT_POOL],
+	           *service = a->option[OPT_SERVICE];
+	struct buf path = BUF_INIT, out = BUF_INIT;
+	struct answer answer;
+	int exit;
+
+	buf_printf(&path, ADMIN_SESSIONS "?last=%" PRIu64,
+	    args_has(a, OPT_LAST) ? a->number[OPT_LAST] : UINT64_C(20));
+	if (service != NULL)
+		buf_printf(&path, "&service=%s", service);
+	if (pool != NULL)
+		buf_printf(&path, "&pool=%s", pool);
+	if (a->n_operands > 1)
+		buf_printf(&path, "&session=%s", a->operand[1]);
+	exit = path.failed
+	    ? run_fail(r, SEGUE_EXIT_FAILED, "no_memory", "out of memory")
+	    : answer_get_doc(r, path.p, &answer);
+	buf_free(&path);
+	if (exit != SEGUE_EXIT_DONE)
+		return exit;
+	exit = put(r, view_records, &answer, &out);
+	if (exit == SEGUE_EXIT_DONE)
+		run_print(r, buf_str(&out));
+	buf_free(&out);
+	answer_free(&answer);
+	return exit;
+}
+
 int
 see_sessions(struct run *r)
 {
-	return see(r, view_sessions);
+	bool list = r->args.n_operands > 0 &&
+	    strcmp(r->args.operand[0], "list") == 0;
+
+	if (r->args.n_operands == 0)
+		return see(r, view_sessions);
+	if (list != (r->args.n_operands == 1))
+		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
+		    list ? "sessions list takes no KEY; sessions show does"
+		         : "sessions show needs the KEY of one, as the access "
+		           "log and \"segue sessions list\" have it");
+	return see_records(r);
 }
 
 int

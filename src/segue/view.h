@@ -26,6 +26,7 @@ view_fn view_status; /* who serves, how healthy, what moves, what blocks */
 view_fn view_pools;
 view_fn view_instances;
 view_fn view_sessions;
+view_fn view_records; /* of another document: single sessions */
 view_fn view_cluster; /* the proxies of it */
 view_fn view_rollout; /* the steps of each service's, and where it is */
 view_fn view_report;  /* what it has come to */

@@ -300,3 +300,52 @@ view_sessions(const struct json *status, const struct view *v, struct buf *out)
 	view_each_pool(status, v, add_sessions, &l);
 	end(&l, v, 0, out);
 }
+
+/* ---- single sessions ---- */
+
+static const struct table_column record_columns[] = {
+	{ "KEY", false, NULL },
+	{ "POOL", false, NULL },
+	{ "FIRST SEEN", true, NULL },
+	{ "LAST SEEN", true, NULL },
+	{ "ENDS", false, NULL },
+	{ "ORDER", false, "-" },
+	{ NULL, false, NULL },
+};
+
+static void
+add_record(struct table *t, const struct json *doc, const struct json *one)
+{
+	const char *now = json_get_text(doc, "now", NULL);
+	const char *to = json_get_text(one, "to", NULL);
+	struct buf order = BUF_INIT;
+	char text[SHOW_MAX];
+
+	view_cell_text(t, one, "key");
+	view_cell_text(t, one, "pool");
+	view_cell(t, STYLE_PLAIN,
+	    show_age(now, json_get_text(one, "first_seen", NULL), text));
+	view_cell(t, STYLE_PLAIN,
+	    show_age(now, json_get_text(one, "last_seen", NULL), text));
+	view_cell(t, STYLE_PLAIN, show_moment(one, "ends", text));
+	buf_add_cstr(&order, json_get_text(one, "order", "-"));
+	if (to != NULL)
+		buf_printf(&order, " to %s", to);
+	table_add(t, STYLE_WARN, buf_str(&order));
+	buf_free(&order);
+}
+
+void
+view_records(const struct json *doc, const struct view *v, struct buf *out)
+{
+	const struct json *all = json_get(doc, "sessions");
+	struct table *t = table_new(record_columns);
+
+	for (size_t i = 0; t != NULL && i < json_len(all); i++)
+		add_record(t, doc, json_at(all, i));
+	if (t == NULL)
+		out->failed = true;
+	else
+		table_write(t, v->colour, 0, out);
+	table_free(&t);
+}

@@ -26,6 +26,7 @@
 #include "supervisor/edges.h"
 #include "supervisor/network_int.h"
 #include "supervisor/privs.h"
+#include "supervisor/sweep.h"
 #include "supervisor/trim.h"
 #include "supervisor/worker.h"
 #include "upstream/load.h"
@@ -409,6 +410,8 @@ start(struct network *n, char *why, size_t cap)
 	if (rc == E_OK)
 		rc = trim_new(n->loop, &n->trim);
 	if (rc == E_OK)
+		rc = sweep_new(n->loop, n->registry, &n->sweep);
+	if (rc == E_OK)
 		rc = start_admin(n);
 	if (rc == E_OK)
 		rc = watch_add_level(&n->master_watch, n->loop, n->env->master,
@@ -426,6 +429,7 @@ finish(struct network *n)
 	end_admin(n);
 	edges_free(&n->edges);
 	trim_free(&n->trim);
+	sweep_free(&n->sweep);
 	drive_free(&n->drive);
 	stores_free(&n->stores);
 	views_free(&n->views);

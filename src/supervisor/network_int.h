@@ -22,6 +22,7 @@ struct network_env;
 struct registry;
 struct reload;
 struct stores;
+struct sweep;
 struct trim;
 struct views;
 struct worker;
@@ -38,6 +39,7 @@ struct network {
 	struct drive *drive;
 	struct admin *admin;
 	struct edges *edges;
+	struct sweep *sweep;
 	struct trim *trim;
 	struct worker **workers;  /* owned; [doors->n_workers] */
 	unsigned n_workers;       /* started */

@@ -22,6 +22,7 @@
 #include "upstream/assets.h"
 #include "upstream/copies.h"
 #include "upstream/logins.h"
+#include "upstream/sessions.h"
 
 /* ---- words ---- */
 /* clang-format off */
@@ -146,6 +147,7 @@ int hold_of(const char *name); /* -1: none */
 	X(MOVED_DEAD, "moved_dead", "pinned, but its pool has no ready instance") \
 	X(MOVED_DRAIN, "moved_drain", "moved at a safe point of a drain")      \
 	X(MOVED_EVICT, "moved_evict", "its pin was evicted")                   \
+	X(MOVED_ORDER, "moved_order", "moved at a safe point, as an operator said") \
 	X(UNPINNED, "unpinned", "the service pins nothing")                    \
 	X(ASSET, "asset", "a file that another pool has")                      \
 	X(ARTIFACT, "artifact", "a code or token that the pool has issued")
@@ -205,9 +207,6 @@ struct service_cell {
 	struct holding *holding; /* the worker's own; NULL: none is held */
 } CACHE_ALIGNED;
 
-/* Of a fifth of sticky idle each; the present one is not over yet. */
-#define CENSUS_SLOTS 6
-
 struct pool_cell {
 	stat_u64 cause[CAUSE_COUNT]; /* exchanges routed here, by cause */
 	stat_u64 sessions_new;       /* sessions begun here */
@@ -223,8 +222,6 @@ struct pool_cell {
 	struct logins logins;  /* of the service's .logins */
 	struct hist latency;   /* head read to last byte, us */
 
-	struct census seen[CENSUS_SLOTS]; /* sessions seen, by time slot */
-	stat_u64 seen_slot[CENSUS_SLOTS]; /* which slot number each one holds */
 	struct queue *queue; /* the worker's own, NULL while none waits */
 	uint32_t turn;       /* the worker's own: round robin */
 } CACHE_ALIGNED;
@@ -273,6 +270,7 @@ struct service {
 	struct copies copies;       /* of hold.copies */
 	struct artifacts artifacts; /* of shared_state */
 	struct assets assets;       /* which pool has which */
+	struct sessions sessions;   /* which are on which pool */
 };
 
 struct pool {
@@ -337,15 +335,5 @@ bool inst_has_address(const struct instance *);
 /* Sums over workers; any thread. */
 uint64_t inst_inflight(const struct instance *);
 uint64_t inst_streams(const struct instance *);
-
-/*
- * Distinct sessions of a pool seen within the last sticky idle time; now_us is
- * monotonic: setting the wall clock must not forget anybody.
- */
-uint64_t pool_live_sessions(const struct pool *, uint64_t now_us,
-    uint64_t idle_us);
-/* The worker's note that a session was seen. */
-void pool_cell_see(struct pool_cell *, uint64_t session, uint64_t now_us,
-    uint64_t idle_us);
 
 #endif

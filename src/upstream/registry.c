@@ -58,6 +58,7 @@ service_free(struct service_entry *e)
 	artifacts_free(&e->service.artifacts);
 	assets_free(&e->service.assets);
 	copies_free(&e->service.copies);
+	sessions_free(&e->service.sessions);
 	free(e->service.name);
 	free(e->service.cells);
 	free(e);
@@ -75,6 +76,7 @@ service_new(struct registry *r, const char *name)
 	artifacts_init(&e->service.artifacts);
 	assets_init(&e->service.assets);
 	copies_init(&e->service.copies);
+	sessions_init(&e->service.sessions);
 	e->service.n_workers = r->n_workers;
 	e->service.name = strdup(name);
 	e->service.cells = cells_new(r->n_workers, sizeof(struct service_cell));

@@ -35,9 +35,10 @@ struct pool_plan {
 	uint32_t share_bp;  /* of new sessions */
 	bool in_use;        /* it has, or had, users */
 	uint32_t mirror_bp; /* of requests of others that are copied to it */
-	uint32_t min_epoch;
-	uint8_t pins; /* enum view_pins */
-	uint8_t cut;  /* enum view_cut bits */
+	uint32_t min_epoch, move_epoch;
+	uint8_t pins_to; /* in the service's plan, from 1; 0: none */
+	uint8_t pins;    /* enum view_pins */
+	uint8_t cut;     /* enum view_cut bits */
 	bool serves;
 };
 struct service_plan {
@@ -46,6 +47,8 @@ struct service_plan {
 	uint8_t hold; /* enum hold */
 	struct pool_plan pools[CFG_POOLS_MAX];
 	size_t n_pools;
+	struct view_order orders[VIEW_ORDERS_MAX]; /* .to: of .pools */
+	size_t n_orders;
 };
 /* An instance added by a command, or removed, or set aside by one. */
 struct instance_plan {
@@ -121,6 +124,9 @@ struct view *registry_view(struct registry *, struct cfg *, struct keyring *,
  * every worker has adopted a view built after it went.
  */
 void registry_collect(struct registry *, bool all_views_current);
+
+/* Forgets the records of sessions that have ended. */
+void registry_sweep_sessions(struct registry *);
 
 struct service *registry_service(struct registry *, const char *name);
 struct pool *registry_pool(struct registry *, const char *service,

@@ -1,6 +1,7 @@
 /*
  * What the registry holds, for those who ask by name or one after the other.
  */
+#include "base/clock.h"
 #include "upstream/registry_int.h"
 
 struct service *
@@ -137,4 +138,13 @@ registry_pool_streams(struct registry *r UNUSED, const struct pool *p)
 	TAILQ_FOREACH (e, &entry_of_pool(p)->instances, link)
 		sum += inst_streams(&e->inst);
 	return sum;
+}
+
+void
+registry_sweep_sessions(struct registry *r)
+{
+	struct service_entry *e;
+
+	TAILQ_FOREACH (e, &r->services, link)
+		sessions_sweep(&e->service.sessions, clock_mono_us());
 }

@@ -181,6 +181,60 @@ fill_guards(struct view_service *vs, const struct cfg_service *cfg)
 	return true;
 }
 
+/* The pool of the view that has the name of that one of the plan; both from 1. */
+static uint8_t
+number_of(const struct view_service *vs, const struct service_plan *plan,
+    uint8_t to)
+{
+	for (size_t i = 0; to > 0 && i < vs->n_pools; i++)
+		if (strcmp(vs->pools[i].pool->name, plan->pools[to - 1].pool) ==
+		    0)
+			return (uint8_t)(i + 1);
+	return 0;
+}
+
+static int
+by_session(const void *pa, const void *pb)
+{
+	const struct view_order *a = pa, *b = pb;
+
+	return (a->session > b->session) - (a->session < b->session);
+}
+
+/* What is ordered for sessions, of whole pools and single ones. */
+static bool
+fill_orders(struct view_service *vs, const struct service_plan *plan)
+{
+	uint32_t epoch = 0;
+
+	for (size_t i = 0; i < vs->n_pools; i++) {
+		struct view_pool *vp = &vs->pools[i];
+		const struct pool_plan *pp = plan_of_pool(plan, vp->pool->name);
+
+		vp->pins_to = pp == NULL ? 0 : number_of(vs, plan, pp->pins_to);
+		epoch = MAX(epoch, vp->move_epoch);
+		if (vp->pins_to != 0)
+			epoch = MAX(epoch, vp->min_epoch);
+	}
+	if (plan != NULL && plan->n_orders > 0) {
+		vs->orders = calloc(plan->n_orders, sizeof(*vs->orders));
+		if (vs->orders == NULL)
+			return false;
+	}
+	for (size_t i = 0; plan != NULL && i < plan->n_orders; i++) {
+		struct view_order *o = &vs->orders[vs->n_orders++];
+
+		*o = plan->orders[i];
+		o->to = number_of(vs, plan, o->to);
+		epoch = MAX(epoch, o->epoch);
+	}
+	vs->orders_epoch = epoch;
+	if (vs->n_orders > 0)
+		qsort(vs->orders, vs->n_orders, sizeof(*vs->orders),
+		    by_session);
+	return true;
+}
+
 static bool
 fill_service(struct registry *r, struct view_service *vs,
     const struct cfg_service *cfg, const struct service_plan *plan)
@@ -191,6 +245,7 @@ fill_service(struct registry *r, struct view_service *vs,
 	vs->hold = plan == NULL ? HOLD_NONE : plan->hold;
 	if (vs->service == NULL || !fill_guards(vs, cfg))
 		return false;
+	vs->service->sessions.idle_us = cfg->sticky_idle_us;
 	for (size_t i = 0; i < cfg->n_pools; i++) {
 		struct view_pool *vp = &vs->pools[i];
 		const struct pool_plan *pp = plan_of_pool(plan,
@@ -207,6 +262,9 @@ fill_service(struct registry *r, struct view_service *vs,
 		if (pp == NULL)
 			continue;
 		vp->min_epoch = pp->min_epoch;
+		vp->move_epoch = pp->move_epoch;
+		sessions_void(&vs->service->sessions, vp->pool->name_hash,
+		    pp->min_epoch);
 		vp->mirror_bp = pp->mirror_bp;
 		vs->mirrors |= pp->mirror_bp > 0;
 		vp->pins = pp->pins;
@@ -218,7 +276,7 @@ fill_service(struct registry *r, struct view_service *vs,
 	    cfg->n_assets > 0 || cfg->logins.n_begin > 0 ||
 	    cfg->shared_state != CFG_SHARED_FULL;
 	lay_out_shares(vs, plan);
-	return true;
+	return fill_orders(vs, plan);
 }
 
 /* ---- rules ---- */

@@ -196,6 +196,7 @@ free_service(struct view_service *vs)
 	for (size_t i = 0; i < vs->n_guards; i++)
 		free(vs->guards[i].from);
 	free(vs->guards);
+	free(vs->orders);
 	edits_free(&vs->request_edits);
 	edits_free(&vs->response_edits);
 }

@@ -31,6 +31,15 @@ enum view_pins {
 	PINS_EVICT /* not honoured */
 };
 
+/* What an operator has ordered for one session. */
+#define VIEW_ORDERS_MAX 256 /* of a service */
+struct view_order {
+	uint64_t session;
+	uint32_t epoch; /* of pins older than this */
+	uint8_t how;    /* enum view_pins: PINS_MOVE or PINS_EVICT */
+	uint8_t to;     /* a pool by its number from 1; 0: by the share */
+};
+
 /* What workers end at once on this pool: a drain's clocks have run out. */
 enum view_cut { CUT_REQUESTS = 1, CUT_STREAMS = 2 };
 
@@ -51,13 +60,16 @@ struct view_pool {
 	size_t n_pinnable;
 	uint32_t share_from; /* buckets [from, to) of 0..9999 are ours */
 	uint32_t share_to;
-	uint32_t mirror_bp; /* so many of others' requests are copied to it */
-	uint32_t min_epoch; /* pins older than this are void */
-	uint8_t pins;       /* enum view_pins */
-	uint8_t cut;        /* enum view_cut bits */
-	bool serves;        /* may be sent anything at all */
-	bool in_use;        /* it has, or had, users */
-	bool passes;        /* mode passthrough: streams are what it has */
+	uint32_t mirror_bp;  /* so many of others' requests are copied to it */
+	uint32_t min_epoch;  /* pins older than this are void */
+	uint32_t move_epoch; /* ... this move at the next safe point */
+	int8_t
+	    pins_to;  /* these go to the pool of that index; -1: by the share */
+	uint8_t pins; /* enum view_pins */
+	uint8_t cut;  /* enum view_cut bits */
+	bool serves;  /* may be sent anything at all */
+	bool in_use;  /* it has, or had, users */
+	bool passes;  /* mode passthrough: streams are what it has */
 };
 
 /* What may be asked for; the first that fits decides. */
@@ -75,6 +87,9 @@ struct view_service {
 	struct view_guard *guards; /* owned; NULL: none */
 	size_t n_guards;
 	struct edits request_edits, response_edits; /* owned */
+	struct view_order *orders; /* by session; owned; NULL: none */
+	size_t n_orders;
+	uint32_t orders_epoch; /* an order may be for pins older than this */
 	uint32_t epoch;
 	uint8_t hold; /* enum hold */
 	bool mirrors; /* a pool has .mirror_bp */

@@ -15,6 +15,8 @@ from rig.wire import Client, once
 from test_rollout import DRAIN, rollout
 from test_rollout_jobs import lines, script
 
+pytestmark = pytest.mark.alone
+
 
 class Cluster:
     def __init__(self, rig, n=3, redis=None, jobs=None, script=answer_all,
@@ -362,10 +364,11 @@ def test_what_all_refuse_is_not_tried_at_once(rig):
     reason is shown, and a forced command gets through."""
     c = Cluster(rig, absent="block")
     s, gone = c.leader, c.followers[0]
-    s.do("switch", "v2", "--drain", "--requests", "1s", "--grace", "1s")
     pid = gone.network_pid()
     os.kill(pid, signal.SIGSTOP)
     try:
+        s.do("switch", "v2", "--force", "--drain", "--requests", "1s",
+             "--grace", "1s")
         wait_until(lambda: "has not acknowledged" in cluster(s)["refused"],
                    15, "a refusal")
         before = c.redis.do("INFO", "stats").decode()
@@ -375,7 +378,8 @@ def test_what_all_refuse_is_not_tried_at_once(rig):
              for x in (before, after)]
         assert n[1] - n[0] < 200, n
         assert "has not acknowledged" in s.do("cluster", "status").out
-        s.do("switch", "v2", "--force")
+        s.do("switch", "v1", "--force")
+        assert serves(s) == "v1"
     finally:
         os.kill(pid, signal.SIGCONT)
     c.wait_together()

@@ -18,6 +18,8 @@ from rig.wire import Client, once
 from test_artifacts import FORM, Op, code_of, flow, post
 from test_rollout import DRAIN
 
+pytestmark = pytest.mark.alone
+
 
 class Site:
     """Proxies side by side, before the same two pools that share nothing."""

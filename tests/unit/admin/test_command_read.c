@@ -23,10 +23,11 @@ static const struct {
 	    "verb: it is missing" },
 	{ "verb of another type", "{\"verb\":1}", ANSWER_BAD_REQUEST,
 	    "verb: 1 is none of share, switch, drain, undrain, instance, "
-	    "add-instance, remove-instance, hold, release, rollout" },
+	    "add-instance, remove-instance, hold, release, rollout, sessions" },
 	{ "verb misspelt", "{\"verb\":\"swich\"}", ANSWER_BAD_VALUE,
 	    "verb: \"swich\" is none of share, switch, drain, undrain, "
-	    "instance, add-instance, remove-instance, hold, release, rollout; "
+	    "instance, add-instance, remove-instance, hold, release, rollout, "
+	    "sessions; "
 	    "did you mean switch?" },
 	{ "writes of what is not held", C("\"share\":\"1%\",\"writes\":true"),
 	    ANSWER_BAD_REQUEST, "writes: share takes no such key" },

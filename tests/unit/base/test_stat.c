@@ -1,4 +1,4 @@
-/* Counters, histograms, the census. */
+/* Counters and histograms. */
 #include "base/stat.h"
 
 #include <criterion/criterion.h>
@@ -182,86 +182,4 @@ Test(hist, merge_adds)
 	cr_expect_eq(stat_get(&a.sum_us), stat_get(&both.sum_us));
 	for (unsigned i = 0; i < HIST_BUCKETS; i++)
 		cr_expect_eq(stat_get(&a.count[i]), stat_get(&both.count[i]));
-}
-
-/* ---- census ---- */
-
-static void
-see_range(struct census *c, uint64_t from, uint64_t to)
-{
-	for (uint64_t i = from; i < to; i++)
-		census_see(c, hash_bytes(&i, sizeof(i), 0));
-}
-
-static bool
-about(uint64_t got, uint64_t want, double pct)
-{
-	return fabs((double)got - (double)want) <= (double)want * pct / 100;
-}
-
-/*
- * The standard error of 1024 registers is 3.25 %; the keys are fixed, so
- * this passes or fails for good.
- */
-static const uint64_t crowds[] = { 1, 2, 10, 100, 1000, 2500, 3000, 10000,
-	100000, 2000000 };
-
-Test(census, estimates)
-{
-	struct census *c = calloc(1, sizeof(*c));
-	uint64_t seen = 0;
-
-	cr_expect_eq(census_count(c), 0, "exact at zero");
-	for (size_t i = 0; i < ARRAY_LEN(crowds); i++) {
-		see_range(c, seen, crowds[i]);
-		seen = crowds[i];
-		cr_expect(about(census_count(c), seen, 9), "%llu for %llu",
-		    (unsigned long long)census_count(c),
-		    (unsigned long long)seen);
-	}
-	free(c);
-}
-
-Test(census, seeing_again_changes_nothing)
-{
-	struct census c = { { 0 } };
-	uint64_t once;
-
-	see_range(&c, 0, 5000);
-	once = census_count(&c);
-	see_range(&c, 0, 5000);
-	cr_expect_eq(census_count(&c), once);
-}
-
-Test(census, merge_is_the_union)
-{
-	struct census a = { { 0 } }, b = { { 0 } }, both = { { 0 } };
-
-	see_range(&a, 0, 6000);
-	see_range(&b, 4000, 10000);
-	see_range(&both, 0, 10000);
-	census_merge(&a, &b);
-	cr_expect_eq(census_count(&a), census_count(&both),
-	    "the 2000 in common count once");
-}
-
-Test(census, clear_forgets)
-{
-	struct census c = { { 0 } };
-
-	see_range(&c, 0, 5000);
-	census_clear(&c);
-	cr_expect_eq(census_count(&c), 0);
-}
-
-/* All bits behind the register's number may be zero: no clz of nothing. */
-Test(census, any_hash_is_fine)
-{
-	struct census c = { { 0 } };
-
-	census_see(&c, 0);
-	cr_expect_eq(c.reg[0], 55, "54 zero bits and the end");
-	census_see(&c, UINT64_MAX);
-	cr_expect_eq(c.reg[CENSUS_REGISTERS - 1], 1);
-	cr_expect_eq(census_count(&c), 2);
 }

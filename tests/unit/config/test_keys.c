@@ -369,6 +369,8 @@ static const struct {
 	    S "sticky.idle: 30m -> 1h\n", "" },
 	{ "services[].sticky.max", SERVICE, ", sticky: { max: 10h }",
 	    S "sticky.max: 1d -> 10h\n", "" },
+	{ "services[].sticky.records", SERVICE, ", sticky: { records: 7 }",
+	    S "sticky.records: 1000000 -> 7\n", "" },
 	{ "services[].timeouts.connect", SERVICE,
 	    ", timeouts: { connect: 1.5s }",
 	    S "timeouts.connect: 2s -> 1s500ms\n", "" },

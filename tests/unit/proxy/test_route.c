@@ -69,6 +69,12 @@ ask_pinned(const char *method, bool *set)
 	return ask(method, fields, set);
 }
 
+static void
+keep(const struct session *one, void *arg)
+{
+	*(struct session *)arg = *one;
+}
+
 /* ---- pins ---- */
 
 Test(route, a_session_is_pinned_once)
@@ -251,6 +257,92 @@ Test(route, evicted_by_epoch)
 	cr_expect_eq(ask("GET", "", &set), A);
 	cr_expect_eq(ask_pinned("GET", &set), A);
 	cr_expect_not(set);
+}
+
+Test(route, an_order_moves_a_pool_at_a_safe_point)
+{
+	const struct pool_cell *v2 = &rig_inst(C)->pool->cells[0];
+	bool set;
+
+	cr_expect_eq(ask("GET", "", &set), A);
+	rig.plan.epoch = 2;
+	rig.plan.pools[0].move_epoch = 2;
+	rig.plan.pools[0].pins_to = 2;
+	rig_publish();
+	cr_expect_eq(ask_pinned("POST", &set), A);
+	cr_expect_eq(ask_pinned("GET", &set), C);
+	cr_expect(set);
+	cr_expect_eq(stat_get(&v2->cause[CAUSE_MOVED_ORDER]), 1);
+	cr_expect_eq(ask_pinned("POST", &set), C);
+	cr_expect_not(set);
+	cr_expect_eq(ask("GET", "", &set), A, "new ones go by the share");
+	cr_expect_eq(ask_pinned("GET", &set), A, "and stay");
+}
+
+Test(route, an_order_evicts_a_pool_to_another)
+{
+	bool set;
+
+	cr_expect_eq(ask("GET", "", &set), A);
+	rig.plan.epoch = 2;
+	rig.plan.pools[0].min_epoch = 2;
+	rig.plan.pools[0].pins_to = 2;
+	rig_publish();
+	cr_expect_eq(ask_pinned("POST", &set), C);
+	cr_expect(set);
+	cr_expect_eq(
+	    stat_get(&rig_inst(C)->pool->cells[0].cause[CAUSE_MOVED_EVICT]), 1);
+}
+
+Test(route, an_order_to_who_cannot_serve_waits)
+{
+	bool set;
+
+	cr_expect_eq(ask("GET", "", &set), A);
+	rig.plan.epoch = 2;
+	rig.plan.pools[0].move_epoch = 2;
+	rig.plan.pools[0].pins_to = 2;
+	rig_health(C, false);
+	rig_publish();
+	cr_expect_eq(ask_pinned("GET", &set), A);
+	cr_expect_not(set);
+	rig_health(C, true);
+	rig_publish();
+	cr_expect_eq(ask_pinned("GET", &set), C);
+}
+
+/* Only the key's session is meant, and only its pin of before. */
+Test(route, an_order_of_one)
+{
+	struct session one;
+	struct sessions *all = &rig_inst(A)->pool->service->sessions;
+	char mine[256];
+	bool set;
+
+	cr_expect_eq(ask("GET", "", &set), A);
+	(void)snprintf(mine, sizeof(mine), "%s", cookie);
+	cr_assert_eq(atomic_load(&all->n), 1);
+	sessions_each(all, keep, &one);
+	cr_expect_eq(one.pool, rig_inst(A)->pool->name_hash);
+	cr_expect_eq(ask("GET", "", &set), A);
+	rig.plan.epoch = 2;
+	rig.plan.n_orders = 1;
+	rig.plan.orders[0] = (struct view_order){ .session = one.id,
+		.epoch = 2,
+		.how = PINS_EVICT,
+		.to = 2 };
+	rig_publish();
+	cr_expect_eq(ask_pinned("POST", &set), A, "another's");
+	(void)snprintf(cookie, sizeof(cookie), "%s", mine);
+	cr_expect_eq(ask_pinned("POST", &set), C);
+	cr_expect(set);
+	cr_expect_eq(ask_pinned("POST", &set), C);
+	cr_expect_not(set);
+	cr_assert(sessions_find(all, one.id, &one));
+	cr_expect_eq(one.pool, rig_inst(C)->pool->name_hash);
+	cr_expect_eq(one.epoch, 2);
+	cr_expect_eq(sessions_on(all, rig_inst(A)->pool->name_hash), 1);
+	cr_expect_eq(sessions_on(all, rig_inst(C)->pool->name_hash), 1);
 }
 
 static const struct {

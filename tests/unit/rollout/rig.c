@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../base/scratch.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -404,6 +405,18 @@ rig_instance(struct rig *r, size_t n)
 
 	cr_assert_not_null(i);
 	return i;
+}
+
+void
+rig_see(struct rig *r, size_t n, uint64_t session)
+{
+	const struct pool *p = rig_instance(r, n)->pool;
+	struct session s = { .id = session,
+		.pool = p->name_hash,
+		.ends_s = UINT32_MAX,
+		.epoch = UINT32_MAX };
+
+	sessions_see(&p->service->sessions, &s, clock_mono_us(), UINT64_MAX);
 }
 
 uint64_t

@@ -85,6 +85,8 @@ enum ro_refusal rig_do(struct rig *, const struct ro_command *,
 
 const struct ro_pool *rig_pool(struct rig *, const char *name);
 struct instance *rig_instance(struct rig *, size_t n); /* i1 or i2 */
+/* A session is on the pool of that instance. */
+void rig_see(struct rig *, size_t n, uint64_t session);
 /* Generation in the state file; asserts that it is sound. */
 uint64_t rig_on_disk(void);
 /* The last event of that type, "" when there is none. */

@@ -78,8 +78,7 @@ begin_drain(uint8_t mode)
 	rig_run(&r);
 	stat_add(&rig_instance(&r, 1)->cells[0].inflight, 1);
 	stat_add(&rig_instance(&r, 1)->cells[0].streams, 1);
-	pool_cell_see(&rig_instance(&r, 1)->pool->cells[0], 7, mono_us,
-	    US_PER_S);
+	rig_see(&r, 1, 7);
 	c.drain = true;
 	c.clocks.mode = mode;
 	c.clocks.flows_us = 100 * US_PER_S;
@@ -122,21 +121,18 @@ Test(clock, the_clocks_of_a_drain)
 Test(clock, the_grace_of_a_drain)
 {
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-		struct pool *v1;
-
 		end(), begin();
 		begin_drain(CFG_DRAIN_KEEP);
-		v1 = rig_instance(&r, 1)->pool;
 		step(steps[i].by_us);
 		cr_expect_eq(rig_pool(&r, "v1")->drain.closed_us, 0u,
 		    "%s: its session is not forgotten", steps[i].why);
 		for (int s = 0; s < 99; s++) {
-			pool_cell_see(&v1->cells[0], 7, mono_us, US_PER_S);
+			rig_see(&r, 1, 7);
 			pass(US_PER_S);
 		}
 		cr_expect_eq(rig_pool(&r, "v1")->drain.closed_us, 0u,
 		    "%s: not yet", steps[i].why);
-		pool_cell_see(&v1->cells[0], 7, mono_us, US_PER_S);
+		rig_see(&r, 1, 7);
 		pass(US_PER_S);
 		cr_expect_neq(rig_pool(&r, "v1")->drain.closed_us, 0u, "%s",
 		    steps[i].why);

@@ -445,8 +445,7 @@ Test(disk, a_hanging_one_burns_nothing)
 	stat_add(&rig_instance(&r, 1)->cells[0].streams, 1);
 	c.drain = true;
 	c.clocks.mode = CFG_DRAIN_KEEP;
-	pool_cell_see(&rig_instance(&r, 1)->pool->cells[0], 7, clock_mono_us(),
-	    US_PER_S);
+	rig_see(&r, 1, 7);
 	c.clocks.flows_us = 1000;
 	cr_assert_eq(rig_do(&r, &c, &a), RO_NO_NONE);
 	rig_listen(&r, 1, true);

@@ -474,12 +474,10 @@ Test(drive, a_drain_does_not_end_before_every_worker_knows)
 Test(drive, sessions_hold_a_keep)
 {
 	struct ro_command c = rig_command(RO_SWITCH, "v2");
-	struct pool *v1;
 	struct rig_answer a;
 
 	rig_run(&r);
-	v1 = rig_instance(&r, 1)->pool;
-	pool_cell_see(&v1->cells[0], 77, clock_mono_us(), US_PER_S);
+	rig_see(&r, 1, 77);
 	c.drain = true;
 	c.clocks.mode = CFG_DRAIN_KEEP;
 	rig_give(&r, &c, true, 0, &a);
@@ -491,6 +489,7 @@ Test(drive, sessions_hold_a_keep)
 	    "%s", a.holds);
 	cr_expect(routed("v1")->serves);
 	cr_expect_eq(routed("v1")->pins, PINS_KEEP);
+	rig_see(&r, 2, 77); /* it moves */
 	rig_answered(&r, &a);
 	cr_expect_eq(rig_pool(&r, "v1")->state, POOL_DRAINED);
 }
@@ -1066,8 +1065,7 @@ Test(drive, clocks_that_run)
 	rig_run(&r);
 	c.clocks.mode = CFG_DRAIN_MOVE;
 	c.clocks.flows_us = 5 * US_PER_S;
-	pool_cell_see(&rig_instance(&r, 1)->pool->cells[0], 77, clock_wall_us(),
-	    US_PER_S);
+	rig_see(&r, 1, 77);
 	cr_assert_eq(rig_do(&r, &c, &a), RO_NO_NONE, "%s", a.sentence);
 	cr_assert_eq(rig_pool(&r, "v1")->state, POOL_DRAINING);
 	d = drive_clocks(r.drive, NULL, "v1");

@@ -114,6 +114,13 @@ any_command(void)
 	c.when_ready = roll(2) > 0;
 	c.drain = roll(2) > 0;
 	c.force = roll(8) == 0;
+	c.evict = roll(2) > 0;
+	c.session = roll(4) == 0 ? 1 + roll(300) : 0;
+	c.all = roll(4) == 0;
+	if (c.verb == RO_SESSIONS && (c.all || c.session != 0))
+		c.pool[0] = '\0';
+	if (roll(2) > 0)
+		str_copy(STR("v2"), c.to, sizeof(c.to));
 	c.action = (uint8_t)roll(RO_ACTION_COUNT);
 	c.plan = any_plan();
 	c.rehearse = c.action == RO_ACTION_START && roll(3) == 0;

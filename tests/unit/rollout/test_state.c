@@ -128,6 +128,19 @@ furnish(struct world *x)
 		.requests_us = 3 * S,
 		.streams_us = 4 * S };
 	s->pools[0].min_epoch = 7;
+	s->pools[1].move_epoch = 8;
+	str_copy(STR("v3"), s->pools[1].pins_to, CFG_NAME_MAX + 1);
+	s->n_orders = 2;
+	s->orders[0] =
+	    (struct ro_order){ .session = UINT64_C(0xfedcba9876543210),
+		    .given_us = x->now - S,
+		    .epoch = 6,
+		    .how = PINS_EVICT };
+	s->orders[1] = (struct ro_order){ .session = 45,
+		.given_us = x->now,
+		.epoch = 8,
+		.how = PINS_MOVE,
+		.to = 2 };
 	world_put(x, 2, POOL_ACTIVE, ALL);
 	s->epoch = 9;
 	str_copy(STR("v3"), s->pending.pool, sizeof(s->pending.pool));
@@ -265,6 +278,15 @@ Test(state, what_is_saved_of_jobs_is_loaded)
 	cr_expect_eq(r->steps[1].exit, 255);
 	cr_expect_str_eq(r->steps[2].job, "");
 	cr_expect_eq(s->n_done, 2u);
+	cr_expect_eq(s->pools[1].move_epoch, 8u);
+	cr_expect_str_eq(s->pools[1].pins_to, "v3");
+	cr_assert_eq(s->n_orders, 2u);
+	cr_expect_eq(s->orders[0].session, UINT64_C(0xfedcba9876543210));
+	cr_expect_eq(s->orders[0].how, PINS_EVICT);
+	cr_expect_eq(s->orders[0].to, 0);
+	cr_expect_eq(s->orders[1].epoch, 8u);
+	cr_expect_eq(s->orders[1].how, PINS_MOVE);
+	cr_expect_eq(s->orders[1].to, 2);
 	cr_expect_str_eq(s->done[0].job, "users");
 	cr_expect_str_eq(s->done[0].version, "");
 	cr_expect_eq(s->done[0].when_us, 8 * S);

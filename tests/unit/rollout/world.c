@@ -45,6 +45,7 @@ world_make(struct world *w)
 	cfg_unref(&cfg);
 	for (size_t i = 0; i < 2 * CFG_POOLS_MAX; i++) {
 		w->rows[i].exists = true;
+		w->rows[i].pins_live_us = 86400 * S;
 		w->rows[i].view_current = true;
 	}
 	for (size_t n = 1; n <= WORLD_POOLS; n++)

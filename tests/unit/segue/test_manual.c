@@ -56,11 +56,14 @@ write_item(const struct command *c, struct buf *out)
 			struct str rest = str_of(o->words);
 			struct str w = str_split(&rest, '|');
 
-			buf_printf(out, " Cm " STR_FMT, STR_ARG(w));
+			buf_printf(out, "%s Cm " STR_FMT,
+			    o->optional ? " Oo" : "", STR_ARG(w));
 			while (rest.len > 0) {
 				w = str_split(&rest, '|');
 				buf_printf(out, " | " STR_FMT, STR_ARG(w));
 			}
+			if (o->optional)
+				buf_add_cstr(out, " Oc");
 		} else {
 			buf_printf(out, o->optional ? " Op Ar %s" : " Ar %s",
 			    o->name);

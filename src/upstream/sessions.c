@@ -1,0 +1,382 @@
+#include "upstream/sessions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/attr.h"
+#include "base/clock.h"
+
+#define LEAST_ROWS 16 /* of a shard; a power of two */
+
+struct session_row {
+	uint64_t id; /* 0: the row is free */
+	uint32_t first_s, seen_s, ends_s, epoch;
+	uint16_t bucket;
+	uint8_t at; /* in .pools */
+};
+
+void
+sessions_init(struct sessions *s)
+{
+	memset(s, 0, sizeof(*s));
+}
+
+void
+sessions_free(struct sessions *s)
+{
+	struct session_shard *shards = atomic_load(&s->shards);
+
+	for (size_t i = 0; shards != NULL && i < SESSIONS_SHARDS; i++) {
+		free(shards[i].rows);
+		(void)pthread_mutex_destroy(&shards[i].mutex);
+	}
+	free(shards);
+}
+
+/* ---- shards ---- */
+
+static struct session_shard *
+shards_new(void)
+{
+	struct session_shard *all = calloc(SESSIONS_SHARDS, sizeof(*all));
+
+	for (size_t i = 0; all != NULL && i < SESSIONS_SHARDS; i++)
+		(void)pthread_mutex_init(&all[i].mutex, NULL);
+	return all;
+}
+
+static void
+shards_drop(struct session_shard *all)
+{
+	for (size_t i = 0; all != NULL && i < SESSIONS_SHARDS; i++)
+		(void)pthread_mutex_destroy(&all[i].mutex);
+	free(all);
+}
+
+/* Two workers may see the first session at once. */
+static struct session_shard *
+shards_make(struct sessions *s)
+{
+	struct session_shard *none = NULL, *all = shards_new();
+
+	if (atomic_compare_exchange_strong(&s->shards, &none, all))
+		return all;
+	shards_drop(all);
+	return none;
+}
+
+/* Ids are random: their bits will do. */
+static struct session_shard *
+shard_of(struct session_shard *all, uint64_t id)
+{
+	return &all[id >> 32 & (SESSIONS_SHARDS - 1)];
+}
+
+static uint32_t
+home_of(const struct session_shard *h, uint64_t id)
+{
+	return (uint32_t)id & (h->size - 1);
+}
+
+/* Its row, or the free one where it would stand. */
+static struct session_row *
+row_of(const struct session_shard *h, uint64_t id)
+{
+	uint32_t i = home_of(h, id);
+
+	while (h->rows[i].id != 0 && h->rows[i].id != id)
+		i = (i + 1) & (h->size - 1);
+	return &h->rows[i];
+}
+
+static bool
+resize(struct session_shard *h, uint32_t size)
+{
+	struct session_shard to = { .size = size,
+		.rows = calloc(size, sizeof(struct session_row)) };
+
+	if (to.rows == NULL)
+		return false;
+	for (uint32_t i = 0; i < h->size; i++)
+		if (h->rows[i].id != 0)
+			*row_of(&to, h->rows[i].id) = h->rows[i];
+	free(h->rows);
+	h->rows = to.rows;
+	h->size = size;
+	return true;
+}
+
+/* Three quarters full at most, so that there always is a free one. */
+static bool
+make_room(struct session_shard *h)
+{
+	if (h->n + 1 <= h->size / 4 * 3)
+		return true;
+	return resize(h, h->size == 0 ? LEAST_ROWS : 2 * h->size) ||
+	    h->n + 1 < h->size;
+}
+
+/*
+ * Those behind it that would not be found past a free row move up (Knuth,
+ * The Art of Computer Programming 3, 6.4, algorithm R).
+ */
+static void
+take_out(struct sessions *s, struct session_shard *h, uint32_t at)
+{
+	uint32_t mask = h->size - 1, hole = at, i = at;
+
+	atomic_fetch_sub(&s->pools[h->rows[at].at].n, 1);
+	atomic_fetch_sub(&s->n, 1);
+	h->n--;
+	for (;;) {
+		i = (i + 1) & mask;
+		if (h->rows[i].id == 0)
+			break;
+		/* Does its home lie behind the hole, up to where it is? */
+		if (((i - home_of(h, h->rows[i].id)) & mask) <
+		    ((i - hole) & mask))
+			continue;
+		h->rows[hole] = h->rows[i];
+		hole = i;
+	}
+	h->rows[hole].id = 0;
+}
+
+/* ---- pools ---- */
+
+/* -1: none has that name. */
+static int
+pool_at(const struct sessions *s, uint64_t pool)
+{
+	for (int i = 0; i < SESSIONS_POOLS; i++)
+		if (atomic_load_explicit(&s->pools[i].pool,
+		        memory_order_acquire) == pool)
+			return i;
+	return -1;
+}
+
+/* The same, or one that becomes it: never used, or without a record. */
+static int
+pool_take(struct sessions *s, uint64_t pool)
+{
+	int at = pool_at(s, pool);
+
+	for (int i = 0; at == -1 && i < SESSIONS_POOLS; i++) {
+		uint64_t none = 0;
+
+		if (atomic_compare_exchange_strong(&s->pools[i].pool, &none,
+		        pool) ||
+		    none == pool)
+			at = i;
+	}
+	return at;
+}
+
+uint64_t
+sessions_on(const struct sessions *s, uint64_t pool)
+{
+	int at = pool_at(s, pool);
+
+	return at == -1 ? 0 : atomic_load(&s->pools[at].n);
+}
+
+void
+sessions_void(struct sessions *s, uint64_t pool, uint32_t epoch)
+{
+	int at = epoch == 0 ? -1 : pool_take(s, pool);
+
+	if (at != -1)
+		atomic_store(&s->pools[at].least, epoch);
+}
+
+/* ---- records ---- */
+
+static uint32_t
+seconds(uint64_t us)
+{
+	return (uint32_t)(us / US_PER_S);
+}
+
+static void
+lose(struct sessions *s, uint64_t now_us)
+{
+	atomic_fetch_add(&s->lost, 1);
+	atomic_store(&s->lost_us, now_us);
+}
+
+static void
+update(struct sessions *s, struct session_row *r, const struct session *is,
+    int at, uint32_t now_s)
+{
+	if (r->at != at) {
+		atomic_fetch_sub(&s->pools[r->at].n, 1);
+		atomic_fetch_add(&s->pools[at].n, 1);
+	}
+	r->at = (uint8_t)at;
+	r->seen_s = now_s;
+	r->ends_s = is->ends_s;
+	r->epoch = is->epoch;
+}
+
+static bool
+add(struct sessions *s, struct session_shard *h, const struct session *is,
+    int at, uint32_t now_s)
+{
+	if (!make_room(h))
+		return false;
+	*row_of(h, is->id) = (struct session_row){ .id = is->id,
+		.first_s = now_s,
+		.seen_s = now_s,
+		.ends_s = is->ends_s,
+		.epoch = is->epoch,
+		.bucket = is->bucket,
+		.at = (uint8_t)at };
+	h->n++;
+	atomic_fetch_add(&s->n, 1);
+	atomic_fetch_add(&s->pools[at].n, 1);
+	return true;
+}
+
+static bool
+note(struct sessions *s, struct session_shard *h, const struct session *is,
+    int at, uint32_t now_s, uint64_t most)
+{
+	struct session_row *r = h->size == 0 ? NULL : row_of(h, is->id);
+
+	if (r == NULL || r->id == 0)
+		return atomic_load(&s->n) < most && add(s, h, is, at, now_s);
+	update(s, r, is, at, now_s);
+	return true;
+}
+
+void
+sessions_see(struct sessions *s, const struct session *is, uint64_t now_us,
+    uint64_t most)
+{
+	struct session_shard *all = atomic_load(&s->shards), *h;
+	bool done = false;
+	int at;
+
+	if (all == NULL)
+		all = shards_make(s);
+	if (all != NULL && is->id != 0) {
+		h = shard_of(all, is->id);
+		(void)pthread_mutex_lock(&h->mutex);
+		at = pool_take(s, is->pool);
+		done = at != -1 && note(s, h, is, at, seconds(now_us), most);
+		(void)pthread_mutex_unlock(&h->mutex);
+	}
+	if (!done)
+		lose(s, now_us);
+}
+
+static void
+tell(const struct sessions *s, const struct session_row *r, struct session *out)
+{
+	*out = (struct session){ .id = r->id,
+		.pool = atomic_load(&s->pools[r->at].pool),
+		.first_s = r->first_s,
+		.seen_s = r->seen_s,
+		.ends_s = r->ends_s,
+		.epoch = r->epoch,
+		.bucket = r->bucket };
+}
+
+bool
+sessions_find(struct sessions *s, uint64_t id, struct session *out)
+{
+	struct session_shard *all = atomic_load(&s->shards), *h;
+	bool found;
+
+	if (all == NULL || id == 0)
+		return false;
+	h = shard_of(all, id);
+	(void)pthread_mutex_lock(&h->mutex);
+	found = h->size > 0 && row_of(h, id)->id == id;
+	if (found)
+		tell(s, row_of(h, id), out);
+	(void)pthread_mutex_unlock(&h->mutex);
+	return found;
+}
+
+void
+sessions_each(struct sessions *s, session_fn *fn, void *arg)
+{
+	struct session_shard *all = atomic_load(&s->shards);
+	struct session one;
+
+	for (size_t i = 0; all != NULL && i < SESSIONS_SHARDS; i++) {
+		struct session_shard *h = &all[i];
+
+		(void)pthread_mutex_lock(&h->mutex);
+		for (uint32_t k = 0; k < h->size; k++) {
+			if (h->rows[k].id == 0)
+				continue;
+			tell(s, &h->rows[k], &one);
+			fn(&one, arg);
+		}
+		(void)pthread_mutex_unlock(&h->mutex);
+	}
+}
+
+/* ---- the end of sessions ---- */
+
+static bool
+has_ended(const struct sessions *s, const struct session_row *r, uint32_t now_s,
+    uint32_t idle_s)
+{
+	return now_s >= r->ends_s ||
+	    (int32_t)(now_s - r->seen_s) > (int32_t)idle_s ||
+	    r->epoch <
+	    atomic_load_explicit(&s->pools[r->at].least, memory_order_relaxed);
+}
+
+static void
+sweep(struct sessions *s, struct session_shard *h, uint32_t now_s,
+    uint32_t idle_s)
+{
+	for (uint32_t i = 0; i < h->size;) {
+		/* Another one may have come to stand here. */
+		if (h->rows[i].id != 0 &&
+		    has_ended(s, &h->rows[i], now_s, idle_s))
+			take_out(s, h, i);
+		else
+			i++;
+	}
+	if (h->size > LEAST_ROWS && h->n < h->size / 8)
+		(void)resize(h, h->size / 2);
+}
+
+/*
+ * Pools whose names are no more leave room for others.  Who holds all shards
+ * knows that nobody is about to use one.
+ */
+static void
+free_pools(struct sessions *s, struct session_shard *all)
+{
+	for (size_t i = 0; i < SESSIONS_SHARDS; i++)
+		(void)pthread_mutex_lock(&all[i].mutex);
+	for (size_t i = 0; i < SESSIONS_POOLS; i++)
+		if (atomic_load(&s->pools[i].n) == 0) {
+			atomic_store(&s->pools[i].least, 0);
+			atomic_store(&s->pools[i].pool, 0);
+		}
+	for (size_t i = 0; i < SESSIONS_SHARDS; i++)
+		(void)pthread_mutex_unlock(&all[i].mutex);
+}
+
+void
+sessions_sweep(struct sessions *s, uint64_t now_us)
+{
+	struct session_shard *all = atomic_load(&s->shards);
+
+	if (all == NULL)
+		return;
+	for (size_t i = 0; i < SESSIONS_SHARDS; i++) {
+		(void)pthread_mutex_lock(&all[i].mutex);
+		sweep(s, &all[i], seconds(now_us), seconds(s->idle_us));
+		(void)pthread_mutex_unlock(&all[i].mutex);
+	}
+	if (atomic_load(&s->pools[SESSIONS_POOLS - 1].pool) != 0)
+		free_pools(s, all);
+}

@@ -1,0 +1,87 @@
+/*
+ * sessions - the records of a service's sessions: on which pool each one is,
+ * when it was first and last seen.
+ *
+ * Nobody is routed by them, the pin is enough for that; they are what operators
+ * count, look for, and wait for in a drain.  So one that finds no room, or no
+ * memory, is served as any other, and counted as lost here.
+ *
+ * A session has one record in a process, whichever workers see it, and is on
+ * one pool.  It ends when it was not seen for the idle time, when its pin has
+ * come to its age, or when its pin is void.
+ *
+ * Thread: any, but as said.  Times are monotonic.
+ */
+#ifndef UPSTREAM_SESSIONS_H
+#define UPSTREAM_SESSIONS_H
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/stat.h"
+
+#define SESSIONS_SHARDS 64
+/* Names of pools that records may be on; more are counted as lost. */
+#define SESSIONS_POOLS 32
+
+struct session {
+	uint64_t id;   /* of its pin; never 0 */
+	uint64_t pool; /* pin_name_hash() of its name */
+	uint32_t first_s, seen_s;
+	uint32_t ends_s; /* its pin is too old then */
+	uint32_t epoch;  /* of its pin */
+	uint16_t bucket;
+};
+
+struct session_row; /* 32 bytes */
+
+struct session_shard {
+	pthread_mutex_t mutex;
+	struct session_row *rows; /* owned; NULL: none yet */
+	uint32_t size, n;         /* a power of two; in use */
+};
+
+struct session_pool {
+	_Atomic uint64_t pool;  /* hash of its name; 0: free */
+	_Atomic uint64_t n;     /* records on it */
+	_Atomic uint32_t least; /* pins of older epochs are void */
+};
+
+struct sessions {
+	_Atomic(struct session_shard *) shards; /* owned; NULL: none seen yet */
+	struct session_pool pools[SESSIONS_POOLS];
+	uint64_t idle_us; /* control: one not seen for so long has ended */
+	_Atomic uint64_t n;
+	_Atomic uint64_t lost;    /* ever: found no room */
+	_Atomic uint64_t lost_us; /* the last time; 0: never */
+};
+
+void sessions_init(struct sessions *);
+void sessions_free(struct sessions *);
+
+/*
+ * It was seen now; .first_s and .seen_s are not asked for.  most: so many may
+ * be recorded.
+ */
+void sessions_see(struct sessions *, const struct session *, uint64_t now_us,
+    uint64_t most);
+
+/* Records on that pool. */
+uint64_t sessions_on(const struct sessions *, uint64_t pool);
+/* Control: pins to that pool that are older than this are void. */
+void sessions_void(struct sessions *, uint64_t pool, uint32_t epoch);
+
+bool sessions_find(struct sessions *, uint64_t id, struct session *out);
+/* Calls fn for each, in no order; fn may not call any of these. */
+typedef void session_fn(const struct session *, void *arg);
+void sessions_each(struct sessions *, session_fn *fn, void *arg);
+/*
+ * Control: forgets those that have ended, and gives memory back that is not
+ * needed any more.  Its work is a look at each record: to be called about once
+ * a second.
+ */
+void sessions_sweep(struct sessions *, uint64_t now_us);
+
+#endif
