@@ -342,7 +342,8 @@ pool_by_order(const struct exchange *x, const struct view_service *vs,
 	if (!find_order(x, vs, &o))
 		return NULL;
 	*how = o.how;
-	vp = o.to == 0 ? pool_by_share(vs, x->pin.bucket) : &vs->pools[o.to - 1];
+	vp = o.to == 0 ? pool_by_share(vs, x->pin.bucket)
+	               : &vs->pools[o.to - 1];
 	return vp != NULL && vp->serves && vp->n_eligible > 0 ? vp : NULL;
 }
 

@@ -16,6 +16,7 @@
 #include "rollout/facts.h"
 #include "rollout/news.h"
 #include "rollout/running.h"
+#include "rollout/tally.h"
 #include "rollout/waiters.h"
 #include "upstream/eject.h"
 #include "upstream/names.h"
@@ -108,6 +109,7 @@ drive_facts(struct drive *d)
 	facts_gather(d->env.registry, d->cfg, &d->state, &now, d->rows,
 	    &d->hold_due_us);
 	drive_add_others(d);
+	facts_share(d->env.registry, &d->state, d->rows);
 	running_facts(d->running, &d->state, d->runs);
 	d->facts.runs = d->runs;
 	facts_count(d->env.registry, &d->state, d->began_us, d->counts);
@@ -502,8 +504,14 @@ begin(struct drive *d, char *why, size_t cap)
 static bool
 make(struct drive *d)
 {
+	struct tally_env tally = { .loop = d->env.loop,
+		.registry = d->env.registry,
+		.state = &d->state };
+
 	d->clock = alarm_new(d->env.loop, on_clock, d);
 	d->waiters = waiters_new(d->env.loop);
+	if (tally_new(&tally, &d->tally) != E_OK)
+		return false;
 	d->running = running_new(d->env.tell, d->env.arg);
 	if (asprintf(&d->path, "%s/" RO_STATE_FILE, d->cfg->state_dir) == -1)
 		d->path = NULL;
@@ -565,6 +573,7 @@ drive_free(struct drive **dp)
 		return;
 	d->ending = true; /* a look may be waiting for the turn's end */
 	disk_free(&d->disk);
+	tally_free(&d->tally);
 	cluster_free(&d->cluster);
 	if (d->agreeing != NULL) {
 		(void)change_refuse(d->agreeing, RO_NO_STOPPING,

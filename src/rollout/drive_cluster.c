@@ -15,6 +15,7 @@
 #include "rollout/drive_int.h"
 #include "rollout/facts.h"
 #include "rollout/running.h"
+#include "rollout/tally.h"
 
 /* ---- may it decide? ---- */
 
@@ -499,6 +500,16 @@ on_change(void *arg)
 }
 
 int
+drive_share_sessions(struct drive *d, struct cfg *cfg,
+    const struct store_env *store)
+{
+	ON_CONTROL_THREAD();
+	if (d->joined_cfg == NULL)
+		d->joined_cfg = cfg_ref(cfg);
+	return tally_share(d->tally, store, cfg->store.prefix);
+}
+
+int
 drive_join(struct drive *d, struct cfg *cfg, const struct store_env *store)
 {
 	struct cluster_env env = { .loop = d->env.loop,
@@ -515,7 +526,8 @@ drive_join(struct drive *d, struct cfg *cfg, const struct store_env *store)
 	int rc;
 
 	ON_CONTROL_THREAD();
-	d->joined_cfg = cfg_ref(cfg);
+	if (d->joined_cfg == NULL)
+		d->joined_cfg = cfg_ref(cfg);
 	rc = cluster_new(&env, &d->cluster);
 	if (rc == E_OK)
 		cluster_configured(d->cluster, d->cfg);

@@ -131,6 +131,14 @@ is_lately(uint64_t at_us, uint64_t within_us)
 	return at_us != 0 && clock_mono_us() - at_us < within_us;
 }
 
+/* Nobody who may still come back is missing in Redis. */
+static bool
+is_whole(const struct sessions *s, uint64_t wall_us)
+{
+	return sessions_are_shared(s, clock_mono_us()) &&
+	    s->shared_since_s * US_PER_S + s->idle_us < wall_us;
+}
+
 static void
 gather_pool(struct registry *r, const struct cfg_service *svc,
     const struct cfg_pool *cfg, const struct facts_now *now,
@@ -168,7 +176,8 @@ gather_pool(struct registry *r, const struct cfg_service *svc,
 	    : svc->sticky_max_us;
 	f->sessions = sessions_on(&p->service->sessions, p->name_hash);
 	f->sessions_unknown = svc->sticky_scope != CFG_STICKY_NONE &&
-	    (is_lately(now->started_us, svc->sticky_idle_us) ||
+	    ((is_lately(now->started_us, svc->sticky_idle_us) &&
+	         !is_whole(&p->service->sessions, now->wall_us)) ||
 	        is_lately(atomic_load(&p->service->sessions.lost_us),
 	            svc->sticky_idle_us));
 	judge_ready(p, cfg, &c, f, now->wall_us, due_us);
@@ -193,6 +202,27 @@ facts_gather(struct registry *r, const struct cfg *cfg,
 			if (pool != NULL)
 				gather_pool(r, svc, pool, now,
 				    &rows[i * CFG_POOLS_MAX + p], due_us);
+		}
+	}
+}
+
+void
+facts_share(struct registry *r, const struct ro_state *s,
+    struct ro_facts_pool *rows)
+{
+	for (size_t i = 0; i < s->n_services; i++) {
+		const struct ro_service *svc = &s->services[i];
+
+		for (size_t n = 0; n < svc->n_pools; n++) {
+			const struct pool *p = registry_pool(r, svc->name,
+			    svc->pools[n].name);
+
+			if (p != NULL &&
+			    sessions_are_shared(&p->service->sessions,
+			        clock_mono_us()))
+				rows[i * CFG_POOLS_MAX + n].sessions =
+				    sessions_shared_on(&p->service->sessions,
+				        p->name_hash);
 		}
 	}
 }

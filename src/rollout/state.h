@@ -250,7 +250,7 @@ struct ro_order {
 	uint64_t given_us; /* wall clock */
 	uint32_t epoch;    /* of pins older than this */
 	uint8_t how;       /* enum view_pins: PINS_MOVE or PINS_EVICT */
-	uint8_t to;         /* a pool by its number from 1; 0: by the share */
+	uint8_t to;        /* a pool by its number from 1; 0: by the share */
 };
 
 struct ro_service {

@@ -111,7 +111,7 @@ on_talk_down(enum store_why why, void *arg)
 bool
 bus_is_up(const struct bus *b)
 {
-	return b->talks && b->hears;
+	return b->talks && (b->hears || b->hear == NULL);
 }
 
 void
@@ -200,7 +200,8 @@ bus_flush(struct bus *b)
 void
 bus_drop(struct bus *b)
 {
-	redis_link_drop(b->hear, STORE_WHY_NO_ANSWER);
+	if (b->hear != NULL)
+		redis_link_drop(b->hear, STORE_WHY_NO_ANSWER);
 	redis_link_drop(b->talk, STORE_WHY_NO_ANSWER);
 }
 
@@ -219,7 +220,7 @@ bus_new(const struct bus_env *env, struct bus **out)
 	b->env = *env;
 	b->env.store = NULL;
 	if (redis_link_new(&talk, &b->talk) == E_OK &&
-	    redis_link_new(&hear, &b->hear) == E_OK)
+	    (env->channel == NULL || redis_link_new(&hear, &b->hear) == E_OK))
 		return E_OK;
 	bus_free(out);
 	return E_NOMEM;

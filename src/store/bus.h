@@ -30,7 +30,8 @@ typedef void bus_reply_fn(const struct str *values, size_t n, void *arg);
 struct bus_env {
 	const struct store_env *store; /* of type redis; borrowed for the call,
 	                                  what it leads to as long as the bus */
-	const char *channel;           /* borrowed, as long as the bus */
+	const char *channel; /* borrowed, as long as the bus; NULL: none is
+	                        heard, and there is one connection */
 	bus_message_fn *message;
 	bus_turned_fn *turned;
 	void *arg;

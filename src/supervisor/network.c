@@ -26,7 +26,6 @@
 #include "supervisor/edges.h"
 #include "supervisor/network_int.h"
 #include "supervisor/privs.h"
-#include "supervisor/sweep.h"
 #include "supervisor/trim.h"
 #include "supervisor/worker.h"
 #include "upstream/load.h"
@@ -375,11 +374,15 @@ static int
 join_cluster(struct network *n)
 {
 	struct store_env store;
+	int rc;
 
-	if (n->env->started->cluster.name == NULL)
+	if (n->env->started->store.type != CFG_STORE_REDIS)
 		return E_OK;
 	store = stores_env(n->stores, n->loop, "control");
-	return drive_join(n->drive, n->env->started, &store);
+	rc = drive_share_sessions(n->drive, n->env->started, &store);
+	if (rc == E_OK && n->env->started->cluster.name != NULL)
+		rc = drive_join(n->drive, n->env->started, &store);
+	return rc;
 }
 
 static int
@@ -410,8 +413,6 @@ start(struct network *n, char *why, size_t cap)
 	if (rc == E_OK)
 		rc = trim_new(n->loop, &n->trim);
 	if (rc == E_OK)
-		rc = sweep_new(n->loop, n->registry, &n->sweep);
-	if (rc == E_OK)
 		rc = start_admin(n);
 	if (rc == E_OK)
 		rc = watch_add_level(&n->master_watch, n->loop, n->env->master,
@@ -429,7 +430,6 @@ finish(struct network *n)
 	end_admin(n);
 	edges_free(&n->edges);
 	trim_free(&n->trim);
-	sweep_free(&n->sweep);
 	drive_free(&n->drive);
 	stores_free(&n->stores);
 	views_free(&n->views);

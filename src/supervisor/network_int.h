@@ -22,7 +22,6 @@ struct network_env;
 struct registry;
 struct reload;
 struct stores;
-struct sweep;
 struct trim;
 struct views;
 struct worker;
@@ -39,7 +38,6 @@ struct network {
 	struct drive *drive;
 	struct admin *admin;
 	struct edges *edges;
-	struct sweep *sweep;
 	struct trim *trim;
 	struct worker **workers;  /* owned; [doors->n_workers] */
 	unsigned n_workers;       /* started */

@@ -125,9 +125,6 @@ struct view *registry_view(struct registry *, struct cfg *, struct keyring *,
  */
 void registry_collect(struct registry *, bool all_views_current);
 
-/* Forgets the records of sessions that have ended. */
-void registry_sweep_sessions(struct registry *);
-
 struct service *registry_service(struct registry *, const char *name);
 struct pool *registry_pool(struct registry *, const char *service,
     const char *pool);
@@ -139,6 +136,9 @@ struct service *registry_unrouted(struct registry *);
 struct load *registry_load(struct registry *);
 /* Each in configuration order; i from 0; NULL past the end; gone ones not. */
 struct service *registry_service_at(struct registry *, size_t i);
+/* The one after prev (NULL: the first) of those. */
+struct service *registry_service_next(struct registry *,
+    const struct service *prev);
 struct pool *registry_pool_at(struct registry *, const struct service *,
     size_t i);
 struct instance *registry_instance_at(struct registry *, const struct pool *,

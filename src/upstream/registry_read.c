@@ -1,7 +1,6 @@
 /*
  * What the registry holds, for those who ask by name or one after the other.
  */
-#include "base/clock.h"
 #include "upstream/registry_int.h"
 
 struct service *
@@ -54,6 +53,18 @@ entry_of_service(const struct service *s)
 {
 	return CONTAINER_OF((struct service *)(uintptr_t)s,
 	    struct service_entry, service);
+}
+
+struct service *
+registry_service_next(struct registry *r, const struct service *prev)
+{
+	struct service_entry *e = prev == NULL
+	    ? TAILQ_FIRST(&r->services)
+	    : TAILQ_NEXT(entry_of_service(prev), link);
+
+	while (e != NULL && !e->wanted)
+		e = TAILQ_NEXT(e, link);
+	return e == NULL ? NULL : &e->service;
 }
 
 static struct pool_entry *
@@ -138,13 +149,4 @@ registry_pool_streams(struct registry *r UNUSED, const struct pool *p)
 	TAILQ_FOREACH (e, &entry_of_pool(p)->instances, link)
 		sum += inst_streams(&e->inst);
 	return sum;
-}
-
-void
-registry_sweep_sessions(struct registry *r)
-{
-	struct service_entry *e;
-
-	TAILQ_FOREACH (e, &r->services, link)
-		sessions_sweep(&e->service.sessions, clock_mono_us());
 }

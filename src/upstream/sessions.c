@@ -6,14 +6,19 @@
 #include "base/attr.h"
 #include "base/clock.h"
 
-#define LEAST_ROWS 16 /* of a shard; a power of two */
+#define LEAST_ROWS 16            /* of a shard; a power of two */
+#define SHARED_US (5 * US_PER_S) /* so long an answer of Redis is good */
+#define DOUBT_US (3 * US_PER_S)  /* others tell once a second */
 
 struct session_row {
 	uint64_t id; /* 0: the row is free */
 	uint32_t first_s, seen_s, ends_s, epoch;
+	uint32_t told_s; /* .seen_s as others know it; 0: they do not */
 	uint16_t bucket;
 	uint8_t at; /* in .pools */
 };
+
+_Static_assert(sizeof(struct session_row) == 32, "as the header says");
 
 void
 sessions_init(struct sessions *s)
@@ -185,8 +190,10 @@ sessions_void(struct sessions *s, uint64_t pool, uint32_t epoch)
 {
 	int at = epoch == 0 ? -1 : pool_take(s, pool);
 
-	if (at != -1)
-		atomic_store(&s->pools[at].least, epoch);
+	if (at == -1)
+		return;
+	s->pools[at].retell |= atomic_load(&s->pools[at].least) != epoch;
+	atomic_store(&s->pools[at].least, epoch);
 }
 
 /* ---- records ---- */
@@ -211,6 +218,7 @@ update(struct sessions *s, struct session_row *r, const struct session *is,
 	if (r->at != at) {
 		atomic_fetch_sub(&s->pools[r->at].n, 1);
 		atomic_fetch_add(&s->pools[at].n, 1);
+		r->told_s = 0;
 	}
 	r->at = (uint8_t)at;
 	r->seen_s = now_s;
@@ -271,7 +279,7 @@ sessions_see(struct sessions *s, const struct session *is, uint64_t now_us,
 }
 
 static void
-tell(const struct sessions *s, const struct session_row *r, struct session *out)
+show(const struct sessions *s, const struct session_row *r, struct session *out)
 {
 	*out = (struct session){ .id = r->id,
 		.pool = atomic_load(&s->pools[r->at].pool),
@@ -294,7 +302,7 @@ sessions_find(struct sessions *s, uint64_t id, struct session *out)
 	(void)pthread_mutex_lock(&h->mutex);
 	found = h->size > 0 && row_of(h, id)->id == id;
 	if (found)
-		tell(s, row_of(h, id), out);
+		show(s, row_of(h, id), out);
 	(void)pthread_mutex_unlock(&h->mutex);
 	return found;
 }
@@ -312,7 +320,7 @@ sessions_each(struct sessions *s, session_fn *fn, void *arg)
 		for (uint32_t k = 0; k < h->size; k++) {
 			if (h->rows[k].id == 0)
 				continue;
-			tell(s, &h->rows[k], &one);
+			show(s, &h->rows[k], &one);
 			fn(&one, arg);
 		}
 		(void)pthread_mutex_unlock(&h->mutex);
@@ -331,17 +339,45 @@ has_ended(const struct sessions *s, const struct session_row *r, uint32_t now_s,
 	    atomic_load_explicit(&s->pools[r->at].least, memory_order_relaxed);
 }
 
+struct teller {
+	session_tell_fn *tell;
+	void *arg;
+	uint32_t every_s;
+	bool again[SESSIONS_POOLS];
+};
+
+static void
+tell_of(struct sessions *s, struct session_row *r, const struct teller *t)
+{
+	struct session one;
+
+	if (t->again[r->at])
+		r->told_s = 0;
+	if (t->tell == NULL ||
+	    (r->told_s != 0 && r->seen_s - r->told_s < t->every_s))
+		return;
+	show(s, r, &one);
+	if (t->tell(&one, t->arg))
+		r->told_s = r->seen_s;
+	else
+		s->untold++;
+}
+
 static void
 sweep(struct sessions *s, struct session_shard *h, uint32_t now_s,
-    uint32_t idle_s)
+    uint32_t idle_s, const struct teller *t)
 {
 	for (uint32_t i = 0; i < h->size;) {
-		/* Another one may have come to stand here. */
-		if (h->rows[i].id != 0 &&
-		    has_ended(s, &h->rows[i], now_s, idle_s))
+		struct session_row *r = &h->rows[i];
+
+		/* Another one may come to stand where one goes. */
+		if (r->id != 0 && has_ended(s, r, now_s, idle_s)) {
 			take_out(s, h, i);
-		else
-			i++;
+			continue;
+		}
+		if (r->id != 0)
+			tell_of(s, r, t);
+		i++;
 	}
 	if (h->size > LEAST_ROWS && h->n < h->size / 8)
 		(void)resize(h, h->size / 2);
@@ -359,6 +395,7 @@ free_pools(struct sessions *s, struct session_shard *all)
 	for (size_t i = 0; i < SESSIONS_POOLS; i++)
 		if (atomic_load(&s->pools[i].n) == 0) {
 			atomic_store(&s->pools[i].least, 0);
+			s->pools[i].shared = 0;
 			atomic_store(&s->pools[i].pool, 0);
 		}
 	for (size_t i = 0; i < SESSIONS_SHARDS; i++)
@@ -366,17 +403,68 @@ free_pools(struct sessions *s, struct session_shard *all)
 }
 
 void
-sessions_sweep(struct sessions *s, uint64_t now_us)
+sessions_sweep(struct sessions *s, uint64_t now_us, session_tell_fn *tell,
+    void *arg)
 {
 	struct session_shard *all = atomic_load(&s->shards);
+	struct teller t = { .tell = tell,
+		.arg = arg,
+		.every_s = seconds(s->idle_us) / SESSIONS_TELLS };
 
+	s->untold = 0;
+	for (size_t i = 0; tell != NULL && i < SESSIONS_POOLS; i++) {
+		t.again[i] = s->pools[i].retell;
+		s->pools[i].retell = false;
+	}
 	if (all == NULL)
 		return;
 	for (size_t i = 0; i < SESSIONS_SHARDS; i++) {
 		(void)pthread_mutex_lock(&all[i].mutex);
-		sweep(s, &all[i], seconds(now_us), seconds(s->idle_us));
+		sweep(s, &all[i], seconds(now_us), seconds(s->idle_us), &t);
 		(void)pthread_mutex_unlock(&all[i].mutex);
 	}
 	if (atomic_load(&s->pools[SESSIONS_POOLS - 1].pool) != 0)
 		free_pools(s, all);
+}
+
+void
+sessions_retell(struct sessions *s)
+{
+	for (size_t i = 0; i < SESSIONS_POOLS; i++)
+		s->pools[i].retell = true;
+}
+
+/* ---- of all proxies ---- */
+
+void
+sessions_share(struct sessions *s, uint64_t pool, uint64_t n)
+{
+	int at = n == 0 ? pool_at(s, pool) : pool_take(s, pool);
+
+	if (at != -1)
+		s->pools[at].shared = n;
+}
+
+void
+sessions_doubt(struct sessions *s, uint64_t now_us)
+{
+	s->doubted_us = now_us;
+	sessions_retell(s);
+}
+
+bool
+sessions_are_shared(const struct sessions *s, uint64_t now_us)
+{
+	return s->shared_us != 0 && now_us - s->shared_us < SHARED_US &&
+	    now_us - s->doubted_us >= DOUBT_US;
+}
+
+uint64_t
+sessions_shared_on(const struct sessions *s, uint64_t pool)
+{
+	int at = pool_at(s, pool);
+	uint64_t own = sessions_on(s, pool),
+	         n = at == -1 ? 0 : s->pools[at].shared;
+
+	return s->untold > 0 ? MAX(own, n) : n;
 }

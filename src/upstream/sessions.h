@@ -25,6 +25,8 @@
 #define SESSIONS_SHARDS 64
 /* Names of pools that records may be on; more are counted as lost. */
 #define SESSIONS_POOLS 32
+/* So often within the idle time others are told of one that is seen. */
+#define SESSIONS_TELLS 6
 
 struct session {
 	uint64_t id;   /* of its pin; never 0 */
@@ -47,12 +49,21 @@ struct session_pool {
 	_Atomic uint64_t pool;  /* hash of its name; 0: free */
 	_Atomic uint64_t n;     /* records on it */
 	_Atomic uint32_t least; /* pins of older epochs are void */
+	/* control: */
+	uint64_t shared; /* of all proxies, when Redis was asked last */
+	bool retell;     /* others are to be told of each once more */
 };
 
 struct sessions {
 	_Atomic(struct session_shard *) shards; /* owned; NULL: none seen yet */
 	struct session_pool pools[SESSIONS_POOLS];
-	uint64_t idle_us; /* control: one not seen for so long has ended */
+	/* control: */
+	uint64_t idle_us;   /* one not seen for so long has ended */
+	uint64_t shared_us; /* Redis has said how many there are; 0: never */
+	uint64_t shared_since_s; /* wall clock: nothing was lost there since */
+	uint64_t doubted_us;     /* others may have to tell it anew; 0: never */
+	uint64_t untold; /* so many it was not told of in the last sweep */
+
 	_Atomic uint64_t n;
 	_Atomic uint64_t lost;    /* ever: found no room */
 	_Atomic uint64_t lost_us; /* the last time; 0: never */
@@ -81,7 +92,24 @@ void sessions_each(struct sessions *, session_fn *fn, void *arg);
  * Control: forgets those that have ended, and gives memory back that is not
  * needed any more.  Its work is a look at each record: to be called about once
  * a second.
+ *
+ * tell: of those that others are to be told of, in no order, and not to call
+ * any of these; false: not now.  NULL: nobody is to be told.
  */
-void sessions_sweep(struct sessions *, uint64_t now_us);
+typedef bool session_tell_fn(const struct session *, void *arg);
+void sessions_sweep(struct sessions *, uint64_t now_us, session_tell_fn *tell,
+    void *arg);
+/* Control: what others were told may be lost. */
+void sessions_retell(struct sessions *);
+
+/* ---- of all proxies; control ---- */
+
+void sessions_share(struct sessions *, uint64_t pool, uint64_t n);
+/* Redis was emptied, or lost: all that tell it need a moment. */
+void sessions_doubt(struct sessions *, uint64_t now_us);
+/* Has Redis answered of late, and do all know it for long enough? */
+bool sessions_are_shared(const struct sessions *, uint64_t now_us);
+/* On that pool; only when they are shared. */
+uint64_t sessions_shared_on(const struct sessions *, uint64_t pool);
 
 #endif

@@ -546,3 +546,122 @@ def test_two_of_one_name(rig):
     wait_until(lambda: "cluster_twin" in twin.log() +
                c.proxies[0].log(), 5, "a word about it")
     assert [serves(s) for s in (*c.proxies, twin)] == ["v1"] * 3
+
+
+# ---- sessions of all ----
+
+DOCUMENT = "Sec-Fetch-Dest: document\r\n"
+
+
+def cookie_of(answer):
+    return "Cookie: " + answer.field("Set-Cookie").split(";")[0] + "\r\n"
+
+
+def counts(c):
+    return [tuple(s.admin.pool(p)["sessions"] for p in ("v1", "v2"))
+            for s in c.proxies]
+
+
+def told(c):
+    return c.redis.do("ZCARD", "segue:s:web:v1:0")
+
+
+def test_an_emptied_redis_ends_no_drain(rig):
+    """Who leads has seen nobody; the others have to tell again first."""
+    c = Cluster(rig)
+    leader, other = c.leader, c.followers[0]
+    cookies = [cookie_of(once(other.address)) for _ in range(3)]
+    wait_until(lambda: counts(c) == [(3, 0)] * 3, 6, "three")
+    leader.do("switch", "v2")
+    leader.do("drain", "v1", "--mode", "keep", "--grace", "60s")
+    for _ in range(4):
+        c.redis.do("FLUSHALL")
+        time.sleep(1.5)
+        assert leader.admin.pool("v1")["state"] == "draining"
+        assert leader.admin.pool("v1")["sessions"] == 3
+    for cookie in cookies:
+        assert once(other.address, fields=cookie).version == "v1"
+
+
+def test_sessions_are_counted_once_over_proxies(rig):
+    """Whichever proxies see them, and wherever they are last."""
+    c = Cluster(rig)
+    cookies = [cookie_of(once(c.proxies[i % 3].address)) for i in range(9)]
+    for s in c.proxies:
+        for cookie in cookies:
+            assert once(s.address, fields=cookie).version == "v1"
+    wait_until(lambda: counts(c) == [(9, 0)] * 3, 6, "nine each")
+    began = time.monotonic()
+    c.followers[0].do("sessions", "evict", "--pool", "v1", "--to", "v2")
+    for i, cookie in enumerate(cookies[:5]):
+        s = c.proxies[i % 3]
+        assert once(s.address, fields=cookie).version == "v2"
+    assert time.monotonic() - began < 1, "known to all"
+    wait_until(lambda: counts(c) == [(0, 5)] * 3, 6, "five that came back")
+
+
+def test_who_moved_at_one_proxy_has_left_at_all(rig):
+    c = Cluster(rig)
+    a, b = c.proxies[0], c.proxies[1]
+    cookies = [cookie_of(once(a.address)) for _ in range(4)]
+    for cookie in cookies:
+        once(b.address, fields=cookie)
+    wait_until(lambda: counts(c) == [(4, 0)] * 3, 6, "four")
+    a.do("switch", "v2")
+    a.do("drain", "v1", "--mode", "keep", "--grace", "60s")
+    b.do("sessions", "move", "--pool", "v1")
+    for cookie in cookies:
+        assert once(a.address, fields=cookie + DOCUMENT).version == "v2"
+    wait_until(lambda: a.admin.pool("v1")["state"] == "drained", 5,
+               "the drain's end: nobody is there")
+    wait_until(lambda: counts(c) == [(0, 4)] * 3, 4, "four elsewhere")
+
+
+def test_counts_are_right_again(rig):
+    """Flushed, killed, and a proxy that begins with nothing of its own."""
+    c = Cluster(rig)
+    for s in c.proxies:
+        for _ in range(3):
+            once(s.address)
+    wait_until(lambda: counts(c) == [(9, 0)] * 3, 6, "nine")
+    c.redis.do("FLUSHALL")
+    wait_until(lambda: told(c) == 9, 3, "all told again")
+    wait_until(lambda: counts(c) == [(9, 0)] * 3, 5, "nine again")
+    c.redis.kill()
+    time.sleep(1)
+    c.redis.start()
+    c.wait_together()
+    wait_until(lambda: told(c) == 9, 3, "all told again")
+    wait_until(lambda: counts(c) == [(9, 0)] * 3, 5, "nine after a kill")
+    c.proxies[2].stop()
+    c.proxies[2].start()
+    wait_until(lambda: counts(c) == [(9, 0)] * 3, 5, "nine of others")
+
+
+def test_commands_for_pinned_requests_are_few(rig):
+    """20 commands for 1,000 requests at most, beside those of a cluster
+    at rest."""
+    c = Cluster(rig, n=2)
+    cookies = [cookie_of(once(c.proxies[0].address)) for _ in range(20)]
+
+    def commands():
+        text = c.redis.do("INFO", "commandstats").decode()
+        return sum(int(x.split("calls=")[1].split(",")[0])
+                   for x in text.split() if x.startswith(
+                       ("cmdstat_eval:", "cmdstat_set:", "cmdstat_get:")))
+
+    time.sleep(2)
+    began, before = time.monotonic(), commands()
+    time.sleep(4)
+    rest = (commands() - before) / (time.monotonic() - began)
+    began, before, n = time.monotonic(), commands(), 0
+    with Client(c.proxies[0].address) as a, Client(
+            c.proxies[1].address) as b:
+        while time.monotonic() - began < 4:
+            for cookie in cookies:
+                a.get(fields=cookie)
+                b.get(fields=cookie)
+                n += 2
+    more = commands() - before - rest * (time.monotonic() - began)
+    print(f"{n} requests, {more:.0f} commands more, {rest:.1f}/s at rest")
+    assert more < 20 * n / 1000, (n, more, rest)

@@ -52,7 +52,7 @@ see(uint64_t n, uint64_t pool, uint64_t after_s)
 static void
 sweep(uint64_t after_s)
 {
-	sessions_sweep(&s, NOW_US + after_s * US_PER_S);
+	sessions_sweep(&s, NOW_US + after_s * US_PER_S, NULL, NULL);
 }
 
 Test(sessions, of_nobody_are_none)

@@ -1,0 +1,364 @@
+#include "rollout/tally.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "net/loop.h"
+#include "rollout/machine.h"
+#include "store/bus.h"
+#include "upstream/registry.h"
+
+#define BATCH 500    /* sessions a command */
+#define UNDER_WAY 64 /* commands at a time */
+#define AT_ONCE 32   /* services of which nobody is known to have any */
+#define KEY_MAX 320
+#define EPOCH_BITS 20 /* of a score: who is seen at once is where he went */
+
+struct tally {
+	struct tally_env env;
+	struct alarm *alarm; /* owned */
+	struct bus *bus;     /* owned; NULL: nothing is shared */
+	const char *prefix;
+	unsigned under_way;
+	uint64_t turn; /* seconds so far */
+};
+
+/* A question that is under way; its service may be gone meanwhile. */
+struct asked {
+	struct tally *tally;
+	char service[CFG_NAME_MAX + 1];
+	size_t n;
+	uint64_t pools[CFG_POOLS_MAX]; /* hashes of names, in order */
+};
+
+/* What a sweep has found to tell, by pool. */
+struct batch {
+	struct tally *tally;
+	const struct ro_service *s;
+	struct sessions *sessions;
+	uint64_t wall_s, mono_s;
+	struct buf text[CFG_POOLS_MAX];
+	uint64_t pools[CFG_POOLS_MAX];
+};
+
+/* A later sight of it, at another pool, stays. */
+static const char tell_script[] =
+    "for i = 1, #ARGV[2], 30 do "
+    "local id = string.sub(ARGV[2], i, i + 15) "
+    "local score = tonumber(string.sub(ARGV[2], i + 16, i + 29), 16) "
+    "local late = false "
+    "for k = 1, #KEYS do "
+    "local s = tonumber(redis.call('ZSCORE', KEYS[k], id) or -1) "
+    "if s > score then late = true "
+    "elseif k > 1 and s >= 0 then redis.call('ZREM', KEYS[k], id) end "
+    "end "
+    "if not late then redis.call('ZADD', KEYS[1], score, id) end "
+    "end "
+    "redis.call('PEXPIRE', KEYS[1], ARGV[1]) "
+    "return {'ok'}";
+
+static const char count_script[] =
+    "redis.call('SET', KEYS[1], ARGV[2], 'NX') "
+    "local out = redis.call('GET', KEYS[1]) "
+    "for k = 2, #KEYS do "
+    "redis.call('ZREMRANGEBYSCORE', KEYS[k], '-inf', '(' .. ARGV[1]) "
+    "out = out .. ' ' .. redis.call('ZCARD', KEYS[k]) "
+    "end "
+    "return {out}";
+
+/* ---- names ---- */
+
+static uint64_t
+hash_of(const struct tally *t, const struct ro_service *s, size_t at)
+{
+	const struct pool *p = registry_pool(t->env.registry, s->name,
+	    s->pools[at].name);
+
+	return p == NULL ? 0 : p->name_hash;
+}
+
+static struct str
+key_of(const struct tally *t, const struct ro_service *s, size_t at,
+    char out[KEY_MAX])
+{
+	int n = snprintf(out, KEY_MAX, "%ss:%s:%s:%" PRIu32, t->prefix, s->name,
+	    s->pools[at].name, s->pools[at].min_epoch);
+
+	return str_from(out, (size_t)n);
+}
+
+/* Of the shared records: such a time is too long ago for what lives. */
+static uint64_t
+kept_us(const struct sessions *all)
+{
+	return all->idle_us + all->idle_us / SESSIONS_TELLS;
+}
+
+static uint64_t
+score_of(uint64_t wall_s, uint32_t epoch)
+{
+	return wall_s << EPOCH_BITS | (epoch & ((1u << EPOCH_BITS) - 1));
+}
+
+/* ---- telling ---- */
+
+static void
+on_told(const struct str *values UNUSED, size_t n, void *arg)
+{
+	struct asked *a = arg;
+	struct service *s;
+
+	a->tally->under_way--;
+	if (n == 0) {
+		s = registry_service(a->tally->env.registry, a->service);
+		if (s != NULL)
+			sessions_retell(&s->sessions);
+	}
+	free(a);
+}
+
+static struct asked *
+ask_of(struct tally *t, const struct ro_service *s)
+{
+	struct asked *a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		return NULL;
+	a->tally = t;
+	memcpy(a->service, s->name, sizeof(a->service));
+	a->n = s->n_pools;
+	for (size_t i = 0; i < s->n_pools; i++)
+		a->pools[i] = hash_of(t, s, i);
+	return a;
+}
+
+/* The pool's own set first, then those where they may have been. */
+static void
+send_batch(struct batch *b, size_t at)
+{
+	struct tally *t = b->tally;
+	struct asked *a = ask_of(t, b->s);
+	char keys[CFG_POOLS_MAX][KEY_MAX], ttl[24];
+	struct str words[CFG_POOLS_MAX + 2];
+	size_t n = 0;
+
+	if (a == NULL || b->text[at].failed) {
+		sessions_retell(b->sessions);
+		free(a);
+		buf_free(&b->text[at]);
+		return;
+	}
+	words[n++] = key_of(t, b->s, at, keys[at]);
+	for (size_t i = 0; i < b->s->n_pools; i++)
+		if (i != at)
+			words[n++] = key_of(t, b->s, i, keys[i]);
+	(void)snprintf(ttl, sizeof(ttl), "%" PRIu64,
+	    2 * kept_us(b->sessions) / US_PER_MS + 1);
+	words[n] = str_of(ttl);
+	words[n + 1] = buf_str(&b->text[at]);
+	t->under_way++;
+	bus_run(t->bus, tell_script, words, n, n + 2, on_told, a);
+	buf_free(&b->text[at]);
+}
+
+static bool
+add(const struct session *one, void *arg)
+{
+	struct batch *b = arg;
+	uint64_t wall_s = b->wall_s + one->seen_s - b->mono_s;
+	size_t at = 0;
+
+	while (at < b->s->n_pools && b->pools[at] != one->pool)
+		at++;
+	if (at == b->s->n_pools)
+		return true; /* of a pool that is no more */
+	if (b->tally->under_way >= UNDER_WAY)
+		return false;
+	buf_printf(&b->text[at], "%016" PRIx64 "%014" PRIx64, one->id,
+	    score_of(wall_s, one->epoch));
+	if (b->text[at].len >= (size_t)BATCH * 30)
+		send_batch(b, at);
+	return true;
+}
+
+/* ---- asking ---- */
+
+static void
+take_counts(struct asked *a, struct sessions *all, struct str text)
+{
+	uint64_t since_s, n;
+
+	if (!str_u64(str_split(&text, ' '), &since_s))
+		return;
+	for (size_t i = 0; i < a->n; i++) {
+		if (!str_u64(str_split(&text, ' '), &n))
+			return;
+		sessions_share(all, a->pools[i], n);
+	}
+	if (since_s != all->shared_since_s)
+		sessions_doubt(all, clock_mono_us());
+	all->shared_since_s = since_s;
+	all->shared_us = clock_mono_us();
+}
+
+static void
+on_counted(const struct str *values, size_t n, void *arg)
+{
+	struct asked *a = arg;
+	struct service *s = registry_service(a->tally->env.registry,
+	    a->service);
+
+	a->tally->under_way--;
+	if (n == 1 && s != NULL)
+		take_counts(a, &s->sessions, values[0]);
+	free(a);
+}
+
+static void
+count(struct tally *t, const struct ro_service *s, const struct sessions *all,
+    uint64_t wall_s)
+{
+	struct asked *a = ask_of(t, s);
+	char keys[CFG_POOLS_MAX][KEY_MAX], since[KEY_MAX], least[24], now[24];
+	struct str words[CFG_POOLS_MAX + 3];
+	size_t n = 0;
+
+	if (a == NULL)
+		return;
+	words[n++] = str_from(since,
+	    (size_t)snprintf(since, sizeof(since), "%ss:%s:since", t->prefix,
+	        s->name));
+	for (size_t i = 0; i < s->n_pools; i++)
+		words[n++] = key_of(t, s, i, keys[i]);
+	(void)snprintf(least, sizeof(least), "%" PRIu64,
+	    score_of(wall_s - kept_us(all) / US_PER_S, 0));
+	(void)snprintf(now, sizeof(now), "%" PRIu64, wall_s);
+	words[n] = str_of(least);
+	words[n + 1] = str_of(now);
+	t->under_way++;
+	bus_run(t->bus, count_script, words, n, n + 2, on_counted, a);
+}
+
+/* ---- each second ---- */
+
+static void
+share(struct tally *t, const struct ro_service *s, struct sessions *all)
+{
+	struct batch b = { .tally = t,
+		.s = s,
+		.sessions = all,
+		.wall_s = clock_wall_us() / US_PER_S,
+		.mono_s = clock_mono_us() / US_PER_S };
+
+	for (size_t i = 0; i < s->n_pools; i++)
+		b.pools[i] = hash_of(t, s, i);
+	sessions_sweep(all, clock_mono_us(), add, &b);
+	for (size_t i = 0; i < s->n_pools; i++)
+		if (b.text[i].len > 0)
+			send_batch(&b, i);
+	if (t->under_way < UNDER_WAY)
+		count(t, s, all, b.wall_s);
+}
+
+/* Of many services, those without any are asked for in turn. */
+static bool
+is_of_interest(const struct tally *t, const struct ro_service *s,
+    const struct sessions *all, size_t at)
+{
+	size_t turns = 1 + t->env.state->n_services / AT_ONCE;
+	bool any = atomic_load(&all->n) > 0 || (t->turn + at) % turns == 0;
+
+	for (size_t i = 0; i < s->n_pools; i++)
+		any |= s->pools[i].state == POOL_DRAINING;
+	for (size_t i = 0; i < SESSIONS_POOLS; i++)
+		any |= all->pools[i].shared > 0;
+	return any;
+}
+
+static void
+look_at(struct tally *t, const struct ro_service *s, struct sessions *all,
+    size_t at)
+{
+	if (t->bus == NULL || !bus_is_up(t->bus))
+		sessions_sweep(all, clock_mono_us(), NULL, NULL);
+	else if (is_of_interest(t, s, all, at))
+		share(t, s, all);
+}
+
+static void
+on_time(void *arg)
+{
+	struct tally *t = arg;
+	struct service *of = NULL;
+
+	alarm_set(t->alarm, US_PER_S);
+	t->turn++;
+	for (size_t i = 0; i < t->env.state->n_services; i++) {
+		const struct ro_service *s = &t->env.state->services[i];
+
+		of = registry_service_next(t->env.registry, of);
+		if (of == NULL || strcmp(of->name, s->name) != 0)
+			of = registry_service(t->env.registry, s->name);
+		if (of != NULL)
+			look_at(t, s, &of->sessions, i);
+	}
+}
+
+/* ---- life ---- */
+
+/* What was under way when it was lost may not be there. */
+static void
+on_turned(bool up, enum store_why why UNUSED, void *arg)
+{
+	struct tally *t = arg;
+	struct service *s = NULL;
+
+	while (up && (s = registry_service_next(t->env.registry, s)) != NULL)
+		sessions_doubt(&s->sessions, clock_mono_us());
+}
+
+int
+tally_new(const struct tally_env *env, struct tally **out)
+{
+	struct tally *t = calloc(1, sizeof(*t));
+
+	*out = NULL;
+	if (t == NULL)
+		return E_NOMEM;
+	t->env = *env;
+	t->alarm = alarm_new(env->loop, on_time, t);
+	if (t->alarm == NULL) {
+		free(t);
+		return E_NOMEM;
+	}
+	alarm_set(t->alarm, US_PER_S);
+	*out = t;
+	return E_OK;
+}
+
+int
+tally_share(struct tally *t, const struct store_env *store, const char *prefix)
+{
+	struct bus_env env = { .store = store, .turned = on_turned, .arg = t };
+
+	t->prefix = prefix;
+	return bus_new(&env, &t->bus);
+}
+
+void
+tally_free(struct tally **tp)
+{
+	struct tally *t = *tp;
+
+	if (t == NULL)
+		return;
+	bus_free(&t->bus);
+	alarm_free(&t->alarm);
+	free(t);
+	*tp = NULL;
+}

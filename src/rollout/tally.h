@@ -1,0 +1,39 @@
+/*
+ * tally - the records of sessions, second by second: those that have ended go,
+ * and where the store is Redis, it is told of the others and asked how many all
+ * proxies have.
+ *
+ * In Redis each pool of a service is a sorted set, PREFIXs:SERVICE:POOL:EPOCH:
+ * the keys of its sessions by when they were seen last.  A session is in one of
+ * them, whichever proxies see it: the last sight counts.  EPOCH is the pool's
+ * .min_epoch, so that void pins are in no set that anybody looks at.
+ * PREFIXs:SERVICE:since says since when nothing was lost there.
+ *
+ * It is told in batches, of each session once it is new or has moved and then
+ * six times within the idle time.  Nobody waits for it.
+ *
+ * Thread: control.
+ */
+#ifndef ROLLOUT_TALLY_H
+#define ROLLOUT_TALLY_H
+#include "base/attr.h"
+
+struct loop;
+struct registry;
+struct ro_state;
+struct store_env;
+struct tally;
+
+struct tally_env {
+	struct loop *loop;
+	struct registry *registry;
+	const struct ro_state *state; /* the present one, at each look */
+};
+
+int tally_new(const struct tally_env *, struct tally **out) MUST_CHECK;
+void tally_free(struct tally **);
+/* From now on with that Redis; prefix: borrowed, as what store leads to. */
+int tally_share(struct tally *, const struct store_env *store,
+    const char *prefix) MUST_CHECK;
+
+#endif
