@@ -51,7 +51,7 @@ void commands_free(struct admin *);
 void status_write(struct admin *, struct buf *out); /* the document */
 void reloads_free(struct admin *);
 
-/* ?to=POOL (or pool=POOL) &service=NAME into .pool and .service; false: answered already. */
+/* ?to=POOL&service=NAME into .pool and .service; false: answered already. */
 bool ask_target(struct ask *, struct ro_command *);
 /* The service that it names, or the only one; NULL: there is none. */
 const struct ro_service *ask_service(const struct ro_state *,

@@ -37,7 +37,7 @@ ask_target(struct ask *k, struct ro_command *c)
 	while (target_param_next(&rest, &name, &value)) {
 		bool good = true;
 
-		if (str_eq(name, STR("to")) || str_eq(name, STR("pool")))
+		if (str_eq(name, STR("to")))
 			good = read_name(k, name, value, c->pool);
 		else if (str_eq(name, STR("service")))
 			good = read_name(k, name, value, c->service);

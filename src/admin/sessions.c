@@ -31,6 +31,7 @@ struct wish {
 struct harvest {
 	uint64_t pool; /* 0: any */
 	size_t n, most;
+	bool full;
 	struct session of[2 * LAST_MAX];
 };
 
@@ -49,6 +50,8 @@ read_param(struct ask *k, struct str name, struct str value, struct wish *w)
 {
 	struct str shown = str_sub(value, 0, 40);
 
+	if (str_eq(name, STR("pool")))
+		str_copy(value, w->target.pool, sizeof(w->target.pool));
 	if (str_eq(name, STR("session")) &&
 	    (!str_hex64(value, &w->session) || w->session == 0)) {
 		answer_error(k, ANSWER_BAD_VALUE,
@@ -107,8 +110,13 @@ reap(const struct session *one, void *arg)
 
 	if (h->pool != 0 && one->pool != h->pool)
 		return;
-	if (h->n == 2 * h->most)
+	/* Once it was full: later than the last that is kept. */
+	if (h->full && one->seen_s <= h->of[h->most - 1].seen_s)
+		return;
+	if (h->n == 2 * h->most) {
 		keep_last(h);
+		h->full = true;
+	}
 	h->of[h->n++] = *one;
 }
 
@@ -139,6 +147,7 @@ static void
 put_order(struct telling *t, const struct session *one)
 {
 	const char *how = NULL, *to = NULL, *pool = name_of(t, one->pool);
+	uint32_t of_pool = 0;
 
 	for (size_t i = 0; i < t->s->n_pools; i++) {
 		const struct ro_pool *p = &t->s->pools[i];
@@ -146,13 +155,15 @@ put_order(struct telling *t, const struct session *one)
 		if (strcmp(p->name, pool) != 0 ||
 		    one->epoch >= MAX(p->move_epoch, p->min_epoch))
 			continue;
+		of_pool = MAX(p->move_epoch, p->min_epoch);
 		how = one->epoch < p->min_epoch ? "evict" : "move";
 		to = p->pins_to[0] == '\0' ? NULL : p->pins_to;
 	}
 	for (size_t i = 0; i < t->s->n_orders; i++) {
 		const struct ro_order *o = &t->s->orders[i];
 
-		if (o->session != one->id || one->epoch >= o->epoch)
+		if (o->session != one->id || one->epoch >= o->epoch ||
+		    o->epoch < of_pool)
 			continue;
 		how = o->how == PINS_EVICT ? "evict" : "move";
 		to = o->to == 0 ? NULL : t->s->pools[o->to - 1].name;

@@ -142,6 +142,7 @@ struct exchange {
 	/* the session */
 	struct pin pin; /* what the cookie says or will say */
 	bool pin_new;   /* answer with a Set-Cookie */
+	bool pin_due;   /* ... of a pin that is decided anew */
 	char cookie_name[CFG_NAME_MAX + sizeof("__Host-")];
 
 	/* tries */

@@ -97,7 +97,7 @@ is_leaving(const struct exchange *x, const struct view_service *vs)
 	for (size_t i = 0; i < vs->n_pools; i++)
 		if (vs->pools[i].pool == x->pool)
 			return vs->pools[i].pins != PINS_KEEP ||
-			    !vs->pools[i].serves;
+			    !vs->pools[i].serves || route_is_ordered(x, vs);
 	return true;
 }
 

@@ -320,7 +320,10 @@ find_order(const struct exchange *x, const struct view_service *vs,
 	    : bsearch(&x->pin.session, vs->orders, vs->n_orders, sizeof(*o),
 	          by_session);
 
-	if (o != NULL && x->pin.epoch < o->epoch) {
+	if (x->pin.trial)
+		return false; /* an operator's own */
+	if (o != NULL && x->pin.epoch < o->epoch &&
+	    (vp == NULL || o->epoch > MAX(vp->min_epoch, vp->move_epoch))) {
 		*out = *o;
 		return true;
 	}
@@ -347,7 +350,10 @@ pool_by_order(const struct exchange *x, const struct view_service *vs,
 	return vp != NULL && vp->serves && vp->n_eligible > 0 ? vp : NULL;
 }
 
-/* Who is there already, or could go nowhere else, stays. */
+/*
+ * Does an order want it elsewhere now?  Who is there already, or would come back
+ * by the share, stays, and has done what was ordered.
+ */
 static NOINLINE bool
 is_ordered_away(const struct exchange *x, const struct view_service *vs,
     enum pool_cause *cause)
@@ -360,6 +366,24 @@ is_ordered_away(const struct exchange *x, const struct view_service *vs,
 		return false;
 	*cause = how == PINS_MOVE ? CAUSE_MOVED_ORDER : CAUSE_MOVED_EVICT;
 	return true;
+}
+
+static NOINLINE bool
+has_obeyed(const struct exchange *x, const struct view_service *vs)
+{
+	uint8_t how = PINS_KEEP;
+	const struct view_pool *to = pool_by_order(x, vs, &how);
+
+	return to != NULL && to->pool->name_hash == x->pin.pool &&
+	    (how == PINS_EVICT || route_is_safe_point(x));
+}
+
+bool
+route_is_ordered(const struct exchange *x, const struct view_service *vs)
+{
+	struct view_order o;
+
+	return x->pin.epoch < vs->orders_epoch && find_order(x, vs, &o);
 }
 
 /* Where a valid pin leads; NULL, with the cause, when it leads nowhere. */
@@ -407,7 +431,7 @@ new_session(struct exchange *x, uint16_t bucket)
 		.bucket = bucket,
 		.issued_s = proxy_pin_s(x->proxy),
 	};
-	x->pin_new = true;
+	x->pin_new = x->pin_due = true;
 }
 
 /*
@@ -424,7 +448,7 @@ pool_by_artifact(struct exchange *x, const struct view_service *vs)
 	if (vp == NULL)
 		return NULL;
 	x->cause = CAUSE_ARTIFACT;
-	x->pin_new = false;
+	x->pin_new = x->pin_due = false;
 	if (x->artifact_pins && x->scope != CFG_STICKY_NONE && !x->pinned)
 		new_session(x, new_bucket(x, vs->cfg));
 	else if (x->artifact_pins && x->pin.pool != vp->pool->name_hash)
@@ -463,11 +487,14 @@ decide(struct exchange *x, const struct view_service *vs)
 		cause = CAUSE_PIN;
 	}
 	if (vp != NULL && cause != CAUSE_PIN) {
-		x->pin_new = x->scope != CFG_STICKY_NONE;
+		x->pin_new = x->pin_due = x->scope != CFG_STICKY_NONE;
 		x->pin.trial = false;
 		if (x->pinned)
 			x->pin.issued_s = proxy_pin_s(x->proxy);
 	}
+	if (cause == CAUSE_PIN && x->pin.epoch < vs->orders_epoch &&
+	    has_obeyed(x, vs))
+		x->pin_new = x->pin_due = true;
 	x->cause = (uint8_t)cause;
 	return vp;
 }
@@ -559,8 +586,9 @@ take_place(struct exchange *x, const struct view_service *vs,
 	x->picked_us = loop_now_us(x->proxy->env.loop);
 	if (x->scope == CFG_STICKY_NONE || x->astray)
 		return;
-	if (x->pin.pool != vp->pool->name_hash || x->pin_new) {
+	if (x->pin.pool != vp->pool->name_hash || x->pin_due) {
 		x->pin_new = true;
+		x->pin_due = false;
 		x->pin.pool = vp->pool->name_hash;
 		x->pin.epoch = vs->epoch;
 	}
@@ -578,7 +606,7 @@ record(struct exchange *x, const struct view_service *vs,
 	uint64_t pin_s = proxy_pin_s(x->proxy);
 	struct session s = { .id = x->pin.session,
 		.pool = vp->pool->name_hash,
-		.epoch = x->pin_new || x->pin.pool != vp->pool->name_hash
+		.epoch = x->pin_due || x->pin.pool != vp->pool->name_hash
 		    ? vs->epoch
 		    : x->pin.epoch,
 		.bucket = x->pin.bucket };
@@ -637,7 +665,7 @@ go_astray(struct exchange *x, const struct view_service *vs,
 	}
 	if (x->astray) {
 		x->cause = CAUSE_ASSET;
-		x->pin_new = false;
+		x->pin_new = x->pin_due = false;
 	}
 	return vp;
 }

@@ -29,6 +29,8 @@ void route_passthrough(struct exchange *, const struct view_service *);
  * x->full is the pool.
  */
 int route_pick(struct exchange *) MUST_CHECK;
+/* An operator has ordered something for its session that is not done yet. */
+bool route_is_ordered(const struct exchange *, const struct view_service *);
 /*
  * Does it show an operator's session of a pool that gets no users of its own,
  * and would that pool serve it?  Then it is not held with theirs.

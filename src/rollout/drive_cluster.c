@@ -380,7 +380,7 @@ put_pool(struct json_out *j, const char *service, const char *pool,
 	json_kv_u64(j, "streams", f->streams);
 	json_kv_u64(j, "sessions", f->sessions);
 	json_kv_u64(j, "writes", f->writes);
-	json_kv_bool(j, "unknown", f->sessions_unknown);
+	json_kv_bool(j, "unknown", f->sessions_unknown != NULL);
 	json_end_object(j);
 }
 
@@ -388,7 +388,7 @@ static bool
 has_any(const struct ro_facts_pool *f)
 {
 	return f->inflight + f->streams + f->sessions + f->writes > 0 ||
-	    f->sessions_unknown;
+	    f->sessions_unknown != NULL;
 }
 
 static void
@@ -444,7 +444,8 @@ add_counts(struct drive *d, const struct json *pools)
 		f->streams += number(j, "streams");
 		f->sessions += number(j, "sessions");
 		f->writes += number(j, "writes");
-		f->sessions_unknown |= json_get_truth(j, "unknown", false);
+		if (json_get_truth(j, "unknown", false))
+			f->sessions_unknown = "sessions of another proxy";
 	}
 }
 

@@ -7,6 +7,9 @@
 #include "base/units.h"
 #include "upstream/registry.h"
 
+/* So long a request may be on its way whose session has a newer pin. */
+#define LEFT_US (2 * US_PER_S)
+
 struct count {
 	size_t instances, in, up, gone;
 	const struct instance *unfit; /* one that is in and not up */
@@ -136,7 +139,25 @@ static bool
 is_whole(const struct sessions *s, uint64_t wall_us)
 {
 	return sessions_are_shared(s, clock_mono_us()) &&
-	    s->shared_since_s * US_PER_S + s->idle_us < wall_us;
+	    s->shared_since_us + s->idle_us < wall_us;
+}
+
+/* Zero proves nothing while one may come whom nobody has counted. */
+static void
+judge_sessions(const struct pool *p, const struct cfg_service *svc,
+    const struct facts_now *now, struct ro_facts_pool *f)
+{
+	const struct sessions *all = &p->service->sessions;
+
+	if (is_lately(now->started_us, svc->sticky_idle_us) &&
+	    !is_whole(all, now->wall_us))
+		f->sessions_unknown = "sessions begun before the restart";
+	else if (is_lately(sessions_lost_us(all, p->name_hash),
+	             svc->sticky_idle_us))
+		f->sessions_unknown = "sessions beyond sticky.records";
+	else if (is_lately(sessions_left_us(all, p->name_hash), LEFT_US))
+		f->sessions_unknown =
+		    "requests of sessions that have just left";
 }
 
 static void
@@ -175,11 +196,8 @@ gather_pool(struct registry *r, const struct cfg_service *svc,
 	    ? 0
 	    : svc->sticky_max_us;
 	f->sessions = sessions_on(&p->service->sessions, p->name_hash);
-	f->sessions_unknown = svc->sticky_scope != CFG_STICKY_NONE &&
-	    ((is_lately(now->started_us, svc->sticky_idle_us) &&
-	         !is_whole(&p->service->sessions, now->wall_us)) ||
-	        is_lately(atomic_load(&p->service->sessions.lost_us),
-	            svc->sticky_idle_us));
+	if (svc->sticky_scope != CFG_STICKY_NONE)
+		judge_sessions(p, svc, now, f);
 	judge_ready(p, cfg, &c, f, now->wall_us, due_us);
 }
 

@@ -31,11 +31,10 @@ static void
 describe_open(struct buf *b, const struct ro_drain *d,
     const struct ro_facts_pool *f)
 {
-	if (f->sessions == 0 && f->sessions_unknown) {
-		add_left(b,
-		    "sessions begun before the restart may still come; the "
-		    "grace ends",
-		    d->began_us, d->flows_us);
+	if (f->sessions == 0 && f->sessions_unknown != NULL) {
+		buf_add_cstr(b, f->sessions_unknown);
+		add_left(b, " may still come; the grace ends", d->began_us,
+		    d->flows_us);
 		return;
 	}
 	add_count(b, f->sessions, "session");

@@ -94,6 +94,7 @@ pool_begin_drain(struct ro_service *s, struct ro_pool *p,
 	p->drain.began_us = wall_us;
 	p->drain.closed_us = 0;
 	s->epoch++;
+	orders_forget_to(s, p);
 	if (clocks->mode == CFG_DRAIN_EVICT)
 		pool_close(s, p, wall_us);
 }
@@ -112,6 +113,8 @@ service_switch(struct ro_service *s, struct ro_pool *to, bool drain,
 		s->pools[i].share_bp = 0;
 	to->share_bp = CFG_SHARE_ALL;
 	pool_activate(to, wall_us);
+	orders_forget_of(to);
+	orders_forget_shares(s);
 	s->epoch++;
 	for (size_t i = 0; i < s->n_pools && drain; i++)
 		if (&s->pools[i] != to && s->pools[i].state == POOL_ACTIVE)
@@ -155,7 +158,7 @@ clock_open_drain(const struct tick *t, struct ro_pool *p,
 
 	/* Before all workers know, one may still begin a session here. */
 	if (f->view_current) {
-		ended |= f->sessions == 0 && !f->sessions_unknown;
+		ended |= f->sessions == 0 && f->sessions_unknown == NULL;
 		ask_at(t, t->now_us + SESSIONS_LOOK_US);
 	}
 	(void)has_run_out(t, p->drain.began_us, p->drain.streams_us);

@@ -146,8 +146,9 @@ struct ro_facts_pool {
 	struct ro_toll
 	    mirrored; /* of copies, likewise; bad: answered otherwise */
 	uint64_t streams_ended[STREAM_END_COUNT]; /* ever, by how */
-	bool sessions_unknown; /* those of before a restart, not seen since, may
-	                          still come: zero proves nothing */
+	/* who may still come, though nobody has counted them: zero proves
+	 * nothing; NULL: nobody */
+	const char *sessions_unknown;
 	char unready[120];     /* why it is not ready; empty when it is */
 	uint64_t pins_live_us; /* so long; 0: the service keeps no sessions */
 	/* as the configuration has them; borrowed, "" where there is none */

@@ -20,6 +20,11 @@ void pool_activate(struct ro_pool *p, uint64_t wall_us);
 /* p is ACTIVE. */
 void pool_begin_drain(struct ro_service *, struct ro_pool *p,
     const struct ro_drain *clocks, uint64_t wall_us);
+/* What is ordered for sessions no longer leads to p, nor away from it. */
+void orders_forget_to(struct ro_service *, const struct ro_pool *p);
+void orders_forget_of(struct ro_pool *p);
+/* ... is no longer placed by shares: they are others now. */
+void orders_forget_shares(struct ro_service *);
 /* From now on no pin leads to p, nor will one of before ever again. */
 void pool_close(struct ro_service *, struct ro_pool *p, uint64_t wall_us);
 

@@ -7,7 +7,7 @@
 #include "rollout/machine_int.h"
 
 static struct ro_pool *
-to_of(struct job *j)
+to_of(const struct job *j)
 {
 	return ro_pool_find(j->svc, j->cmd->to);
 }
@@ -21,16 +21,9 @@ check_to(struct job *j)
 	if (to == NULL)
 		return job_refuse(j, RO_NO_NO_POOL, "service %s has no pool %s",
 		    j->svc->name, j->cmd->to);
-	if (to == j->pool)
-		return job_refuse(j, RO_NO_BAD_VALUE,
-		    "the sessions of %s are there already", to->name);
-	if (to->state == POOL_ACTIVE || to->state == POOL_READY ||
-	    to->state == POOL_DRAINING) {
-		if (job_facts(j, to)->eligible > 0 || j->cmd->force)
-			return RO_NO_NONE;
-		return job_refuse(j, RO_NO_NOT_READY,
-		    "no instance of %s could serve them", to->name);
-	}
+	if (to == j->pool || job_can_serve(j, to) ||
+	    (to->state == POOL_ACTIVE && j->cmd->force))
+		return RO_NO_NONE;
 	job_say_unfit(j, to, unfit);
 	return job_refuse(j, RO_NO_NOT_READY, "%s", unfit);
 }
@@ -62,14 +55,56 @@ must_leave(struct job *j)
 	    j->pool->name);
 }
 
+/* To where they are: what was ordered before is taken back. */
 static void
 order_pool(const struct job *j, struct ro_pool *p)
 {
+	if (p == to_of(j)) {
+		orders_forget_of(p);
+		return;
+	}
 	if (j->cmd->evict)
 		p->min_epoch = j->svc->epoch;
 	else
 		p->move_epoch = j->svc->epoch;
 	memcpy(p->pins_to, j->cmd->to, sizeof(p->pins_to));
+}
+
+/* Those of single sessions that fit, too. */
+static void
+forget_single(struct ro_service *s, bool any, uint8_t to)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->n_orders; i++)
+		if (!any && s->orders[i].to != to)
+			s->orders[kept++] = s->orders[i];
+	s->n_orders = kept;
+}
+
+void
+orders_forget_of(struct ro_pool *p)
+{
+	p->move_epoch = 0;
+	p->pins_to[0] = '\0';
+}
+
+void
+orders_forget_to(struct ro_service *s, const struct ro_pool *p)
+{
+	for (size_t i = 0; i < s->n_pools; i++)
+		if (strcmp(s->pools[i].pins_to, p->name) == 0)
+			orders_forget_of(&s->pools[i]);
+	forget_single(s, false, (uint8_t)(p - s->pools + 1));
+}
+
+void
+orders_forget_shares(struct ro_service *s)
+{
+	for (size_t i = 0; i < s->n_pools; i++)
+		if (s->pools[i].pins_to[0] == '\0')
+			s->pools[i].move_epoch = 0;
+	forget_single(s, false, 0);
 }
 
 /* Of pins that are too old by now, and of the same session, none is needed. */
@@ -117,14 +152,17 @@ sessions_command(struct job *j)
 	if (r != RO_NO_NONE)
 		return r;
 	j->svc->epoch++;
+	/* Who may get sessions serves, and is drained as others are. */
+	if (to_of(j) != NULL)
+		pool_activate(to_of(j), j->facts->wall_us);
 	if (j->cmd->session != 0)
 		return order_session(j);
 	if (j->cmd->all)
-		j->svc->n_orders = 0;
+		forget_single(j->svc, true, 0);
 	for (size_t i = 0; i < j->svc->n_pools; i++) {
 		struct ro_pool *p = &j->svc->pools[i];
 
-		if ((j->pool == NULL || p == j->pool) && p != to_of(j))
+		if (j->pool == NULL || p == j->pool)
 			order_pool(j, p);
 	}
 	return RO_NO_NONE;

@@ -226,6 +226,7 @@ job_share(struct job *j)
 	if (j->cmd->share_bp > 0)
 		pool_activate(j->pool, j->facts->wall_us);
 	service_forget_pending(j->svc);
+	orders_forget_shares(j->svc);
 	j->svc->epoch++;
 	return RO_NO_NONE;
 }

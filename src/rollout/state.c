@@ -214,16 +214,26 @@ fit_number(struct ro_service *to, const struct ro_service *old, uint8_t n)
 	return p == NULL ? 0 : (uint8_t)(p - to->pools + 1);
 }
 
+/* An order to a pool that is no more is none. */
 static void
 fit_orders(struct ro_service *to, const struct ro_service *old)
 {
-	to->n_orders = old->n_orders;
-	memcpy(to->orders, old->orders, sizeof(to->orders));
-	for (size_t i = 0; i < to->n_orders; i++)
-		to->orders[i].to = fit_number(to, old, to->orders[i].to);
-	for (size_t i = 0; i < to->n_pools; i++)
-		if (ro_pool_find(to, to->pools[i].pins_to) == NULL)
-			to->pools[i].pins_to[0] = '\0';
+	for (size_t i = 0; i < old->n_orders; i++) {
+		struct ro_order o = old->orders[i];
+
+		o.to = fit_number(to, old, o.to);
+		if ((o.to == 0) == (old->orders[i].to == 0))
+			to->orders[to->n_orders++] = o;
+	}
+	for (size_t i = 0; i < to->n_pools; i++) {
+		struct ro_pool *p = &to->pools[i];
+
+		if (p->pins_to[0] == '\0' ||
+		    ro_pool_find(to, p->pins_to) != NULL)
+			continue;
+		p->pins_to[0] = '\0';
+		p->move_epoch = 0;
+	}
 }
 
 static void

@@ -191,18 +191,18 @@ add(const struct session *one, void *arg)
 static void
 take_counts(struct asked *a, struct sessions *all, struct str text)
 {
-	uint64_t since_s, n;
+	uint64_t since_us, n;
 
-	if (!str_u64(str_split(&text, ' '), &since_s))
+	if (!str_u64(str_split(&text, ' '), &since_us))
 		return;
 	for (size_t i = 0; i < a->n; i++) {
 		if (!str_u64(str_split(&text, ' '), &n))
 			return;
 		sessions_share(all, a->pools[i], n);
 	}
-	if (since_s != all->shared_since_s)
+	if (since_us != all->shared_since_us)
 		sessions_doubt(all, clock_mono_us());
-	all->shared_since_s = since_s;
+	all->shared_since_us = since_us;
 	all->shared_us = clock_mono_us();
 }
 
@@ -237,7 +237,7 @@ count(struct tally *t, const struct ro_service *s, const struct sessions *all,
 		words[n++] = key_of(t, s, i, keys[i]);
 	(void)snprintf(least, sizeof(least), "%" PRIu64,
 	    score_of(wall_s - kept_us(all) / US_PER_S, 0));
-	(void)snprintf(now, sizeof(now), "%" PRIu64, wall_s);
+	(void)snprintf(now, sizeof(now), "%" PRIu64, clock_wall_us());
 	words[n] = str_of(least);
 	words[n + 1] = str_of(now);
 	t->under_way++;

@@ -160,6 +160,12 @@ see_records(struct run *r)
 	struct answer answer;
 	int exit;
 
+	if (pool != NULL && a->n_operands > 1)
+		return run_fail(r, SEGUE_EXIT_USAGE, "usage",
+		    "--pool is for sessions list");
+	if (pool != NULL && strpbrk(pool, "&=%#+ ") != NULL)
+		return run_fail(r, SEGUE_EXIT_USAGE, "no_pool",
+		    "there is no pool %s", pool);
 	buf_printf(&path, ADMIN_SESSIONS "?last=%" PRIu64,
 	    args_has(a, OPT_LAST) ? a->number[OPT_LAST] : UINT64_C(20));
 	if (service != NULL)

@@ -185,10 +185,26 @@ sessions_on(const struct sessions *s, uint64_t pool)
 	return at == -1 ? 0 : atomic_load(&s->pools[at].n);
 }
 
+uint64_t
+sessions_lost_us(const struct sessions *s, uint64_t pool)
+{
+	int at = pool_at(s, pool);
+
+	return at == -1 ? 0 : atomic_load(&s->pools[at].lost_us);
+}
+
+uint64_t
+sessions_left_us(const struct sessions *s, uint64_t pool)
+{
+	int at = pool_at(s, pool);
+
+	return at == -1 ? 0 : atomic_load(&s->pools[at].left_us);
+}
+
 void
 sessions_void(struct sessions *s, uint64_t pool, uint32_t epoch)
 {
-	int at = epoch == 0 ? -1 : pool_take(s, pool);
+	int at = epoch == 0 ? pool_at(s, pool) : pool_take(s, pool);
 
 	if (at == -1)
 		return;
@@ -205,23 +221,28 @@ seconds(uint64_t us)
 }
 
 static void
-lose(struct sessions *s, uint64_t now_us)
+lose(struct sessions *s, int at, uint64_t now_us)
 {
 	atomic_fetch_add(&s->lost, 1);
-	atomic_store(&s->lost_us, now_us);
+	if (at != -1)
+		atomic_store(&s->pools[at].lost_us, now_us);
 }
 
 static void
 update(struct sessions *s, struct session_row *r, const struct session *is,
-    int at, uint32_t now_s)
+    int at, uint64_t now_us)
 {
+	r->seen_s = seconds(now_us);
+	/* A cookie of before it moved: one that is late, or kept. */
+	if (r->at != at && is->epoch < r->epoch)
+		return;
 	if (r->at != at) {
+		atomic_store(&s->pools[r->at].left_us, now_us);
 		atomic_fetch_sub(&s->pools[r->at].n, 1);
 		atomic_fetch_add(&s->pools[at].n, 1);
 		r->told_s = 0;
 	}
 	r->at = (uint8_t)at;
-	r->seen_s = now_s;
 	r->ends_s = is->ends_s;
 	r->epoch = is->epoch;
 }
@@ -247,13 +268,14 @@ add(struct sessions *s, struct session_shard *h, const struct session *is,
 
 static bool
 note(struct sessions *s, struct session_shard *h, const struct session *is,
-    int at, uint32_t now_s, uint64_t most)
+    int at, uint64_t now_us, uint64_t most)
 {
 	struct session_row *r = h->size == 0 ? NULL : row_of(h, is->id);
 
 	if (r == NULL || r->id == 0)
-		return atomic_load(&s->n) < most && add(s, h, is, at, now_s);
-	update(s, r, is, at, now_s);
+		return atomic_load(&s->n) < most &&
+		    add(s, h, is, at, seconds(now_us));
+	update(s, r, is, at, now_us);
 	return true;
 }
 
@@ -263,7 +285,7 @@ sessions_see(struct sessions *s, const struct session *is, uint64_t now_us,
 {
 	struct session_shard *all = atomic_load(&s->shards), *h;
 	bool done = false;
-	int at;
+	int at = -1;
 
 	if (all == NULL)
 		all = shards_make(s);
@@ -271,11 +293,11 @@ sessions_see(struct sessions *s, const struct session *is, uint64_t now_us,
 		h = shard_of(all, is->id);
 		(void)pthread_mutex_lock(&h->mutex);
 		at = pool_take(s, is->pool);
-		done = at != -1 && note(s, h, is, at, seconds(now_us), most);
+		done = at != -1 && note(s, h, is, at, now_us, most);
 		(void)pthread_mutex_unlock(&h->mutex);
 	}
 	if (!done)
-		lose(s, now_us);
+		lose(s, at, now_us);
 }
 
 static void

@@ -46,9 +46,11 @@ struct session_shard {
 };
 
 struct session_pool {
-	_Atomic uint64_t pool;  /* hash of its name; 0: free */
-	_Atomic uint64_t n;     /* records on it */
-	_Atomic uint32_t least; /* pins of older epochs are void */
+	_Atomic uint64_t pool;    /* hash of its name; 0: free */
+	_Atomic uint64_t n;       /* records on it */
+	_Atomic uint32_t least;   /* pins of older epochs are void */
+	_Atomic uint64_t lost_us; /* one found no room; 0: never */
+	_Atomic uint64_t left_us; /* one has moved to another; 0: never */
 	/* control: */
 	uint64_t shared; /* of all proxies, when Redis was asked last */
 	bool retell;     /* others are to be told of each once more */
@@ -60,13 +62,12 @@ struct sessions {
 	/* control: */
 	uint64_t idle_us;   /* one not seen for so long has ended */
 	uint64_t shared_us; /* Redis has said how many there are; 0: never */
-	uint64_t shared_since_s; /* wall clock: nothing was lost there since */
-	uint64_t doubted_us;     /* others may have to tell it anew; 0: never */
-	uint64_t untold; /* so many it was not told of in the last sweep */
+	uint64_t shared_since_us; /* wall clock: nothing was lost there since */
+	uint64_t doubted_us; /* others may have to tell it anew; 0: never */
+	uint64_t untold;     /* so many it was not told of in the last sweep */
 
 	_Atomic uint64_t n;
-	_Atomic uint64_t lost;    /* ever: found no room */
-	_Atomic uint64_t lost_us; /* the last time; 0: never */
+	_Atomic uint64_t lost; /* ever: found no room */
 };
 
 void sessions_init(struct sessions *);
@@ -81,6 +82,9 @@ void sessions_see(struct sessions *, const struct session *, uint64_t now_us,
 
 /* Records on that pool. */
 uint64_t sessions_on(const struct sessions *, uint64_t pool);
+/* When one of that pool last found no room, or has left it; 0: never. */
+uint64_t sessions_lost_us(const struct sessions *, uint64_t pool);
+uint64_t sessions_left_us(const struct sessions *, uint64_t pool);
 /* Control: pins to that pool that are older than this are void. */
 void sessions_void(struct sessions *, uint64_t pool, uint32_t epoch);
 

@@ -161,7 +161,105 @@ def test_a_drain_ends_when_the_last_has_moved(s):
     s.do("sessions", "move", "--pool", "v1")
     for c in cookies:
         assert once(s.address, fields=c + DOCUMENT).version == "v2"
-    wait_until(lambda: s.admin.pool("v1")["state"] == "drained", 4, "drained")
+    wait_until(lambda: s.admin.pool("v1")["state"] == "drained", 6, "drained")
+
+
+def page(s, cookie):
+    """What a browser has after the next page: its version, its cookie."""
+    a = once(s.address, fields=cookie + DOCUMENT)
+    return a.version, cookie_of(a) if a.field("Set-Cookie") else cookie
+
+
+def test_who_may_stay_is_not_meant_again(s):
+    """By the shares he is where he belongs; when these grow, nobody who was
+    there is placed anew."""
+    cookies = [cookie_of(once(s.address)) for _ in range(4)]
+    s.do("sessions", "move", "--all")
+    later = cookies[2:]
+    pages = [page(s, c) for c in cookies[:2]]
+    assert {v for v, _ in pages} == {"v1"}
+    assert [x["order"] for x in records(s)["sessions"]].count(None) == 2
+    s.do("share", "v2", "100%")
+    assert {page(s, c)[0] for _, c in pages} == {"v1"}
+    assert {page(s, c)[0] for c in later} == {"v1"}, "the order is over"
+
+
+def test_the_way_back_forgets_orders(s):
+    """To a version that was left for bad nobody is led any more."""
+    u, w = (cookie_of(once(s.address)) for _ in range(2))
+    s.do("switch", "v2")
+    s.do("sessions", "move", "--pool", "v1", "--to", "v2")
+    v, u = page(s, u)
+    assert v == "v2"
+    s.do("switch", "v1", "--drain", "--mode", "move")
+    assert page(s, w)[0] == "v1"
+    assert page(s, u)[0] == "v1"
+    r = s.segue("sessions", "move", "--pool", "v1", "--to", "v2")
+    assert r.code == 3 and "draining" in r.err
+
+
+def test_the_last_word_counts(s):
+    mine, key = user(s)
+    s.do("share", "v2", "50%")
+    s.do("sessions", "move", "--pool", "v1", "--to", "v2")
+    s.do("sessions", "move", "--pool", "v1", "--to", "v1")
+    assert page(s, mine)[0] == "v1", "taken back"
+    s.do("sessions", "move", key, "--to", "v1")
+    s.do("sessions", "evict", "--pool", "v1", "--to", "v2")
+    assert page(s, mine)[0] == "v2"
+
+
+def test_an_old_cookie_counts_for_nobody(s):
+    """Another tab's, or a copy: who has moved has moved."""
+    mine, key = user(s)
+    s.do("sessions", "move", key, "--to", "v2")
+    assert page(s, mine)[0] == "v2"
+    once(s.address, "/form", method="POST", fields=mine)
+    assert (sessions(s), sessions(s, "v2")) == (0, 1)
+
+
+def test_a_pool_without_a_share_serves_whom_it_was_given(rig):
+    """And is drained like any other."""
+    a = rig.scripted("v1", "a")
+    b = [rig.scripted("v2", n) for n in ("b", "c")]
+    s = rig.segued(service(pool("v1", [a], share="100%"), pool("v2", b)))
+    mine, key = user(s)
+    s.do("sessions", "move", key, "--to", "v2")
+    v, mine = page(s, mine)
+    assert (v, s.admin.pool("v2")["state"]) == ("v2", "active")
+    b[0].deafen()
+    wait_until(lambda: s.admin.pool("v2")["eligible"] == 1, 10, "one of two")
+    assert once(s.address, "/f", method="POST", fields=mine).version == "v2"
+    assert s.do("drain", "v2", "--mode", "move")
+    assert page(s, mine)[0] == "v1"
+
+
+def test_a_reload_without_the_target_moves_nobody(rig):
+    a, b, c = (rig.scripted(f"v{n}", x) for n, x in enumerate("abc", 1))
+    three = [pool("v1", [a]), pool("v2", [b]), pool("v3", [c], share="100%")]
+    s = rig.segued(service(*three))
+    mine, _ = user(s)
+    s.do("share", "v1", "100%")
+    s.do("sessions", "move", "--pool", "v3", "--to", "v2")
+    s.config["services"] = [service(three[0], three[2])]
+    s.write_config()
+    s.do("reload")
+    assert page(s, mine)[0] == "v3"
+
+
+def test_those_of_one_pool_hide_nothing_of_another(rig):
+    """A flood of new ones on v2: v1's drain ends when its last has gone."""
+    a, b = rig.scripted("v1", "a"), rig.scripted("v2", "b")
+    s = rig.segued(service(pool("v1", [a], share="100%"), pool("v2", [b]),
+                           sticky={"records": 5, "idle": "20s"}))
+    mine, _ = user(s)
+    s.do("switch", "v2")
+    for _ in range(8):
+        once(s.address)
+    s.do("drain", "v1", "--mode", "move", "--grace", "60s")
+    assert page(s, mine)[0] == "v2"
+    once(s.address)
+    wait_until(lambda: s.admin.pool("v1")["state"] == "drained", 6, "drained")
 
 
 def test_bound(rig):
@@ -185,7 +283,6 @@ WRONG = [
     (["evict", "--all", "--pool", "v1"], 2, "whose?"),
     (["move", "nonsense", "--to", "v2"], 2, "8c1f00d2a94be673"),
     (["move", "00000000000000ff", "--to", "v9"], 2, "has no pool v9"),
-    (["move", "--pool", "v1", "--to", "v1"], 2, "are there already"),
     (["show"], 2, "needs the KEY"),
     (["show", "xyz"], 2, '"xyz" is no key'),
     (["show", "00000000000000ff"], 1, "no such session of web"),
@@ -193,6 +290,8 @@ WRONG = [
     (["list", "--to", "v2"], 2, "--to is for sessions move and evict"),
     (["list", "--last", "0"], 2, "1..1000"),
     (["list", "--pool", "v9"], 2, 'no pool "v9"'),
+    (["list", "--pool", "v1&pool=v2"], 2, "there is no pool v1&pool=v2"),
+    (["show", "00000000000000ff", "--pool", "v1"], 2, "for sessions list"),
     (["--all"], 2, "--all is for sessions move and evict"),
     (["mvoe", "--all"], 2, "did you mean move"),
 ]

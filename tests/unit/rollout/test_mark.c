@@ -80,7 +80,7 @@ traffic(void)
 		f->inflight = f->streams = f->sessions = f->writes = 77 * i;
 		f->toll.requests = 1000;
 		f->streams_ended[STREAM_CUT] = 3;
-		f->sessions_unknown = true;
+		f->sessions_unknown = "somebody";
 	}
 	w.now += 1000 * S;
 }

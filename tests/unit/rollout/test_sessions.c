@@ -13,7 +13,7 @@ set_up(void)
 {
 	world_make(&w);
 	for (size_t n = 1; n <= WORLD_POOLS; n++)
-		world_fit(&w, n, true);
+		world_fit(&w, n, n < 3);
 	world_put(&w, 1, POOL_ACTIVE, 6000);
 	world_put(&w, 2, POOL_ACTIVE, 4000);
 }
@@ -80,6 +80,64 @@ Test(order, of_all_spares_who_is_there)
 	cr_expect_eq(plan().pools[1].move_epoch, 0u);
 	cr_expect_eq(plan().pools[2].pins_to, 2);
 	cr_expect_eq(svc()->n_orders, 0u, "all are all");
+	c = order("", "v1");
+	c.all = true;
+	cr_assert_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	cr_expect_eq(plan().pools[0].move_epoch, 0u, "the last word counts");
+	cr_expect_eq(plan().pools[1].pins_to, 1);
+}
+
+Test(order, is_taken_back_by_one_to_where_they_are)
+{
+	struct ro_command c = order("v1", "v2");
+
+	cr_assert_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	c = order("v1", "v1");
+	cr_assert_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	cr_expect_eq(plan().pools[0].move_epoch, 0u);
+	cr_expect_eq(plan().pools[0].pins_to, 0);
+}
+
+Test(order, makes_its_pool_one_that_serves)
+{
+	struct ro_command c = order("v1", "v3");
+
+	world_fit(&w, 3, true);
+	world_put(&w, 3, POOL_READY, 0);
+	cr_assert_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	cr_expect_eq(world_pool(&w, 3)->state, POOL_ACTIVE);
+	cr_expect_eq(world_pool(&w, 3)->share_bp, 0u);
+}
+
+/* Back to v1, since v2 is bad: nobody is led there any more. */
+Test(order, to_a_pool_that_drains_is_none)
+{
+	struct ro_command c = order("v1", "v2"), d;
+
+	cr_assert_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	c = order("", "v2");
+	c.session = 7;
+	cr_assert_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	d = world_command(RO_SWITCH, "v1");
+	d.drain = true;
+	d.clocks.mode = CFG_DRAIN_MOVE;
+	cr_assert_eq(world_do(&w, &d), RO_NO_NONE, "%s", w.why);
+	cr_expect_eq(plan().pools[0].move_epoch, 0u);
+	cr_expect_eq(plan().pools[0].pins_to, 0);
+	cr_expect_eq(plan().n_orders, 0u);
+	c = order("v1", "v2");
+	cr_expect_eq(world_do(&w, &c), RO_NO_NOT_READY, "%s", w.why);
+}
+
+Test(order, by_the_shares_ends_when_they_change)
+{
+	struct ro_command c = order("v1", ""), d;
+
+	cr_assert_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	d = world_command(RO_SHARE, "v2");
+	d.share_bp = 7000;
+	cr_assert_eq(world_do(&w, &d), RO_NO_NONE, "%s", w.why);
+	cr_expect_eq(plan().pools[0].move_epoch, 0u);
 }
 
 Test(order, of_one_is_kept_as_long_as_its_pin_may_live)
@@ -121,8 +179,7 @@ static const struct {
 	{ "a pool's and one", "v1", "v2", false, 7, RO_NO_BAD_VALUE },
 	{ "of no pool", "v9", "v2", false, 0, RO_NO_NO_POOL },
 	{ "to no pool", "v1", "v9", false, 0, RO_NO_NO_POOL },
-	{ "to where they are", "v1", "v1", false, 0, RO_NO_BAD_VALUE },
-	{ "to who is cold", "v1", "v3", false, 0, RO_NO_NOT_READY },
+	{ "to who has proved nothing", "v1", "v3", false, 0, RO_NO_NOT_READY },
 };
 /* clang-format on */
 

@@ -96,6 +96,27 @@ Test(sessions, that_move_leave)
 		see(n, V2, 5);
 	cr_expect_eq(sessions_on(&s, V1), 60);
 	cr_expect_eq(sessions_on(&s, V2), 40);
+	cr_expect_eq(sessions_left_us(&s, V1), NOW_US + 5 * US_PER_S);
+	cr_expect_eq(sessions_left_us(&s, V2), 0);
+}
+
+Test(sessions, an_old_cookie_brings_no_record_back)
+{
+	struct session one = { .id = 5,
+		.pool = V1,
+		.ends_s = FAR_S,
+		.epoch = 3 },
+	               late = one;
+
+	sessions_see(&s, &one, NOW_US, MOST);
+	one.pool = V2;
+	one.epoch = 4;
+	sessions_see(&s, &one, NOW_US + US_PER_S, MOST);
+	sessions_see(&s, &late, NOW_US + 2 * US_PER_S, MOST);
+	cr_assert(sessions_find(&s, 5, &one));
+	cr_expect_eq(one.pool, V2);
+	cr_expect_eq(one.seen_s, 1002);
+	cr_expect_eq(sessions_on(&s, V1), 0);
 }
 
 /* clang-format off */
@@ -149,6 +170,15 @@ Test(sessions, end_when_their_pins_are_void)
 	sessions_void(&s, V1, 4);
 	sweep(1);
 	cr_expect_eq(sessions_on(&s, V1), 1, "who was pinned since");
+	sessions_void(&s, V1, 0); /* another state counts now */
+	sessions_see(&s,
+	    &(struct session){ .id = 6,
+	        .pool = V1,
+	        .ends_s = FAR_S,
+	        .epoch = 1 },
+	    NOW_US, MOST);
+	sweep(2);
+	cr_expect_eq(sessions_on(&s, V1), 2);
 	cr_expect_eq(sessions_on(&s, V2), 30);
 }
 
@@ -162,7 +192,8 @@ Test(sessions, beyond_the_bound_are_lost_and_told)
 	}
 	cr_expect_eq(sessions_on(&s, V1), 20);
 	cr_expect_eq(atomic_load(&s.lost), 10);
-	cr_expect_eq(atomic_load(&s.lost_us), NOW_US + 29);
+	cr_expect_eq(sessions_lost_us(&s, V1), NOW_US + 29);
+	cr_expect_eq(sessions_lost_us(&s, V2), 0);
 	one.id = id_of(3);
 	sessions_see(&s, &one, NOW_US + 99, 20);
 	cr_expect_eq(atomic_load(&s.lost), 10, "who has a record keeps it");
@@ -287,4 +318,69 @@ Test(sessions, may_be_seen_by_several_threads)
 		(void)pthread_join(threads[i], NULL);
 	cr_expect_eq(atomic_load(&s.n), 7500);
 	cr_expect_eq(sessions_on(&s, V1) + sessions_on(&s, V2), 7500);
+}
+
+struct heard {
+	uint64_t n;
+	bool busy;
+};
+
+static bool
+hear(const struct session *one UNUSED, void *arg)
+{
+	struct heard *h = arg;
+
+	h->n += !h->busy;
+	return !h->busy;
+}
+
+static uint64_t
+told(uint64_t after_s, bool busy)
+{
+	struct heard h = { 0, busy };
+
+	sessions_sweep(&s, NOW_US + after_s * US_PER_S, hear, &h);
+	return h.n;
+}
+
+Test(sessions, are_told_when_new_moved_and_six_times_an_idle_time)
+{
+	for (uint64_t n = 0; n < 10; n++)
+		see(n, V1, 0);
+	cr_expect_eq(told(1, true), 0);
+	cr_expect_eq(s.untold, 10);
+	cr_expect_eq(told(1, false), 10);
+	cr_expect_eq(s.untold, 0);
+	cr_expect_eq(told(2, false), 0);
+	see(3, V2, 3);
+	cr_expect_eq(told(3, false), 1, "it has moved");
+	see(4, V1, 200);
+	cr_expect_eq(told(200, false), 0, "seen, and not long ago told");
+	see(4, V1, 300);
+	cr_expect_eq(told(300, false), 1);
+	sessions_retell(&s);
+	cr_expect_eq(told(301, false), 10);
+	sessions_void(&s, V2, 2);
+	cr_expect_eq(told(302, false), 1, "that pool's are elsewhere now");
+}
+
+Test(sessions, of_all_proxies_count_while_nobody_doubts)
+{
+	see(1, V1, 0);
+	cr_expect_not(sessions_are_shared(&s, NOW_US));
+	s.shared_us = NOW_US;
+	sessions_share(&s, V1, 7);
+	sessions_share(&s, V2, 0);
+	cr_expect(sessions_are_shared(&s, NOW_US + US_PER_S));
+	cr_expect_eq(sessions_shared_on(&s, V1), 7);
+	cr_expect_eq(sessions_shared_on(&s, V2), 0);
+	sessions_share(&s, V1, 0);
+	cr_expect_eq(sessions_shared_on(&s, V1), 0, "it is elsewhere");
+	cr_expect_eq(told(1, true), 0);
+	cr_expect_eq(sessions_shared_on(&s, V1), 1, "not told of yet");
+	cr_expect_not(sessions_are_shared(&s, NOW_US + 5 * US_PER_S));
+	s.shared_us = NOW_US + 10 * US_PER_S;
+	sessions_doubt(&s, NOW_US + 9 * US_PER_S);
+	cr_expect_not(sessions_are_shared(&s, NOW_US + 11 * US_PER_S));
+	cr_expect(sessions_are_shared(&s, NOW_US + 12 * US_PER_S));
 }
