@@ -626,6 +626,8 @@ note_session(struct exchange *x, const struct view_service *vs,
 	struct client *c = client_connection(x->client);
 	uint64_t now_us = loop_now_us(x->proxy->env.loop);
 
+	if (vs->cfg->sticky_records == 0)
+		return;
 	if (c->noted_id == x->pin.session &&
 	    c->noted_pool == vp->pool->name_hash &&
 	    now_us - c->noted_us < US_PER_S)

@@ -149,7 +149,9 @@ judge_sessions(const struct pool *p, const struct cfg_service *svc,
 {
 	const struct sessions *all = &p->service->sessions;
 
-	if (is_lately(now->started_us, svc->sticky_idle_us) &&
+	if (svc->sticky_records == 0)
+		f->sessions_unknown = "sessions, which are not recorded,";
+	else if (is_lately(now->started_us, svc->sticky_idle_us) &&
 	    !is_whole(all, now->wall_us))
 		f->sessions_unknown = "sessions begun before the restart";
 	else if (is_lately(sessions_lost_us(all, p->name_hash),

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "net/loop.h"
 #include "rollout/machine.h"
 #include "store/bus.h"
@@ -24,6 +25,8 @@ struct tally {
 	struct alarm *alarm; /* owned */
 	struct bus *bus;     /* owned; NULL: nothing is shared */
 	const char *prefix;
+	enum store_why
+	    why; /* it was away last; NOTHING: it has answered since */
 	unsigned under_way;
 	uint64_t turn; /* seconds so far */
 };
@@ -216,6 +219,10 @@ on_counted(const struct str *values, size_t n, void *arg)
 	a->tally->under_way--;
 	if (n == 1 && s != NULL)
 		take_counts(a, &s->sessions, values[0]);
+	if (n == 1 && a->tally->why != STORE_WHY_NOTHING) {
+		a->tally->why = STORE_WHY_NOTHING;
+		log_info("event=sessions_shared");
+	}
 	free(a);
 }
 
@@ -311,13 +318,18 @@ on_time(void *arg)
 
 /* ---- life ---- */
 
-/* What was under way when it was lost may not be there. */
+/* What was under way when it was lost may not be there.  Why is told once. */
 static void
-on_turned(bool up, enum store_why why UNUSED, void *arg)
+on_turned(bool up, enum store_why why, void *arg)
 {
 	struct tally *t = arg;
 	struct service *s = NULL;
 
+	if (!up && why != t->why)
+		log_warn("event=sessions_alone why=\"Redis: %s\"",
+		    store_why_text(why));
+	if (!up)
+		t->why = why;
 	while (up && (s = registry_service_next(t->env.registry, s)) != NULL)
 		sessions_doubt(&s->sessions, clock_mono_us());
 }

@@ -157,7 +157,7 @@ see_records(struct run *r)
 	const char *pool = a->option[OPT_POOL],
 	           *service = a->option[OPT_SERVICE];
 	struct buf path = BUF_INIT, out = BUF_INIT;
-	struct answer answer;
+	struct answer answer = { .doc = NULL };
 	int exit;
 
 	if (pool != NULL && a->n_operands > 1)
