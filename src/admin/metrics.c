@@ -590,7 +590,7 @@ put_streams_ended(struct look *l)
 static void
 put_sessions(struct look *l)
 {
-	put(l, l->p->facts->sessions);
+	put(l, l->p->facts->shown);
 }
 
 static void

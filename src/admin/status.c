@@ -219,7 +219,7 @@ put_facts(struct json_out *j, const struct ro_facts_pool *f)
 		json_kv_u64(j, stream_end_name((enum stream_end)i),
 		    f->streams_ended[i]);
 	json_end_object(j);
-	json_kv_u64(j, "sessions", f->sessions);
+	json_kv_u64(j, "sessions", f->shown);
 	json_kv_u64(j, "instances_n", f->instances);
 	json_kv_u64(j, "eligible", f->eligible);
 }

@@ -60,9 +60,6 @@ int drive_new(const struct drive_env *, struct drive **out, char *why,
  */
 void drive_free(struct drive **);
 
-/* The records of sessions are in that Redis, too; cfg is the started one. */
-int drive_share_sessions(struct drive *, struct cfg *,
-    const struct store_env *) MUST_CHECK;
 /*
  * Becomes one of the proxies of that configuration's cluster; a reference is
  * taken.  The store is borrowed for the call, what it leads to as long as the

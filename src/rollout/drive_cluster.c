@@ -443,6 +443,7 @@ add_counts(struct drive *d, const struct json *pools)
 		f->inflight += number(j, "in_flight");
 		f->streams += number(j, "streams");
 		f->sessions += number(j, "sessions");
+		f->shown = f->sessions;
 		f->writes += number(j, "writes");
 		if (json_get_truth(j, "unknown", false))
 			f->sessions_unknown = "sessions of another proxy";
@@ -501,16 +502,6 @@ on_change(void *arg)
 }
 
 int
-drive_share_sessions(struct drive *d, struct cfg *cfg,
-    const struct store_env *store)
-{
-	ON_CONTROL_THREAD();
-	if (d->joined_cfg == NULL)
-		d->joined_cfg = cfg_ref(cfg);
-	return tally_share(d->tally, store, cfg->store.prefix);
-}
-
-int
 drive_join(struct drive *d, struct cfg *cfg, const struct store_env *store)
 {
 	struct cluster_env env = { .loop = d->env.loop,
@@ -527,9 +518,11 @@ drive_join(struct drive *d, struct cfg *cfg, const struct store_env *store)
 	int rc;
 
 	ON_CONTROL_THREAD();
-	if (d->joined_cfg == NULL)
-		d->joined_cfg = cfg_ref(cfg);
+	d->joined_cfg = cfg_ref(cfg);
 	rc = cluster_new(&env, &d->cluster);
+	if (rc == E_OK)
+		rc = tally_share(d->tally, store, cfg->store.prefix,
+		    cfg->cluster.name);
 	if (rc == E_OK)
 		cluster_configured(d->cluster, d->cfg);
 	return rc;

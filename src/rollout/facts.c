@@ -134,14 +134,6 @@ is_lately(uint64_t at_us, uint64_t within_us)
 	return at_us != 0 && clock_mono_us() - at_us < within_us;
 }
 
-/* Nobody who may still come back is missing in Redis. */
-static bool
-is_whole(const struct sessions *s, uint64_t wall_us)
-{
-	return sessions_are_shared(s, clock_mono_us()) &&
-	    s->shared_since_us + s->idle_us < wall_us;
-}
-
 /* Zero proves nothing while one may come whom nobody has counted. */
 static void
 judge_sessions(const struct pool *p, const struct cfg_service *svc,
@@ -151,8 +143,7 @@ judge_sessions(const struct pool *p, const struct cfg_service *svc,
 
 	if (svc->sticky_records == 0)
 		f->sessions_unknown = "sessions, which are not recorded,";
-	else if (is_lately(now->started_us, svc->sticky_idle_us) &&
-	    !is_whole(all, now->wall_us))
+	else if (is_lately(now->started_us, svc->sticky_idle_us))
 		f->sessions_unknown = "sessions begun before the restart";
 	else if (is_lately(sessions_lost_us(all, p->name_hash),
 	             svc->sticky_idle_us))
@@ -198,6 +189,7 @@ gather_pool(struct registry *r, const struct cfg_service *svc,
 	    ? 0
 	    : svc->sticky_max_us;
 	f->sessions = sessions_on(&p->service->sessions, p->name_hash);
+	f->shown = f->sessions;
 	if (svc->sticky_scope != CFG_STICKY_NONE)
 		judge_sessions(p, svc, now, f);
 	judge_ready(p, cfg, &c, f, now->wall_us, due_us);
@@ -240,7 +232,7 @@ facts_share(struct registry *r, const struct ro_state *s,
 			if (p != NULL &&
 			    sessions_are_shared(&p->service->sessions,
 			        clock_mono_us()))
-				rows[i * CFG_POOLS_MAX + n].sessions =
+				rows[i * CFG_POOLS_MAX + n].shown =
 				    sessions_shared_on(&p->service->sessions,
 				        p->name_hash);
 		}

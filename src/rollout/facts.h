@@ -33,7 +33,7 @@ void facts_gather(struct registry *, const struct cfg *,
     const struct ro_state *, const struct facts_now *,
     struct ro_facts_pool *rows, uint64_t *due_us);
 
-/* Where the store knows how many sessions all proxies have, that. */
+/* Where Redis knows how many sessions all proxies have, that is .shown. */
 void facts_share(struct registry *, const struct ro_state *,
     struct ro_facts_pool *rows);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -14,26 +15,35 @@
 #include "store/bus.h"
 #include "upstream/registry.h"
 
-#define BATCH 500    /* sessions a command */
-#define UNDER_WAY 64 /* commands at a time */
-#define AT_ONCE 32   /* services of which nobody is known to have any */
-#define KEY_MAX 320
+#define BATCH 500      /* sessions a command */
+#define UNDER_WAY 1024 /* commands at a time */
+#define SILENT_US (3 * US_PER_S)
+#define CHECK_TURNS 2 /* of a pool that drains: who is elsewhere by now? */
+#define SKEW_S 600    /* of clocks: so much longer a record is kept */
+#define AT_ONCE 32    /* services of which nobody is known to have any */
+#define KEY_MAX 448
 #define EPOCH_BITS 20 /* of a score: who is seen at once is where he went */
 
 struct tally {
 	struct tally_env env;
 	struct alarm *alarm; /* owned */
 	struct bus *bus;     /* owned; NULL: nothing is shared */
-	const char *prefix;
+	const char *prefix, *cluster;
 	enum store_why
 	    why; /* it was away last; NOTHING: it has answered since */
+	TAILQ_HEAD(, asked) asked; /* under way */
 	unsigned under_way;
-	uint64_t turn; /* seconds so far */
+	uint64_t heard_us; /* monotonic: an answer came, or the first of them
+	                      was asked for */
+	bool answers;      /* it does, since the connection is there */
+	uint64_t turn;     /* seconds so far */
 };
 
 /* A question that is under way; its service may be gone meanwhile. */
 struct asked {
+	TAILQ_ENTRY(asked) link;
 	struct tally *tally;
+	uint64_t pool; /* of those it was told of */
 	char service[CFG_NAME_MAX + 1];
 	size_t n;
 	uint64_t pools[CFG_POOLS_MAX]; /* hashes of names, in order */
@@ -49,28 +59,36 @@ struct batch {
 	uint64_t pools[CFG_POOLS_MAX];
 };
 
-/* A later sight of it, at another pool, stays. */
+/*
+ * The newest pin says where it is, by its epoch, and of two such the last sight.
+ * Told are those that have a newer pin than ours, with its epoch.
+ */
 static const char tell_script[] =
+    "local left, E = '', 1048576 "
     "for i = 1, #ARGV[2], 30 do "
     "local id = string.sub(ARGV[2], i, i + 15) "
     "local score = tonumber(string.sub(ARGV[2], i + 16, i + 29), 16) "
     "local late = false "
     "for k = 1, #KEYS do "
     "local s = tonumber(redis.call('ZSCORE', KEYS[k], id) or -1) "
-    "if s > score then late = true "
-    "elseif k > 1 and s >= 0 then redis.call('ZREM', KEYS[k], id) end "
-    "end "
+    "if s >= 0 then "
+    "local newer = s % E - score % E "
+    "if newer > 0 or (newer == 0 and s > score) then late = true "
+    "if k > 1 and newer > 0 then "
+    "left = left .. id .. string.format('%05x', s % E) end "
+    "elseif k > 1 then redis.call('ZREM', KEYS[k], id) end "
+    "end end "
     "if not late then redis.call('ZADD', KEYS[1], score, id) end "
     "end "
     "redis.call('PEXPIRE', KEYS[1], ARGV[1]) "
-    "return {'ok'}";
+    "return {'ok' .. left}";
 
 static const char count_script[] =
     "redis.call('SET', KEYS[1], ARGV[2], 'NX') "
     "local out = redis.call('GET', KEYS[1]) "
     "for k = 2, #KEYS do "
-    "redis.call('ZREMRANGEBYSCORE', KEYS[k], '-inf', '(' .. ARGV[1]) "
-    "out = out .. ' ' .. redis.call('ZCARD', KEYS[k]) "
+    "redis.call('ZREMRANGEBYSCORE', KEYS[k], '-inf', '(' .. ARGV[3]) "
+    "out = out .. ' ' .. redis.call('ZCOUNT', KEYS[k], ARGV[1], '+inf') "
     "end "
     "return {out}";
 
@@ -89,8 +107,8 @@ static struct str
 key_of(const struct tally *t, const struct ro_service *s, size_t at,
     char out[KEY_MAX])
 {
-	int n = snprintf(out, KEY_MAX, "%ss:%s:%s:%" PRIu32, t->prefix, s->name,
-	    s->pools[at].name, s->pools[at].min_epoch);
+	int n = snprintf(out, KEY_MAX, "%ss:%s:%s:%s:%" PRIu32, t->prefix,
+	    t->cluster, s->name, s->pools[at].name, s->pools[at].min_epoch);
 
 	return str_from(out, (size_t)n);
 }
@@ -111,18 +129,49 @@ score_of(uint64_t wall_s, uint32_t epoch)
 /* ---- telling ---- */
 
 static void
-on_told(const struct str *values UNUSED, size_t n, void *arg)
+end_ask(struct asked *a, bool answered)
+{
+	struct tally *t = a->tally;
+
+	TAILQ_REMOVE(&t->asked, a, link);
+	t->under_way--;
+	if (answered)
+		t->heard_us = clock_mono_us();
+	t->answers |= answered;
+	free(a);
+}
+
+#define LEFT_BYTES 21 /* a key, and the epoch of its newest pin */
+
+static void
+drop_left(const struct asked *a, struct sessions *all, struct str left)
+{
+	uint64_t id, epoch;
+	char digits[STR_HEX64_MAX] = "00000000000";
+
+	for (; left.len >= LEFT_BYTES;
+	     left = str_sub(left, LEFT_BYTES, left.len)) {
+		memcpy(digits + 11, left.p + 16, 5);
+		if (str_hex64(str_sub(left, 0, 16), &id) &&
+		    str_hex64(str_from(digits, 16), &epoch))
+			sessions_left(all, id, a->pool, (uint32_t)epoch,
+			    clock_mono_us());
+	}
+}
+
+static void
+on_told(const struct str *values, size_t n, void *arg)
 {
 	struct asked *a = arg;
-	struct service *s;
+	struct service *s = registry_service(a->tally->env.registry,
+	    a->service);
 
-	a->tally->under_way--;
-	if (n == 0) {
-		s = registry_service(a->tally->env.registry, a->service);
-		if (s != NULL)
-			sessions_retell(&s->sessions);
-	}
-	free(a);
+	if (s != NULL && n == 0)
+		sessions_retell(&s->sessions);
+	else if (s != NULL && str_starts(values[0], STR("ok")))
+		drop_left(a, &s->sessions,
+		    str_sub(values[0], 2, values[0].len));
+	end_ask(a, n > 0);
 }
 
 static struct asked *
@@ -133,6 +182,9 @@ ask_of(struct tally *t, const struct ro_service *s)
 	if (a == NULL)
 		return NULL;
 	a->tally = t;
+	TAILQ_INSERT_TAIL(&t->asked, a, link);
+	if (t->under_way++ == 0)
+		t->heard_us = clock_mono_us();
 	memcpy(a->service, s->name, sizeof(a->service));
 	a->n = s->n_pools;
 	for (size_t i = 0; i < s->n_pools; i++)
@@ -152,10 +204,12 @@ send_batch(struct batch *b, size_t at)
 
 	if (a == NULL || b->text[at].failed) {
 		sessions_retell(b->sessions);
-		free(a);
+		if (a != NULL)
+			end_ask(a, false);
 		buf_free(&b->text[at]);
 		return;
 	}
+	a->pool = b->pools[at];
 	words[n++] = key_of(t, b->s, at, keys[at]);
 	for (size_t i = 0; i < b->s->n_pools; i++)
 		if (i != at)
@@ -164,7 +218,6 @@ send_batch(struct batch *b, size_t at)
 	    2 * kept_us(b->sessions) / US_PER_MS + 1);
 	words[n] = str_of(ttl);
 	words[n + 1] = buf_str(&b->text[at]);
-	t->under_way++;
 	bus_run(t->bus, tell_script, words, n, n + 2, on_told, a);
 	buf_free(&b->text[at]);
 }
@@ -179,7 +232,7 @@ add(const struct session *one, void *arg)
 	while (at < b->s->n_pools && b->pools[at] != one->pool)
 		at++;
 	if (at == b->s->n_pools)
-		return true; /* of a pool that is no more */
+		return false; /* of a pool that is no more */
 	if (b->tally->under_way >= UNDER_WAY)
 		return false;
 	buf_printf(&b->text[at], "%016" PRIx64 "%014" PRIx64, one->id,
@@ -187,6 +240,12 @@ add(const struct session *one, void *arg)
 	if (b->text[at].len >= (size_t)BATCH * 30)
 		send_batch(b, at);
 	return true;
+}
+
+static bool
+wait(const struct session *one UNUSED, void *arg UNUSED)
+{
+	return false;
 }
 
 /* ---- asking ---- */
@@ -213,17 +272,16 @@ static void
 on_counted(const struct str *values, size_t n, void *arg)
 {
 	struct asked *a = arg;
-	struct service *s = registry_service(a->tally->env.registry,
-	    a->service);
+	struct tally *t = a->tally;
+	struct service *s = registry_service(t->env.registry, a->service);
 
-	a->tally->under_way--;
 	if (n == 1 && s != NULL)
 		take_counts(a, &s->sessions, values[0]);
-	if (n == 1 && a->tally->why != STORE_WHY_NOTHING) {
-		a->tally->why = STORE_WHY_NOTHING;
+	if (n == 1 && t->why != STORE_WHY_NOTHING) {
+		t->why = STORE_WHY_NOTHING;
 		log_info("event=sessions_shared");
 	}
-	free(a);
+	end_ask(a, n == 1);
 }
 
 static void
@@ -231,24 +289,27 @@ count(struct tally *t, const struct ro_service *s, const struct sessions *all,
     uint64_t wall_s)
 {
 	struct asked *a = ask_of(t, s);
-	char keys[CFG_POOLS_MAX][KEY_MAX], since[KEY_MAX], least[24], now[24];
-	struct str words[CFG_POOLS_MAX + 3];
+	char keys[CFG_POOLS_MAX][KEY_MAX], since[KEY_MAX], least[24], now[24],
+	    old[24];
+	struct str words[CFG_POOLS_MAX + 4];
 	size_t n = 0;
 
 	if (a == NULL)
 		return;
 	words[n++] = str_from(since,
-	    (size_t)snprintf(since, sizeof(since), "%ss:%s:since", t->prefix,
-	        s->name));
+	    (size_t)snprintf(since, sizeof(since), "%ss:%s:%s:since", t->prefix,
+	        t->cluster, s->name));
 	for (size_t i = 0; i < s->n_pools; i++)
 		words[n++] = key_of(t, s, i, keys[i]);
 	(void)snprintf(least, sizeof(least), "%" PRIu64,
 	    score_of(wall_s - kept_us(all) / US_PER_S, 0));
 	(void)snprintf(now, sizeof(now), "%" PRIu64, clock_wall_us());
+	(void)snprintf(old, sizeof(old), "%" PRIu64,
+	    score_of(wall_s - 2 * kept_us(all) / US_PER_S - SKEW_S, 0));
 	words[n] = str_of(least);
 	words[n + 1] = str_of(now);
-	t->under_way++;
-	bus_run(t->bus, count_script, words, n, n + 2, on_counted, a);
+	words[n + 2] = str_of(old);
+	bus_run(t->bus, count_script, words, n, n + 3, on_counted, a);
 }
 
 /* ---- each second ---- */
@@ -262,14 +323,18 @@ share(struct tally *t, const struct ro_service *s, struct sessions *all)
 		.wall_s = clock_wall_us() / US_PER_S,
 		.mono_s = clock_mono_us() / US_PER_S };
 
-	for (size_t i = 0; i < s->n_pools; i++)
+	for (size_t i = 0; i < s->n_pools; i++) {
 		b.pools[i] = hash_of(t, s, i);
-	sessions_sweep(all, clock_mono_us(), add, &b);
+		if (s->pools[i].state == POOL_DRAINING &&
+		    t->turn % CHECK_TURNS == 0)
+			sessions_retell_of(all, b.pools[i]);
+	}
+	/* Before it answers, nothing says that it can. */
+	sessions_sweep(all, clock_mono_us(), t->answers ? add : wait, &b);
 	for (size_t i = 0; i < s->n_pools; i++)
 		if (b.text[i].len > 0)
 			send_batch(&b, i);
-	if (t->under_way < UNDER_WAY)
-		count(t, s, all, b.wall_s);
+	count(t, s, all, b.wall_s);
 }
 
 /* Of many services, those without any are asked for in turn. */
@@ -305,6 +370,8 @@ on_time(void *arg)
 
 	alarm_set(t->alarm, US_PER_S);
 	t->turn++;
+	if (t->under_way > 0 && clock_mono_us() - t->heard_us > SILENT_US)
+		bus_drop(t->bus);
 	for (size_t i = 0; i < t->env.state->n_services; i++) {
 		const struct ro_service *s = &t->env.state->services[i];
 
@@ -330,6 +397,7 @@ on_turned(bool up, enum store_why why, void *arg)
 		    store_why_text(why));
 	if (!up)
 		t->why = why;
+	t->answers = false;
 	while (up && (s = registry_service_next(t->env.registry, s)) != NULL)
 		sessions_doubt(&s->sessions, clock_mono_us());
 }
@@ -343,6 +411,7 @@ tally_new(const struct tally_env *env, struct tally **out)
 	if (t == NULL)
 		return E_NOMEM;
 	t->env = *env;
+	TAILQ_INIT(&t->asked);
 	t->alarm = alarm_new(env->loop, on_time, t);
 	if (t->alarm == NULL) {
 		free(t);
@@ -354,11 +423,13 @@ tally_new(const struct tally_env *env, struct tally **out)
 }
 
 int
-tally_share(struct tally *t, const struct store_env *store, const char *prefix)
+tally_share(struct tally *t, const struct store_env *store, const char *prefix,
+    const char *cluster)
 {
 	struct bus_env env = { .store = store, .turned = on_turned, .arg = t };
 
 	t->prefix = prefix;
+	t->cluster = cluster;
 	return bus_new(&env, &t->bus);
 }
 
@@ -366,10 +437,15 @@ void
 tally_free(struct tally **tp)
 {
 	struct tally *t = *tp;
+	struct asked *a, *next;
 
 	if (t == NULL)
 		return;
 	bus_free(&t->bus);
+	for (a = TAILQ_FIRST(&t->asked); a != NULL; a = next) {
+		next = TAILQ_NEXT(a, link);
+		free(a);
+	}
 	alarm_free(&t->alarm);
 	free(t);
 	*tp = NULL;

@@ -1,16 +1,20 @@
 /*
  * tally - the records of sessions, second by second: those that have ended go,
- * and where the store is Redis, it is told of the others and asked how many all
+ * and in a cluster Redis is told of the others and asked how many all
  * proxies have.
  *
- * In Redis each pool of a service is a sorted set, PREFIXs:SERVICE:POOL:EPOCH:
- * the keys of its sessions by when they were seen last.  A session is in one of
- * them, whichever proxies see it: the last sight counts.  EPOCH is the pool's
- * .min_epoch, so that void pins are in no set that anybody looks at.
- * PREFIXs:SERVICE:since says since when nothing was lost there.
+ * In Redis each pool of a service is a sorted set,
+ * PREFIXs:CLUSTER:SERVICE:POOL:EPOCH: the keys of its sessions by when they were
+ * seen last.  A session is in one of them, that of its newest pin, whichever
+ * proxies see it.  EPOCH is the pool's .min_epoch, so that void pins are in no
+ * set that anybody looks at.  PREFIXs:CLUSTER:SERVICE:since says since when
+ * nothing was lost there.
  *
  * It is told in batches, of each session once it is new or has moved and then
- * six times within the idle time.  Nobody waits for it.
+ * six times within the idle time, of those on a pool that drains every two
+ * seconds; and it tells which of these have a newer pin elsewhere: they are
+ * not waited for any more.  What Redis counts is only shown: it may be late, or
+ * have lost something, and a drain must not end by that.
  *
  * Thread: control.
  */
@@ -32,8 +36,8 @@ struct tally_env {
 
 int tally_new(const struct tally_env *, struct tally **out) MUST_CHECK;
 void tally_free(struct tally **);
-/* From now on with that Redis; prefix: borrowed, as what store leads to. */
+/* From now on with that Redis; names: borrowed, as what store leads to. */
 int tally_share(struct tally *, const struct store_env *store,
-    const char *prefix) MUST_CHECK;
+    const char *prefix, const char *cluster) MUST_CHECK;
 
 #endif

@@ -374,15 +374,11 @@ static int
 join_cluster(struct network *n)
 {
 	struct store_env store;
-	int rc;
 
-	if (n->env->started->store.type != CFG_STORE_REDIS)
+	if (n->env->started->cluster.name == NULL)
 		return E_OK;
 	store = stores_env(n->stores, n->loop, "control");
-	rc = drive_share_sessions(n->drive, n->env->started, &store);
-	if (rc == E_OK && n->env->started->cluster.name != NULL)
-		rc = drive_join(n->drive, n->env->started, &store);
-	return rc;
+	return drive_join(n->drive, n->env->started, &store);
 }
 
 static int

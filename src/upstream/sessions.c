@@ -415,9 +415,11 @@ free_pools(struct sessions *s, struct session_shard *all)
 	for (size_t i = 0; i < SESSIONS_SHARDS; i++)
 		(void)pthread_mutex_lock(&all[i].mutex);
 	for (size_t i = 0; i < SESSIONS_POOLS; i++)
-		if (atomic_load(&s->pools[i].n) == 0) {
+		if (atomic_load(&s->pools[i].n) == 0 &&
+		    s->pools[i].shared == 0) {
 			atomic_store(&s->pools[i].least, 0);
-			s->pools[i].shared = 0;
+			atomic_store(&s->pools[i].lost_us, 0);
+			atomic_store(&s->pools[i].left_us, 0);
 			atomic_store(&s->pools[i].pool, 0);
 		}
 	for (size_t i = 0; i < SESSIONS_SHARDS; i++)
@@ -456,14 +458,43 @@ sessions_retell(struct sessions *s)
 		s->pools[i].retell = true;
 }
 
+void
+sessions_retell_of(struct sessions *s, uint64_t pool)
+{
+	int at = pool_at(s, pool);
+
+	if (at != -1)
+		s->pools[at].retell = true;
+}
+
+void
+sessions_left(struct sessions *s, uint64_t id, uint64_t pool, uint32_t epoch,
+    uint64_t now_us)
+{
+	struct session_shard *all = atomic_load(&s->shards), *h;
+	struct session_row *r;
+	int at = pool_at(s, pool);
+
+	if (all == NULL || id == 0 || at == -1)
+		return;
+	h = shard_of(all, id);
+	(void)pthread_mutex_lock(&h->mutex);
+	r = h->size == 0 ? NULL : row_of(h, id);
+	if (r != NULL && r->id == id && r->at == at && r->epoch <= epoch) {
+		atomic_store(&s->pools[at].left_us, now_us);
+		take_out(s, h, (uint32_t)(r - h->rows));
+	}
+	(void)pthread_mutex_unlock(&h->mutex);
+}
+
 /* ---- of all proxies ---- */
 
 void
 sessions_share(struct sessions *s, uint64_t pool, uint64_t n)
 {
-	int at = n == 0 ? pool_at(s, pool) : pool_take(s, pool);
+	int at = n == 0 || pool == 0 ? pool_at(s, pool) : pool_take(s, pool);
 
-	if (at != -1)
+	if (at != -1 && pool != 0)
 		s->pools[at].shared = n;
 }
 

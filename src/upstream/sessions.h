@@ -103,8 +103,15 @@ void sessions_each(struct sessions *, session_fn *fn, void *arg);
 typedef bool session_tell_fn(const struct session *, void *arg);
 void sessions_sweep(struct sessions *, uint64_t now_us, session_tell_fn *tell,
     void *arg);
-/* Control: what others were told may be lost. */
+/* Control: what others were told, of all or of that pool, may be lost. */
 void sessions_retell(struct sessions *);
+void sessions_retell_of(struct sessions *, uint64_t pool);
+/*
+ * Control: another proxy has given it a newer pin than that of this epoch: if
+ * ours is no newer, it is not on that pool any more.
+ */
+void sessions_left(struct sessions *, uint64_t id, uint64_t pool,
+    uint32_t epoch, uint64_t now_us);
 
 /* ---- of all proxies; control ---- */
 

@@ -563,7 +563,7 @@ def counts(c):
 
 
 def told(c):
-    return c.redis.do("ZCARD", "segue:s:web:v1:0")
+    return c.redis.do("ZCARD", "segue:s:sso:web:v1:0")
 
 
 def test_an_emptied_redis_ends_no_drain(rig):
@@ -581,6 +581,20 @@ def test_an_emptied_redis_ends_no_drain(rig):
         assert leader.admin.pool("v1")["sessions"] == 3
     for cookie in cookies:
         assert once(other.address, fields=cookie).version == "v1"
+
+
+def test_a_new_session_is_waited_for(rig):
+    """Wherever it began a moment ago, and whatever Redis knows of it."""
+    c = Cluster(rig)
+    time.sleep(4)
+    cookie = cookie_of(once(c.followers[0].address))
+    c.leader.do("switch", "v2")
+    c.leader.do("drain", "v1", "--mode", "keep", "--grace", "60s")
+    c.redis.do("DEL", "segue:s:sso:web:v1:0")
+    for _ in range(4):
+        time.sleep(1)
+        assert c.leader.admin.pool("v1")["state"] == "draining"
+        assert once(c.followers[1].address, fields=cookie).version == "v1"
 
 
 def test_sessions_are_counted_once_over_proxies(rig):
@@ -612,7 +626,7 @@ def test_who_moved_at_one_proxy_has_left_at_all(rig):
     b.do("sessions", "move", "--pool", "v1")
     for cookie in cookies:
         assert once(a.address, fields=cookie + DOCUMENT).version == "v2"
-    wait_until(lambda: a.admin.pool("v1")["state"] == "drained", 5,
+    wait_until(lambda: a.admin.pool("v1")["state"] == "drained", 9,
                "the drain's end: nobody is there")
     wait_until(lambda: counts(c) == [(0, 4)] * 3, 4, "four elsewhere")
 

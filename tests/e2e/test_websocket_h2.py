@@ -482,7 +482,8 @@ function connect()
 	};
 }
 
-connect();
+/* Not before there is a connection that it can share. */
+fetch("/page").then(connect);
 </script>
 """
 
