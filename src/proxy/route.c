@@ -618,7 +618,7 @@ record(struct exchange *x, const struct view_service *vs,
 	    vs->cfg->sticky_records);
 }
 
-/* A connection's session once a second: it has many requests. */
+/* A connection's session once a second, or when its pin is another. */
 static ALWAYS_INLINE void
 note_session(struct exchange *x, const struct view_service *vs,
     const struct view_pool *vp)
@@ -628,7 +628,7 @@ note_session(struct exchange *x, const struct view_service *vs,
 
 	if (vs->cfg->sticky_records == 0)
 		return;
-	if (c->noted_id == x->pin.session &&
+	if (!x->pin_due && c->noted_id == x->pin.session &&
 	    c->noted_pool == vp->pool->name_hash &&
 	    now_us - c->noted_us < US_PER_S)
 		return;
