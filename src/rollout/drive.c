@@ -109,7 +109,6 @@ drive_facts(struct drive *d)
 	facts_gather(d->env.registry, d->cfg, &d->state, &now, d->rows,
 	    &d->hold_due_us);
 	drive_add_others(d);
-	facts_share(d->env.registry, &d->state, d->rows);
 	running_facts(d->running, &d->state, d->runs);
 	d->facts.runs = d->runs;
 	facts_count(d->env.registry, &d->state, d->began_us, d->counts);

@@ -443,7 +443,8 @@ add_counts(struct drive *d, const struct json *pools)
 		f->inflight += number(j, "in_flight");
 		f->streams += number(j, "streams");
 		f->sessions += number(j, "sessions");
-		f->shown = f->sessions;
+		if (!f->shared)
+			f->shown = f->sessions;
 		f->writes += number(j, "writes");
 		if (json_get_truth(j, "unknown", false))
 			f->sessions_unknown = "sessions of another proxy";

@@ -189,7 +189,10 @@ gather_pool(struct registry *r, const struct cfg_service *svc,
 	    ? 0
 	    : svc->sticky_max_us;
 	f->sessions = sessions_on(&p->service->sessions, p->name_hash);
-	f->shown = f->sessions;
+	f->shared = sessions_are_shared(&p->service->sessions, clock_mono_us());
+	f->shown = f->shared
+	    ? sessions_shared_on(&p->service->sessions, p->name_hash)
+	    : f->sessions;
 	if (svc->sticky_scope != CFG_STICKY_NONE)
 		judge_sessions(p, svc, now, f);
 	judge_ready(p, cfg, &c, f, now->wall_us, due_us);
@@ -214,27 +217,6 @@ facts_gather(struct registry *r, const struct cfg *cfg,
 			if (pool != NULL)
 				gather_pool(r, svc, pool, now,
 				    &rows[i * CFG_POOLS_MAX + p], due_us);
-		}
-	}
-}
-
-void
-facts_share(struct registry *r, const struct ro_state *s,
-    struct ro_facts_pool *rows)
-{
-	for (size_t i = 0; i < s->n_services; i++) {
-		const struct ro_service *svc = &s->services[i];
-
-		for (size_t n = 0; n < svc->n_pools; n++) {
-			const struct pool *p = registry_pool(r, svc->name,
-			    svc->pools[n].name);
-
-			if (p != NULL &&
-			    sessions_are_shared(&p->service->sessions,
-			        clock_mono_us()))
-				rows[i * CFG_POOLS_MAX + n].shown =
-				    sessions_shared_on(&p->service->sessions,
-				        p->name_hash);
 		}
 	}
 }

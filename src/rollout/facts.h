@@ -33,10 +33,6 @@ void facts_gather(struct registry *, const struct cfg *,
     const struct ro_state *, const struct facts_now *,
     struct ro_facts_pool *rows, uint64_t *due_us);
 
-/* Where Redis knows how many sessions all proxies have, that is .shown. */
-void facts_share(struct registry *, const struct ro_state *,
-    struct ro_facts_pool *rows);
-
 /* rows[n_services]: what was asked of each since that process began. */
 void facts_count(struct registry *, const struct ro_state *,
     uint64_t process_us, struct ro_count *rows);

@@ -142,8 +142,9 @@ struct ro_facts_pool {
 	size_t gone;       /* instances that refuse connections */
 	uint64_t inflight, streams;
 	uint64_t sessions; /* records; in a cluster one may be counted twice */
-	uint64_t shown;  /* the same as people see it: once, if that is known */
-	uint64_t writes; /* in flight, of these */
+	bool shared;       /* Redis knows how many there are, each once */
+	uint64_t shown;    /* ... so many; else .sessions */
+	uint64_t writes;   /* in flight, of these */
 	struct ro_toll toll; /* since the process began */
 	struct ro_toll
 	    mirrored; /* of copies, likewise; bad: answered otherwise */

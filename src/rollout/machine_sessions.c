@@ -70,14 +70,14 @@ order_pool(const struct job *j, struct ro_pool *p)
 	memcpy(p->pins_to, j->cmd->to, sizeof(p->pins_to));
 }
 
-/* Those of single sessions that fit, too. */
+/* Those of single sessions that lead there; 0: that go by the share. */
 static void
-forget_single(struct ro_service *s, bool any, uint8_t to)
+forget_single(struct ro_service *s, uint8_t to)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < s->n_orders; i++)
-		if (!any && s->orders[i].to != to)
+		if (s->orders[i].to != to)
 			s->orders[kept++] = s->orders[i];
 	s->n_orders = kept;
 }
@@ -95,7 +95,7 @@ orders_forget_to(struct ro_service *s, const struct ro_pool *p)
 	for (size_t i = 0; i < s->n_pools; i++)
 		if (strcmp(s->pools[i].pins_to, p->name) == 0)
 			orders_forget_of(&s->pools[i]);
-	forget_single(s, false, (uint8_t)(p - s->pools + 1));
+	forget_single(s, (uint8_t)(p - s->pools + 1));
 }
 
 void
@@ -104,7 +104,7 @@ orders_forget_shares(struct ro_service *s)
 	for (size_t i = 0; i < s->n_pools; i++)
 		if (s->pools[i].pins_to[0] == '\0')
 			s->pools[i].move_epoch = 0;
-	forget_single(s, false, 0);
+	forget_single(s, 0);
 }
 
 /* Of pins that are too old by now, and of the same session, none is needed. */
@@ -153,12 +153,12 @@ sessions_command(struct job *j)
 		return r;
 	j->svc->epoch++;
 	/* Who may get sessions serves, and is drained as others are. */
-	if (to_of(j) != NULL)
+	if (to_of(j) != NULL && to_of(j) != j->pool)
 		pool_activate(to_of(j), j->facts->wall_us);
 	if (j->cmd->session != 0)
 		return order_session(j);
 	if (j->cmd->all)
-		forget_single(j->svc, true, 0);
+		j->svc->n_orders = 0;
 	for (size_t i = 0; i < j->svc->n_pools; i++) {
 		struct ro_pool *p = &j->svc->pools[i];
 

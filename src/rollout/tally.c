@@ -175,7 +175,7 @@ on_told(const struct str *values, size_t n, void *arg)
 }
 
 static struct asked *
-ask_of(struct tally *t, const struct ro_service *s)
+ask_of(struct tally *t, const struct ro_service *s, const uint64_t *pools)
 {
 	struct asked *a = calloc(1, sizeof(*a));
 
@@ -187,8 +187,7 @@ ask_of(struct tally *t, const struct ro_service *s)
 		t->heard_us = clock_mono_us();
 	memcpy(a->service, s->name, sizeof(a->service));
 	a->n = s->n_pools;
-	for (size_t i = 0; i < s->n_pools; i++)
-		a->pools[i] = hash_of(t, s, i);
+	memcpy(a->pools, pools, s->n_pools * sizeof(*pools));
 	return a;
 }
 
@@ -197,7 +196,7 @@ static void
 send_batch(struct batch *b, size_t at)
 {
 	struct tally *t = b->tally;
-	struct asked *a = ask_of(t, b->s);
+	struct asked *a = ask_of(t, b->s, b->pools);
 	char keys[CFG_POOLS_MAX][KEY_MAX], ttl[24];
 	struct str words[CFG_POOLS_MAX + 2];
 	size_t n = 0;
@@ -285,10 +284,10 @@ on_counted(const struct str *values, size_t n, void *arg)
 }
 
 static void
-count(struct tally *t, const struct ro_service *s, const struct sessions *all,
-    uint64_t wall_s)
+count(struct tally *t, const struct ro_service *s, const uint64_t *pools,
+    const struct sessions *all, uint64_t wall_s)
 {
-	struct asked *a = ask_of(t, s);
+	struct asked *a = ask_of(t, s, pools);
 	char keys[CFG_POOLS_MAX][KEY_MAX], since[KEY_MAX], least[24], now[24],
 	    old[24];
 	struct str words[CFG_POOLS_MAX + 4];
@@ -334,7 +333,7 @@ share(struct tally *t, const struct ro_service *s, struct sessions *all)
 	for (size_t i = 0; i < s->n_pools; i++)
 		if (b.text[i].len > 0)
 			send_batch(&b, i);
-	count(t, s, all, b.wall_s);
+	count(t, s, b.pools, all, b.wall_s);
 }
 
 /* Of many services, those without any are asked for in turn. */

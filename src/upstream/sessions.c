@@ -26,18 +26,6 @@ sessions_init(struct sessions *s)
 	memset(s, 0, sizeof(*s));
 }
 
-void
-sessions_free(struct sessions *s)
-{
-	struct session_shard *shards = atomic_load(&s->shards);
-
-	for (size_t i = 0; shards != NULL && i < SESSIONS_SHARDS; i++) {
-		free(shards[i].rows);
-		(void)pthread_mutex_destroy(&shards[i].mutex);
-	}
-	free(shards);
-}
-
 /* ---- shards ---- */
 
 static struct session_shard *
@@ -51,11 +39,19 @@ shards_new(void)
 }
 
 static void
-shards_drop(struct session_shard *all)
+shards_free(struct session_shard *all)
 {
-	for (size_t i = 0; all != NULL && i < SESSIONS_SHARDS; i++)
+	for (size_t i = 0; all != NULL && i < SESSIONS_SHARDS; i++) {
+		free(all[i].rows);
 		(void)pthread_mutex_destroy(&all[i].mutex);
+	}
 	free(all);
+}
+
+void
+sessions_free(struct sessions *s)
+{
+	shards_free(atomic_load(&s->shards));
 }
 
 /* Two workers may see the first session at once. */
@@ -66,7 +62,7 @@ shards_make(struct sessions *s)
 
 	if (atomic_compare_exchange_strong(&s->shards, &none, all))
 		return all;
-	shards_drop(all);
+	shards_free(all);
 	return none;
 }
 
@@ -480,7 +476,7 @@ sessions_left(struct sessions *s, uint64_t id, uint64_t pool, uint32_t epoch,
 	h = shard_of(all, id);
 	(void)pthread_mutex_lock(&h->mutex);
 	r = h->size == 0 ? NULL : row_of(h, id);
-	if (r != NULL && r->id == id && r->at == at && r->epoch <= epoch) {
+	if (r != NULL && r->id == id && r->at == at && r->epoch < epoch) {
 		atomic_store(&s->pools[at].left_us, now_us);
 		take_out(s, h, (uint32_t)(r - h->rows));
 	}

@@ -107,8 +107,8 @@ void sessions_sweep(struct sessions *, uint64_t now_us, session_tell_fn *tell,
 void sessions_retell(struct sessions *);
 void sessions_retell_of(struct sessions *, uint64_t pool);
 /*
- * Control: another proxy has given it a newer pin than that of this epoch: if
- * ours is no newer, it is not on that pool any more.
+ * Control: another proxy knows a pin of it with that epoch, to another pool: if
+ * ours is older, it is not on that pool any more.
  */
 void sessions_left(struct sessions *, uint64_t id, uint64_t pool,
     uint32_t epoch, uint64_t now_us);

@@ -98,6 +98,21 @@ Test(order, is_taken_back_by_one_to_where_they_are)
 	cr_expect_eq(plan().pools[0].pins_to, 0);
 }
 
+/* ... which proves nothing of that pool, and ends no drain. */
+Test(order, that_is_taken_back_leaves_the_pool_as_it_is)
+{
+	struct ro_command c = order("v3", "v3"), d;
+
+	cr_assert_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	cr_expect_eq(world_pool(&w, 3)->state, POOL_COLD);
+	d = world_command(RO_DRAIN, "v1");
+	d.clocks.flows_us = 600 * S;
+	cr_assert_eq(world_do(&w, &d), RO_NO_NONE, "%s", w.why);
+	c = order("v1", "v1");
+	cr_assert_eq(world_do(&w, &c), RO_NO_NONE, "%s", w.why);
+	cr_expect_eq(world_pool(&w, 1)->state, POOL_DRAINING);
+}
+
 Test(order, makes_its_pool_one_that_serves)
 {
 	struct ro_command c = order("v1", "v3");

@@ -364,6 +364,21 @@ Test(sessions, are_told_when_new_moved_and_six_times_an_idle_time)
 	cr_expect_eq(told(302, false), 1, "that pool's are elsewhere now");
 }
 
+Test(sessions, are_given_up_to_a_newer_pin_alone)
+{
+	struct session one;
+
+	see(1, V1, 0); /* its pin is of epoch 3 */
+	sessions_left(&s, id_of(1), V2, 9, NOW_US);
+	sessions_left(&s, id_of(1), V1, 3, NOW_US);
+	sessions_left(&s, id_of(2), V1, 9, NOW_US);
+	cr_expect(sessions_find(&s, id_of(1), &one));
+	sessions_left(&s, id_of(1), V1, 4, NOW_US);
+	cr_expect_not(sessions_find(&s, id_of(1), &one));
+	cr_expect_eq(sessions_on(&s, V1), 0);
+	cr_expect_eq(sessions_left_us(&s, V1), NOW_US);
+}
+
 Test(sessions, of_all_proxies_count_while_nobody_doubts)
 {
 	see(1, V1, 0);
