@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/err.h"
 #include "http/target.h"
 #include "net/loop.h"
 #include "proxy/client.h"
@@ -22,10 +23,13 @@
 /* So long what the store has said is not asked for again. */
 #define HEARD_US (600 * US_PER_S)
 
+/* From which of its bytes what is found: session/artifact. */
+typedef void learn_fn(struct str, artifact_fn *, void *arg);
+
 struct forms {
 	struct buf request; /* its form */
 	struct buf answer;  /* what is learned from */
-	bool learns;        /* of the answer */
+	learn_fn *learns;   /* of the answer; NULL: nothing */
 	size_t counted;     /* bytes of both, in what the proxy has spilled */
 	uint64_t unknown[LOOKS_MAX][2]; /* keys that the store may know */
 	size_t n_unknown;
@@ -100,17 +104,18 @@ look_up(struct exchange *x, struct str value)
 		    sizeof(key.half));
 }
 
-typedef struct str next_fn(struct str *rest, char out[ARTIFACT_VALUE_MAX]);
+typedef struct str next_fn(struct str all, struct str *rest,
+    char out[ARTIFACT_VALUE_MAX]);
 
 /* The first of a few that is known. */
 static void
 look_in(struct exchange *x, struct str params, next_fn *next)
 {
 	char bytes[ARTIFACT_VALUE_MAX];
-	struct str value;
+	struct str rest = params, value;
 
 	for (int i = 0; i < LOOKS_MAX && x->artifact == 0; i++) {
-		value = next(&params, bytes);
+		value = next(params, &rest, bytes);
 		if (value.p == NULL)
 			return;
 		look_up(x, value);
@@ -139,14 +144,13 @@ is_of_type(const struct http_head *h, struct str type)
 	return str_caseeq(str_trim(str_split(&value, ';')), type);
 }
 
-/* One whose end is to come, and that we need not ask for. */
+/* One whose end is to come. */
 static bool
 has_form(const struct exchange *x)
 {
 	const struct http_head *h = &x->req;
 
-	return h->method == METHOD_POST && !h->expect_continue &&
-	    !x->tunnel_asked &&
+	return h->method == METHOD_POST && !x->tunnel_asked &&
 	    http_head_value_of(h, STR("trailer")).len == 0 &&
 	    (h->framing == FRAMING_CHUNKED ||
 	        (h->framing == FRAMING_LENGTH && h->body_len > 0 &&
@@ -224,6 +228,21 @@ ask_store(struct exchange *x)
 	return true;
 }
 
+/* By our 100, in place of the instance's (RFC 9110 10.1.1). */
+static bool
+ask_for_it(struct exchange *x)
+{
+	struct http_head h;
+
+	memset(&h, 0, offsetof(struct http_head, f));
+	h.status = 100;
+	h.reason = STR("Continue");
+	x->awaits_continue = x->req.expect_continue = false;
+	http_head_drop(&x->req, FIELD_EXPECT);
+	return lane_send_head(&x->client->lane, &h, FRAMING_NONE, 0) == E_OK &&
+	    lane_flush(&x->client->lane) == E_OK;
+}
+
 bool
 artifact_begin(struct exchange *x)
 {
@@ -246,7 +265,10 @@ artifact_begin(struct exchange *x)
 		return false;
 	x->step = STEP_FORM;
 	x->vs = NULL; /* the view is not ours beyond this turn */
-	client_wait_for(x->client, WAIT_BODY);
+	if (x->awaits_continue && !ask_for_it(x))
+		exchange_abort(x, 503, OUT_INTERNAL);
+	else
+		client_wait_for(x->client, WAIT_BODY);
 	return true;
 }
 
@@ -337,23 +359,38 @@ tell_store(struct exchange *x)
 		issuers_flush(x->proxy->env.issuers);
 }
 
-/* OAuth's answers with a code or token are JSON, to a POST. */
 static bool
+is_readable(const struct http_head *h)
+{
+	return (h->framing == FRAMING_CHUNKED || h->framing == FRAMING_CLOSE ||
+	           (h->framing == FRAMING_LENGTH &&
+	               h->body_len <= ARTIFACT_ANSWER_MAX)) &&
+	    http_head_value_of(h, STR("content-encoding")).len == 0;
+}
+
+/*
+ * OAuth's answers with a code or token are JSON, to a POST, or for a browser a
+ * page whose form it sends on.  NULL: it is none of these.
+ */
+static learn_fn *
 teaches(const struct exchange *x, const struct http_head *h)
 {
-	return x->req.method == METHOD_POST &&
-	    (h->status == 200 || h->status == 201) &&
-	    (h->framing == FRAMING_CHUNKED || h->framing == FRAMING_CLOSE ||
-	        (h->framing == FRAMING_LENGTH &&
-	            h->body_len <= ARTIFACT_ANSWER_MAX)) &&
-	    is_of_type(h, STR("application/json")) &&
-	    http_head_value_of(h, STR("content-encoding")).len == 0;
+	bool posts = x->req.method == METHOD_POST;
+
+	if (h->status == 200 && (posts || x->req.method == METHOD_GET) &&
+	    is_of_type(h, STR("text/html")) && is_readable(h))
+		return artifact_in_page;
+	if (posts && (h->status == 200 || h->status == 201) &&
+	    is_of_type(h, STR("application/json")) && is_readable(h))
+		return artifact_in_json;
+	return NULL;
 }
 
 void
 artifact_head(struct exchange *x, const struct http_head *h)
 {
 	struct lesson l = { x, shared(x) };
+	learn_fn *fn;
 
 	if (l.shared == CFG_SHARED_FULL)
 		return;
@@ -362,9 +399,10 @@ artifact_head(struct exchange *x, const struct http_head *h)
 		    &l);
 		tell_store(x);
 	}
-	if (teaches(x, h) && forms_of(x) != NULL)
-		x->forms->learns = reserve(x, &x->forms->answer, h,
-		    ARTIFACT_ANSWER_MAX);
+	fn = teaches(x, h);
+	if (fn != NULL && forms_of(x) != NULL &&
+	    reserve(x, &x->forms->answer, h, ARTIFACT_ANSWER_MAX))
+		x->forms->learns = fn;
 }
 
 void
@@ -372,10 +410,9 @@ artifact_data(struct exchange *x, struct str bytes)
 {
 	struct buf *b = &x->forms->answer;
 
-	if (!x->forms->learns)
-		return;
-	x->forms->learns = b->len + bytes.len <= ARTIFACT_ANSWER_MAX;
-	if (x->forms->learns)
+	if (b->len + bytes.len > ARTIFACT_ANSWER_MAX)
+		x->forms->learns = NULL;
+	if (x->forms->learns != NULL)
 		buf_add_str(b, bytes);
 }
 
@@ -384,9 +421,11 @@ artifact_end(struct exchange *x)
 {
 	struct lesson l = { x, shared(x) };
 
-	if (!x->forms->learns || x->forms->answer.failed)
+	learn_fn *fn = x->forms->learns;
+
+	if (fn == NULL || x->forms->answer.failed)
 		return;
-	x->forms->learns = false;
-	artifact_in_json(buf_str(&x->forms->answer), learn, &l);
+	x->forms->learns = NULL;
+	fn(buf_str(&x->forms->answer), learn, &l);
 	tell_store(x);
 }

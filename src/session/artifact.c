@@ -6,13 +6,16 @@
 #include "base/json.h"
 #include "http/chars.h"
 #include "http/target.h"
+#include "session/page.h"
 
-#define X(id, name, ttl_s, of_flow)                                            \
-	[ARTIFACT_##id] = { { (name), sizeof(name) - 1 }, (ttl_s), (of_flow) },
+#define X(id, name, ttl_s, of_flow, born)                                      \
+	[ARTIFACT_##id] = { { (name), sizeof(name) - 1 }, (ttl_s), (of_flow),  \
+		(born) },
 static const struct {
 	struct str name;
 	uint64_t ttl_s;
 	bool of_flow;
+	unsigned born; /* enum artifact_birth */
 } kinds[] = { ARTIFACTS(X) };
 #undef X
 
@@ -25,7 +28,17 @@ static const struct str asked[] = { NAME("token"), NAME("id_token_hint"),
 	NAME("subject_token"), NAME("actor_token") };
 /* What leads a browser to a page. */
 static const struct str in_queries[] = { NAME("request_uri"), NAME("user_code"),
-	NAME("id_token_hint") };
+	NAME("id_token_hint"), NAME("state"), NAME("RelayState") };
+/* What nobody sends but who asks a login server. */
+static const struct str askings[] = { NAME("client_id"), NAME("SAMLRequest"),
+	NAME("post_logout_redirect_uri") };
+
+/* How parameters are written. */
+struct script {
+	bool (*next)(struct str *rest, struct str *name, struct str *value);
+	/* {NULL, 0}: it is empty or too long */
+	struct str (*decode)(struct str value, char *out, size_t cap);
+};
 
 bool
 artifact_is_of_flow(enum artifact a)
@@ -40,14 +53,14 @@ is_escape(struct str s, size_t at)
 	    ch_is(s.p[at + 2], CH_HEX);
 }
 
-/* application/x-www-form-urlencoded; {NULL, 0}: it is empty or too long. */
+/* application/x-www-form-urlencoded */
 static struct str
-decode(struct str s, char out[ARTIFACT_VALUE_MAX])
+decode(struct str s, char *out, size_t cap)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < s.len; i++) {
-		if (n == ARTIFACT_VALUE_MAX)
+		if (n == cap)
 			return (struct str){ NULL, 0 };
 		if (is_escape(s, i)) {
 			out[n++] = (char)(ch_hex(s.p[i + 1]) << 4 |
@@ -60,6 +73,9 @@ decode(struct str s, char out[ARTIFACT_VALUE_MAX])
 	return n == 0 ? (struct str){ NULL, 0 } : str_from(out, n);
 }
 
+static const struct script of_forms = { target_param_next, decode };
+static const struct script of_pages = { page_field_next, page_value };
+
 static int
 kind_of(struct str name)
 {
@@ -69,22 +85,56 @@ kind_of(struct str name)
 	return -1;
 }
 
-/* Of a redirection; *told: bits of those that were found. */
-static void
-in_params(struct str rest, unsigned *told, artifact_fn *fn, void *arg)
+static bool
+is_among(struct str name, const struct str *names, size_t n)
 {
-	static const unsigned issued = 1u << ARTIFACT_CODE |
-	    1u << ARTIFACT_ACCESS_TOKEN | 1u << ARTIFACT_ID_TOKEN;
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(name, names[i]))
+			return true;
+	return false;
+}
+
+/* As one asks a login server, not as that answers. */
+static bool
+asks(struct str params, const struct script *s)
+{
+	struct str name, value;
+
+	while (s->next(&params, &name, &value))
+		if (is_among(name, askings, ARRAY_LEN(askings)))
+			return true;
+	return false;
+}
+
+static bool
+is_state(int kind)
+{
+	return kind == ARTIFACT_STATE || kind == ARTIFACT_RELAY_STATE;
+}
+
+static bool
+is_issued(int kind, struct str value, unsigned born)
+{
+	return value.p != NULL && (kinds[kind].born & born) != 0 &&
+	    (!is_state(kind) || value.len >= ARTIFACT_STATE_MIN);
+}
+
+/* Of what leads a browser on; *told: bits of those that were found. */
+static void
+in_params(struct str rest, const struct script *s, unsigned *told,
+    artifact_fn *fn, void *arg)
+{
+	unsigned born = BORN_BACK | (asks(rest, s) ? BORN_AWAY : 0);
 	char bytes[ARTIFACT_VALUE_MAX];
 	struct str name, value;
 
-	while (target_param_next(&rest, &name, &value)) {
+	while (s->next(&rest, &name, &value)) {
 		int kind = kind_of(name);
 
-		if (kind == -1 || (issued & ~*told & 1u << kind) == 0)
+		if (kind == -1 || (*told & 1u << kind) != 0)
 			continue;
-		value = decode(value, bytes);
-		if (value.p == NULL)
+		value = s->decode(value, bytes, sizeof(bytes));
+		if (!is_issued(kind, value, born))
 			continue;
 		*told |= 1u << kind;
 		fn((enum artifact)kind, value, kinds[kind].ttl_s, arg);
@@ -98,8 +148,16 @@ artifact_in_location(struct str location, artifact_fn *fn, void *arg)
 	unsigned told = 0;
 
 	(void)str_split(&query, '?');
-	in_params(query, &told, fn, arg);
-	in_params(fragment, &told, fn, arg);
+	in_params(query, &of_forms, &told, fn, arg);
+	in_params(fragment, &of_forms, &told, fn, arg);
+}
+
+void
+artifact_in_page(struct str html, artifact_fn *fn, void *arg)
+{
+	unsigned told = 0;
+
+	in_params(html, &of_pages, &told, fn, arg);
 }
 
 void
@@ -113,8 +171,8 @@ artifact_in_json(struct str text, artifact_fn *fn, void *arg)
 		const char *value = json_get_text(doc, kinds[k].name.p, "");
 		uint64_t ttl_s = kinds[k].ttl_s;
 
-		if (k == ARTIFACT_CODE)
-			continue; /* it comes by redirection; there, an error's */
+		if ((kinds[k].born & BORN_JSON) == 0)
+			continue; /* "code" there is an error's */
 		/* It is said of the one that is short-lived; an ID token that
 		 * has expired is a hint still. */
 		if (lives_s > 0 && k != ARTIFACT_REFRESH_TOKEN &&
@@ -124,15 +182,6 @@ artifact_in_json(struct str text, artifact_fn *fn, void *arg)
 			fn((enum artifact)k, str_of(value), ttl_s, arg);
 	}
 	json_free(&doc);
-}
-
-static bool
-is_among(struct str name, const struct str *names, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (str_eq(name, names[i]))
-			return true;
-	return false;
 }
 
 typedef bool name_fn(struct str name);
@@ -149,15 +198,29 @@ is_of_query(struct str name)
 	return is_among(name, in_queries, ARRAY_LEN(in_queries));
 }
 
+/* An application's, in what it asks, comes back to it, not to us. */
+static bool
+is_answered(struct str all, struct str state)
+{
+	return state.len >= ARTIFACT_STATE_MIN && !asks(all, &of_forms);
+}
+
 static struct str
-next(struct str *rest, name_fn *is_meant, char out[ARTIFACT_VALUE_MAX])
+next(struct str all, struct str *rest, name_fn *is_meant,
+    char out[ARTIFACT_VALUE_MAX])
 {
 	struct str name, value, one;
+	bool no_state = false;
 
 	while (target_param_next(rest, &name, &value)) {
 		if (!is_meant(name))
 			continue;
-		one = decode(value, out);
+		if (is_state(kind_of(name))) {
+			no_state = no_state || !is_answered(all, value);
+			if (no_state)
+				continue;
+		}
+		one = decode(value, out, ARTIFACT_VALUE_MAX);
 		if (one.p != NULL)
 			return one;
 	}
@@ -165,13 +228,14 @@ next(struct str *rest, name_fn *is_meant, char out[ARTIFACT_VALUE_MAX])
 }
 
 struct str
-artifact_in_form(struct str *rest, char out[ARTIFACT_VALUE_MAX])
+artifact_in_form(struct str all, struct str *rest, char out[ARTIFACT_VALUE_MAX])
 {
-	return next(rest, is_of_form, out);
+	return next(all, rest, is_of_form, out);
 }
 
 struct str
-artifact_in_query(struct str *rest, char out[ARTIFACT_VALUE_MAX])
+artifact_in_query(struct str all, struct str *rest,
+    char out[ARTIFACT_VALUE_MAX])
 {
-	return next(rest, is_of_query, out);
+	return next(all, rest, is_of_query, out);
 }

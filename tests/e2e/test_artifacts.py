@@ -1,8 +1,10 @@
 """Codes and tokens lead to the pool that has issued them: pools that share
 nothing, and applications that call without a cookie."""
 import json
+import re
 import secrets
 import socket
+from html import unescape
 from urllib.parse import parse_qs, quote
 
 import pytest
@@ -71,6 +73,30 @@ class Op:
         sep = q.get("sep", "?")
         conn.answer(b"", "302 Found", f"Location: https://app.test/cb{sep}"
                     f"state=1&code={where}\r\n")
+
+    def form_post(self, conn, r, q, f):
+        """response_mode=form_post: the browser sends it on by itself."""
+        code = self.issue("code").replace("+", "&#43;").replace("/", "&#x2F;")
+        conn.answer(f"""<!DOCTYPE html><html><body onload="submit()">
+            <form method="post" action="https://app.test/cb">
+            <input type="hidden" name="state" value="1"/>
+            <input type="hidden" name="code" value="{code}"/></form>
+            """.encode(), fields="Content-Type: text/html; charset=utf-8\r\n")
+
+    def broker(self, conn, r, q, f):
+        """Its users log in elsewhere, where it is a client itself."""
+        name = q.get("name", "state")
+        what = "SAMLRequest" if name == "RelayState" else "client_id"
+        conn.answer(b"", "302 Found", f"Location: https://idp.test/auth?"
+                    f"{what}=c&{name}={quote(self.issue('state'), safe='')}"
+                    "\r\n")
+
+    def endpoint(self, conn, r, q, f):
+        f = {**q, **f}
+        if self.knows(f.get("state") or f.get("RelayState"), "state"):
+            conn.answer(b"")
+        else:
+            self.refuse(conn)
 
     def par(self, conn, r, q, f):
         self.say(conn, {"request_uri": self.issue("request_uri"),
@@ -411,4 +437,89 @@ def test_trailers_arrive(rig):
                "Transfer-Encoding: chunked\r\n\r\n9\r\ncode=none\r\n0\r\n"
                "X-Sum: 1\r\n\r\n".encode())
         c.method = "POST"
+        assert c.answer().status == 400
+
+
+def test_code_on_a_page(rig):
+    """form_post: a page of HTML whose form the browser sends on."""
+    s = site_of(rig, "none")
+    for _ in range(20):
+        with Client(s.address) as browser:
+            a = browser.get("/form_post")
+        code = unescape(re.search(rb'"code" value="([^"]*)"',
+                                  a.body)[1].decode())
+        assert post(s, "/token", {"code": code}).status == 200
+
+
+def state_of(answer):
+    q = parse_qs(answer.field("location").partition("?")[2])
+    return next(f"{k}={quote(q[k][0], safe='')}"
+                for k in ("state", "RelayState") if k in q)
+
+
+@pytest.mark.parametrize("name", ["state", "RelayState"])
+@pytest.mark.parametrize("how", ["GET", "POST"])
+def test_back_from_another_login_server(rig, name, how):
+    """A POST from another site brings no cookie; a GET may have lost it."""
+    s = site_of(rig, "none")
+    for _ in range(20):
+        with Client(s.address) as browser:
+            state = state_of(browser.get(f"/broker?name={name}"))
+        with Client(s.address) as browser:
+            if how == "GET":
+                a = browser.get(f"/endpoint?code=theirs&{state}")
+            else:
+                a = browser.post("/endpoint", f"{state}&code=x".encode(),
+                                 fields=FORM)
+        assert a.status == 200, a.head
+        assert bool(a.set_cookie()) == (how == "GET"), a.head
+
+
+def test_state_of_an_application_is_not_looked_at(rig):
+    """It chooses what it likes; nothing is learned by it or looked up."""
+    s = site_of(rig, "none")
+    with Client(s.address) as c:
+        c.get("/authorize?client_id=a&state=0123456789abcdef")
+        c.get("/endpoint?state=1&code=2")
+    m = s.admin.metrics()
+    assert m['segue_artifacts_total{service="web",what="learned"}'] == 1
+    assert m['segue_artifacts_total{service="web",what="unknown"}'] == 0
+    with Client(s.address) as c:  # led back with it: it looks like one of ours
+        c.get("/echo?state=0123456789abcdef&error=login_required")
+    m = s.admin.metrics()
+    assert m['segue_artifacts_total{service="web",what="learned"}'] == 1
+    assert m['segue_artifacts_total{service="web",what="unknown"}'] == 1
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_form_behind_100_continue(rig, wait):
+    """We ask for it in the instance's place, which is not asked to."""
+    s = site_of(rig, "none")
+    for _ in range(10):
+        with Client(s.address) as browser:
+            code = code_of(browser.get("/authorize"))
+        body = f"code={quote(code, safe='')}".encode()
+        with Client(s.address) as c:
+            c.send(f"POST /token HTTP/1.1\r\nHost: x\r\n{FORM}"
+                   "Expect: 100-continue\r\n"
+                   f"Content-Length: {len(body)}\r\n\r\n".encode())
+            c.method = "POST"
+            if wait:
+                assert c.reader.head() == b"HTTP/1.1 100 Continue\r\n\r\n"
+            c.send(body)
+            if not wait:
+                assert c.reader.head() == b"HTTP/1.1 100 Continue\r\n\r\n"
+            assert c.answer().status == 200
+            assert c.get("/get").status == 200, "the connection goes on"
+
+
+def test_form_too_long_to_read_behind_100_continue(rig):
+    """That is asked for by who gets it, as ever."""
+    s = site_of(rig, "none")
+    with Client(s.address) as c:
+        c.send(f"POST /token HTTP/1.1\r\nHost: x\r\n{FORM}"
+               "Expect: 100-continue\r\nContent-Length: 70000\r\n\r\n"
+               .encode())
+        c.method = "POST"
+        c.send(b"&" * 70000)
         assert c.answer().status == 400

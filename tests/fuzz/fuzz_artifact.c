@@ -21,14 +21,14 @@ ask_for(enum artifact kind UNUSED, struct str value, uint64_t ttl_s,
 {
 	static char out[ARTIFACT_VALUE_MAX];
 	struct buf form = BUF_INIT;
-	struct str back, rest;
+	struct str back, all, rest;
 
 	MUST(value.len > 0 && ttl_s > 0);
 	buf_add_cstr(&form, "a=b&code=");
 	for (size_t i = 0; i < value.len; i++)
 		buf_printf(&form, "%%%02x", (unsigned char)value.p[i]);
-	rest = buf_str(&form);
-	back = artifact_in_form(&rest, out);
+	rest = all = buf_str(&form);
+	back = artifact_in_form(all, &rest, out);
 	if (value.len <= ARTIFACT_VALUE_MAX)
 		MUST(str_eq(back, value));
 	else
@@ -43,11 +43,12 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	struct str text = str_from((const char *)data, size);
 	struct str form = text, query = text, one;
 
-	while ((one = artifact_in_form(&form, out)).p != NULL)
+	while ((one = artifact_in_form(text, &form, out)).p != NULL)
 		MUST(one.len > 0 && one.len <= ARTIFACT_VALUE_MAX);
-	while ((one = artifact_in_query(&query, out)).p != NULL)
+	while ((one = artifact_in_query(text, &query, out)).p != NULL)
 		MUST(one.len > 0 && one.len <= ARTIFACT_VALUE_MAX);
 	artifact_in_location(text, ask_for, NULL);
+	artifact_in_page(text, ask_for, NULL);
 	artifact_in_json(text, ask_for, NULL);
 	return 0;
 }

@@ -7,6 +7,10 @@
 
 #include "base/attr.h"
 
+#define X(id, name, ttl_s, of_flow, born) [ARTIFACT_##id] = (name),
+static const char *const names[] = { ARTIFACTS(X) };
+#undef X
+
 static char found[2048];
 
 static void
@@ -14,24 +18,38 @@ note(enum artifact kind, struct str value, uint64_t ttl_s, void *arg UNUSED)
 {
 	size_t n = strlen(found);
 
-	(void)snprintf(found + n, sizeof(found) - n, "%d=" STR_FMT "/%llu ",
-	    (int)kind, STR_ARG(value), (unsigned long long)ttl_s);
+	(void)snprintf(found + n, sizeof(found) - n, "%s=" STR_FMT "/%llu ",
+	    names[kind], STR_ARG(value), (unsigned long long)ttl_s);
 }
 
 static const struct {
 	const char *why, *location, *found;
 } locations[] = {
-	{ "a code", "https://a.test/cb?state=1&code=abc", "0=abc/600 " },
-	{ "escaped", "/cb?code=a%2Fb%2bc+d", "0=a/b+c d/600 " },
-	{ "escapes that are none", "/cb?code=a%zz%4", "0=a%zz%4/600 " },
+	{ "a code", "https://a.test/cb?state=1&code=abc", "code=abc/600 " },
+	{ "escaped", "/cb?code=a%2Fb%2bc+d", "code=a/b+c d/600 " },
+	{ "escapes that are none", "/cb?code=a%zz%4", "code=a%zz%4/600 " },
 	{ "behind a fragment", "/cb#id_token=x&access_token=y",
-	    "7=x/86400 5=y/86400 " },
-	{ "in both, the first", "/cb?code=a#code=b", "0=a/600 " },
+	    "id_token=x/86400 access_token=y/86400 " },
+	{ "in both, the first", "/cb?code=a#code=b", "code=a/600 " },
 	{ "what no redirection issues",
 	    "/cb?refresh_token=r&user_code=u&request_uri=x&device_code=d", "" },
-	{ "a question in a fragment", "/cb#a?code=b&code=c", "0=c/600 " },
+	{ "a question in a fragment", "/cb#a?code=b&code=c", "code=c/600 " },
 	{ "empty", "/cb?code=&state=code", "" },
 	{ "another name", "/cb?session_code=a&codes=b&acode=c", "" },
+	{ "a state that comes back",
+	    "https://idp.test/auth?client_id=c&state=0123456789abcdef&scope=x",
+	    "state=0123456789abcdef/3600 " },
+	{ "by SAML",
+	    "https://idp.test/s?SAMLRequest=x&RelayState=0123456789abcde%66",
+	    "RelayState=0123456789abcdef/3600 " },
+	{ "a logout elsewhere",
+	    "https://idp.test/end?state=0123456789abcdef&"
+	    "post_logout_redirect_uri=https%3a%2f%2fa",
+	    "state=0123456789abcdef/3600 " },
+	{ "the application's state",
+	    "https://a.test/cb?state=0123456789abcdef&code=a", "code=a/600 " },
+	{ "a state anybody could have",
+	    "https://idp.test/auth?client_id=c&state=0123456789abcde", "" },
 	{ "none", "/cb", "" },
 	{ "nothing", "", "" },
 };
@@ -52,14 +70,16 @@ static const struct {
 	{ "tokens",
 	    "{\"access_token\":\"a\",\"expires_in\":300,\"refresh_token\":"
 	    "\"r\",\"id_token\":\"i\"}",
-	    "5=a/300 6=r/2592000 7=i/86400 " },
+	    "access_token=a/300 refresh_token=r/2592000 id_token=i/86400 " },
 	{ "a device", "{\"device_code\":\"d\",\"user_code\":\"U-1\"}",
-	    "1=d/1800 2=U-1/1800 " },
+	    "device_code=d/1800 user_code=U-1/1800 " },
 	{ "pushed", "{\"request_uri\":\"urn:x\",\"expires_in\":60}",
-	    "3=urn:x/60 " },
+	    "request_uri=urn:x/60 " },
 	{ "longer than is believed",
-	    "{\"access_token\":\"a\",\"expires_in\":99999999}", "5=a/86400 " },
+	    "{\"access_token\":\"a\",\"expires_in\":99999999}",
+	    "access_token=a/86400 " },
 	{ "an error's code", "{\"code\":\"not_found\"}", "" },
+	{ "where a flow is", "{\"state\":\"choose_method_please\"}", "" },
 	{ "no text", "{\"access_token\":1,\"refresh_token\":null}", "" },
 	{ "empty", "{\"access_token\":\"\"}", "" },
 	{ "a list", "[{\"access_token\":\"a\"}]", "" },
@@ -79,6 +99,53 @@ Test(artifact, in_json)
 }
 
 static const struct {
+	const char *why, *html, *found;
+} pages[] = {
+	{ "a code",
+	    "<body onload=\"javascript:document.forms[0].submit()\"><form "
+	    "method=post action='https://a.test/cb'><input type=hidden "
+	    "name=code value=abc><INPUT TYPE='hidden' NAME=\"state\" "
+	    "VALUE='0123456789abcdef'/></form>",
+	    "code=abc/600 " },
+	{ "with references",
+	    "<input name=\"code\" "
+	    "value=\"a&#43;b&#x2F;c&amp;d&plus;&equals;\">",
+	    "code=a+b/c&d+=/600 " },
+	{ "asking another",
+	    "<input name=SAMLRequest value=x><input\n"
+	    "value=\"0123456789abcdef\"\tname='RelayState' />",
+	    "RelayState=0123456789abcdef/3600 " },
+	{ "asking nobody", "<input name=RelayState value=0123456789abcdef>",
+	    "" },
+	{ "a login page",
+	    "<input name=username value=ann><input name=password type=password>"
+	    "<button name=code value=x>",
+	    "" },
+	{ "the first", "<input name=code value=a><input name=code value=b>",
+	    "code=a/600 " },
+	{ "what no page issues", "<input name=refresh_token value=a>", "" },
+	{ "empty ones",
+	    "<input name=code value=\"\"><input name=code value><input "
+	    "name=code><input value=a><input><input",
+	    "" },
+	{ "cut within", "<input name=code value=\"abc", "code=abc/600 " },
+	{ "cut before", "<input name=code val", "" },
+	{ "another tag", "<inputs name=code value=a><in put name=code value=b>",
+	    "" },
+	{ "nothing", "", "" },
+};
+
+Test(artifact, in_a_page)
+{
+	for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
+		found[0] = '\0';
+		artifact_in_page(str_of(pages[i].html), note, NULL);
+		cr_expect_str_eq(found, pages[i].found, "%s: %s", pages[i].why,
+		    found);
+	}
+}
+
+static const struct {
 	const char *why, *params, *form, *query; /* all that are found */
 } forms[] = {
 	{ "a code", "grant_type=authorization_code&code=a%20b", "a b ", "" },
@@ -88,18 +155,26 @@ static const struct {
 	{ "a page", "request_uri=urn%3ax&user_code=U&code=c", "urn:x U c ",
 	    "urn:x U " },
 	{ "an empty one", "code=&refresh_token=r", "r ", "" },
+	{ "a state", "code=c&state=0123456789abcdef", "c 0123456789abcdef ",
+	    "0123456789abcdef " },
+	{ "by SAML", "SAMLResponse=x&RelayState=0123456789abcdef",
+	    "0123456789abcdef ", "0123456789abcdef " },
+	{ "the application's",
+	    "state=0123456789abcdef&RelayState=0123456789abcdef&client_id=c",
+	    "", "" },
+	{ "anybody's", "state=1&RelayState=%2Fhome", "", "" },
 	{ "none", "username=a&password=code", "", "" },
 	{ "nothing", "", "", "" },
 };
 
 static void
-expect_all(struct str (*next)(struct str *, char *), const char *params,
-    const char *expected, const char *why)
+expect_all(struct str (*next)(struct str, struct str *, char *),
+    const char *params, const char *expected, const char *why)
 {
 	char out[ARTIFACT_VALUE_MAX], all[128] = "";
-	struct str rest = str_of(params), one;
+	struct str text = str_of(params), rest = text, one;
 
-	while ((one = next(&rest, out)).p != NULL) {
+	while ((one = next(text, &rest, out)).p != NULL) {
 		size_t n = strlen(all);
 
 		(void)snprintf(all + n, sizeof(all) - n, STR_FMT " ",
@@ -122,13 +197,13 @@ Test(artifact, too_long)
 {
 	static char text[ARTIFACT_VALUE_MAX + 16];
 	char out[ARTIFACT_VALUE_MAX];
-	struct str rest = str_from(text, 5 + ARTIFACT_VALUE_MAX);
+	struct str all = str_from(text, 5 + ARTIFACT_VALUE_MAX), rest = all;
 
 	memset(text, 'x', sizeof(text));
 	memcpy(text, "code=", 5);
-	cr_expect_eq(artifact_in_form(&rest, out).len, ARTIFACT_VALUE_MAX);
-	rest = str_from(text, 6 + ARTIFACT_VALUE_MAX);
-	cr_expect_null(artifact_in_form(&rest, out).p);
+	cr_expect_eq(artifact_in_form(all, &rest, out).len, ARTIFACT_VALUE_MAX);
+	rest = all = str_from(text, 6 + ARTIFACT_VALUE_MAX);
+	cr_expect_null(artifact_in_form(all, &rest, out).p);
 }
 
 Test(artifact, of_a_login_under_way)
