@@ -16,9 +16,10 @@
 #include "base/buf.h"
 #include "base/str.h"
 
-#define CFG_NAME_MAX 63        /* bytes of a service, pool or instance name */
-#define CFG_POOLS_MAX 8        /* pools of one service */
-#define CFG_INSTANCES_MAX 4096 /* instances of all services */
+#define CFG_NAME_MAX 63         /* bytes of a service, pool or instance name */
+#define CFG_POOLS_MAX 8         /* pools of one service */
+#define CFG_COOKIE_SPACE_MAX 16 /* bytes of a pool's cookie_namespace */
+#define CFG_INSTANCES_MAX 4096  /* instances of all services */
 #define CFG_WORKERS_MAX 64
 #define CFG_STEPS_MAX 32          /* steps of a rollout */
 #define CFG_JOBS_MAX 32           /* jobs of a service */
@@ -236,6 +237,7 @@ struct cfg_pool {
 	unsigned queue_max;       /* waiting per worker: 100 */
 	uint64_t queue_us;        /* at most so long: 5 s */
 	uint64_t slow_start_us;   /* from a tenth to all: 0, off */
+	char *cookie_namespace;   /* of what its instances set, or NULL */
 	bool eject_on;            /* default on */
 	struct cfg_eject eject;
 };
@@ -517,6 +519,9 @@ struct cfg_service {
 	size_t n_assets;
 	struct cfg_logins logins;
 	enum cfg_shared shared_state; /* default full */
+	char **cookies_shared; /* names without the namespace of a pool; "*"
+	                          at the end: all that begin so */
+	size_t n_cookies_shared;
 	struct cfg_pool *pools;
 	size_t n_pools;
 };

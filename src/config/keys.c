@@ -182,6 +182,7 @@ static const struct key file_item = { "", K_FILE, 0, NULL, 0, 4095, 0, .help = N
 static const struct key alpn_item = { "", K_ENUM, 0, NULL, 0, 0, 0, .help = NULL, .names = alpns };
 static const struct key prefix_item = { "", K_PREFIX, 0, NULL, 0, 1024, 0, .help = NULL };
 static const struct key addr_item = { "", K_ADDR, 0, NULL, 0, 0, 0, .help = NULL };
+static const struct key cookie_item = { "", K_TOKEN, 0, NULL, 0, 0, 0, .help = NULL };
 static const struct key method_item = { "", K_TOKEN, 0, NULL, 0, 0, 0, .help = NULL };
 
 /* ---- pages ---- */
@@ -356,6 +357,8 @@ static const struct key pool_keys[] = {
 	{ "queue", K_MAP, 0, NULL, 0, 0, 0,
 	    .help = "Where exchanges wait while all instances have max_requests.",
 	    .sub = queue_keys },
+	{ "cookie_namespace", K_SPACE, AT(cookie_namespace), NULL, 0, 0, KEY_HTTP,
+	    .help = "What clients know its instances' cookies by: v2 makes SESSION v2~SESSION; by default they have their own names." },
 	{ "slow_start", K_DURATION, AT(slow_start_us), "0", 0, H, 0,
 	    .help = "An instance that comes up grows from a tenth of its weight and max_requests to all of it in so long; so do all instances of a pool that begins to take sessions." },
 	{ "eject", K_MAP, 0, NULL, 0, 0, KEY_OFF,
@@ -667,6 +670,9 @@ static const struct key service_keys[] = {
 	{ "shared_state", K_ENUM, AT(shared_state), "full", 0, 0, KEY_HTTP,
 	    .help = "What its pools know of what the others have issued: full; db: tokens, but neither codes nor what else is part of a login under way; none. What is not shared leads to the pool that has issued it.",
 	    .names = shareds },
+	{ "cookies_shared", K_ITEMS, AT(cookies_shared), NULL, 0, 32, KEY_HTTP,
+	    .help = "Names of cookies that no cookie_namespace of a pool is for: what scripts in pages or other applications of the host set; with \"*\" at the end all that begin so.",
+	    .sub = &cookie_item, EACH(n_cookies_shared, cookies_shared) },
 	{ "logins", K_MAP, 0, NULL, 0, 0, KEY_HTTP,
 	    .help = "What tells how far logins get, for the step analyze.",
 	    .sub = logins_keys },

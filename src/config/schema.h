@@ -36,6 +36,7 @@
 	    "\"*\"")                                                           \
 	X(TOKEN, char *, "token", "a name that HTTP allows, of at most 63 "    \
 	    "bytes")                                                           \
+	X(SPACE, char *, "word", "1 to 16 letters and digits")                 \
 	X(SHARE_KEY, char *, "source", "source, request, header:NAME or "      \
 	    "cookie:NAME")                                                     \
 	X(VALUE, char *, "text", "the value of a field: no control "           \

@@ -104,6 +104,12 @@ valid_cookie(struct str s)
 }
 
 bool
+valid_space(struct str s)
+{
+	return s.len > 0 && s.len <= CFG_COOKIE_SPACE_MAX && is_made_of(s, "");
+}
+
+bool
 valid_answer(struct str s)
 {
 	uint64_t n;

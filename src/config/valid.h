@@ -22,6 +22,7 @@ bool valid_hostname(struct str);  /* labels of letters, digits, "-", "_" */
 bool valid_host(struct str);      /* RFC 9110 7.2, never empty */
 bool valid_pattern(struct str);   /* host, "*.domain", "*" */
 bool valid_cookie(struct str);    /* token of at most 63 bytes */
+bool valid_space(struct str);     /* 1 to 16 letters and digits */
 bool valid_share_key(struct str); /* source, request, header:X, cookie:X */
 bool valid_answer(struct str);    /* "503", "4xx", "5xx" */
 bool valid_cidr(struct str);      /* as net/addr's cidr_parse() has it */

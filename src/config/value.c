@@ -211,6 +211,7 @@ static const struct kind kinds[KEY_KIND_COUNT] = {
 	[K_HOST] = { .valid = valid_host },
 	[K_PATTERN] = { .valid = valid_pattern, .lower = true },
 	[K_TOKEN] = { .valid = valid_cookie },
+	[K_SPACE] = { .valid = valid_space },
 	[K_ANSWER] = { .valid = valid_answer },
 	[K_SHARE_KEY] = { .valid = valid_share_key },
 	[K_VALUE] = { .valid = valid_value },

@@ -170,6 +170,9 @@ add_scalar(const struct key *k, struct buf *out)
 		}
 		buf_printf(out, "\"!#$%%&'*+-.^_`|~%u\"", roll(100));
 		break;
+	case K_SPACE:
+		buf_printf(out, "v%u", ++serial);
+		break;
 	case K_SHARE_KEY:
 		buf_add_cstr(out, share_keys[roll(ARRAY_LEN(share_keys))]);
 		break;

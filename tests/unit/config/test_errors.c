@@ -956,6 +956,67 @@ static const struct {
 	{ "a hold for a time",
 	    STEPS("{ step: hold, for: 1m, writes_only: on }, release"), "" },
 
+	/* ---- cookies of pools ---- */
+	{ "a namespace of other characters", POOL("cookie_namespace: v2-1"),
+	    "f:7:23: services[0].pools[0].cookie_namespace: v2-1 is not 1 to "
+	    "16 "
+	    "letters and digits\n" },
+	{ "a namespace with the mark in it", POOL("cookie_namespace: \"v2~\""),
+	    "f:7:23: services[0].pools[0].cookie_namespace: v2~ is not 1 to 16 "
+	    "letters and digits\n" },
+	{ "no namespace", POOL("cookie_namespace: \"\""),
+	    "f:7:23: services[0].pools[0].cookie_namespace: \"\" is not 1 to "
+	    "16 letters and digits\n" },
+	{ "a namespace that is too long",
+	    POOL("cookie_namespace: a2345678901234567"),
+	    "f:7:23: services[0].pools[0].cookie_namespace: a2345678901234567 "
+	    "is not 1 to 16 letters and digits\n" },
+	{ "a namespace of 16", POOL("cookie_namespace: a234567890123456"), "" },
+	{ "one namespace twice",
+	    SERVICE("pools: [ { name: v1, instances: a:1, cookie_namespace: x "
+	            "}, { name: v2, instances: b:1, cookie_namespace: x } ]"),
+	    "f:4:109: services[0].pools[1].cookie_namespace: x is that of "
+	    "services[0].pools[0] already; another is expected\n" },
+	{ "a pin in a namespace",
+	    SERVICE("sticky: { cookie: x~pin }\n  pools: [ { name: v1, "
+	            "instances: a:1, cookie_namespace: x } ]"),
+	    "f:4:21: services[0].sticky.cookie: x~pin is a name of the "
+	    "cookie_namespace of pools[0]; another is expected\n" },
+	{ "a pin in a namespace, behind a prefix",
+	    SERVICE("sticky: { cookie: __Host-x~pin }\n  pools: [ { name: v1, "
+	            "instances: a:1, cookie_namespace: x } ]"),
+	    "f:4:21: services[0].sticky.cookie: __Host-x~pin is a name of the "
+	    "cookie_namespace of pools[0]; another is expected\n" },
+	{ "a pin that only looks like it",
+	    SERVICE("sticky: { cookie: xx~pin }\n  pools: [ { name: v1, "
+	            "instances: a:1, cookie_namespace: x } ]"),
+	    "" },
+	{ "no pins at all, where one would be in a namespace",
+	    SERVICE(
+	        "sticky: { cookie: x~pin, scope: none }\n  pools: [ { name: "
+	        "v1, instances: a:1, cookie_namespace: x } ]"),
+	    "" },
+	{ "shared in a namespace, and all",
+	    SERVICE("cookies_shared: [ x~a, \"*\" ]\n  pools: [ { name: v1, "
+	            "instances: a:1, cookie_namespace: x } ]"),
+	    "f:4:21: services[0].cookies_shared[0]: x~a is a name of the "
+	    "cookie_namespace of pools[0]; another is expected\n"
+	    "f:4:26: services[0].cookies_shared[1]: * would be all of them; "
+	    "the "
+	    "begin of a name is expected\n" },
+	{ "shared, and no namespace",
+	    SERVICE("cookies_shared: theme\n  " POOLS),
+	    "f:4:19: warning: services[0].cookies_shared: this means nothing "
+	    "without a cookie_namespace of a pool\n" },
+	{ "shared, and no name", SERVICE("cookies_shared: a=b\n  " POOLS),
+	    "f:4:19: services[0].cookies_shared[0]: a=b is not a name that "
+	    "HTTP "
+	    "allows, of at most 63 bytes\n" },
+	{ "a namespace where no HTTP is seen",
+	    PASS("pools: [ { name: v1, instances: a:1, probe: { type: tcp }, "
+	         "cookie_namespace: x } ]"),
+	    "f:5:80: services[0].pools[0].cookie_namespace: " NO_HTTP },
+
 	/* ---- pools that follow others ---- */
 	{ "a pool that follows none that is there",
 	    SERVICE("pools: [ { name: v1, instances: a:1, requires: v0 } ]"),

@@ -709,6 +709,12 @@ static const struct {
 	    S "shared_state: full -> none\n", "" },
 	{ "services[].shared_state", SERVICE, ", shared_state: db",
 	    S "shared_state: full -> db\n", "" },
+	{ "services[].cookies_shared", POOLS,
+	    ", { name: v2, instances: b:1, cookie_namespace: x } ], "
+	    "cookies_shared: [ theme, _ga*",
+	    S "cookies_shared: none -> [ theme, \"_ga*\" ]\n" S
+	      "pools[v2]: none -> present\n",
+	    "" },
 	{ "services[].logins.begin", SERVICE,
 	    ", logins: { begin: [ /auth, /oauth2/a ] }",
 	    S "logins.begin: none -> [ /auth, /oauth2/a ]\n", "" },
@@ -750,6 +756,8 @@ static const struct {
 	    "" },
 	{ "services[].pools[].balance", POOL, ", balance: hash",
 	    P "balance: least_requests -> hash\n", "" },
+	{ "services[].pools[].cookie_namespace", POOL, ", cookie_namespace: V2",
+	    P "cookie_namespace: none -> V2\n", "" },
 	{ "services[].pools[].max_requests", POOL, ", max_requests: 7",
 	    P "max_requests: 0 -> 7\n", "" },
 	{ "services[].pools[].queue.max", POOL, ", queue: { max: 0 }",
