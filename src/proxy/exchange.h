@@ -145,6 +145,11 @@ struct exchange {
 	bool pin_due;   /* ... of a pin that is decided anew */
 	char cookie_name[CFG_NAME_MAX + sizeof("__Host-")];
 
+	/* cookies of instances */
+	bool cookie_spaces; /* a pool of the service has a namespace */
+	char cookie_space[CFG_COOKIE_SPACE_MAX + 1]; /* then: that of the
+	                                                present pool, or "" */
+
 	/* tries */
 	struct instance *tried[EXCHANGE_TRIES_MAX];
 	uint8_t n_tried;

@@ -11,6 +11,7 @@
 #include "proxy/asset.h"
 #include "proxy/bridge.h"
 #include "proxy/client.h"
+#include "proxy/cookies.h"
 #include "proxy/edit.h"
 #include "proxy/exchange.h"
 #include "proxy/forward.h"
@@ -58,7 +59,9 @@ exchange_send(struct exchange *x)
 	bridge_renew_key(x);
 	exchange_up_waits(x, x->first_byte_us);
 	stat_add(&x->icell->requests, 1);
-	if (lane_send_head(l, &x->req, x->req.framing, flags) != E_OK ||
+	if ((x->cookie_spaces ? cookies_send_head(x, l, flags)
+	                      : lane_send_head(l, &x->req, x->req.framing,
+	                            flags)) != E_OK ||
 	    (x->forms != NULL && !send_form(x)) ||
 	    (x->req_done && lane_send_end(l, NULL) != E_OK)) {
 		exchange_refuse(x, 503, OUT_INTERNAL);
@@ -169,7 +172,8 @@ on_interim(struct exchange *x, struct http_head *h)
 	if (x->req.minor == 0)
 		return;
 	http_head_drop_hop_by_hop(h);
-	if (lane_send_head(&x->client->lane, h, FRAMING_NONE, 0) != E_OK)
+	if ((x->cookie_spaces && cookies_answer(x, h) != E_OK) ||
+	    lane_send_head(&x->client->lane, h, FRAMING_NONE, 0) != E_OK)
 		exchange_abort(x, 503, OUT_INTERNAL);
 }
 

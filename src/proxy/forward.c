@@ -11,6 +11,7 @@
 #include "http/cookie.h"
 #include "proxy/bridge.h"
 #include "proxy/client.h"
+#include "proxy/cookies.h"
 #include "proxy/edit.h"
 #include "proxy/elements.h"
 #include "proxy/exchange.h"
@@ -454,7 +455,9 @@ forward_answer(struct exchange *x, struct http_head *h)
 
 	http_head_drop_hop_by_hop(h);
 	drop_foreign_pins(x, h);
-	if (!HTTP_HAS(h, DATE))
+	if (x->cookie_spaces)
+		rc = cookies_answer(x, h);
+	if (rc == E_OK && !HTTP_HAS(h, DATE))
 		rc = add(h, FIELD_DATE, proxy_date(x->proxy));
 	if (rc == E_OK && x->edits_answer)
 		rc = edit_answer(x, h);

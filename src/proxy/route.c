@@ -12,6 +12,7 @@
 #include "proxy/artifact.h"
 #include "proxy/asset.h"
 #include "proxy/client.h"
+#include "proxy/cookies.h"
 #include "proxy/exchange.h"
 #include "proxy/passthrough.h"
 #include "proxy/worker.h"
@@ -584,6 +585,9 @@ take_place(struct exchange *x, const struct view_service *vs,
 	x->up_tls = x->passes ? NULL : vp->cfg->tls.client; /* a probe's */
 	x->up_protocol = x->passes ? CFG_PROTOCOL_H1 : vp->cfg->protocol;
 	x->picked_us = loop_now_us(x->proxy->env.loop);
+	x->cookie_spaces = vs->cookie_spaces;
+	if (x->cookie_spaces)
+		cookies_note_pool(x, vp);
 	if (x->scope == CFG_STICKY_NONE || x->astray)
 		return;
 	if (x->pin.pool != vp->pool->name_hash || x->pin_due) {

@@ -254,6 +254,7 @@ fill_service(struct registry *r, struct view_service *vs,
 		vp->pool = registry_pool(r, cfg->name, cfg->pools[i].name);
 		vp->cfg = &cfg->pools[i];
 		vp->passes = cfg->mode == CFG_MODE_PASSTHROUGH;
+		vs->cookie_spaces |= vp->cfg->cookie_namespace != NULL;
 		if (vp->pool == NULL)
 			return false;
 		vs->n_pools++;

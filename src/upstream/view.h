@@ -95,6 +95,7 @@ struct view_service {
 	bool mirrors; /* a pool has .mirror_bp */
 	bool watched; /* somebody looks at answers: .mirrors, copies, assets,
 	                 logins or artifacts */
+	bool cookie_spaces; /* a pool has a namespace for its cookies */
 	uint64_t cookie_name_hash;
 };
 
