@@ -41,8 +41,9 @@ class Redis:
         self.port = rig.port() if port else None
         self.words = [
             "redis-server", "--port",
-            str(self.port.number) if port else "0", "--bind", "127.0.0.1",
-            "--unixsocket", self.socket, "--save", "", "--appendonly", "no",
+            str(self.port.number) if port else "0", "--bind",
+            self.port.host if self.port else "127.0.0.1", "--protected-mode",
+            "no", "--unixsocket", self.socket, "--save", "", "--appendonly", "no",
             "--dir", rig.dir, *words]
         if password:
             self.words += ["--requirepass", password]

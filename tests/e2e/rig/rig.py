@@ -1,5 +1,6 @@
 """rig - all that one test starts, and that it leaves nothing behind."""
 import atexit
+import contextlib
 import functools
 import os
 import shutil
@@ -63,11 +64,22 @@ class Rig:
         self.mark = uuid.uuid4().hex
         self.children, self.daemons = [], []
         self.closing = []  # what has a close()
+        self.place = None  # of netns; None: where we are
 
     # ---- what a test asks for ----
 
+    @contextlib.contextmanager
+    def at(self, place):
+        """Ports, processes and threads of meanwhile are there."""
+        was, self.place = self.place, place
+        try:
+            with place.inside() if place else contextlib.nullcontext():
+                yield
+        finally:
+            self.place = was
+
     def port(self):
-        port = Port()
+        port = Port(self.place.host if self.place else "127.0.0.1")
         self.closing.append(port)
         return port
 

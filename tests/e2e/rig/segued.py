@@ -55,6 +55,7 @@ class Segued:
                  **more):
         """services: of service(); more: other top-level keys."""
         self.rig, self.name = rig, name
+        self.place = rig.place
         self.dir = f"{rig.dir}/{name}"
         os.makedirs(f"{self.dir}/state", exist_ok=True)
         os.chmod(self.dir, 0o755)
@@ -94,9 +95,11 @@ class Segued:
 
     def spawn(self, words=None):
         self.runs += 1
-        self.child = self.rig.spawn(
-            words or self.command("-c", self.config_path),
-            f"{self.name}-out.log", env=self.rig.sanitizer_env(self.name))
+        with self.rig.at(self.place):
+            self.child = self.rig.spawn(
+                words or self.command("-c", self.config_path),
+                f"{self.name}-out.log",
+                env=self.rig.sanitizer_env(self.name))
         self.checked = False
 
     def start(self, words=None, ready=True, seconds=15):
