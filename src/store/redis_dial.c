@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/err.h"
+#include "base/str.h"
 #include "config/config.h"
 #include "net/addr.h"
 #include "net/loop.h"
@@ -76,7 +77,8 @@ on_disconnect(const redisAsyncContext *ac, int status)
 
 /*
  * ---- replies that hiredis makes are looked at first: it asserts that somebody
- * waits for each, and makes room for as many parts as one says it has ----
+ * waits for each, and that what a channel says has the form that it has, and
+ * makes room for as many parts as one says it has ----
  */
 
 static _Thread_local redisReplyObjectFunctions theirs, ours;
@@ -90,29 +92,69 @@ is_waited_for(const redisReadTask *t)
 	    ac->replies.head != NULL || (ac->c.flags & REDIS_SUBSCRIBED) != 0;
 }
 
+#define SAID_PARTS 3 /* a word, the channel, and what the word is of */
+
+/* A reply, or a part of one, that a channel and no command has led to. */
+static bool
+is_heard(const redisReadTask *t)
+{
+	const redisAsyncContext *ac = t->privdata;
+
+	return (ac->c.flags & REDIS_SUBSCRIBED) != 0 &&
+	    ac->replies.head == NULL;
+}
+
+/*
+ * Word and channel are texts, and we hear no other words: hiredis would act on
+ * "unsubscribe".  text.p is NULL: it is no text.
+ */
+static bool
+may_be_part(const redisReadTask *t, struct str text)
+{
+	if (!is_heard(t) || t->parent == NULL || t->parent->parent != NULL ||
+	    t->idx > 1)
+		return true;
+	if (t->type != REDIS_REPLY_STRING || text.p == NULL)
+		return false;
+	return t->idx == 1 || str_eq(text, STR("subscribe")) ||
+	    str_eq(text, STR("message"));
+}
+
+static bool
+may_be(const redisReadTask *t, struct str text)
+{
+	return is_waited_for(t) && may_be_part(t, text);
+}
+
+static const struct str no_text = { NULL, 0 };
+
 static void *
 make_string(const redisReadTask *t, char *p, size_t len)
 {
-	return is_waited_for(t) ? theirs.createString(t, p, len) : NULL;
+	return may_be(t, str_from(p, len)) ? theirs.createString(t, p, len)
+	                                   : NULL;
 }
 
 static void *
 make_array(const redisReadTask *t, int n)
 {
-	return is_waited_for(t) && n <= PARTS_MAX ? theirs.createArray(t, n)
-	                                          : NULL;
+	if (!may_be(t, no_text) || n > PARTS_MAX)
+		return NULL;
+	if (t->parent == NULL && is_heard(t) && n != SAID_PARTS)
+		return NULL;
+	return theirs.createArray(t, n);
 }
 
 static void *
 make_integer(const redisReadTask *t, long long n)
 {
-	return is_waited_for(t) ? theirs.createInteger(t, n) : NULL;
+	return may_be(t, no_text) ? theirs.createInteger(t, n) : NULL;
 }
 
 static void *
 make_nil(const redisReadTask *t)
 {
-	return is_waited_for(t) ? theirs.createNil(t) : NULL;
+	return may_be(t, no_text) ? theirs.createNil(t) : NULL;
 }
 
 static void
