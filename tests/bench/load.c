@@ -3,8 +3,8 @@
  * it has its answer.
  *
  *     bench-load TARGET [--connections N] [--seconds S] [--warm S]
- *         [--path P] [--post BYTES] [--new | --idle | --requests N]
- *         [--tls | --tls --resume]
+ *         [--path P] [--post BYTES] [--cookie C] [--new | --idle |
+ *         --requests N] [--tls | --tls --resume]
  *
  * --new opens a connection for each request and closes it after the answer;
  * --idle sends one request on each connection, prints "idle", then holds them
@@ -51,11 +51,15 @@ static struct {
 	struct sockaddr_in target;
 	unsigned connections;
 	double seconds, warm;
-	const char *path;
+	const char *path, *cookie; /* a further one; "": none */
 	uint64_t post;
 	uint64_t limit; /* answers; 0: as many as the time allows */
 	bool is_post, is_new, is_idle, is_tls, resumes;
-} opt = { .connections = 64, .seconds = 3, .warm = 1, .path = "/" };
+} opt = { .connections = 64,
+	.seconds = 3,
+	.warm = 1,
+	.path = "/",
+	.cookie = "" };
 
 static struct lat lat;
 static uint64_t asked, requests, errors, bytes_in, bytes_out, done_once;
@@ -364,6 +368,7 @@ options(int argc, char **argv)
 		{ "warm",        required_argument, NULL, 'w' },
 		{ "path",        required_argument, NULL, 'p' },
 		{ "post",        required_argument, NULL, 'b' },
+		{ "cookie",      required_argument, NULL, 'k' },
 		{ "new",         no_argument,       NULL, 'n' },
 		{ "idle",        no_argument,       NULL, 'i' },
 		{ "requests",    required_argument, NULL, 'r' },
@@ -391,6 +396,9 @@ options(int argc, char **argv)
 		case 'b':
 			opt.post = strtoull(optarg, NULL, 10);
 			opt.is_post = true;
+			break;
+		case 'k':
+			opt.cookie = optarg;
 			break;
 		case 'n':
 			opt.is_new = true;
@@ -437,11 +445,12 @@ make_request(const char *host)
 	    "*/*;q=0.8\r\n"
 	    "Accept-Language: en-US,en;q=0.5\r\n"
 	    "Cookie: theme=dark; lang=en; visitor=8f14e45fceea167a5a36dedd4bea"
-	    "2543\r\n"
+	    "2543%s%s\r\n"
 	    "Upgrade-Insecure-Requests: 1\r\n"
 	    "Sec-Fetch-Dest: document\r\nSec-Fetch-Mode: navigate\r\n"
 	    "%s\r\n",
-	    opt.is_post ? "POST" : "GET", opt.path, host, length);
+	    opt.is_post ? "POST" : "GET", opt.path, host,
+	    opt.cookie[0] == '\0' ? "" : "; ", opt.cookie, length);
 	if (n < 0 || (size_t)n >= sizeof(request)) {
 		errno = EMSGSIZE;
 		sock_die("request");
