@@ -31,6 +31,7 @@ struct forms {
 	struct buf answer;  /* what is learned from */
 	learn_fn *learns;   /* of the answer; NULL: nothing */
 	size_t counted;     /* bytes of both, in what the proxy has spilled */
+	size_t room;        /* ... of the answer */
 	uint64_t unknown[LOOKS_MAX][2]; /* keys that the store may know */
 	size_t n_unknown;
 	bool pins;              /* they came in a query */
@@ -89,25 +90,32 @@ static void
 look_up(struct exchange *x, struct str value)
 {
 	struct artifact_key key;
+	bool several;
 
 	if (!key_of(x, value, &key))
 		return;
 	x->artifact = artifacts_get(&x->service->artifacts, key,
 	    loop_now_us(x->proxy->env.loop));
+	several = x->artifact == ARTIFACTS_SEVERAL;
+	if (several)
+		x->artifact = 0;
 	if (x->artifact != 0)
 		stat_add(&x->scell->artifacts_found, 1);
-	else if (x->proxy->env.issuers == NULL || forms_of(x) == NULL ||
-	    x->forms->n_unknown == LOOKS_MAX)
+	else if (several || x->proxy->env.issuers == NULL ||
+	    forms_of(x) == NULL || x->forms->n_unknown == LOOKS_MAX)
 		stat_add(&x->scell->artifacts_unknown, 1);
 	else
 		memcpy(x->forms->unknown[x->forms->n_unknown++], key.half,
 		    sizeof(key.half));
 }
 
-typedef struct str next_fn(struct str all, struct str *rest,
+typedef struct str next_fn(struct str all, bool states, struct str *rest,
     char out[ARTIFACT_VALUE_MAX]);
 
-/* The first of a few that is known. */
+/*
+ * The first of a few that is known.  A pin knows better than a state, which
+ * is anybody's who is led to somewhere.
+ */
 static void
 look_in(struct exchange *x, struct str params, next_fn *next)
 {
@@ -115,7 +123,7 @@ look_in(struct exchange *x, struct str params, next_fn *next)
 	struct str rest = params, value;
 
 	for (int i = 0; i < LOOKS_MAX && x->artifact == 0; i++) {
-		value = next(params, &rest, bytes);
+		value = next(params, !x->pinned, &rest, bytes);
 		if (value.p == NULL)
 			return;
 		look_up(x, value);
@@ -330,6 +338,14 @@ struct lesson {
 	enum cfg_shared shared;
 };
 
+static enum artifacts_part
+part_of(enum artifact kind)
+{
+	if (artifact_is_state(kind))
+		return ARTIFACTS_STATE;
+	return artifact_is_of_flow(kind) ? ARTIFACTS_FLOW : ARTIFACTS_TOKEN;
+}
+
 static void
 learn(enum artifact kind, struct str value, uint64_t ttl_s, void *arg)
 {
@@ -342,8 +358,7 @@ learn(enum artifact kind, struct str value, uint64_t ttl_s, void *arg)
 	    (l->shared == CFG_SHARED_DB && !artifact_is_of_flow(kind)) ||
 	    !key_of(x, value, &key))
 		return;
-	artifacts_put(&x->service->artifacts,
-	    artifact_is_of_flow(kind) ? ARTIFACTS_FLOW : ARTIFACTS_TOKEN, key,
+	artifacts_put(&x->service->artifacts, part_of(kind), key,
 	    x->pool->name_hash, now + ttl_s * US_PER_S, now);
 	if (x->proxy->env.issuers != NULL)
 		issuers_tell(x->proxy->env.issuers, str_of(x->service->name),
@@ -400,9 +415,24 @@ artifact_head(struct exchange *x, const struct http_head *h)
 		tell_store(x);
 	}
 	fn = teaches(x, h);
-	if (fn != NULL && forms_of(x) != NULL &&
-	    reserve(x, &x->forms->answer, h, ARTIFACT_ANSWER_MAX))
+	if (fn == NULL || forms_of(x) == NULL)
+		return;
+	if (reserve(x, &x->forms->answer, h, ARTIFACT_ANSWER_MAX))
 		x->forms->learns = fn;
+	x->forms->room = x->forms->answer.cap;
+}
+
+/* Its client may take its time; that is no reason to keep it. */
+static void
+forget_answer(struct exchange *x)
+{
+	struct forms *f = x->forms;
+
+	f->learns = NULL;
+	f->counted -= f->room;
+	x->proxy->spilled_bytes -= f->room;
+	f->room = 0;
+	buf_wipe(&f->answer);
 }
 
 void
@@ -410,9 +440,11 @@ artifact_data(struct exchange *x, struct str bytes)
 {
 	struct buf *b = &x->forms->answer;
 
+	if (x->forms->learns == NULL)
+		return;
 	if (b->len + bytes.len > ARTIFACT_ANSWER_MAX)
-		x->forms->learns = NULL;
-	if (x->forms->learns != NULL)
+		forget_answer(x);
+	else
 		buf_add_str(b, bytes);
 }
 
@@ -420,12 +452,12 @@ void
 artifact_end(struct exchange *x)
 {
 	struct lesson l = { x, shared(x) };
+	struct forms *f = x->forms;
 
-	learn_fn *fn = x->forms->learns;
-
-	if (fn == NULL || x->forms->answer.failed)
+	if (f->learns == NULL)
 		return;
-	x->forms->learns = NULL;
-	fn(buf_str(&x->forms->answer), learn, &l);
+	if (!f->answer.failed)
+		f->learns(buf_str(&f->answer), learn, &l);
+	forget_answer(x);
 	tell_store(x);
 }

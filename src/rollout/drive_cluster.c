@@ -416,12 +416,13 @@ put_counts(struct json_out *j, void *arg)
 	json_kv_u64(j, "in_flight", inflight);
 }
 
+/* Whatever members say, the sum of all is no smaller than one of them. */
 static uint64_t
 number(const struct json *j, const char *key)
 {
 	int64_t n = json_get_int(j, key, 0);
 
-	return n < 0 ? 0 : (uint64_t)n;
+	return (uint64_t)MIN(MAX(n, 0), (int64_t)UINT32_MAX);
 }
 
 static void

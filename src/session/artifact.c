@@ -106,17 +106,20 @@ asks(struct str params, const struct script *s)
 	return false;
 }
 
-static bool
-is_state(int kind)
+bool
+artifact_is_state(enum artifact a)
 {
-	return kind == ARTIFACT_STATE || kind == ARTIFACT_RELAY_STATE;
+	return a == ARTIFACT_STATE || a == ARTIFACT_RELAY_STATE;
 }
 
 static bool
-is_issued(int kind, struct str value, unsigned born)
+is_issued(enum artifact kind, struct str value, const struct script *s,
+    unsigned born)
 {
+	bool any_length = s == &of_forms && !artifact_is_state(kind);
+
 	return value.p != NULL && (kinds[kind].born & born) != 0 &&
-	    (!is_state(kind) || value.len >= ARTIFACT_STATE_MIN);
+	    (any_length || value.len >= ARTIFACT_LEAST);
 }
 
 /* Of what leads a browser on; *told: bits of those that were found. */
@@ -134,7 +137,7 @@ in_params(struct str rest, const struct script *s, unsigned *told,
 		if (kind == -1 || (*told & 1u << kind) != 0)
 			continue;
 		value = s->decode(value, bytes, sizeof(bytes));
-		if (!is_issued(kind, value, born))
+		if (!is_issued((enum artifact)kind, value, s, born))
 			continue;
 		*told |= 1u << kind;
 		fn((enum artifact)kind, value, kinds[kind].ttl_s, arg);
@@ -198,26 +201,34 @@ is_of_query(struct str name)
 	return is_among(name, in_queries, ARRAY_LEN(in_queries));
 }
 
-/* An application's, in what it asks, comes back to it, not to us. */
 static bool
-is_answered(struct str all, struct str state)
+names_state(struct str name)
 {
-	return state.len >= ARTIFACT_STATE_MIN && !asks(all, &of_forms);
+	int kind = kind_of(name);
+
+	return kind != -1 && artifact_is_state((enum artifact)kind);
 }
 
+/*
+ * The state of an application, in what it asks, comes back to it, not to us:
+ * it is looked for once.
+ */
 static struct str
-next(struct str all, struct str *rest, name_fn *is_meant,
+next(struct str all, bool states, struct str *rest, name_fn *is_meant,
     char out[ARTIFACT_VALUE_MAX])
 {
+	bool known = !states;
 	struct str name, value, one;
-	bool no_state = false;
 
 	while (target_param_next(rest, &name, &value)) {
 		if (!is_meant(name))
 			continue;
-		if (is_state(kind_of(name))) {
-			no_state = no_state || !is_answered(all, value);
-			if (no_state)
+		if (names_state(name)) {
+			if (value.len < ARTIFACT_LEAST)
+				continue;
+			states = states && (known || !asks(all, &of_forms));
+			known = true;
+			if (!states)
 				continue;
 		}
 		one = decode(value, out, ARTIFACT_VALUE_MAX);
@@ -228,14 +239,15 @@ next(struct str all, struct str *rest, name_fn *is_meant,
 }
 
 struct str
-artifact_in_form(struct str all, struct str *rest, char out[ARTIFACT_VALUE_MAX])
+artifact_in_form(struct str all, bool states, struct str *rest,
+    char out[ARTIFACT_VALUE_MAX])
 {
-	return next(all, rest, is_of_form, out);
+	return next(all, states, rest, is_of_form, out);
 }
 
 struct str
-artifact_in_query(struct str all, struct str *rest,
+artifact_in_query(struct str all, bool states, struct str *rest,
     char out[ARTIFACT_VALUE_MAX])
 {
-	return next(all, rest, is_of_query, out);
+	return next(all, states, rest, is_of_query, out);
 }

@@ -18,8 +18,11 @@
 
 #define ARTIFACT_VALUE_MAX 16384 /* what is longer is none */
 
-/* What a client chooses as it likes, "1" too, would lead others astray. */
-#define ARTIFACT_STATE_MIN 16
+/*
+ * Shorter ones are no state, nor issued by a page: "1" is a field of many
+ * forms, and would lead others astray.
+ */
+#define ARTIFACT_LEAST 16
 
 /* Where one is issued, bits. */
 enum artifact_birth {
@@ -61,7 +64,7 @@ typedef void artifact_fn(enum artifact, struct str value, uint64_t ttl_s,
  * that of an answer is the application's, and comes back to it, not to us.
  */
 void artifact_in_location(struct str location, artifact_fn *, void *arg);
-/* The same in the fields of the forms on a page. */
+/* The same in the fields of the forms on a page; no short ones. */
 void artifact_in_page(struct str html, artifact_fn *, void *arg);
 /* In an answer of JSON; with expires_in where it says so. */
 void artifact_in_json(struct str text, artifact_fn *, void *arg);
@@ -71,14 +74,15 @@ void artifact_in_json(struct str text, artifact_fn *, void *arg);
  * in a request, decoded into out; {NULL, 0}: there is none.  In a form that is
  * what was issued, or the names it goes by there (token, id_token_hint,
  * subject_token, actor_token); in a query request_uri, user_code,
- * id_token_hint, state and RelayState.  The last two not where all asks us, as
- * an application does.
+ * id_token_hint, state and RelayState.  The last two with states, and not where
+ * all asks us, as an application does.
  */
-struct str artifact_in_form(struct str all, struct str *rest,
+struct str artifact_in_form(struct str all, bool states, struct str *rest,
     char out[ARTIFACT_VALUE_MAX]);
-struct str artifact_in_query(struct str all, struct str *rest,
+struct str artifact_in_query(struct str all, bool states, struct str *rest,
     char out[ARTIFACT_VALUE_MAX]);
 
 bool artifact_is_of_flow(enum artifact);
+bool artifact_is_state(enum artifact);
 
 #endif

@@ -80,6 +80,16 @@ row_for(struct artifact_row *all, struct artifact_key k, uint32_t now_s)
 	return best;
 }
 
+/* Who says it now, when the row is of that key or of none. */
+static uint64_t
+pool_of(const struct artifact_row *row, enum artifacts_part part, bool live,
+    uint64_t pool)
+{
+	if (!live || row->pool == pool)
+		return pool;
+	return part == ARTIFACTS_STATE ? ARTIFACTS_SEVERAL : 0;
+}
+
 void
 artifacts_put(struct artifacts *a, enum artifacts_part part,
     struct artifact_key k, uint64_t pool, uint64_t ends_us, uint64_t now_us)
@@ -91,7 +101,9 @@ artifacts_put(struct artifacts *a, enum artifacts_part part,
 	if (a->rows[part] == NULL)
 		a->rows[part] = calloc(ARTIFACTS_MAX, sizeof(*row));
 	row = a->rows[part] == NULL ? NULL : row_for(a->rows[part], k, now_s);
-	if (row != NULL && (!is_live(row, k, now_s) || row->pool == pool))
+	if (row != NULL)
+		pool = pool_of(row, part, is_live(row, k, now_s), pool);
+	if (row != NULL && pool != 0)
 		*row = (struct artifact_row){ .key = k,
 			.pool = pool,
 			.ends_s = seconds(ends_us),

@@ -16,8 +16,14 @@
 #define ARTIFACTS_MAX 524288 /* of each part of a service; 32 bytes each */
 #define ARTIFACTS_WAYS 8     /* that one key may stand at */
 
-/* Many tokens leave the codes of logins under way alone. */
-enum artifacts_part { ARTIFACTS_FLOW, ARTIFACTS_TOKEN, ARTIFACTS_PARTS };
+/* Many of one part leave those of the others alone. */
+enum artifacts_part {
+	ARTIFACTS_FLOW, /* codes of logins under way */
+	ARTIFACTS_STATE,
+	ARTIFACTS_TOKEN,
+	ARTIFACTS_PARTS
+};
+#define ARTIFACTS_SEVERAL UINT64_MAX /* a state that two pools have chosen */
 
 struct artifact_key {
 	uint64_t half[2];
@@ -37,12 +43,13 @@ struct artifacts {
 
 void artifacts_init(struct artifacts *);
 void artifacts_free(struct artifacts *);
-/* The pool's hash; 0: nobody knows. */
+/* The pool's hash; 0: nobody knows; ARTIFACTS_SEVERAL: it says nothing. */
 uint64_t artifacts_get(struct artifacts *, struct artifact_key,
     uint64_t now_us);
 /*
  * Until then, at most; without memory it is forgotten at once.  Who is known to
- * have issued it stays: another pool only repeats it.
+ * have issued it stays: another pool only repeats it.  But of states, which are no
+ * secrets of a pool where they are a constant or a page to come back to.
  */
 void artifacts_put(struct artifacts *, enum artifacts_part, struct artifact_key,
     uint64_t pool, uint64_t ends_us, uint64_t now_us);

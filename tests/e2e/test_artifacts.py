@@ -491,6 +491,46 @@ def test_state_of_an_application_is_not_looked_at(rig):
     assert m['segue_artifacts_total{service="web",what="unknown"}'] == 1
 
 
+@pytest.mark.parametrize("how", ["GET", "POST"])
+def test_a_state_moves_nobody(rig, how):
+    """A constant, or a page to come back to, is the same for many; and a link
+    with one may come from anybody."""
+    s = site_of(rig, "none")
+    home = quote("https://app.test/home", safe="")
+    with Client(s.address) as one, Client(s.address) as two:
+        while one.get("/get").version == two.get("/get").version:
+            two.cookies.clear()
+        was = [c.get("/get").version for c in (one, two)]
+        for c in (one, two, one):
+            c.get(f"/echo?client_id=c&state={home}")
+            for d in (one, two):
+                if how == "GET":
+                    d.get(f"/endpoint?state={home}")
+                else:
+                    d.post("/endpoint", f"state={home}".encode(), fields=FORM)
+        assert [c.get("/get").version for c in (one, two)] == was
+        assert causes(s) == {"v1": 0, "v2": 0}
+    with Client(s.address) as c:
+        for _ in range(8):  # it says nothing
+            c.cookies.clear()
+            c.get(f"/endpoint?state={home}")
+    assert causes(s) == {"v1": 0, "v2": 0}
+
+
+def test_codes_that_people_choose(rig):
+    """No form of a page issues "1"."""
+    s = site_of(rig, "none")
+    for op in (rig.a, rig.b):
+        op.choose = lambda conn, r, q, f: conn.answer(
+            b"<input type=radio name=code value=1>",
+            fields="Content-Type: text/html\r\n")
+    for _ in range(8):
+        with Client(s.address) as c:
+            a = c.get("/choose")
+            assert c.post("/get", b"code=1", fields=FORM).version == a.version
+    assert causes(s) == {"v1": 0, "v2": 0}
+
+
 @pytest.mark.parametrize("wait", [True, False])
 def test_form_behind_100_continue(rig, wait):
     """We ask for it in the instance's place, which is not asked to."""

@@ -28,7 +28,7 @@ ask_for(enum artifact kind UNUSED, struct str value, uint64_t ttl_s,
 	for (size_t i = 0; i < value.len; i++)
 		buf_printf(&form, "%%%02x", (unsigned char)value.p[i]);
 	rest = all = buf_str(&form);
-	back = artifact_in_form(all, &rest, out);
+	back = artifact_in_form(all, true, &rest, out);
 	if (value.len <= ARTIFACT_VALUE_MAX)
 		MUST(str_eq(back, value));
 	else
@@ -43,9 +43,9 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	struct str text = str_from((const char *)data, size);
 	struct str form = text, query = text, one;
 
-	while ((one = artifact_in_form(text, &form, out)).p != NULL)
+	while ((one = artifact_in_form(text, true, &form, out)).p != NULL)
 		MUST(one.len > 0 && one.len <= ARTIFACT_VALUE_MAX);
-	while ((one = artifact_in_query(text, &query, out)).p != NULL)
+	while ((one = artifact_in_query(text, true, &query, out)).p != NULL)
 		MUST(one.len > 0 && one.len <= ARTIFACT_VALUE_MAX);
 	artifact_in_location(text, ask_for, NULL);
 	artifact_in_page(text, ask_for, NULL);

@@ -104,13 +104,14 @@ static const struct {
 	{ "a code",
 	    "<body onload=\"javascript:document.forms[0].submit()\"><form "
 	    "method=post action='https://a.test/cb'><input type=hidden "
-	    "name=code value=abc><INPUT TYPE='hidden' NAME=\"state\" "
+	    "name=code value=abcdefghijklmnop><INPUT TYPE='hidden' "
+	    "NAME=\"state\" "
 	    "VALUE='0123456789abcdef'/></form>",
-	    "code=abc/600 " },
+	    "code=abcdefghijklmnop/600 " },
 	{ "with references",
 	    "<input name=\"code\" "
-	    "value=\"a&#43;b&#x2F;c&amp;d&plus;&equals;\">",
-	    "code=a+b/c&d+=/600 " },
+	    "value=\"a&#43;b&#x2F;c&amp;d&plus;0123456&equals;\">",
+	    "code=a+b/c&d+0123456=/600 " },
 	{ "asking another",
 	    "<input name=SAMLRequest value=x><input\n"
 	    "value=\"0123456789abcdef\"\tname='RelayState' />",
@@ -121,14 +122,21 @@ static const struct {
 	    "<input name=username value=ann><input name=password type=password>"
 	    "<button name=code value=x>",
 	    "" },
-	{ "the first", "<input name=code value=a><input name=code value=b>",
-	    "code=a/600 " },
+	{ "the first",
+	    "<input name=code value=0123456789abcdef><input "
+	    "name=code value=x123456789abcdef>",
+	    "code=0123456789abcdef/600 " },
+	{ "what anybody may choose",
+	    "<input type=radio name=code value=1>"
+	    "<input name=code value=123456>",
+	    "" },
 	{ "what no page issues", "<input name=refresh_token value=a>", "" },
 	{ "empty ones",
 	    "<input name=code value=\"\"><input name=code value><input "
 	    "name=code><input value=a><input><input",
 	    "" },
-	{ "cut within", "<input name=code value=\"abc", "code=abc/600 " },
+	{ "cut within", "<input name=code value=\"0123456789abcdef",
+	    "code=0123456789abcdef/600 " },
 	{ "cut before", "<input name=code val", "" },
 	{ "another tag", "<inputs name=code value=a><in put name=code value=b>",
 	    "" },
@@ -163,18 +171,20 @@ static const struct {
 	    "state=0123456789abcdef&RelayState=0123456789abcdef&client_id=c",
 	    "", "" },
 	{ "anybody's", "state=1&RelayState=%2Fhome", "", "" },
+	{ "one of two", "state=1&RelayState=0123456789abcdef",
+	    "0123456789abcdef ", "0123456789abcdef " },
 	{ "none", "username=a&password=code", "", "" },
 	{ "nothing", "", "", "" },
 };
 
 static void
-expect_all(struct str (*next)(struct str, struct str *, char *),
+expect_all(struct str (*next)(struct str, bool, struct str *, char *),
     const char *params, const char *expected, const char *why)
 {
 	char out[ARTIFACT_VALUE_MAX], all[128] = "";
 	struct str text = str_of(params), rest = text, one;
 
-	while ((one = next(text, &rest, out)).p != NULL) {
+	while ((one = next(text, true, &rest, out)).p != NULL) {
 		size_t n = strlen(all);
 
 		(void)snprintf(all + n, sizeof(all) - n, STR_FMT " ",
@@ -193,6 +203,16 @@ Test(artifact, in_a_form_and_a_query)
 	}
 }
 
+Test(artifact, states_are_left_out)
+{
+	struct str all = STR("RelayState=0123456789abcdef&code=c"), rest = all;
+	char out[ARTIFACT_VALUE_MAX];
+
+	cr_expect(str_eq(artifact_in_form(all, false, &rest, out), STR("c")));
+	rest = all;
+	cr_expect_null(artifact_in_query(all, false, &rest, out).p);
+}
+
 Test(artifact, too_long)
 {
 	static char text[ARTIFACT_VALUE_MAX + 16];
@@ -201,9 +221,10 @@ Test(artifact, too_long)
 
 	memset(text, 'x', sizeof(text));
 	memcpy(text, "code=", 5);
-	cr_expect_eq(artifact_in_form(all, &rest, out).len, ARTIFACT_VALUE_MAX);
+	cr_expect_eq(artifact_in_form(all, true, &rest, out).len,
+	    ARTIFACT_VALUE_MAX);
 	rest = all = str_from(text, 6 + ARTIFACT_VALUE_MAX);
-	cr_expect_null(artifact_in_form(all, &rest, out).p);
+	cr_expect_null(artifact_in_form(all, true, &rest, out).p);
 }
 
 Test(artifact, of_a_login_under_way)

@@ -44,6 +44,19 @@ Test(artifacts, by_key_until_then)
 	cr_expect_eq(artifacts_get(&a, key(1, 1), LATER), 13, "it was over");
 }
 
+Test(artifacts, a_state_of_two_pools_says_nothing)
+{
+	artifacts_put(&a, ARTIFACTS_STATE, key(1, 1), 11, LATER, NOW);
+	artifacts_put(&a, ARTIFACTS_STATE, key(1, 1), 11, LATER, NOW);
+	cr_expect_eq(artifacts_get(&a, key(1, 1), NOW), 11);
+	artifacts_put(&a, ARTIFACTS_STATE, key(1, 1), 12, LATER, NOW);
+	cr_expect_eq(artifacts_get(&a, key(1, 1), NOW), ARTIFACTS_SEVERAL);
+	artifacts_put(&a, ARTIFACTS_STATE, key(1, 1), 11, LATER, NOW);
+	cr_expect_eq(artifacts_get(&a, key(1, 1), NOW), ARTIFACTS_SEVERAL);
+	artifacts_put(&a, ARTIFACTS_STATE, key(1, 1), 11, LATER + S, LATER);
+	cr_expect_eq(artifacts_get(&a, key(1, 1), LATER), 11, "it was over");
+}
+
 Test(artifacts, what_was_learned_first_goes_first)
 {
 	for (uint64_t i = 0; i < ARTIFACTS_WAYS; i++)
