@@ -80,7 +80,7 @@ row_for(struct artifact_row *all, struct artifact_key k, uint32_t now_s)
 	return best;
 }
 
-/* Who says it now, when the row is of that key or of none. */
+/* What is to stand in the row now; 0: what does; live: it is of that key. */
 static uint64_t
 pool_of(const struct artifact_row *row, enum artifacts_part part, bool live,
     uint64_t pool)

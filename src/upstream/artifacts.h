@@ -48,8 +48,8 @@ uint64_t artifacts_get(struct artifacts *, struct artifact_key,
     uint64_t now_us);
 /*
  * Until then, at most; without memory it is forgotten at once.  Who is known to
- * have issued it stays: another pool only repeats it.  But of states, which are no
- * secrets of a pool where they are a constant or a page to come back to.
+ * have issued it stays: another pool only repeats it.  But a state that another
+ * one has chosen too, a constant or a page to come back to, says nothing more.
  */
 void artifacts_put(struct artifacts *, enum artifacts_part, struct artifact_key,
     uint64_t pool, uint64_t ends_us, uint64_t now_us);

@@ -71,7 +71,7 @@ hang_up(struct ask *a)
 	lane_close(&a->conn.lane);
 }
 
-/* The user may free it. */
+/* The user may free it, which is done at the turn's end. */
 static void
 finish(struct ask *a, enum health_reason why)
 {
@@ -81,6 +81,7 @@ finish(struct ask *a, enum health_reason why)
 	alarm_clear(a->limit);
 	hang_up(a);
 	a->user->ended(why, a->arg);
+	buf_free(&a->body);
 }
 
 static void
@@ -432,7 +433,6 @@ ask_begin(struct ask *a, const struct ask_what *what)
 	a->answered = a->introduced = a->grpc_ok = false;
 	a->status = 0;
 	a->parts = 0;
-	buf_free(&a->body);
 	begin_part(a);
 	rc = lane_dial(l, &a->wire, &to, &lane_user, &limits);
 	if (rc == E_OK && cfg->client != NULL)
