@@ -1,5 +1,6 @@
 """redis - a real redis-server on a Unix socket, with a port where one is asked
 for, nothing on disk; and sentinels."""
+import selectors
 import signal
 import socket
 import threading
@@ -121,21 +122,29 @@ class Sentinel:
 
 
 class Between:
-    """Between a proxy and Redis: answers are late, or nothing gets through."""
+    """Between a proxy and Redis: answers are late, or nothing gets through.
+
+    One thread for all connections: what was sent first arrives first, on
+    whichever of them, as in a network."""
 
     def __init__(self, redis, path, late=0):
         self.redis, self.late = redis, late
+        self.on_its_way = []  # (when it is due, how it is delivered)
         self.open = threading.Event()
         self.open.set()
+        self.turn = threading.Lock()
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.bind(path)
         self.sock.listen(16)
         self.address = f"unix:{path}"
+        self.ready = selectors.DefaultSelector()
+        self.ready.register(self.sock, selectors.EVENT_READ, self.accept)
         threading.Thread(target=self.serve, daemon=True).start()
 
     def cut(self):
         """No byte goes either way, and nobody hears of it."""
-        self.open.clear()
+        with self.turn:
+            self.open.clear()
 
     def mend(self):
         """What was on its way arrives."""
@@ -143,24 +152,58 @@ class Between:
 
     def serve(self):
         while True:
-            c, _ = self.sock.accept()
-            try:
-                s = socket.socket(socket.AF_UNIX)
-                s.connect(self.redis.socket)
-            except OSError:
-                c.close()
-                continue
-            for source, to, late in ((c, s, False), (s, c, True)):
-                threading.Thread(target=self.pump, args=(source, to, late),
-                                 daemon=True).start()
+            self.open.wait()
+            events = self.ready.select(self.pause())
+            with self.turn:
+                if self.open.is_set():
+                    for key, _ in events:
+                        key.data()
+                    self.deliver()
 
-    def pump(self, source, to, late):
+    def pause(self):
+        dues = [due for due, _ in self.on_its_way]
+        return max(min(dues) - time.monotonic(), 0) if dues else 0.1
+
+    def deliver(self):
+        due = [x for x in self.on_its_way if x[0] <= time.monotonic()]
+        for one in sorted(due, key=lambda x: x[0]):
+            self.on_its_way.remove(one)
+            one[1]()
+
+    def accept(self):
+        c, _ = self.sock.accept()
         try:
-            while data := source.recv(65536):
-                if late:
-                    time.sleep(self.late)
-                self.open.wait()
-                to.sendall(data)
-            to.shutdown(socket.SHUT_WR)
+            s = socket.socket(socket.AF_UNIX)
+            s.connect(self.redis.socket)
         except OSError:
-            pass
+            c.close()
+            return
+        self.listen(c, s, lambda: 0)
+        self.listen(s, c, lambda: self.late)
+
+    def listen(self, source, to, late):
+        self.ready.register(source, selectors.EVENT_READ,
+                            lambda: self.take(source, to, late))
+
+    def take(self, source, to, late):
+        """Nothing more is read from there until this has arrived."""
+        self.ready.unregister(source)
+        try:
+            data = source.recv(65536)
+        except OSError:
+            data = b""
+
+        def arrive():
+            try:
+                if data:
+                    to.sendall(data)
+                    self.listen(source, to, late)
+                else:
+                    to.shutdown(socket.SHUT_WR)
+            except OSError:
+                source.close()
+
+        if late() and data:
+            self.on_its_way.append((time.monotonic() + late(), arrive))
+        else:
+            arrive()
