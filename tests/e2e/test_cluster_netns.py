@@ -241,3 +241,19 @@ def test_redis_is_cut_off(rig, nets, how):
     c.followers[0].do("switch", "v2")
     assert [serves(s) for s in c.proxies] == ["v2"] * 3
     check(users)
+
+
+def test_what_was_given_up_does_not_come_late(rig, nets):
+    """A command that was in the cable when it was cut is not carried out
+    once its caller has been told that nobody knows."""
+    c = Apart(rig, nets)
+    gone = c.followers[0]
+    c.wire(gone).cut()
+    r = gone.segue("switch", "v2")
+    assert r.code in (1, 3), r
+    c.wire(gone).mend()
+    c.wait_together(seconds=15)
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        assert [serves(s) for s in c.proxies] == ["v1"] * 3
+        time.sleep(0.1)
