@@ -4,6 +4,7 @@
 #include <hiredis/adapters/libevent.h>
 #include <hiredis/async.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -242,6 +243,23 @@ redis_dial_begin(struct redis_dial *d, const struct cfg_addr *to)
 	}
 	d->asking = true;
 	d->port = to->port;
+}
+
+/* What was given up must not come late, once the network is there again. */
+static void
+forget_unsent(const redisAsyncContext *ac)
+{
+	struct linger none = { .l_onoff = 1, .l_linger = 0 };
+
+	(void)setsockopt(ac->c.fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+}
+
+void
+redis_dial_drop(struct redis_dial *d)
+{
+	if (d->ac != NULL)
+		forget_unsent(d->ac);
+	redis_dial_end(d);
 }
 
 void

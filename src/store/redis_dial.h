@@ -30,6 +30,8 @@ struct redis_dial {
 void redis_dial_begin(struct redis_dial *, const struct cfg_addr *);
 /* Nothing is called any more; what was sent is answered NULL. */
 void redis_dial_end(struct redis_dial *);
+/* The same, and what the system has not sent yet is never sent. */
+void redis_dial_drop(struct redis_dial *);
 void redis_dial_free(struct redis_dial *); /* the same, for good */
 
 #endif

@@ -96,7 +96,7 @@ fail(struct redis_link *l, enum store_why why)
 		redis_find_other(&l->find); /* that one was wrong */
 	l->phase = PHASE_REST;
 	redis_find_end(&l->find);
-	redis_dial_end(&l->dial);
+	redis_dial_drop(&l->dial);
 	alarm_set(l->clock, pause_us(l));
 	l->vain++;
 	l->dial.turn++;
