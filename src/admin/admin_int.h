@@ -16,6 +16,8 @@ struct ask;
 struct buf;
 struct cluster_from;
 struct events;
+struct json_out;
+struct pool;
 struct ro_command;
 struct ro_service;
 struct ro_state;
@@ -49,6 +51,8 @@ void command_of_other(const struct cluster_from *, struct str body,
 void commands_free(struct admin *);
 
 void status_write(struct admin *, struct buf *out); /* the document */
+/* The member "keys" of a pool, which may be NULL. */
+void status_put_keys(struct json_out *, const struct pool *);
 void reloads_free(struct admin *);
 
 /* ?to=POOL&service=NAME into .pool and .service; false: answered already. */

@@ -594,6 +594,18 @@ put_sessions(struct look *l)
 }
 
 static void
+put_keys(struct look *l)
+{
+	put(l, l->p->pool->jwks_keys);
+}
+
+static void
+put_keys_lacking(struct look *l)
+{
+	put(l, l->p->pool->jwks_lacks);
+}
+
+static void
 put_causes(struct look *l)
 {
 	for (size_t c = 0; c < CAUSE_COUNT; c++)
@@ -830,6 +842,10 @@ static const struct metric metrics[] = {
 		"Sessions recorded: seen within the sticky idle time, and not moved since." },
 	{ "segue_pool_sessions_new_total", C, OF_POOL, NULL, put_sum, P(sessions_new),
 		"Sessions begun here." },
+	{ "segue_pool_keys", G, OF_POOL, NULL, put_keys, 0,
+		"Keys that it publishes for its tokens; 0 where they are not read (jwks)." },
+	{ "segue_pool_keys_lacking", G, OF_POOL, NULL, put_keys_lacking, 0,
+		"Keys that other pools of the service publish, and it does not." },
 	{ "segue_pool_queued", G, OF_POOL, NULL, put_sum, P(queued),
 		"Exchanges that wait for a place at an instance." },
 	{ "segue_pool_queued_total", C, OF_POOL, NULL, put_sum, P(queued_ever),

@@ -95,6 +95,8 @@ put_pools(struct json_out *j, struct drive *d, const struct ro_service *s,
 		json_kv_u64(j, "streams", f->streams);
 		json_kv_bool(j, "ready", f->ready);
 		json_kv_cstr(j, "unready", f->unready);
+		status_put_keys(j,
+		    registry_pool(drive_registry(d), s->name, p->name));
 		json_kv_bool(j, "drains",
 		    steps_have(r, CFG_STEP_DRAIN) && p->share_bp > 0 &&
 		        strcmp(p->name, to) != 0);

@@ -237,6 +237,22 @@ put_cells(struct scene *sc, const struct pool *p)
 	put_instances(sc, p);
 }
 
+void
+status_put_keys(struct json_out *j, const struct pool *p)
+{
+	json_key(j, "keys");
+	if (p == NULL || p->jwks_read_us == 0) {
+		json_put_null(j);
+		return;
+	}
+	json_begin_object(j);
+	json_kv_u64(j, "published", p->jwks_keys);
+	json_kv_u64(j, "lacks", p->jwks_lacks);
+	json_kv_bool(j, "united", p->jwks_united);
+	json_kv_micro(j, "age_s", clock_mono_us() - p->jwks_read_us);
+	json_end_object(j);
+}
+
 static void
 put_pool(struct scene *sc, const struct ro_service *s, const struct ro_pool *p)
 {
@@ -257,6 +273,7 @@ put_pool(struct scene *sc, const struct ro_service *s, const struct ro_pool *p)
 	put_facts(j, f);
 	json_kv_cstr(j, "holds", holds);
 	put_drain(j, p);
+	status_put_keys(j, pool);
 	if (pool != NULL)
 		put_cells(sc, pool);
 	json_end_object(j);

@@ -337,6 +337,7 @@ check_services(struct problems *p, struct cfg *c, const struct where *top)
 		check_rollout(p, s, &w);
 		check_pools(p, s, &w);
 		check_cookies(p, s, &w);
+		check_jwks(p, s, &w);
 		instances += count_instances(s);
 	}
 	if (instances > CFG_INSTANCES_MAX)

@@ -23,6 +23,9 @@ void check_mode(struct problems *, struct cfg_service *,
 /* Of a service: namespaces of its pools' cookies, and what is shared. */
 void check_cookies(struct problems *, const struct cfg_service *,
     const struct where *service);
+/* Of a service: where the keys of its tokens are. */
+void check_jwks(struct problems *, const struct cfg_service *,
+    const struct where *service);
 /* Of a service: its steps. */
 void check_rollout(struct problems *, const struct cfg_service *,
     const struct where *service);

@@ -465,6 +465,17 @@ struct cfg_logins {
 	uint64_t within_us; /* later it is given up: 2 m */
 };
 
+#define CFG_JWKS_PATHS_MAX 8
+
+/* The keys that its pools publish for the tokens they sign. */
+struct cfg_jwks {
+	char **paths; /* where; none: they are not read */
+	size_t n_paths;
+	char *host;           /* asked for there; NULL: that of the probe */
+	uint64_t interval_us; /* so often each is read: 10 s */
+	bool united;          /* key union: all are given there: off */
+};
+
 struct cfg_service {
 	char *name;
 	enum cfg_mode mode; /* default http */
@@ -522,6 +533,7 @@ struct cfg_service {
 	char **cookies_shared; /* names without the namespace of a pool; "*"
 	                          at the end: all that begin so */
 	size_t n_cookies_shared;
+	struct cfg_jwks jwks;
 	struct cfg_pool *pools;
 	size_t n_pools;
 };

@@ -507,6 +507,18 @@ static const struct key hold_keys[] = {
 	    .sub = &prefix_item, EACH(hold.n_copies, hold.copies) },
 	END
 };
+static const struct key jwks_keys[] = {
+	{ "paths", K_ITEMS, AT(jwks.paths), NULL, 0, CFG_JWKS_PATHS_MAX, KEY_HTTP,
+	    .help = "Where its pools publish the keys of the tokens that they sign (JWKS), as /jwks: these are read from each pool. With shared_state none a token leads to the one pool that has its key.",
+	    .sub = &prefix_item, EACH(jwks.n_paths, jwks.paths) },
+	{ "host", K_HOST, AT(jwks.host), NULL, 0, 0, KEY_HTTP,
+	    .help = "Host that is asked for there; by default that of the pool's probe." },
+	{ "interval", K_DURATION, AT(jwks.interval_us), "10s", 200 * MS, H, KEY_HTTP,
+	    .help = "So often each pool's are read." },
+	{ "union", K_BOOL, AT(jwks.united), "off", 0, 0, KEY_HTTP,
+	    .help = "Whether a GET there is answered with the keys of all pools while they differ, whichever pool its session is on: who checks tokens of one pool then knows those of the others." },
+	END
+};
 static const struct key drain_keys[] = {
 	{ "mode", K_ENUM, AT(drain_mode), "keep", 0, 0, KEY_HTTP,
 	    .help = "What becomes of sessions pinned to a draining pool.",
@@ -673,6 +685,9 @@ static const struct key service_keys[] = {
 	{ "cookies_shared", K_ITEMS, AT(cookies_shared), NULL, 0, 32, KEY_HTTP,
 	    .help = "Names of cookies that no cookie_namespace of a pool is for: what scripts in pages or other applications of the host set; with \"*\" at the end all that begin so.",
 	    .sub = &cookie_item, EACH(n_cookies_shared, cookies_shared) },
+	{ "jwks", K_MAP, 0, NULL, 0, 0, KEY_HTTP,
+	    .help = "The keys that its pools sign tokens with.",
+	    .sub = jwks_keys },
 	{ "logins", K_MAP, 0, NULL, 0, 0, KEY_HTTP,
 	    .help = "What tells how far logins get, for the step analyze.",
 	    .sub = logins_keys },

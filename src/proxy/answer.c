@@ -279,7 +279,8 @@ write_retry(const struct exchange *x, const struct page *pg, char out[16])
 static bool
 gives_copy(const struct exchange *x)
 {
-	return x->copy != NULL && x->outcome == OUT_COPY;
+	return x->copy != NULL &&
+	    (x->outcome == OUT_COPY || x->outcome == OUT_KEYS);
 }
 
 /* Of a copy (RFC 9111 5.1). */

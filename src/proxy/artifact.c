@@ -15,6 +15,7 @@
 #include "session/artifact.h"
 #include "session/digest.h"
 #include "session/issuers.h"
+#include "session/jwt.h"
 #include "upstream/view.h"
 
 /* More than is kept of a form whose length nobody says: it is read in pieces. */
@@ -85,6 +86,20 @@ key_of(const struct exchange *x, struct str value, struct artifact_key *key)
 	    digest_pair(x->proxy->digester, value, key->half);
 }
 
+/* The one pool that has the key by which a token says it is signed. */
+static uint64_t
+pool_by_key(const struct exchange *x, struct str token)
+{
+	const struct view_service *vs = route_service_now(x);
+	char bytes[JWT_KID_MAX];
+	struct str kid;
+
+	if (vs == NULL || vs->cfg->jwks.n_paths == 0)
+		return 0;
+	kid = jwt_kid(token, bytes);
+	return kid.len == 0 ? 0 : jwks_pool_of(&x->service->jwks, kid);
+}
+
 /* .artifact is who has issued it, if that is known. */
 static void
 look_up(struct exchange *x, struct str value)
@@ -99,6 +114,8 @@ look_up(struct exchange *x, struct str value)
 	several = x->artifact == ARTIFACTS_SEVERAL;
 	if (several)
 		x->artifact = 0;
+	else if (x->artifact == 0)
+		x->artifact = pool_by_key(x, value);
 	if (x->artifact != 0)
 		stat_add(&x->scell->artifacts_found, 1);
 	else if (several || x->proxy->env.issuers == NULL ||

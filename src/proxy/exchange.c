@@ -19,6 +19,7 @@
 #include "proxy/gate.h"
 #include "proxy/grpc.h"
 #include "proxy/health.h"
+#include "proxy/keyset.h"
 #include "proxy/overload.h"
 #include "proxy/passthrough.h"
 #include "proxy/preface.h"
@@ -342,7 +343,7 @@ exchange_head(struct exchange *x, const struct http_head *h)
 		refuse_forward(x, rc);
 		return;
 	}
-	if (x->watched && artifact_begin(x))
+	if (x->watched && (keyset_answers(x) || artifact_begin(x)))
 		return;
 	exchange_go(x);
 }

@@ -14,6 +14,7 @@
 #include "rollout/drive_int.h"
 #include "rollout/ejecting.h"
 #include "rollout/facts.h"
+#include "rollout/keys_watch.h"
 #include "rollout/news.h"
 #include "rollout/running.h"
 #include "rollout/tally.h"
@@ -497,6 +498,7 @@ begin(struct drive *d, char *why, size_t cap)
 		return rc;
 	d->unpublished = true;
 	ejecting_use(d->ejecting, d->cfg);
+	keys_watch_use(d->keys, d->cfg);
 	return drive_publish(d) ? E_OK : E_NOMEM;
 }
 
@@ -506,10 +508,15 @@ make(struct drive *d)
 	struct tally_env tally = { .loop = d->env.loop,
 		.registry = d->env.registry,
 		.state = &d->state };
+	struct keys_watch_env keys = { .loop = d->env.loop,
+		.registry = d->env.registry,
+		.feed = d->env.feed,
+		.state = &d->state };
 
 	d->clock = alarm_new(d->env.loop, on_clock, d);
 	d->waiters = waiters_new(d->env.loop);
-	if (tally_new(&tally, &d->tally) != E_OK)
+	if (tally_new(&tally, &d->tally) != E_OK ||
+	    keys_watch_new(&keys, &d->keys) != E_OK)
 		return false;
 	d->running = running_new(d->env.tell, d->env.arg);
 	if (asprintf(&d->path, "%s/" RO_STATE_FILE, d->cfg->state_dir) == -1)
@@ -573,6 +580,7 @@ drive_free(struct drive **dp)
 	d->ending = true; /* a look may be waiting for the turn's end */
 	disk_free(&d->disk);
 	tally_free(&d->tally);
+	keys_watch_free(&d->keys);
 	cluster_free(&d->cluster);
 	if (d->agreeing != NULL) {
 		(void)change_refuse(d->agreeing, RO_NO_STOPPING,

@@ -102,6 +102,7 @@ struct drive {
 	bool reload_refused; /* the last one was */
 	uint64_t run_due_us; /* monotonic: a run is to be asked for; 0: none */
 	struct tally *tally; /* owned */
+	struct keys_watch *keys; /* owned */
 	struct cluster *cluster; /* owned; NULL: we are the only one */
 	struct cfg *joined_cfg;  /* one ref; what the cluster was made by */
 	struct change *agreeing; /* owned; on our disk, the cluster is asked */

@@ -11,6 +11,7 @@
 #include "rollout/cluster.h"
 #include "rollout/drive_int.h"
 #include "rollout/ejecting.h"
+#include "rollout/keys_watch.h"
 #include "rollout/news.h"
 #include "upstream/names.h"
 
@@ -182,6 +183,7 @@ adopt(struct drive *d, struct change *c)
 	drive_take_over(d, true);
 	names_ask_all(d->names);
 	drive_fit_probes(d, true);
+	keys_watch_use(d->keys, d->cfg);
 	(void)drive_publish(d);
 	return true;
 }

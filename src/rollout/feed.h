@@ -24,6 +24,7 @@
 	X(ROLLOUT, "rollout") /* one went on by a step, or ended */            \
 	X(HEALTH, "health")   /* an instance changed its health */             \
 	X(EJECT, "eject")     /* an instance rests, or is in again */          \
+	X(KEYS, "keys")       /* a pool lacks keys of others, or has them */   \
 	X(RELOAD, "reload")                                                    \
 	X(PROCESS, "process") /* started, stopping */
 

@@ -335,6 +335,32 @@ news_health(struct feed *f, const struct instance *i, enum health from)
 }
 
 void
+news_keys(struct feed *f, const struct pool *p, const char *path,
+    unsigned lacks, bool united)
+{
+	struct feed_event e = { .type = FEED_KEYS };
+	struct buf text = BUF_INIT;
+
+	if (p == NULL)
+		return; /* it has just gone */
+	set_name(e.service, p->service->name);
+	set_name(e.pool, p->name);
+	if (lacks == 0)
+		buf_printf(&text, "publishes the keys of the others at %s",
+		    path);
+	else
+		buf_printf(&text, "lacks %u of the others' keys at %s: %s",
+		    lacks, path,
+		    united ? "all are given there"
+		           : "who asks it refuses their tokens");
+	log_line(lacks == 0 || united ? LOG_INFO : LOG_WARN,
+	    "event=jwks_%s service=%s pool=%s text=\"" STR_FMT "\"",
+	    lacks == 0 ? "same" : "differ", e.service, e.pool,
+	    STR_ARG(buf_str(&text)));
+	tell(f, &e, &text);
+}
+
+void
 news_address(struct feed *f, const struct instance *i)
 {
 	struct feed_event e = { .type = FEED_HEALTH };

@@ -5,6 +5,7 @@
  */
 #ifndef ROLLOUT_NEWS_H
 #define ROLLOUT_NEWS_H
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -21,6 +22,12 @@ void news_changes(struct feed *, struct ro_state *before,
 /* It was ejected, or is in again. */
 void news_eject(struct feed *, const struct instance *);
 void news_health(struct feed *, const struct instance *, enum health from);
+/*
+ * So many keys of other pools it does not publish at that path; 0: it has all
+ * now.  united: they are given there all the same.
+ */
+void news_keys(struct feed *, const struct pool *, const char *path,
+    unsigned lacks, bool united);
 /* It has taken the place of the one at the address before. */
 void news_address(struct feed *, const struct instance *);
 /* why: NULL when the configuration was taken over. */

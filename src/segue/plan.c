@@ -108,6 +108,30 @@ say_unready(struct run *r, const struct json *doc)
 	}
 }
 
+/* Whoever has asked one of them knows no token of the other. */
+static void
+say_keys(struct run *r, const struct json *doc)
+{
+	const struct json *pools = json_get(doc, "pools");
+	char n[SHOW_MAX];
+
+	for (size_t i = 0; i < json_len(pools); i++) {
+		const struct json *p = json_at(pools, i);
+		const struct json *keys = json_get(p, "keys");
+		struct buf line = BUF_INIT;
+
+		if (json_get_int(keys, "lacks", 0) == 0 ||
+		    json_get_truth(keys, "united", false))
+			continue;
+		buf_printf(&line,
+		    "%s lacks %s of the other pools' keys: who asks it refuses "
+		    "their tokens (jwks.union gives all)",
+		    show_text(p, "name"), show_count(keys, "lacks", n));
+		say_clean(r, &line);
+		buf_free(&line);
+	}
+}
+
 /* What is not Segue's to prevent. */
 static void
 say_note(struct run *r, const char *note)
@@ -176,6 +200,7 @@ say_plan(struct run *r, const struct answer *a)
 	run_say(r, "%s", "");
 	say_pools(r, a->doc);
 	say_unready(r, a->doc);
+	say_keys(r, a->doc);
 	say_outage(r, a->doc);
 	say_note(r, json_get_text(a->doc, "note", NULL));
 	if (refused != NULL)

@@ -321,6 +321,23 @@ put_blocks(struct screen *s, const struct json *service,
 	}
 }
 
+/* Whether tokens of the others are refused by who asks it for the keys. */
+static void
+put_keys(struct screen *s, const struct json *pool)
+{
+	const struct json *keys = json_get(pool, "keys");
+	bool united = json_get_truth(keys, "united", false);
+	char n[SHOW_MAX];
+
+	if (json_get_int(keys, "lacks", 0) == 0)
+		return;
+	put_label(s, united ? STYLE_PLAIN : STYLE_WARN, "keys");
+	put(s, STYLE_PLAIN, "%s lacks %s of the other pools'%s", name_of(pool),
+	    show_count(keys, "lacks", n),
+	    united ? "; all are given" : ": who asks it refuses their tokens");
+	end_line(s);
+}
+
 static bool
 is_troubled(const struct json *i)
 {
@@ -383,6 +400,8 @@ put_service(struct screen *s, const struct json *status,
 		put_drain(s, status, json_at(pools, i));
 	for (size_t i = 0; i < json_len(pools); i++)
 		put_blocks(s, service, json_at(pools, i));
+	for (size_t i = 0; i < json_len(pools); i++)
+		put_keys(s, json_at(pools, i));
 	s->troubled = 0;
 	for (size_t i = 0; i < json_len(pools); i++)
 		put_troubled(s, service, json_at(pools, i));

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/random.h"
+#include "session/base64url.h"
 #include "session/keyring.h"
 
 #define FORMAT 1
@@ -20,7 +21,7 @@
 #define BARE_BYTES (HEAD_BYTES + NONCE_BYTES + TAG_BYTES) /* around the text */
 #define SEALED_MAX (BARE_BYTES + TOKEN_PLAIN_MAX)
 
-_Static_assert((SEALED_MAX * 4 + 2) / 3 <= TOKEN_TEXT_MAX, "text fits");
+_Static_assert(BASE64URL_LEN(SEALED_MAX) <= TOKEN_TEXT_MAX, "text fits");
 
 struct opener {
 	uint8_t id;
@@ -108,90 +109,6 @@ sealer_keyring(const struct sealer *s)
 	return s->ring;
 }
 
-/* ---- base64url, RFC 4648 section 5, without padding ---- */
-
-static const char digits[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-static size_t
-encode(const uint8_t *in, size_t len, char *out)
-{
-	size_t n = 0;
-	uint32_t bits = 0;
-	unsigned have = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		bits = bits << 8 | in[i];
-		for (have += 8; have >= 6; have -= 6)
-			out[n++] = digits[bits >> (have - 6) & 63];
-	}
-	if (have > 0)
-		out[n++] = digits[bits << (6 - have) & 63];
-	return n;
-}
-
-/* One more than the value of each digit, 0 for what is none. */
-/* clang-format off */
-static const uint8_t values[256] = {
-	['A'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18,
-	19, 20, 21, 22, 23, 24, 25, 26,
-	['a'] = 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42,
-	43, 44, 45, 46, 47, 48, 49, 50, 51, 52,
-	['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62,
-	['-'] = 63, ['_'] = 64,
-};
-/* clang-format on */
-
-static inline uint32_t
-value_of(char c)
-{
-	return values[(unsigned char)c];
-}
-
-/* Four digits are three bytes. */
-static bool
-decode_four(const char *in, uint8_t out[3])
-{
-	uint32_t a = value_of(in[0]), b = value_of(in[1]);
-	uint32_t c = value_of(in[2]), d = value_of(in[3]);
-	uint32_t bits = (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
-
-	out[0] = (uint8_t)(bits >> 16);
-	out[1] = (uint8_t)(bits >> 8);
-	out[2] = (uint8_t)bits;
-	return a != 0 && b != 0 && c != 0 && d != 0;
-}
-
-/* Bytes, or E_SYNTAX; only the one canonical spelling is taken. */
-static ssize_t
-decode(struct str in, uint8_t out[SEALED_MAX])
-{
-	uint32_t bits = 0;
-	unsigned have = 0;
-	size_t n = 0, i = 0;
-
-	if (in.len > TOKEN_TEXT_MAX || in.len % 4 == 1)
-		return E_SYNTAX;
-	for (; in.len - i >= 4 && SEALED_MAX - n >= 3; i += 4, n += 3)
-		if (!decode_four(in.p + i, out + n))
-			return E_SYNTAX;
-	for (; i < in.len; i++) {
-		uint32_t v = value_of(in.p[i]);
-
-		if (v == 0)
-			return E_SYNTAX;
-		bits = bits << 6 | (v - 1);
-		have += 6;
-		if (have < 8)
-			continue;
-		have -= 8;
-		if (n == SEALED_MAX)
-			return E_SYNTAX;
-		out[n++] = (uint8_t)(bits >> have);
-	}
-	return (bits & ((1u << have) - 1)) == 0 ? (ssize_t)n : E_SYNTAX;
-}
-
 /* ---- sealing ---- */
 
 /* The nonce, and what is authenticated without being there to read. */
@@ -238,7 +155,7 @@ token_seal(struct sealer *s, struct str context, struct str plain,
 		ERR_clear_error();
 		return E_INTERNAL;
 	}
-	return (ssize_t)encode(sealed, BARE_BYTES + plain.len, out);
+	return (ssize_t)base64url_write(sealed, BARE_BYTES + plain.len, out);
 }
 
 static EVP_CIPHER_CTX *
@@ -255,7 +172,7 @@ token_open(struct sealer *s, struct str context, struct str text,
     unsigned char plain[TOKEN_PLAIN_MAX])
 {
 	uint8_t sealed[SEALED_MAX], rest[TAG_BYTES];
-	ssize_t len = decode(text, sealed);
+	ssize_t len = base64url_read(text, sealed, sizeof(sealed));
 	EVP_CIPHER_CTX *ctx;
 	size_t n;
 	int last;

@@ -21,6 +21,7 @@
 #include "upstream/artifacts.h"
 #include "upstream/assets.h"
 #include "upstream/copies.h"
+#include "upstream/jwks.h"
 #include "upstream/logins.h"
 #include "upstream/sessions.h"
 
@@ -97,6 +98,7 @@ int pool_state_of(const char *name);
 	X(ACME, ours, "acme", "an ACME challenge was answered")                \
 	X(QUEUE_FULL, ours, "queue_full", "all instances and the queue were full") \
 	X(HOLD_FULL, ours, "hold_full", "as many as may be were held already") \
+	X(KEYS, ours, "keys", "the keys of all pools were given (jwks.union)") \
 	X(COPY, ours, "copy", "it was held, and given a copy of hold.copies")   \
 	X(CLIENT_LEFT, client, "client_left", "the client closed before the end") \
 	X(HEAD_TIMEOUT, deadline, "head_timeout", "the request head took too long") \
@@ -271,6 +273,7 @@ struct service {
 	struct artifacts artifacts; /* of shared_state */
 	struct assets assets;       /* which pool has which */
 	struct sessions sessions;   /* which are on which pool */
+	struct jwks jwks;           /* whose keys sign which tokens */
 };
 
 struct pool {
@@ -284,6 +287,11 @@ struct pool {
 	uint64_t ready_since_us; /* control; monotonic, 0: not ready */
 	uint64_t window_us;      /* control; the one of eject began then */
 	bool shares;             /* control; has a share in the newest view */
+	/* control, of cfg jwks, over all paths: */
+	unsigned jwks_keys;    /* it publishes */
+	unsigned jwks_lacks;   /* others of its service do, and it does not */
+	bool jwks_united;      /* all are given all the same */
+	uint64_t jwks_read_us; /* monotonic, of what was read last; 0: never */
 };
 
 /* An instance's record of failures: control only; see upstream/eject.h. */

@@ -56,6 +56,7 @@ static void
 service_free(struct service_entry *e)
 {
 	artifacts_free(&e->service.artifacts);
+	jwks_free(&e->service.jwks);
 	assets_free(&e->service.assets);
 	copies_free(&e->service.copies);
 	sessions_free(&e->service.sessions);
@@ -74,6 +75,7 @@ service_new(struct registry *r, const char *name)
 	TAILQ_INIT(&e->pools);
 	TAILQ_INIT(&e->next);
 	artifacts_init(&e->service.artifacts);
+	jwks_init(&e->service.jwks);
 	assets_init(&e->service.assets);
 	copies_init(&e->service.copies);
 	sessions_init(&e->service.sessions);

@@ -275,7 +275,7 @@ fill_service(struct registry *r, struct view_service *vs,
 	}
 	vs->watched = vs->mirrors || cfg->hold.n_copies > 0 ||
 	    cfg->n_assets > 0 || cfg->logins.n_begin > 0 ||
-	    cfg->shared_state != CFG_SHARED_FULL;
+	    cfg->shared_state != CFG_SHARED_FULL || cfg->jwks.united;
 	lay_out_shares(vs, plan);
 	return fill_orders(vs, plan);
 }

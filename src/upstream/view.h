@@ -94,7 +94,7 @@ struct view_service {
 	uint8_t hold; /* enum hold */
 	bool mirrors; /* a pool has .mirror_bp */
 	bool watched; /* somebody looks at answers: .mirrors, copies, assets,
-	                 logins or artifacts */
+	                 logins, artifacts or keys */
 	bool cookie_spaces; /* a pool has a namespace for its cookies */
 	uint64_t cookie_name_hash;
 };

@@ -1017,6 +1017,17 @@ static const struct {
 	         "cookie_namespace: x } ]"),
 	    "f:5:80: services[0].pools[0].cookie_namespace: " NO_HTTP },
 
+	/* ---- keys of tokens ---- */
+	{ "keys of nowhere", SERVICE("jwks: { union: on }\n  " POOLS),
+	    "f:4:9: warning: services[0].jwks: this means nothing without "
+	    "paths\n" },
+	{ "a path twice", SERVICE("jwks: { paths: [ /a, /b, /a ] }\n  " POOLS),
+	    "f:4:28: services[0].jwks.paths[2]: /a is there already\n" },
+	{ "keys where no HTTP is seen",
+	    PASS("jwks: { paths: /a }\n  pools: [ { name: v1, instances: a:1, "
+	         "probe: { type: tcp } } ]"),
+	    "f:5:9: services[0].jwks: " NO_HTTP },
+
 	/* ---- pools that follow others ---- */
 	{ "a pool that follows none that is there",
 	    SERVICE("pools: [ { name: v1, instances: a:1, requires: v0 } ]"),

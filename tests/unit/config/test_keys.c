@@ -715,6 +715,17 @@ static const struct {
 	    S "cookies_shared: none -> [ theme, \"_ga*\" ]\n" S
 	      "pools[v2]: none -> present\n",
 	    "" },
+	{ "services[].jwks.paths", SERVICE, ", jwks: { paths: [ /jwks, /a ] }",
+	    S "jwks.paths: none -> [ /jwks, /a ]\n", "" },
+	{ "services[].jwks.host", SERVICE,
+	    ", jwks: { paths: /a, host: \"id.example.org:8443\" }",
+	    S "jwks.paths: none -> [ /a ]\n" S
+	      "jwks.host: none -> \"id.example.org:8443\"\n",
+	    "" },
+	{ "services[].jwks.interval", SERVICE, ", jwks: { interval: 1m }",
+	    S "jwks.interval: 10s -> 1m\n", "" },
+	{ "services[].jwks.union", SERVICE, ", jwks: { paths: /a, union: on }",
+	    S "jwks.paths: none -> [ /a ]\n" S "jwks.union: off -> on\n", "" },
 	{ "services[].logins.begin", SERVICE,
 	    ", logins: { begin: [ /auth, /oauth2/a ] }",
 	    S "logins.begin: none -> [ /auth, /oauth2/a ]\n", "" },
