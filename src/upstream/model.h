@@ -84,6 +84,7 @@ int pool_state_of(const char *name);
 #define OUTCOMES(X)                                                            \
 	X(ANSWERED, answered, "answered", "the instance's answer was delivered") \
 	X(TUNNELLED, answered, "tunnelled", "an upgraded connection ended by itself") \
+	X(KEYS, answered, "keys", "the keys of all pools were given (jwks.union)") \
 	X(BAD_REQUEST, ours, "bad_request", "the request was malformed")       \
 	X(NOT_SUPPORTED, ours, "not_supported", "a method, coding or version we refuse") \
 	X(TOO_LARGE, ours, "too_large", "head, target or body above its limit") \
@@ -98,7 +99,6 @@ int pool_state_of(const char *name);
 	X(ACME, ours, "acme", "an ACME challenge was answered")                \
 	X(QUEUE_FULL, ours, "queue_full", "all instances and the queue were full") \
 	X(HOLD_FULL, ours, "hold_full", "as many as may be were held already") \
-	X(KEYS, ours, "keys", "the keys of all pools were given (jwks.union)") \
 	X(COPY, ours, "copy", "it was held, and given a copy of hold.copies")   \
 	X(CLIENT_LEFT, client, "client_left", "the client closed before the end") \
 	X(HEAD_TIMEOUT, deadline, "head_timeout", "the request head took too long") \

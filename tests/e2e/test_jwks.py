@@ -111,7 +111,7 @@ def test_all_keys_are_given(rig):
         assert c.post("/jwks").version in ("v1", "v2")
         assert c.get("/jwks/more").version in ("v1", "v2")
     m = site.s.admin.metrics()
-    assert m['segue_outcomes_total{service="web",class="ours",'
+    assert m['segue_outcomes_total{service="web",class="answered",'
              'outcome="keys"}'] >= 6
     assert m['segue_pool_keys{service="web",pool="v1"}'] == 2
     assert m['segue_pool_keys_lacking{service="web",pool="v1"}'] == 1

@@ -24,11 +24,13 @@ class Site:
     """Version 8 serves; 9 stands ready beside it."""
 
     def __init__(self, rig, each, tls=False, apart=False, **more):
-        """each: instances of each version; apart: they share their keys and
-        nothing else; more: keys of the service."""
+        """each: instances of each version; apart: "keys" if these are all
+        that they share, "own" if they share nothing; more: keys of the
+        service."""
         self.rig = rig
         self.redis = None if apart else Redis(rig)
-        self.state = f"keys:{rig.dir}/keys" if apart else self.redis.socket
+        self.state = {"keys": f"keys:{rig.dir}/keys", "own": "own"}.get(
+            apart) or self.redis.socket
         self.s = rig.segued([], start=False)
         self.issuer = f"http{'s' if tls else ''}://{self.s.address}"
         self.trust = []
@@ -150,10 +152,10 @@ def test_people_see_what_goes_wrong(rig):
     assert any("status 50" in why for why in final["reasons"]), final
 
 
-def move_apart(rig, shared):
+def move_apart(rig, shared, apart, **more):
     """From 8 to 9, of which each knows what it has issued alone."""
-    site = Site(rig, 1, apart=True, shared_state=shared, share_key="request",
-                rollout=ROLLOUTS["canary"])
+    site = Site(rig, 1, apart=apart, shared_state=shared, share_key="request",
+                rollout=ROLLOUTS["canary"], **more)
     s = site.s
     site.begin(PEOPLE, 100)
     if shared == "none":
@@ -165,8 +167,9 @@ def move_apart(rig, shared):
 
 def test_apart_with_artifacts(rig):
     """Servers of applications bring no cookie; their codes and tokens say
-    where they belong."""
-    site, done = move_apart(rig, "none")
+    where they belong, and what they check these by is the keys of both."""
+    site, done = move_apart(rig, "none", "own", jwks={
+        "paths": ["/jwks"], "union": True})
     assert done["stand"] == "done", done
     site.wait_flows(FLOWS, on_9=20)
     final = site.people.ask("stop")
@@ -177,13 +180,16 @@ def test_apart_with_artifacts(rig):
     causes = {p: site.s.admin.pool(p)["causes"]["artifact"]
               for p in ("v1", "v2")}
     assert min(causes.values()) > 20, causes
+    # its own key, which the other lacks
+    assert [site.s.admin.pool(p)["keys"]["lacks"] for p in ("v1", "v2")] == \
+        [1, 1]
     a = site.s.admin.status()["accounting"]
     assert a["holds"] is True and a["accepted"] == a["answered"], a
 
 
 def test_apart_with_cookies_alone(rig):
     """The same without: calls without a cookie go where nobody knows them."""
-    site, _ = move_apart(rig, "full")
+    site, _ = move_apart(rig, "full", "keys")
     final = site.people.ask("stop")
     print(final)
     assert final["failed"] > 20, final

@@ -4,11 +4,12 @@
  *
  *   node oidc_server.js HOST PORT NAME MAJOR ISSUER REDIS_SOCKET
  *   node oidc_server.js HOST PORT NAME MAJOR ISSUER keys:FILE
+ *   node oidc_server.js HOST PORT NAME MAJOR ISSUER own
  *
  * MAJOR is 8 or 9.  All that name one Redis share their state, the signing key
  * and the keys of cookies; all that name one FILE only the keys: what they
- * issue is in the memory of each.  There is one client, "app", public.  Whoever logs
- * in is known: the password is not looked at.  Login and consent are pages of
+ * issue is in the memory of each; one of its own shares nothing.  There is one
+ * client, "app", public.  Whoever logs in is known: the password is not looked at.  Login and consent are pages of
  * ours; each of its answers says X-Version: MAJOR and X-Instance: NAME.
  */
 const crypto = require("crypto");
@@ -20,7 +21,8 @@ require("./node18.js");
 
 const [host, port, name, major, issuer, socket] = process.argv.slice(2);
 const keys_file = socket.startsWith("keys:") && socket.slice(5);
-const redis = keys_file ? null : new Redis({ path: socket });
+const alone = keys_file || socket === "own";
+const redis = alone ? null : new Redis({ path: socket });
 const PAGES = /^\/interaction\/([\w-]+)(?:\/(login|consent))?$/;
 
 /* Where oidc-provider keeps what it knows: a hash for each thing. */
@@ -89,6 +91,8 @@ async function shared_keys()
 	const mine = JSON.stringify({ jwks: { keys: [jwk] },
 		cookies: [crypto.randomBytes(32).toString("hex")] });
 
+	if (alone && !keys_file)
+		return JSON.parse(mine);
 	if (keys_file) {
 		fs.writeFileSync(`${keys_file}.${name}`, mine);
 		try {
@@ -106,7 +110,7 @@ async function shared_keys()
 function settings(keys)
 {
 	return {
-		adapter: keys_file ? undefined : Adapter,
+		adapter: alone ? undefined : Adapter,
 		jwks: keys.jwks,
 		cookies: { keys: keys.cookies },
 		clients: [{

@@ -135,11 +135,14 @@ class Line {
 					const { headers } = res;
 					const version = headers["x-version"];
 
-					count(report.answers, version);
-					count(report.instances,
-						headers["x-instance"]);
+					if (!is_of_proxy(res)) {
+						count(report.answers, version);
+						count(report.instances,
+							headers["x-instance"]);
+					}
 					resolve({ status: res.statusCode, text,
-						headers, version });
+						headers, version,
+						of_proxy: is_of_proxy(res) });
 				});
 			});
 
@@ -149,6 +152,12 @@ class Line {
 			req.end(body);
 		});
 	}
+}
+
+/* The keys of both versions: of none, and no bounce. */
+function is_of_proxy(res)
+{
+	return res.statusCode === 200 && !res.headers["x-version"];
 }
 
 const FORM = { "content-type": "application/x-www-form-urlencoded" };
@@ -173,6 +182,8 @@ class Flow {
 			{ ...headers, ...(cookie && { cookie }) }, body);
 
 		this.jar.take(got.headers["set-cookie"] || []);
+		if (got.of_proxy)
+			return got;
 		if (this.version === null && this.is_since)
 			count(report.since.flows, got.version);
 		if (this.version !== null && got.version !== this.version) {
@@ -228,9 +239,10 @@ class Flow {
 			await this.visit(method, url, all, body) :
 			await this.user.app.send(method, url, all, body);
 
-		if (is_since)
+		if (is_since && !got.of_proxy)
 			count(report.since.calls, got.version);
-		if (got.version !== this.version && this.version !== null)
+		if (got.version !== this.version && this.version !== null &&
+			!got.of_proxy)
 			report.crossed++;
 		must(got.status === 200, `status ${got.status} by ` +
 			`${got.version}, its user is on ${this.version}: ` +

@@ -162,7 +162,8 @@ Test(account, sums_up, .timeout = 5)
 		    outcome_name((enum outcome)i));
 	/* A class is what OUTCOMES() says it is. */
 	cr_expect_eq(sum.class[CLASS_answered],
-	    sum.outcome[OUT_ANSWERED] + sum.outcome[OUT_TUNNELLED]);
+	    sum.outcome[OUT_ANSWERED] + sum.outcome[OUT_TUNNELLED] +
+	        sum.outcome[OUT_KEYS]);
 	cr_expect_eq(sum.class[CLASS_client], sum.outcome[OUT_CLIENT_LEFT]);
 	part.holds = false;
 	account_add(&sum, &part);
