@@ -403,7 +403,7 @@ put_left(struct json_out *j, const struct ro_rollout *r, uint64_t wall_us)
 }
 
 static void
-put_analysis(struct json_out *j, const struct ro_analysis *a)
+put_analysis(struct json_out *j, const struct ro_pace *a)
 {
 	json_key(j, "analysis");
 	if (a->own.requests + a->others.requests == 0) {
@@ -411,10 +411,9 @@ put_analysis(struct json_out *j, const struct ro_analysis *a)
 		return;
 	}
 	json_begin_object(j);
-	put_toll(j, "own", &a->own, &a->pace.own_logins, a->pace.own_us);
-	put_toll(j, "others", &a->others, &a->pace.others_logins,
-	    a->pace.others_us);
-	json_kv_bool(j, "logins", a->pace.counts_logins);
+	put_toll(j, "own", &a->own, &a->own_logins, a->own_us);
+	put_toll(j, "others", &a->others, &a->others_logins, a->others_us);
+	json_kv_bool(j, "logins", a->counts_logins);
 	json_end_object(j);
 }
 
@@ -537,7 +536,7 @@ put_rollout(struct scene *sc, const struct ro_service *svc)
 	struct json_out *j = &sc->j;
 	struct buf where = BUF_INIT;
 	char holds[MACHINE_HOLDS_MAX];
-	struct ro_analysis a;
+	struct ro_pace a;
 
 	json_key(j, "rollout");
 	if (r->stand == RO_STAND_NONE) {

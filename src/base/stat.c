@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "base/attr.h"
+
 /*
  * Buckets 0..3 hold 0..3 us; above, each octave [2^e, 2^(e+1)) has four:
  * bucket 4 (e - 1) + the two bits behind the leading one.
@@ -46,12 +48,19 @@ hist_merge(struct hist *into, const struct hist *from)
 	stat_add(&into->sum_us, stat_get(&from->sum_us));
 }
 
+/* What was counted before may be there no more. */
+static void
+less(stat_u64 *s, uint64_t n)
+{
+	stat_sub(s, MIN(n, stat_get(s)));
+}
+
 void
 hist_less(struct hist *from, const struct hist *before)
 {
 	for (size_t i = 0; i < HIST_BUCKETS; i++)
-		stat_sub(&from->count[i], stat_get(&before->count[i]));
-	stat_sub(&from->sum_us, stat_get(&before->sum_us));
+		less(&from->count[i], stat_get(&before->count[i]));
+	less(&from->sum_us, stat_get(&before->sum_us));
 }
 
 uint64_t

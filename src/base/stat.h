@@ -51,7 +51,7 @@ struct hist {
 void hist_add(struct hist *, uint64_t us); /* the writer only */
 /* into += from; into is private to the caller. */
 void hist_merge(struct hist *into, const struct hist *from);
-/* from -= what it was before; from is private to the caller. */
+/* from -= what it was before, down to nought; from is the caller's own. */
 void hist_less(struct hist *from, const struct hist *before);
 uint64_t hist_total(const struct hist *);
 /* Upper edge in us of the bucket that holds quantile q in 0..1; 0 if empty. */

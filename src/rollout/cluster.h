@@ -133,7 +133,8 @@ struct cluster_member {
 	uint64_t version;   /* of the state that its workers route by */
 	uint64_t silent_us; /* it was heard of so long ago */
 	uint64_t in_flight;
-	const struct json *counts; /* what .counts of it has said; or NULL */
+	/* what .counts of it has said; or NULL */
+	const struct json *counts, *paces;
 };
 /* The i-th, ourselves first; false: there is none. */
 bool cluster_member(const struct cluster *, size_t i,

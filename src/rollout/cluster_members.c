@@ -233,7 +233,8 @@ cluster_member(const struct cluster *c, size_t i, struct cluster_member *out)
 		.version = m->version,
 		.silent_us = cluster_now() - m->heard_us,
 		.in_flight = m->in_flight,
-		.counts = json_get(m->doc, "pools") };
+		.counts = json_get(m->doc, "pools"),
+		.paces = json_get(m->doc, "paces") };
 	(void)str_copy(str_of(m->name), out->name, sizeof(out->name));
 	return true;
 }

@@ -66,9 +66,8 @@ drive_make_room(struct drive *d, size_t n_services)
 		return E_NOMEM;
 	/* Others may be at these places now. */
 	memset(d->rows, 0, n * CFG_POOLS_MAX * sizeof(*d->rows));
-	for (; d->n_paces < n; d->n_paces++) /* they know of whom they are */
-		memset(&d->paces[d->n_paces], 0, sizeof(*d->paces));
-	d->n_paces = n;
+	while (d->n_paces < n) /* they know of whom they are */
+		d->paces[d->n_paces++] = NULL;
 	memset(d->meters, 0, n * sizeof(*d->meters));
 	return E_OK;
 }
@@ -116,8 +115,9 @@ drive_facts(struct drive *d)
 	d->facts.counts = d->counts;
 	facts_roll(d->env.registry, &d->state, now.wall_us, d->rolls);
 	d->facts.rolls = d->rolls;
-	facts_pace(d->env.registry, d->cfg, &d->state, now.wall_us, d->paces,
-	    d->pace);
+	facts_pace(d->env.registry, d->cfg, &d->state, now.wall_us, d->paces);
+	drive_add_paces(d);
+	facts_pace_sum(&d->state, d->paces, d->pace);
 	d->facts.paces = d->pace;
 	gather_rates(d);
 	d->facts.minute = facts_minute(now.wall_us);
@@ -606,6 +606,8 @@ drive_free(struct drive **dp)
 	free(d->rolls);
 	free(d->rates);
 	free(d->meters);
+	for (size_t i = 0; i < d->n_paces; i++)
+		free(d->paces[i]);
 	free(d->paces);
 	free(d->pace);
 	free(d->own);

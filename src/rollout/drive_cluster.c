@@ -413,6 +413,8 @@ put_counts(struct json_out *j, void *arg)
 				    d->state.services[i].pools[p].name, of);
 		}
 	json_end_array(j);
+	json_key(j, "paces");
+	facts_pace_put(&d->state, d->paces, j);
 	json_kv_u64(j, "in_flight", inflight);
 }
 
@@ -463,8 +465,6 @@ drive_add_others(struct drive *d)
 		return;
 	memcpy(d->own, d->rows,
 	    d->state.n_services * CFG_POOLS_MAX * sizeof(*d->own));
-	if (!drive_leads(d))
-		return;
 	cluster_look_at(d->cluster, &f);
 	for (size_t i = 1; cluster_member(d->cluster, i, &m); i++) {
 		if (m.away)
@@ -473,9 +473,21 @@ drive_add_others(struct drive *d)
 		behind |= m.version < f.version;
 	}
 	/* A drain does not end while one that is there serves as before. */
-	for (size_t i = 0; behind && i < d->state.n_services * CFG_POOLS_MAX;
+	for (size_t i = 0; behind && drive_leads(d) &&
+	     i < d->state.n_services * CFG_POOLS_MAX;
 	     i++)
 		d->rows[i].view_current = false;
+}
+
+void
+drive_add_paces(struct drive *d)
+{
+	struct cluster_member m;
+
+	for (size_t i = 1;
+	     d->cluster != NULL && cluster_member(d->cluster, i, &m); i++)
+		if (!m.away)
+			facts_pace_add(&d->state, d->paces, m.paces);
 }
 
 /* ---- life ---- */

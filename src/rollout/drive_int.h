@@ -76,7 +76,7 @@ struct drive {
 	struct ro_facts_roll *rolls; /* owned; [service] */
 	double *rates;               /* owned; [service] */
 	struct rate *meters;         /* owned; [service] */
-	struct pace *paces;          /* owned; [service] */
+	struct pace **paces;         /* owned, and each; [service] */
 	size_t n_paces;              /* of which so many are in use */
 	struct ro_pace *pace;        /* owned; [service]: facts.paces */
 	uint64_t began_us; /* wall clock, as it was: of this process */
@@ -156,6 +156,7 @@ void drive_agree(struct drive *);
 uint64_t drive_look_at_runs(struct drive *) MUST_CHECK;
 /* What the others have on their hands is in .rows, too. */
 void drive_add_others(struct drive *);
+void drive_add_paces(struct drive *); /* ... has come to, in .paces */
 
 /* ---- drive.c ---- */
 

@@ -106,9 +106,8 @@ judge_ready(struct pool *p, const struct cfg_pool *cfg, const struct count *c,
 		*due_us = wall_us + hold - since;
 }
 
-/* Tries that failed count, though another one may have done. */
-static struct ro_toll
-toll_of(const struct pool *p)
+struct ro_toll
+facts_toll(const struct pool *p)
 {
 	uint64_t answers = 0, failed = 0, spoiled = 0;
 
@@ -180,11 +179,6 @@ gather_pool(struct registry *r, const struct cfg_service *svc,
 		for (size_t i = 0; i < STREAM_END_COUNT; i++)
 			f->streams_ended[i] += stat_get(
 			    &p->cells[w].streams_ended[i]);
-	f->toll = toll_of(p);
-	for (unsigned w = 0; w < p->n_workers; w++) {
-		f->mirrored.requests += stat_get(&p->cells[w].mirrored);
-		f->mirrored.bad += stat_get(&p->cells[w].mirrored_bad);
-	}
 	f->pins_live_us = svc->sticky_scope == CFG_STICKY_NONE
 	    ? 0
 	    : svc->sticky_max_us;
@@ -236,7 +230,7 @@ count_pool(struct registry *r, const char *service, const struct ro_pool *pool,
 	    sizeof(c->pools[at].pool));
 	if (p == NULL)
 		return;
-	c->pools[at].toll = toll_of(p);
+	c->pools[at].toll = facts_toll(p);
 	for (unsigned w = 0; w < p->n_workers; w++) {
 		const struct pool_cell *cell = &p->cells[w];
 

@@ -13,6 +13,7 @@
 #include "rollout/machine.h"
 
 struct cfg;
+struct pool;
 struct registry;
 
 /* What the facts of all pools have in common. */
@@ -53,14 +54,31 @@ void facts_rate(struct rate *, uint64_t accepted, uint64_t now_us);
 /* A second, over the last ten looks; -1: they were not made yet. */
 double facts_rate_of(const struct rate *);
 
-/* How long answers took until an analysis began, and of which that is. */
-struct pace {
-	uint64_t rollout, since_us;
-	struct hist own, others;
-};
-/* rows[n_services]: since it began, of those that are at a step analyze. */
+/* Since the process began; tries that failed count, though another one may
+ * have done. */
+struct ro_toll facts_toll(const struct pool *);
+
+/*
+ * ---- what a step analyze or mirror looks at ----
+ *
+ * Each proxy counts from when it has heard that the step began, tells the
+ * others, and adds what these have told to its own.
+ */
+struct pace;
+struct json;
+struct json_out;
+
+/* paces[n_services]: owned; NULL of those that are at no such step. */
 void facts_pace(struct registry *, const struct cfg *, const struct ro_state *,
-    uint64_t wall_us, struct pace *, struct ro_pace *rows);
+    uint64_t wall_us, struct pace **paces);
+/* Of this proxy alone, as facts_pace_add() takes it from another one. */
+void facts_pace_put(const struct ro_state *, struct pace *const *paces,
+    struct json_out *);
+void facts_pace_add(const struct ro_state *, struct pace **paces,
+    const struct json *);
+/* rows[n_services]: what it all comes to. */
+void facts_pace_sum(const struct ro_state *, struct pace *const *paces,
+    struct ro_pace *rows);
 
 /* rows[n_services]: of those that are at a step roll. */
 void facts_roll(struct registry *, const struct ro_state *, uint64_t wall_us,

@@ -145,9 +145,6 @@ struct ro_facts_pool {
 	bool shared;       /* Redis knows how many there are, each once */
 	uint64_t shown;    /* ... so many; else .sessions */
 	uint64_t writes;   /* in flight, of these */
-	struct ro_toll toll; /* since the process began */
-	struct ro_toll
-	    mirrored; /* of copies, likewise; bad: answered otherwise */
 	uint64_t streams_ended[STREAM_END_COUNT]; /* ever, by how */
 	/* who may still come, though nobody has counted them: zero proves
 	 * nothing; NULL: nobody */
@@ -215,10 +212,13 @@ struct ro_logins {
 	uint64_t begun, done;
 };
 
-/* How long answers of the pools have taken since an analysis began. */
-#define RO_PACE_QUANTILE 0.9 /* of those; slower ones are passed over */
+/* What the new pool and the others have done since an analysis began, or a
+ * mirror; in a cluster at all proxies. */
+#define RO_PACE_QUANTILE 0.9 /* of answers; slower ones are passed over */
 struct ro_pace {
-	bool counts_logins; /* the service says what one is */
+	struct ro_toll own, others;
+	struct ro_toll mirrored; /* copies; bad: answered otherwise */
+	bool counts_logins;      /* the service says what one is */
 	struct ro_logins own_logins, others_logins;
 	uint64_t own_n, others_n;   /* answers */
 	uint64_t own_us, others_us; /* head read to last byte */
@@ -311,11 +311,7 @@ enum ro_changed machine_clock(struct ro_state *s, const struct ro_facts *,
     uint64_t *due_us) MUST_CHECK;
 
 /* What an analysis has come to; requests 0 where none is under way. */
-struct ro_analysis {
-	struct ro_toll own, others; /* since it began */
-	struct ro_pace pace;
-};
-struct ro_analysis machine_analysis(const struct ro_state *, size_t service,
+struct ro_pace machine_analysis(const struct ro_state *, size_t service,
     const struct ro_facts *);
 
 /*

@@ -11,78 +11,30 @@
 /* So few that fail are chance, or one user's doing. */
 #define BAD_LEAST 6
 
-/* What came since; all of it where the counters began anew. */
-static struct ro_toll
-since(const struct ro_toll *now, const struct ro_toll *then)
+/* Of the service whose step it is; all nought where nobody counts. */
+static struct ro_pace
+pace_of(const struct ro_facts *f, size_t service)
 {
-	if (now->requests < then->requests || now->bad < then->bad)
-		return *now;
-	return (struct ro_toll){ now->requests - then->requests,
-		now->bad - then->bad };
+	return f->paces == NULL ? (struct ro_pace){ .own_n = 0 }
+	                        : f->paces[service];
 }
 
-/* That of a pool when the step began; nothing of one that came since. */
-static struct ro_toll
-then_of(const struct ro_rollout *r, const char *pool)
-{
-	for (size_t i = 0; i < r->n_tolls; i++)
-		if (strcmp(r->tolls[i].pool, pool) == 0)
-			return r->tolls[i].toll;
-	return (struct ro_toll){ 0 };
-}
-
-static void
-note_toll(struct ro_rollout *r, const char *pool, const struct ro_toll *t)
-{
-	size_t i = r->n_tolls++;
-
-	str_copy(str_of(pool), r->tolls[i].pool, sizeof(r->tolls[i].pool));
-	r->tolls[i].toll = *t;
-}
-
-struct ro_analysis
+struct ro_pace
 machine_analysis(const struct ro_state *state, size_t service,
     const struct ro_facts *f)
 {
-	const struct ro_service *s = &state->services[service];
-	const struct ro_rollout *r = &s->rollout;
-	struct ro_analysis a = { .own = { 0 } };
+	const struct ro_rollout *r = &state->services[service].rollout;
 
 	if (r->stand != RO_STAND_RUNNING || !r->entered ||
 	    r->steps[r->at].kind != CFG_STEP_ANALYZE)
-		return a;
-	for (size_t i = 0; i < s->n_pools; i++) {
-		const char *name = s->pools[i].name;
-		struct ro_toll was = then_of(r, name);
-		struct ro_toll t = since(&ro_facts_of(f, service, i)->toll,
-		    &was);
-		struct ro_toll *to = strcmp(name, r->to) == 0 ? &a.own
-		                                              : &a.others;
-
-		to->requests += t.requests;
-		to->bad += t.bad;
-	}
-	if (f->paces != NULL)
-		a.pace = f->paces[service];
-	return a;
+		return (struct ro_pace){ .own_n = 0 };
+	return pace_of(f, service);
 }
 
 static double
 ratio_of(const struct ro_toll *t)
 {
 	return t->requests == 0 ? 0 : (double)t->bad / (double)t->requests;
-}
-
-enum ro_refusal
-enter_analyze(struct job *j, const struct ro_step *s UNUSED)
-{
-	struct ro_rollout *r = rollout_of(j);
-
-	r->n_tolls = 0;
-	for (size_t i = 0; i < j->svc->n_pools; i++)
-		note_toll(r, j->svc->pools[i].name,
-		    &job_facts(j, &j->svc->pools[i])->toll);
-	return RO_NO_NONE;
 }
 
 /* So little nobody notices, whatever its share of the whole is. */
@@ -171,7 +123,7 @@ lacks_logins(struct job *j, const struct ro_step *s, const struct ro_pace *p)
 enum ending
 end_analyzed(struct job *j, const struct ro_step *s)
 {
-	struct ro_analysis a = machine_analysis(j->s, j->svc_at, j->facts);
+	struct ro_pace a = machine_analysis(j->s, j->svc_at, j->facts);
 	double allowed = ratio_of(&a.others) + (double)s->errors_pct / 100;
 
 	(void)snprintf(j->why, j->cap,
@@ -182,11 +134,11 @@ end_analyzed(struct job *j, const struct ro_step *s)
 	if (a.own.requests >= s->requests && a.own.bad >= BAD_LEAST &&
 	    ratio_of(&a.own) > allowed)
 		return BAD;
-	if (is_slow(j, s, &a.pace) || is_losing_logins(j, s, &a.pace))
+	if (is_slow(j, s, &a) || is_losing_logins(j, s, &a))
 		return BAD;
 	if (!step_is_over(j, s))
 		return GOES_ON;
-	if (lacks_logins(j, s, &a.pace))
+	if (lacks_logins(j, s, &a))
 		return UNCLEAR;
 	if (a.own.requests >= s->requests)
 		return ENDED;
@@ -199,21 +151,11 @@ end_analyzed(struct job *j, const struct ro_step *s)
 
 /* ---- mirror ---- */
 
-enum ro_refusal
-enter_mirror(struct job *j, const struct ro_step *s UNUSED)
-{
-	rollout_of(j)->n_tolls = 0;
-	note_toll(rollout_of(j), j->pool->name,
-	    &job_facts(j, j->pool)->mirrored);
-	return RO_NO_NONE;
-}
-
 /* Leaves why in the job. */
 enum ending
 end_mirrored(struct job *j, const struct ro_step *s)
 {
-	struct ro_toll was = then_of(rollout_of(j), j->pool->name);
-	struct ro_toll t = since(&job_facts(j, j->pool)->mirrored, &was);
+	struct ro_toll t = pace_of(j->facts, j->svc_at).mirrored;
 	bool enough = t.requests >= s->requests;
 
 	(void)snprintf(j->why, j->cap,

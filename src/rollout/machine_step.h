@@ -61,9 +61,7 @@ bool rollout_is_its_own(const struct job *);
 /* What a window waits for, as a sentence. */
 void window_holds(const struct job *, const struct ro_step *, char *out,
     size_t cap);
-enum ro_refusal enter_analyze(struct job *, const struct ro_step *);
 enum ending end_analyzed(struct job *, const struct ro_step *);
-enum ro_refusal enter_mirror(struct job *, const struct ro_step *);
 enum ending end_mirrored(struct job *, const struct ro_step *);
 
 /* ---- the way through them (machine_rollout.c) ---- */

@@ -224,13 +224,6 @@ struct ro_rollout {
 	struct ro_count count; /* since then, once it has ended */
 	struct ro_timeline timeline;
 	bool partial; /* .count lacks what a process counted that is no more */
-	/* When an analysis began, or a mirror, of each pool then; not in the
-	 * file, since a start begins at 0, too. */
-	size_t n_tolls;
-	struct {
-		char pool[CFG_NAME_MAX + 1];
-		struct ro_toll toll;
-	} tolls[CFG_POOLS_MAX];
 	/* Since when the new pool has been unknown, with nobody ready, though it
 	 * has sessions; not in the file; 0: it has not. */
 	uint64_t blind_us;

@@ -20,11 +20,11 @@ pytestmark = pytest.mark.alone
 
 class Cluster:
     def __init__(self, rig, n=3, redis=None, jobs=None, script=answer_all,
-                 cuts=False, **more):
+                 cuts=False, b=answer_all, **more):
         self.rig = rig
         self.redis = redis or Redis(rig)
         self.a, self.b = rig.scripted("v1", "a", script), \
-            rig.scripted("v2", "b")
+            rig.scripted("v2", "b", b)
         self.service = service(pool("v1", [self.a]), pool("v2", [self.b]),
                                drain=DRAIN, **(jobs or {}))
         self.more = more
@@ -256,6 +256,42 @@ def test_one_is_cut_off(rig, who):
     assert serves(gone) == "v2", "it has caught up"
     for u in users:
         u.check()
+
+
+def ok_or_not(conn):
+    """A version that fails at every other request."""
+    n = 0
+    while conn.request() is not None:
+        n += 1
+        conn.answer(b"", "500 Internal Server Error" if n % 2 else "200 OK")
+
+
+@pytest.mark.parametrize("script, stand", [
+    (answer_all, "done"), (ok_or_not, "rolled_back")])
+def test_analysis_counts_what_others_see(rig, script, stand):
+    """Nobody asks the one that leads; all show the same sums."""
+    c = Cluster(rig, b=script, jobs={
+        "share_key": "request", "rollout": {"steps": [
+            {"step": "share", "share": "50%"},
+            {"step": "analyze", "for": "2s", "requests": 40, "errors": "5%"},
+            "promote"]}})
+    c.leader.do("rollout", "start", "--to", "v2")
+    asked = 0
+    while rollout(c.leader)["stand"] == "running" and asked < 2000:
+        for s in c.followers:
+            for _ in range(5):
+                once(s.address, "/")
+        asked += 10
+        if asked == 60 and stand == "done":
+            for s in c.proxies:
+                wait_until(lambda s=s: (rollout(s)["analysis"] or {}).get(
+                    "others", {"requests": 0})["requests"] > 20, 1, "a sum")
+                assert rollout(s)["analysis"]["others"]["p90_us"] > 0
+        time.sleep(0.05)
+    for s in c.proxies:
+        wait_until(lambda s=s: rollout(s)["stand"] == stand, 5, stand)
+    assert c.leader.admin.metrics()[
+        'segue_pool_answers_total{service="web",pool="v2",status="2xx"}'] == 0
 
 
 def test_leader_is_cut_off_in_a_rollout(rig):

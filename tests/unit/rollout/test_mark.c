@@ -78,7 +78,6 @@ traffic(void)
 		struct ro_facts_pool *f = world_facts(&w, i);
 
 		f->inflight = f->streams = f->sessions = f->writes = 77 * i;
-		f->toll.requests = 1000;
 		f->streams_ended[STREAM_CUT] = 3;
 		f->sessions_unknown = "somebody";
 	}

@@ -432,9 +432,6 @@ go_to_analysis(void)
 	plan.steps[2].requests = 100;
 	add(CFG_STEP_APPROVE, 0, 0, 0);
 	world_fit(&w, 2, true);
-	/* What came before does not count. */
-	world_facts(&w, 1)->toll = (struct ro_toll){ 77777, 77 };
-	world_facts(&w, 2)->toll = (struct ro_toll){ 55555, 55555 };
 	cr_assert_eq(TELL(START), RO_NO_NONE, "%s", w.why);
 	pass(0);
 	expect_at(2, RO_STAND_RUNNING, "analyze");
@@ -443,8 +440,10 @@ go_to_analysis(void)
 static void
 count(size_t n, uint64_t requests, uint64_t bad)
 {
-	world_facts(&w, n)->toll.requests += requests;
-	world_facts(&w, n)->toll.bad += bad;
+	struct ro_toll *to = n == 2 ? &w.paces[0].own : &w.paces[0].others;
+
+	to->requests += requests;
+	to->bad += bad;
 }
 
 Test(rollout, analysis)
@@ -537,9 +536,9 @@ Test(rollout, analysis_of_logins)
 		go_to_analysis();
 		w.s.services[0].rollout.steps[2].logins_pct =
 		    logins[i].logins_pct;
-		count(2, 1000, 0);
-		count(1, 1000, 0);
-		w.paces[0] = (struct ro_pace){ .counts_logins = true,
+		w.paces[0] = (struct ro_pace){ .own = { 1000, 0 },
+			.others = { 1000, 0 },
+			.counts_logins = true,
 			.own_logins = { logins[i].own, logins[i].own_done },
 			.others_logins = { logins[i].others,
 			    logins[i].others_done } };
@@ -560,25 +559,6 @@ Test(rollout, analysis_of_no_logins)
 	count(2, 1000, 0);
 	pass(60 * S);
 	expect_at(3, RO_STAND_RUNNING, "not counted");
-}
-
-/* What a third pool had before is nothing that came since. */
-Test(rollout, analysis_while_a_pool_goes)
-{
-	struct ro_facts f = { .wall_us = w.now, .pools = w.rows };
-	struct ro_analysis a;
-
-	world_facts(&w, 3)->toll = (struct ro_toll){ 1000, 900 };
-	go_to_analysis();
-	count(1, 50, 1);
-	count(2, 40, 2);
-	a = machine_analysis(&w.s, 0, &f);
-	cr_expect_eq(a.others.requests, 50);
-	w.s.services[0].n_pools--;
-	a = machine_analysis(&w.s, 0, &f);
-	cr_expect_eq(a.others.requests, 50);
-	cr_expect_eq(a.others.bad, 1);
-	cr_expect_eq(a.own.requests, 40);
 }
 
 /* ---- mirror ---- */
@@ -614,14 +594,13 @@ Test(rollout, mirror)
 		plan.steps[0].requests = 100;
 		add(CFG_STEP_APPROVE, 0, 0, 0);
 		world_fit(&w, 2, true);
-		world_facts(&w, 2)->mirrored = (struct ro_toll){ 777, 77 };
 		cr_assert_eq(TELL(START), RO_NO_NONE, "%s", w.why);
 		pass(0);
 		machine_plan(&w.s.services[0], w.now, &p);
 		cr_expect_eq(p.pools[0].mirror_bp, 0);
 		cr_expect_eq(p.pools[1].mirror_bp, i % 2 == 0 ? ALL : 2500);
-		world_facts(&w, 2)->mirrored.requests += mirrors[i].asked;
-		world_facts(&w, 2)->mirrored.bad += mirrors[i].bad;
+		w.paces[0].mirrored = (struct ro_toll){ mirrors[i].asked,
+			mirrors[i].bad };
 		pass(mirrors[i].after_s * S);
 		expect_at(mirrors[i].at, mirrors[i].stand, mirrors[i].why);
 		cr_expect_str_eq(it()->why, mirrors[i].says, "%s",
@@ -643,22 +622,6 @@ Test(rollout, analysis_begins_anew)
 	cr_assert_eq(TELL(RESUME), RO_NO_NONE);
 	pass(59 * S);
 	expect_at(2, RO_STAND_RUNNING, "a whole time again");
-	count(2, 99, 0);
-	pass(S);
-	expect_at(2, RO_STAND_PAUSED, "those of before do not count");
-}
-
-/* After a start counters begin at nought, and so does the analysis. */
-Test(rollout, analysis_over_a_restart)
-{
-	go_to_analysis();
-	world_facts(&w, 2)->toll = (struct ro_toll){ 200, 1 };
-	world_facts(&w, 1)->toll = (struct ro_toll){ 2000, 1 };
-	pass(30 * S);
-	expect_at(2, RO_STAND_RUNNING, "1 of 200");
-	world_facts(&w, 2)->toll.bad = 20;
-	pass(S);
-	expect_at(2, RO_STAND_ROLLED_BACK, "20 of 200");
 }
 
 /* ---- jobs ---- */
