@@ -273,7 +273,7 @@ def test_analysis_counts_what_others_see(rig, script, stand):
     c = Cluster(rig, b=script, jobs={
         "share_key": "request", "rollout": {"steps": [
             {"step": "share", "share": "50%"},
-            {"step": "analyze", "for": "2s", "requests": 40, "errors": "5%"},
+            {"step": "analyze", "for": "4s", "requests": 40, "errors": "5%"},
             "promote"]}})
     c.leader.do("rollout", "start", "--to", "v2")
     asked = 0
@@ -282,10 +282,10 @@ def test_analysis_counts_what_others_see(rig, script, stand):
             for _ in range(5):
                 once(s.address, "/")
         asked += 10
-        if asked == 60 and stand == "done":
+        if asked == 100 and stand == "done":
             for s in c.proxies:
                 wait_until(lambda s=s: (rollout(s)["analysis"] or {}).get(
-                    "others", {"requests": 0})["requests"] > 20, 1, "a sum")
+                    "others", {"requests": 0})["requests"] > 20, 3, "a sum")
                 assert rollout(s)["analysis"]["others"]["p90_us"] > 0
         time.sleep(0.05)
     for s in c.proxies:
