@@ -8,7 +8,8 @@
  *
  *   GET  /v1/version   {version, protocol, pid, started, uptime_s}
  *   GET  /v1/status    everything there is to see, see below
- *   GET  /v1/config    the effective configuration, as YAML (text)
+ *   GET  /v1/config    the effective configuration, as YAML (text); "(hidden)"
+ *                      stands for values of fields and of jobs' variables
  *   GET  /v1/events    text/event-stream: those that are kept, then those that
  *                      come.  ?after=ID begins behind that event (as
  *                      Last-Event-ID does; an ID never told, from before a

@@ -53,7 +53,7 @@ page_config(struct admin *a, struct ask *k)
 {
 	struct buf b = BUF_INIT;
 
-	cfg_dump(drive_cfg(a->env.drive), &b);
+	cfg_dump_hiding(drive_cfg(a->env.drive), &b);
 	answer_text(k, "application/yaml", &b);
 }
 

@@ -126,11 +126,9 @@ check_env(struct problems *p, const struct cfg_job *j, const struct where *job)
 		return;
 	for (size_t i = 0; i < j->n_env; i++) {
 		struct where w = where_item(&list, i);
-		char text[PROBLEM_TEXT_MAX];
 
 		if (!is_variable(j->env[i]))
-			problem_error(p, &w, "%s is not NAME=value",
-			    problem_text(j->env[i], text));
+			problem_error(p, &w, "this is not NAME=value");
 		else if (strncmp(j->env[i], "SEGUE_", 6) == 0)
 			problem_error(p, &w,
 			    "names that begin with SEGUE_ are segued's own");

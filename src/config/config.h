@@ -658,13 +658,15 @@ void cfg_unref(struct cfg **); /* frees with the last one; NULL is fine */
 
 /* The effective configuration as YAML that cfg_parse() reads back equal. */
 void cfg_dump(const struct cfg *, struct buf *out);
+/* The same for people to look at: passwords that it holds are hidden. */
+void cfg_dump_hiding(const struct cfg *, struct buf *out);
 /* As it stands there, of one service alone. */
 void cfg_dump_service(const struct cfg_service *, struct buf *out);
 
 /*
  * Compares two configurations.  Each changed setting gives one line
- * "PATH: OLD -> NEW"; what a running daemon cannot take over goes to
- * *restart, the rest to *live.  Equal: both stay empty.  Listeners, services,
+ * "PATH: OLD -> NEW", passwords hidden; what a running daemon cannot take over
+ * goes to *restart, the rest to *live.  Equal: both stay empty.  Listeners, services,
  * pools and instances are told apart by name ("services[sso].pools[v2]"), so
  * that their order is no change; a new or vanished one gives one line.  When
  * memory runs out live->failed is set.

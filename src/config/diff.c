@@ -33,10 +33,15 @@ diff_value(struct diff *d, const struct key *k, const void *a, const void *b,
 {
 	buf_reset(&d->was);
 	buf_reset(&d->is);
-	show_key(k, a, &d->was);
-	show_key(k, b, &d->is);
-	if (!str_eq(buf_str(&d->was), buf_str(&d->is)))
-		add_change(d, (k->flags & KEY_RESTART) != 0, path);
+	show_key(k, a, false, &d->was);
+	show_key(k, b, false, &d->is);
+	if (str_eq(buf_str(&d->was), buf_str(&d->is)))
+		return;
+	buf_reset(&d->was);
+	buf_reset(&d->is);
+	show_key(k, a, true, &d->was);
+	show_key(k, b, true, &d->is);
+	add_change(d, (k->flags & KEY_RESTART) != 0, path);
 }
 
 static void diff_keys(struct diff *, const struct key *, const void *a,

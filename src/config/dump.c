@@ -22,6 +22,7 @@ struct place {
 	unsigned depth;
 	bool in_list;
 	bool passes; /* rows KEY_HTTP mean nothing */
+	bool hide;   /* what rows KEY_SECRET hold */
 };
 
 static void dump_map(const struct key *, const void *, struct buf *,
@@ -31,7 +32,7 @@ static void
 dump_list(const struct key *k, const void *base, struct buf *out,
     struct place at)
 {
-	struct place inside = { at.depth + 1, true, at.passes };
+	struct place inside = { at.depth + 1, true, at.passes, at.hide };
 
 	for (size_t i = 0; i < *key_count(k, base); i++) {
 		indent(out, at.depth);
@@ -44,7 +45,7 @@ static void
 dump_key(const struct key *k, const void *base, struct buf *out,
     struct place at)
 {
-	struct place inside = { at.depth + 1, false, at.passes };
+	struct place inside = { at.depth + 1, false, at.passes, at.hide };
 
 	if (k->kind == K_LIST) {
 		buf_add_char(out, '\n');
@@ -54,7 +55,7 @@ dump_key(const struct key *k, const void *base, struct buf *out,
 		dump_map(k->sub, key_at(k, base), out, inside);
 	} else {
 		buf_add_char(out, ' ');
-		show_key(k, base, out);
+		show_key(k, base, at.hide, out);
 		buf_add_char(out, '\n');
 	}
 }
@@ -65,7 +66,7 @@ is_absent(const struct key *k, const void *base, struct buf *scratch)
 	if (k->kind == K_LIST)
 		return *key_count(k, base) == 0;
 	buf_reset(scratch);
-	show_key(k, base, scratch);
+	show_key(k, base, false, scratch);
 	return scratch->len == 0;
 }
 
@@ -96,6 +97,12 @@ void
 cfg_dump(const struct cfg *c, struct buf *out)
 {
 	dump_map(cfg_schema, c, out, (struct place){ 0 });
+}
+
+void
+cfg_dump_hiding(const struct cfg *c, struct buf *out)
+{
+	dump_map(cfg_schema, c, out, (struct place){ .hide = true });
 }
 
 void

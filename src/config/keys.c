@@ -225,7 +225,7 @@ static const struct key probe_keys[] = {
 	    .help = "Host field of the request; by default the instance's address, localhost for a Unix socket." },
 	{ "service", K_WORD, AT(service), NULL, 0, 255, 0,
 	    .help = "Service that grpc.health.v1 is asked about; by default the whole server." },
-	{ "headers", K_FIELDS, AT(headers), NULL, 0, 32, 0,
+	{ "headers", K_FIELDS, AT(headers), NULL, 0, 32, KEY_SECRET,
 	    .help = "Further fields of the request.",
 	    EACH(n_headers, headers) },
 	{ "expect", K_ITEMS, AT(expect), "200", 1, 64, 0,
@@ -406,7 +406,7 @@ static const struct key edit_keys[] = {
 	    .help = "Name of a field that is added to those of its name." },
 	{ "remove", K_TOKEN, AT(remove), NULL, 0, 0, 0,
 	    .help = "Name of a field that goes no further; with \"*\" at its end, of all that begin so." },
-	{ "value", K_VALUE, AT(value), NULL, 0, 8192, 0,
+	{ "value", K_VALUE, AT(value), NULL, 0, 8192, KEY_SECRET,
 	    .help = "Value of what is set or added; variables stand in braces." },
 	END
 };
@@ -591,7 +591,7 @@ static const struct key job_keys[] = {
 	{ "rehearse", K_ITEMS, AT(rehearse), NULL, 1, 64, 0,
 	    .help = "A command that runs instead of it in a rehearsal of the rollout; without one the job is not run then.",
 	    .sub = &text_item, EACH(n_rehearse, rehearse) },
-	{ "env", K_ITEMS, AT(env), NULL, 0, 64, 0,
+	{ "env", K_ITEMS, AT(env), NULL, 0, 64, KEY_SECRET,
 	    .help = "Its environment, as NAME=value, beside PATH, LANG and what begins with SEGUE_; that of the daemon is not its.",
 	    .sub = &text_item, EACH(n_env, env) },
 	{ "user", K_WORD, AT(user), NULL, 0, 255, 0,

@@ -11,8 +11,16 @@
 
 /* ---- what to say ---- */
 
+/* What may be, or have, a password: messages get into logs. */
+static bool
+is_secret(const struct key *k, const struct ynode *n)
+{
+	return (k->flags & KEY_SECRET) != 0 ||
+	    (k->kind == K_ADDR && strchr(n->text, '@') != NULL);
+}
+
 static const char *
-text_of(const struct ynode *n, char out[PROBLEM_TEXT_MAX])
+text_of(const struct key *k, const struct ynode *n, char out[PROBLEM_TEXT_MAX])
 {
 	switch (n->type) {
 	case YNODE_MAP:
@@ -20,7 +28,7 @@ text_of(const struct ynode *n, char out[PROBLEM_TEXT_MAX])
 	case YNODE_LIST:
 		return "a list";
 	default:
-		return problem_text(n->text, out);
+		return is_secret(k, n) ? "this" : problem_text(n->text, out);
 	}
 }
 
@@ -29,7 +37,7 @@ say_wrong(struct problems *p, const struct key *k, const struct where *w)
 {
 	char text[PROBLEM_TEXT_MAX];
 
-	problem_error(p, w, "%s is not %s%s", text_of(w->node, text),
+	problem_error(p, w, "%s is not %s%s", text_of(k, w->node, text),
 	    key_kind_expected(k->kind),
 	    k->kind == K_LIST ? "; each element begins with \"- \"" : "");
 }
@@ -55,10 +63,10 @@ say_no_such_word(struct problems *p, const struct key *k, const struct where *w)
 static void
 say_out_of_range(struct problems *p, const struct key *k, const struct where *w)
 {
-	char text[PROBLEM_TEXT_MAX];
+	char room[PROBLEM_TEXT_MAX];
+	const char *text = text_of(k, w->node, room);
 	struct buf lo = BUF_INIT, hi = BUF_INIT;
 
-	problem_text(w->node->text, text);
 	if (k->kind == K_ADDR) {
 		problem_error(p, w, "%s has a port that is not in 1..65535",
 		    text);
@@ -247,7 +255,7 @@ read_field(struct problems *p, const struct key *k, void *base,
 		char text[PROBLEM_TEXT_MAX];
 
 		problem_error(p, w, "%s is not the value of a field",
-		    text_of(n, text));
+		    text_of(k, n, text));
 		return;
 	}
 	f = grow(p, k, base);
@@ -317,7 +325,8 @@ read_element(struct problems *p, const struct key *k, void *element,
 	if (!where_is_given(w))
 		problem_error(p, w, "is empty; a map is expected");
 	else
-		problem_error(p, w, "%s is not a map", text_of(w->node, text));
+		problem_error(p, w, "%s is not a map",
+		    text_of(k, w->node, text));
 }
 
 static void
@@ -369,7 +378,8 @@ read_inner(struct problems *p, const struct key *k, void *base,
 	} else if (where_is_given(w) && w->node->type != YNODE_MAP) {
 		char text[PROBLEM_TEXT_MAX];
 
-		problem_error(p, w, "%s is not a map%s", text_of(w->node, text),
+		problem_error(p, w, "%s is not a map%s",
+		    text_of(k, w->node, text),
 		    (k->flags & KEY_OFF) != 0 ? " or off" : "");
 		in.node = NULL;
 		if ((k->flags & KEY_GIVEN) != 0)

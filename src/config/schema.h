@@ -79,8 +79,9 @@ enum {
 	KEY_OF_OWNER = 8, /* default: the text of the address beside it */
 	KEY_GIVEN = 16,   /* with KEY_OFF: on only where it is written */
 	KEY_MODE = 32,    /* an enum cfg_mode, for all rows beside and below */
-	KEY_HTTP = 64,  /* means nothing in mode passthrough: an error there */
-	KEY_SHORT = 128 /* for values of others, which are shown instead */
+	KEY_HTTP = 64,   /* means nothing in mode passthrough: an error there */
+	KEY_SHORT = 128, /* for values of others, which are shown instead */
+	KEY_SECRET = 256 /* may hold a password: not for logs and messages */
 };
 
 struct key {

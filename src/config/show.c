@@ -3,19 +3,39 @@
 #include "config/value.h"
 #include "config/yaml.h"
 
+#define HIDDEN "(hidden)"
+
+/* Of NAME=value. */
 static void
-show_items(const struct key *k, const void *base, struct buf *out)
+show_variable(struct str s, struct buf *out)
+{
+	struct buf text = BUF_INIT;
+
+	buf_add_str(&text, str_split(&s, '='));
+	buf_add_cstr(&text, "=" HIDDEN);
+	yaml_add_text(out, buf_str(&text));
+	out->failed |= text.failed;
+	buf_free(&text);
+}
+
+static void
+show_items(const struct key *k, const void *base, bool hide, struct buf *out)
 {
 	for (size_t i = 0; i < *key_count(k, base); i++) {
+		const void *element = key_element(k, base, i);
+
 		buf_add_cstr(out, i == 0 ? "[ " : ", ");
-		value_show(k->sub, key_element(k, base, i), out);
+		if (hide)
+			show_variable(str_of(*(char *const *)element), out);
+		else
+			value_show(k->sub, element, out);
 	}
 	if (*key_count(k, base) > 0)
 		buf_add_cstr(out, " ]");
 }
 
 static void
-show_fields(const struct key *k, const void *base, struct buf *out)
+show_fields(const struct key *k, const void *base, bool hide, struct buf *out)
 {
 	for (size_t i = 0; i < *key_count(k, base); i++) {
 		const struct cfg_field *f = key_element(k, base, i);
@@ -23,7 +43,7 @@ show_fields(const struct key *k, const void *base, struct buf *out)
 		buf_add_cstr(out, i == 0 ? "{ " : ", ");
 		yaml_add_text(out, str_of(f->name));
 		buf_add_cstr(out, ": ");
-		yaml_add_text(out, str_of(f->value));
+		yaml_add_text(out, str_of(hide ? HIDDEN : f->value));
 	}
 	if (*key_count(k, base) > 0)
 		buf_add_cstr(out, " }");
@@ -37,7 +57,7 @@ cut(struct buf *out, size_t len)
 }
 
 static void
-show_map(const struct key *keys, const void *base, struct buf *out)
+show_map(const struct key *keys, const void *base, bool hide, struct buf *out)
 {
 	bool any = false;
 
@@ -46,7 +66,7 @@ show_map(const struct key *keys, const void *base, struct buf *out)
 
 		buf_printf(out, "%s%s: ", any ? ", " : "{ ", k->name);
 		named = out->len;
-		show_key(k, base, out);
+		show_key(k, base, hide, out);
 		if (out->failed)
 			return;
 		if (out->len == named)
@@ -59,37 +79,48 @@ show_map(const struct key *keys, const void *base, struct buf *out)
 }
 
 static void
-show_list(const struct key *k, const void *base, struct buf *out)
+show_list(const struct key *k, const void *base, bool hide, struct buf *out)
 {
 	for (size_t i = 0; i < *key_count(k, base); i++) {
 		buf_add_cstr(out, i == 0 ? "[ " : ", ");
-		show_map(k->sub, key_element(k, base, i), out);
+		show_map(k->sub, key_element(k, base, i), hide, out);
 	}
 	if (*key_count(k, base) > 0)
 		buf_add_cstr(out, " ]");
 }
 
-void
-show_key(const struct key *k, const void *base, struct buf *out)
+static void
+show_value(const struct key *k, const void *base, bool hide, struct buf *out)
 {
+	if (!hide)
+		value_show(k, key_at(k, base), out);
+	else if (*(char *const *)key_at(k, base) != NULL)
+		yaml_add_text(out, STR(HIDDEN));
+}
+
+void
+show_key(const struct key *k, const void *base, bool hide, struct buf *out)
+{
+	bool hidden = hide && (k->flags & KEY_SECRET) != 0;
+
 	switch (k->kind) {
 	case K_ITEMS:
-		show_items(k, base, out);
+		show_items(k, base, hidden, out);
 		break;
 	case K_FIELDS:
-		show_fields(k, base, out);
+		show_fields(k, base, hidden, out);
 		break;
 	case K_MAP:
 		if (key_is_off(k, base))
 			buf_add_cstr(out, "off");
 		else
-			show_map(k->sub, key_at(k, base), out);
+			show_map(k->sub, key_at(k, base), hide, out);
 		break;
 	case K_LIST:
-		show_list(k, base, out);
+		show_list(k, base, hide, out);
 		break;
 	default:
-		value_show(k, key_at(k, base), out);
+		show_value(k, base, hidden, out);
 		break;
 	}
 }

@@ -12,7 +12,10 @@
 /*
  * Appends the value of a key in one line (flow style); nothing for an absent
  * one, an empty list, or a map that holds nothing.
+ *
+ * hide     "(hidden)" stands for what rows KEY_SECRET hold; names of fields and
+ *          variables stay
  */
-void show_key(const struct key *, const void *base, struct buf *out);
+void show_key(const struct key *, const void *base, bool hide, struct buf *out);
 
 #endif

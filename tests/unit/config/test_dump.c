@@ -544,6 +544,14 @@ Test(dump, form)
 	" } ] }, pools: [ " V1 " ] } ]\n"
 #define J "services[s].rollout.jobs[j]."
 
+#define SECRETS(secret)                                                        \
+	"services: [ { name: s, headers: { request: [ { set: Authorization, "  \
+	"value: " secret " } ] }, rollout: { jobs: [ { name: j, command: /a, " \
+	"env: A=" secret                                                       \
+	" } ] }, pools: [ { name: v1, instances: a:1, probe: "                 \
+	"{ headers: { Cookie: " secret " } } } ] } ]\n"
+#define S "services[s]."
+
 static const struct {
 	const char *why, *from, *to, *live, *restart;
 } changes[] = {
@@ -569,10 +577,18 @@ static const struct {
 	               "user: u, "
 	               "timeout: 1s, once: version, ok: [ 1, 2 ], ask: 3"),
 	    J "command: [ /a ] -> [ /a, \"-v\" ]\n" J "when: none -> [ /b ]\n" J
-	      "rehearse: none -> [ /c ]\n" J "env: none -> [ \"A=b\" ]\n" J
-	      "user: none -> u\n" J "timeout: 10m -> 1s\n" J
-	      "once: no -> version\n" J "ok: [ 0 ] -> [ 1, 2 ]\n" J
-	      "ask: none -> [ 3 ]\n",
+	      "rehearse: none -> [ /c ]\n" J
+	      "env: none -> [ \"A=(hidden)\" ]\n" J "user: none -> u\n" J
+	      "timeout: 10m -> 1s\n" J "once: no -> version\n" J
+	      "ok: [ 0 ] -> [ 1, 2 ]\n" J "ask: none -> [ 3 ]\n",
+	    "" },
+	{ "passwords", LISTEN SECRETS("b64=="), LISTEN SECRETS("other="),
+	    S
+	    "rollout.jobs[j].env: [ \"A=(hidden)\" ] -> [ \"A=(hidden)\" ]\n" S
+	    "headers.request: [ { set: Authorization, value: \"(hidden)\" } "
+	    "] -> [ { set: Authorization, value: \"(hidden)\" } ]\n" S
+	    "pools[v1].probe.headers: { Cookie: \"(hidden)\" } -> { Cookie: "
+	    "\"(hidden)\" }\n",
 	    "" },
 	{ "live and restart together", LISTEN SERVE,
 	    "listeners: [ { address: \":1\", backlog: 5, "
@@ -610,6 +626,26 @@ Test(diff, changes)
 		cfg_unref(&from);
 		cfg_unref(&to);
 	}
+}
+
+/* As file and daemon have it, and as people see it. */
+Test(dump, passwords)
+{
+	struct cfg *c = try_good(LISTEN SECRETS("b64=="), "passwords");
+	struct buf whole = BUF_INIT, shown = BUF_INIT;
+
+	cfg_dump(c, &whole);
+	cfg_dump_hiding(c, &shown);
+	cr_expect_not_null(strstr(whole.p, "value: \"b64==\""));
+	cr_expect_not_null(strstr(whole.p, "Cookie: \"b64==\""));
+	cr_expect_not_null(strstr(whole.p, "[ \"A=b64==\" ]"));
+	cr_expect_null(strstr(shown.p, "b64"), "%s", shown.p);
+	cr_expect_not_null(strstr(shown.p, "value: \"(hidden)\""));
+	cr_expect_not_null(strstr(shown.p, "Cookie: \"(hidden)\""));
+	cr_expect_not_null(strstr(shown.p, "[ \"A=(hidden)\" ]"));
+	buf_free(&whole);
+	buf_free(&shown);
+	cfg_unref(&c);
 }
 
 /* As many instances as there may be, all of them new: quick, and each told. */

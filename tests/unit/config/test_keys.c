@@ -454,18 +454,22 @@ static const struct {
 	{ "services[].headers.request[].set", SERVICE,
 	    ", headers: { request: [ { set: X-A, value: \"{host} {} {\" } "
 	    "] }",
-	    S "headers.request: none -> [ { set: X-A, value: \"{host} {} {\" "
+	    S "headers.request: none -> [ { set: X-A, value: \"(hidden)\" "
 	      "} ]\n",
 	    "" },
 	{ "services[].headers.request[].add", SERVICE,
 	    ", headers: { request: [ { add: X-A, value: \"\" } ] }",
-	    S "headers.request: none -> [ { add: X-A, value: \"\" } ]\n", "" },
+	    S
+	    "headers.request: none -> [ { add: X-A, value: \"(hidden)\" } ]\n",
+	    "" },
 	{ "services[].headers.request[].remove", SERVICE,
 	    ", headers: { request: [ { remove: X_A } ] }",
 	    S "headers.request: none -> [ { remove: X_A } ]\n", "" },
 	{ "services[].headers.request[].value", SERVICE,
 	    ", headers: { request: [ { set: X-A, value: b } ] }",
-	    S "headers.request: none -> [ { set: X-A, value: b } ]\n", "" },
+	    S
+	    "headers.request: none -> [ { set: X-A, value: \"(hidden)\" } ]\n",
+	    "" },
 	{ "services[].headers.response", SERVICE,
 	    ", headers: { response: [ { remove: Server } ] }",
 	    S "headers.response: none -> [ { remove: Server } ]\n", "" },
@@ -473,18 +477,21 @@ static const struct {
 	    ", headers: { response: [ { set: X-Pool, value: \"{pool}\" } ] "
 	    "}",
 	    S "headers.response: none -> [ { set: X-Pool, value: "
-	      "\"{pool}\" } "
+	      "\"(hidden)\" } "
 	      "]\n",
 	    "" },
 	{ "services[].headers.response[].add", SERVICE,
 	    ", headers: { response: [ { add: Via, value: a } ] }",
-	    S "headers.response: none -> [ { add: Via, value: a } ]\n", "" },
+	    S
+	    "headers.response: none -> [ { add: Via, value: \"(hidden)\" } ]\n",
+	    "" },
 	{ "services[].headers.response[].remove", SERVICE,
 	    ", headers: { response: [ { remove: X-* } ] }",
 	    S "headers.response: none -> [ { remove: \"X-*\" } ]\n", "" },
 	{ "services[].headers.response[].value", SERVICE,
 	    ", headers: { response: [ { add: X-A, value: \"a: b\" } ] }",
-	    S "headers.response: none -> [ { add: X-A, value: \"a: b\" } ]\n",
+	    S
+	    "headers.response: none -> [ { add: X-A, value: \"(hidden)\" } ]\n",
 	    "" },
 	{ "services[].pages", SERVICE, ", pages: [ { status: 404, json: j } ]",
 	    S "pages[404]: none -> present\n", "" },
@@ -842,8 +849,8 @@ static const struct {
 	    P "probe.host: none -> \"Sso.example.org:8443\"\n", "" },
 	{ "services[].pools[].probe.headers", POOL,
 	    ", probe: { headers: { X-A: b, \"!\": \"\", x-a: \"c\\td\" } }",
-	    P "probe.headers: none -> { X-A: b, \"!\": \"\", x-a: "
-	      "\"c\\x09d\" }\n",
+	    P "probe.headers: none -> { X-A: \"(hidden)\", \"!\": "
+	      "\"(hidden)\", x-a: \"(hidden)\" }\n",
 	    "" },
 	{ "services[].pools[].probe.expect", POOL, ", probe: { expect: 204 }",
 	    P "probe.expect: [ 200 ] -> [ 204 ]\n", "" },
