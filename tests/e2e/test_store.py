@@ -636,33 +636,3 @@ def test_name_that_sentinels_do_not_know(rig):
     s = Site(rig, {"type": "redis", "master": "other",
                    "sentinels": [sentinel.address]}, n=1).proxies[0]
     wait_until(lambda: store(s)["why"] == "no_master", 10, "no_master")
-
-
-# ---- what must not be there ----
-
-def test_no_secret_leaves(rig):
-    """Not in Redis, its log of commands, ours, or the file of the store."""
-    redis = Redis(rig)
-    site = Site(rig, of_redis(redis), log={"level": "debug"})
-    site.wait_store()
-    a, b = site.proxies
-    m = site.add("memory")
-    assert not fails_by_chance(Both(a, b)) and flow(m) is None
-    m.stop()
-    dump = "\n".join(redis.keys()) + "".join(
-        redis.do("GET", k).decode() for k in redis.keys())
-    texts = [dump, rig.text("segued2/state/store")] + [
-        s.log() + s.out() + rig.text(f"{s.name}/access.log")
-        for s in site.proxies]
-    issued = [*site.a.known, *site.b.known]
-    assert len(issued) > 80
-    for text in texts:
-        assert len(text) > 100
-        for value in issued:
-            assert value not in text
-            assert quote(value, safe="") not in text
-
-
-class Both:
-    def __init__(self, *proxies):
-        self.proxies = proxies
