@@ -18,6 +18,11 @@
 #define BATCH 500      /* sessions a command */
 #define UNDER_WAY 1024 /* commands at a time */
 #define SILENT_US (3 * US_PER_S)
+#define SOON_US (10 * US_PER_MS) /* many answers come about at once */
+/* Looks, while others may have to tell Redis anew; redis_link's pauses are up
+   to a second. */
+#define EAGER_US (200 * US_PER_MS)
+#define EAGER_FOR_US (3 * US_PER_S / 2)
 #define CHECK_TURNS 2 /* of a pool that drains: who is elsewhere by now? */
 #define SKEW_S 600    /* of clocks: so much longer a record is kept */
 #define AT_ONCE 32    /* services of which nobody is known to have any */
@@ -36,7 +41,9 @@ struct tally {
 	uint64_t heard_us; /* monotonic: an answer came, or the first of them
 	                      was asked for */
 	bool answers;      /* it does, since the connection is there */
-	uint64_t turn;     /* seconds so far */
+	uint64_t eager_us; /* monotonic: looks are more frequent until then */
+	bool soon;         /* the next look is */
+	uint64_t turn;     /* looks so far */
 };
 
 /* A question that is under way; its service may be gone meanwhile. */
@@ -126,6 +133,16 @@ score_of(uint64_t wall_s, uint32_t epoch)
 	return wall_s << EPOCH_BITS | (epoch & ((1u << EPOCH_BITS) - 1));
 }
 
+/* Redis is there again, or has lost what it knew. */
+static void
+hurry(struct tally *t)
+{
+	t->eager_us = clock_mono_us() + EAGER_FOR_US;
+	if (!t->soon)
+		alarm_set(t->alarm, SOON_US);
+	t->soon = true;
+}
+
 /* ---- telling ---- */
 
 static void
@@ -137,6 +154,8 @@ end_ask(struct asked *a, bool answered)
 	t->under_way--;
 	if (answered)
 		t->heard_us = clock_mono_us();
+	if (answered && !t->answers)
+		hurry(t); /* it can be told of those that wait */
 	t->answers |= answered;
 	free(a);
 }
@@ -256,14 +275,18 @@ take_counts(struct asked *a, struct sessions *all, struct str text)
 
 	if (!str_u64(str_split(&text, ' '), &since_us))
 		return;
+	if (since_us != all->shared_since_us) {
+		/* What it counts is good once it knows ours again. */
+		all->shared_since_us = since_us;
+		sessions_retell(all);
+		hurry(a->tally);
+		return;
+	}
 	for (size_t i = 0; i < a->n; i++) {
 		if (!str_u64(str_split(&text, ' '), &n))
 			return;
 		sessions_share(all, a->pools[i], n);
 	}
-	if (since_us != all->shared_since_us)
-		sessions_doubt(all, clock_mono_us());
-	all->shared_since_us = since_us;
 	all->shared_us = clock_mono_us();
 }
 
@@ -367,7 +390,9 @@ on_time(void *arg)
 	struct tally *t = arg;
 	struct service *of = NULL;
 
-	alarm_set(t->alarm, US_PER_S);
+	t->soon = false;
+	alarm_set(t->alarm,
+	    clock_mono_us() < t->eager_us ? EAGER_US : US_PER_S);
 	t->turn++;
 	if (t->under_way > 0 && clock_mono_us() - t->heard_us > SILENT_US)
 		bus_drop(t->bus);
@@ -398,7 +423,9 @@ on_turned(bool up, enum store_why why, void *arg)
 		t->why = why;
 	t->answers = false;
 	while (up && (s = registry_service_next(t->env.registry, s)) != NULL)
-		sessions_doubt(&s->sessions, clock_mono_us());
+		sessions_retell(&s->sessions);
+	if (up)
+		hurry(t);
 }
 
 int

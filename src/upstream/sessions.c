@@ -8,7 +8,6 @@
 
 #define LEAST_ROWS 16            /* of a shard; a power of two */
 #define SHARED_US (5 * US_PER_S) /* so long an answer of Redis is good */
-#define DOUBT_US (3 * US_PER_S)  /* others tell once a second */
 
 struct session_row {
 	uint64_t id; /* 0: the row is free */
@@ -494,18 +493,10 @@ sessions_share(struct sessions *s, uint64_t pool, uint64_t n)
 		s->pools[at].shared = n;
 }
 
-void
-sessions_doubt(struct sessions *s, uint64_t now_us)
-{
-	s->doubted_us = now_us;
-	sessions_retell(s);
-}
-
 bool
 sessions_are_shared(const struct sessions *s, uint64_t now_us)
 {
-	return s->shared_us != 0 && now_us - s->shared_us < SHARED_US &&
-	    now_us - s->doubted_us >= DOUBT_US;
+	return s->shared_us != 0 && now_us - s->shared_us < SHARED_US;
 }
 
 uint64_t

@@ -63,8 +63,7 @@ struct sessions {
 	uint64_t idle_us;   /* one not seen for so long has ended */
 	uint64_t shared_us; /* Redis has said how many there are; 0: never */
 	uint64_t shared_since_us; /* wall clock: nothing was lost there since */
-	uint64_t doubted_us; /* others may have to tell it anew; 0: never */
-	uint64_t untold;     /* so many it was not told of in the last sweep */
+	uint64_t untold; /* so many it was not told of in the last sweep */
 
 	_Atomic uint64_t n;
 	_Atomic uint64_t lost; /* ever: found no room */
@@ -116,9 +115,7 @@ void sessions_left(struct sessions *, uint64_t id, uint64_t pool,
 /* ---- of all proxies; control ---- */
 
 void sessions_share(struct sessions *, uint64_t pool, uint64_t n);
-/* Redis was emptied, or lost: all that tell it need a moment. */
-void sessions_doubt(struct sessions *, uint64_t now_us);
-/* Has Redis answered of late, and do all know it for long enough? */
+/* Has Redis answered of late? */
 bool sessions_are_shared(const struct sessions *, uint64_t now_us);
 /* On that pool; only when they are shared. */
 uint64_t sessions_shared_on(const struct sessions *, uint64_t pool);

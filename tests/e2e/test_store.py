@@ -16,6 +16,7 @@ from rig.redis import Between, Redis, ReplyError, Sentinel
 from rig.segued import pool, service
 from rig.wire import Client, once
 from test_artifacts import FORM, Op, code_of, flow, post
+from test_cluster import are_together, counts, shared
 from test_rollout import DRAIN
 
 pytestmark = pytest.mark.alone
@@ -563,7 +564,9 @@ def test_name_that_is_none(rig):
 # ---- sentinels ----
 
 def test_sentinels_fail_over(rig):
-    """Real ones; the master dies under load, and a replica takes its place."""
+    """Real ones; the master dies under load, with switches before and after,
+    and a replica takes its place: users stay, codes are known, and sessions
+    are counted right as soon as both proxies have found it."""
     first = Redis(rig, "first", port=True)
     second = Redis(rig, "second", "--replicaof", "127.0.0.1",
                    str(first.port.number), port=True)
@@ -586,18 +589,30 @@ def test_sentinels_fail_over(rig):
     for s in sentinels:
         wait_until(lambda s=s: is_ready(s), 30, "sentinels that know all")
     site = Site(rig, {"type": "redis", "master": "main", "sentinels":
-                      ["127.0.0.1:1"] + [s.address for s in sentinels]})
+                      ["127.0.0.1:1"] + [s.address for s in sentinels]}, n=0)
+    a, b = [site.add(cluster={"name": "sso", "member": m}) for m in "ab"]
     site.wait_store()
+    wait_until(lambda: are_together(site.proxies), 10, "a cluster")
     assert not fails_by_chance(site)
-    a, b = site.proxies
     load = Load(a)
     try:
         codes = [login(a)[0] for _ in range(5)]
-        time.sleep(0.5)
+        b.do("switch", "v2")
+        time.sleep(2.2)  # until both are told of all
+        before, found = counts(site), shared(site.proxies)
+        assert before[0] == before[1] and min(before[0]) > 0
         first.kill()
         wait_until(lambda: store(a)["state"] == "down", 5, "down")
         codes += [login(a)[0] for _ in range(5)]
+        wait_until(lambda: all(n > m for n, m in zip(
+            shared(site.proxies), found)), 20, "both to have found it")
+        began, right = time.monotonic(), (before[0][0], before[0][1] + 5)
+        wait_until(lambda: counts(site) == [right] * 2, 1 * rig.slower,
+                   "counts that are right")
+        print(f"right {time.monotonic() - began:.2f} s later")
         site.wait_store(seconds=20)
+        wait_until(lambda: are_together(site.proxies), 10, "a cluster")
+        a.do("switch", "v1")
         wait_until(lambda: store(a)["queued"] == 0, 3, "an empty queue")
         assert all(redeem(b, c).status == 200 for c in codes)
         assert "role:master" in second.do("INFO", "replication").decode()

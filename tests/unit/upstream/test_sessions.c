@@ -379,7 +379,7 @@ Test(sessions, are_given_up_to_a_newer_pin_alone)
 	cr_expect_eq(sessions_left_us(&s, V1), NOW_US);
 }
 
-Test(sessions, of_all_proxies_count_while_nobody_doubts)
+Test(sessions, of_all_proxies_count_while_redis_answers)
 {
 	see(1, V1, 0);
 	cr_expect_not(sessions_are_shared(&s, NOW_US));
@@ -394,8 +394,4 @@ Test(sessions, of_all_proxies_count_while_nobody_doubts)
 	cr_expect_eq(told(1, true), 0);
 	cr_expect_eq(sessions_shared_on(&s, V1), 1, "not told of yet");
 	cr_expect_not(sessions_are_shared(&s, NOW_US + 5 * US_PER_S));
-	s.shared_us = NOW_US + 10 * US_PER_S;
-	sessions_doubt(&s, NOW_US + 9 * US_PER_S);
-	cr_expect_not(sessions_are_shared(&s, NOW_US + 11 * US_PER_S));
-	cr_expect(sessions_are_shared(&s, NOW_US + 12 * US_PER_S));
 }
