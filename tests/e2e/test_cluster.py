@@ -20,13 +20,13 @@ pytestmark = pytest.mark.alone
 
 class Cluster:
     def __init__(self, rig, n=3, redis=None, jobs=None, script=answer_all,
-                 cuts=False, b=answer_all, **more):
+                 cuts=False, b=answer_all, drain=None, **more):
         self.rig = rig
         self.redis = redis or Redis(rig)
         self.a, self.b = rig.scripted("v1", "a", script), \
             rig.scripted("v2", "b", b)
         self.service = service(pool("v1", [self.a]), pool("v2", [self.b]),
-                               drain=DRAIN, **(jobs or {}))
+                               drain=drain or DRAIN, **(jobs or {}))
         self.more = more
         self.between = {}
         if cuts:

@@ -1,12 +1,17 @@
 """Several proxies and one Redis, each in a network of its own: what is cut
 loses packets, and no connection is told."""
+import json
+import math
 import os
+import re
 import threading
 import time
+from datetime import datetime
 
 import pytest
 
 from rig import wait_until
+from rig.admin import UnixConnection
 from rig.netns import Place, Switch
 from rig.redis import Redis
 from rig.wire import once
@@ -131,6 +136,91 @@ def test_agree_in_100_ms(rig, nets, verb):
                 if since < sent < until:
                     assert version == to if to else got > until
     assert sorted(took)[len(took) // 2] < 100, took
+
+
+class Heard(threading.Thread):
+    """What a proxy tells of steps and shares, as {(rollouts that had ended,
+    pool, text): when}, by the clock that all have here."""
+
+    def __init__(self, s):
+        super().__init__(daemon=True)
+        self.at, self.ended = {}, 0
+        conn = UnixConnection(s.socket, 60)
+        conn.request("GET", "/v1/events?last=1")
+        self.answer = conn.getresponse()
+        self.answer.readline()  # it has begun
+        self.start()
+
+    def run(self):
+        for line in self.answer:
+            e = json.loads(line[5:]) if line.startswith(b"data:") else {}
+            if e.get("type") in ("rollout", "pool"):
+                self.hear(e["pool"], e["text"], datetime.fromisoformat(
+                    e["time"].replace("Z", "+00:00")).timestamp())
+
+    def hear(self, name, text, at):
+        """Of pools only shares: each finds out for itself who is ready."""
+        share = re.search(r"share \d.* -> .*%", text)
+        if share or text.startswith("to "):
+            self.at[self.ended, name, share[0] if share else text] = at
+        self.ended += text.endswith(": done")
+
+    def spans(self):
+        """From when until when it may give new sessions to which pools."""
+        since, at = 0, "v1"
+        for n, to in enumerate(WAY):
+            half, whole = (self.at[n, to, f"share {share}"] for share in (
+                "0% -> 50%", "50% -> 100%"))
+            yield since, half, {at}
+            yield half, whole, {"v1", "v2"}
+            since, at = whole, to
+        yield since, math.inf, {at}
+
+    def check(self, sessions):
+        """Those that began here: (sent, answered, pool)."""
+        for since, until, pools in self.spans():
+            got = [v for sent, answered, v in sessions
+                   if since + TURN_S < sent and answered < until]
+            assert set(got) == pools, (since, until, pools, got)
+            assert len(pools) == 1 or \
+                0.2 < got.count("v1") / len(got) < 0.8, got
+
+
+WAY = ["v2", "v1", "v2"]
+STEPS = ["ready", {"step": "share", "share": "50%"},
+         {"step": "pause", "for": "500ms"},
+         {"step": "share", "share": "100%"}, "promote", "drain"]
+TURN_S = 0.02  # from telling it to a worker's next turn, and milliseconds
+
+
+def test_rollouts_agree_in_100_ms(rig, nets):
+    """Whole ones, commanded on each: all tell each step within 100 ms, and
+    from then on each session that begins goes by it, wherever."""
+    c = Apart(rig, nets, drain={"flows": "300ms", "requests": "1s"},
+              jobs={"share_key": "request", "rollout": {"steps": STEPS}})
+    heard = [Heard(s) for s in c.proxies]
+    load = [Newcomers(s) for s in c.proxies]
+    time.sleep(0.3)
+    for n, (s, to) in enumerate(zip([c.leader, *c.followers], WAY), 1):
+        s.do("rollout", "start", "--to", to, "--wait", timeout=30)
+        wait_until(lambda n=n: all(h.ended == n for h in heard), 5,
+                   "all to have told its end")
+        time.sleep(0.3)
+    to_wall = time.time() - time.monotonic()
+    sessions = [[(r[0] + to_wall, r[1] + to_wall, r[3]) for r in n.end()]
+                for n in load]
+    told = set.intersection(*(set(h.at) for h in heard))
+    # one that is told of two at a time passes over a step, and no share
+    missed = set.union(*(set(h.at) for h in heard)) - told
+    assert len(missed) < 6 and all("step" in x for *_, x in missed), missed
+    took = sorted(max(h.at[x] for h in heard) - min(h.at[x] for h in heard)
+                  for x in told)
+    print(f"{len(told)} changes, ms until all three had told: median "
+          f"{1000 * took[len(took) // 2]:.0f}, at most {1000 * took[-1]:.0f}; "
+          f"{len(missed)} passed over; {sum(map(len, sessions))} sessions")
+    assert len(told) >= 27 and took[-1] < 0.1, took
+    for h, of in zip(heard, sessions):
+        h.check(of)
 
 
 def cut(c, s, how):
