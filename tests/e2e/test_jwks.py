@@ -303,4 +303,5 @@ def test_other_pools_of_a_service_that_goes(rig):
     site.s.config["services"] = [other]
     site.s.write_config()
     site.s.do("reload")
-    assert once(site.s.address, "/jwks").version == "v1"
+    wait_until(lambda: once(site.s.address, "/jwks").version == "v1", 5,
+               "v1 of the other")
