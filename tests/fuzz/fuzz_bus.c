@@ -5,32 +5,22 @@
  *   h  the one that hears a channel: messages, and all that is none
  *   t  the one that talks: what scripts return; each is answered once
  */
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "base/attr.h"
-#include "base/log.h"
 #include "config/config.h"
-#include "net/loop.h"
-#include "store/bus.h"
+#include "door.h"
 #include "must.h"
+#include "store/bus.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
-#define TURNS_MAX 64
 #define RUNS 3
 #define ENDS 2 /* the bus's connections */
 
+/* Of one input. */
 struct stage {
-	struct loop *loop;
-	int door;
-	struct sockaddr_un at;
-	struct later next;
-	/* of one input */
-	unsigned turns;
 	int fds[ENDS]; /* the server's ends; -1: nobody has come */
 	int hears;     /* which of them has subscribed; -1: none yet */
 	size_t bytes;  /* of what was handed over */
@@ -39,51 +29,19 @@ struct stage {
 
 static struct stage stage;
 
-static void
-remove_door(void)
-{
-	(void)unlink(stage.at.sun_path);
-}
-
-static void
-make_stage(void)
-{
-	struct stage *g = &stage;
-
-	log_set_level(LOG_ERROR);
-	(void)signal(SIGPIPE, SIG_IGN);
-	MUST(loop_new(&g->loop) == 0);
-	g->at.sun_family = AF_UNIX;
-	(void)snprintf(g->at.sun_path, sizeof(g->at.sun_path),
-	    "%s/segue-fuzz-bus-%ld.sock", P_tmpdir, (long)getpid());
-	(void)unlink(g->at.sun_path);
-	g->door = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	    0);
-	MUST(g->door != -1);
-	MUST(bind(g->door, (struct sockaddr *)&g->at, sizeof(g->at)) == 0);
-	MUST(listen(g->door, 16) == 0);
-	(void)atexit(remove_door);
-}
-
-static void
-say(int fd, struct str text)
-{
-	if (fd != -1 && text.len > 0)
-		(void)!send(fd, text.p, text.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
 /* Who comes is greeted; who subscribes is noted. */
-static void
-serve(struct stage *g)
+static bool
+serve(void *arg)
 {
+	struct stage *g = arg;
 	char said[4096];
 
 	for (int i = 0; i < ENDS; i++) {
 		ssize_t n;
 
 		if (g->fds[i] == -1) {
-			g->fds[i] = accept4(g->door, NULL, NULL, SOCK_CLOEXEC);
-			say(g->fds[i], STR("+PONG\r\n"));
+			g->fds[i] = door_come();
+			door_say(g->fds[i], STR("+PONG\r\n"));
 		}
 		if (g->fds[i] == -1)
 			continue;
@@ -91,34 +49,13 @@ serve(struct stage *g)
 		if (n > 0 && memmem(said, (size_t)n, "SUBSCRIBE", 9) != NULL)
 			g->hears = i;
 	}
-}
-
-static void
-on_next(struct later *l UNUSED)
-{
-}
-
-/* No turn waits. */
-static void
-on_turn(void *arg)
-{
-	struct stage *g = arg;
-
-	serve(g);
-	if (--g->turns == 0)
-		loop_stop(g->loop);
-	else
-		loop_later(g->loop, &g->next, on_next);
+	return false;
 }
 
 static void
 take_turns(unsigned n)
 {
-	stage.turns = n;
-	loop_later(stage.loop, &stage.next, on_next);
-	loop_on_turn(stage.loop, on_turn, &stage);
-	loop_run(stage.loop);
-	loop_on_turn(stage.loop, NULL, NULL);
+	door_turns(n, serve, &stage);
 }
 
 /* Each byte is there. */
@@ -161,9 +98,9 @@ converse(struct bus *b, struct str text, int fd)
 	bus_tell(b, STR("text"));
 	bus_flush(b);
 	/* In two parts, so that one ends wherever it may. */
-	say(fd, str_sub(text, 0, text.len / 2));
+	door_say(fd, door_half(text, true));
 	take_turns(2);
-	say(fd, str_sub(text, text.len / 2, text.len));
+	door_say(fd, door_half(text, false));
 	take_turns(3);
 	for (int i = 0; i < ENDS; i++)
 		if (stage.fds[i] != -1)
@@ -174,25 +111,12 @@ converse(struct bus *b, struct str text, int fd)
 	MUST(!bus_is_up(b));
 }
 
-/* Who has come, and those that came before and went. */
-static void
-let_go(void)
-{
-	int fd;
-
-	for (int i = 0; i < ENDS; i++)
-		if (stage.fds[i] != -1)
-			close(stage.fds[i]);
-	while ((fd = accept4(stage.door, NULL, NULL, SOCK_CLOEXEC)) != -1)
-		close(fd);
-}
-
 static void
 try_bus(struct str text, bool hears)
 {
 	struct stage *g = &stage;
 	struct cfg_store cfg = { .type = CFG_STORE_REDIS,
-		.address = { .host = g->at.sun_path, .is_unix = true },
+		.address = { .is_unix = true },
 		.timeout_us = 10 };
 	struct store_env store = { .cfg = &cfg, .name = "fuzz" };
 	struct bus_env env = { .store = &store,
@@ -201,24 +125,23 @@ try_bus(struct str text, bool hears)
 		.turned = on_turned };
 	struct bus *b;
 
-	if (g->loop == NULL)
-		make_stage();
-	store.loop = g->loop;
+	store.loop = door_open("bus");
+	cfg.address.host = door_path();
 	g->fds[0] = g->fds[1] = g->hears = -1;
 	MUST(bus_new(&env, &b) == 0);
-	for (int i = 0; g->hears == -1 && i < TURNS_MAX; i++)
+	for (int i = 0; g->hears == -1 && i < DOOR_TURNS_MAX; i++)
 		take_turns(1);
 	if (g->hears != -1) {
-		say(g->fds[g->hears],
+		door_say(g->fds[g->hears],
 		    STR("*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n"));
-		for (int i = 0; !bus_is_up(b) && i < TURNS_MAX; i++)
+		for (int i = 0; !bus_is_up(b) && i < DOOR_TURNS_MAX; i++)
 			take_turns(1);
 		if (bus_is_up(b))
 			converse(b, text, g->fds[hears ? g->hears : !g->hears]);
 	}
 	bus_free(&b);
 	take_turns(1);
-	let_go();
+	door_let_go(g->fds, ENDS);
 }
 
 int

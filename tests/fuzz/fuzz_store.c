@@ -3,26 +3,28 @@
  *
  *   f  a file of the embedded store: what loads, saves and loads equal
  *   g  what a server says to who greets it
- *   r  what it says then: to a password, to who asks, puts and drops; whatever
- *      it is, each that asks is told once, and what is put is not lost
+ *   r  what it says then: to a password, to who asks, puts and drops, for itself
+ *      and as issuers; whatever it is, each that asks is told once, and what is
+ *      put is not lost
+ *   s  what those say who are come to, sentinels and the one that they have
+ *      named, each up to RS: nobody is used but a master
  */
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
-#include "base/log.h"
 #include "config/config.h"
-#include "net/loop.h"
+#include "door.h"
+#include "must.h"
+#include "net/addr.h"
+#include "session/issuers.h"
+#include "store/redis_dial.h"
 #include "store/shelf.h"
 #include "store/store.h"
-#include "must.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
@@ -82,87 +84,43 @@ try_file(struct str text)
 
 /* ---- a server ---- */
 
-#define TURNS_MAX 64
 #define ASKS 3
-#define PUTS 2
+#define PUTS 3
+#define ENDS 4 /* of those that are come to */
+#define RS '\x1e'
 
+/* Of one input. */
 struct stage {
-	struct loop *loop;
-	int door;
-	struct sockaddr_un at;
-	/* of one input */
-	unsigned turns;
-	int fd; /* the server's end; -1: nobody has come */
-	struct store_stats stats;
-	struct later next;
+	int fds[ENDS];   /* the ends of who plays a server */
+	int n;           /* of .fds */
+	struct str says; /* to who comes next; empty: nothing */
 	bool wants_up;
+	unsigned named; /* by sentinels */
+	struct store_stats stats;
 };
 
 static struct stage stage;
 
-static void
-remove_door(void)
-{
-	(void)unlink(stage.at.sun_path);
-}
-
-static void
-make_stage(void)
-{
-	struct stage *g = &stage;
-
-	log_set_level(LOG_ERROR);
-	(void)signal(SIGPIPE, SIG_IGN);
-	MUST(loop_new(&g->loop) == E_OK);
-	g->at.sun_family = AF_UNIX;
-	(void)snprintf(g->at.sun_path, sizeof(g->at.sun_path),
-	    "%s/segue-fuzz-%ld.sock", P_tmpdir, (long)getpid());
-	(void)unlink(g->at.sun_path);
-	g->door = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	    0);
-	MUST(g->door != -1);
-	MUST(bind(g->door, (struct sockaddr *)&g->at, sizeof(g->at)) == 0);
-	MUST(listen(g->door, 16) == 0);
-	(void)atexit(remove_door);
-}
-
-static void
-on_next(struct later *l UNUSED)
-{
-}
-
-/* No turn waits. */
-static void
-on_turn(void *arg)
+/* Who comes is told its part. */
+static bool
+serve(void *arg)
 {
 	struct stage *g = arg;
 
-	if (g->fd == -1)
-		g->fd = accept4(g->door, NULL, NULL, SOCK_CLOEXEC);
-	if (--g->turns == 0 || (g->wants_up && g->stats.state == STORE_UP))
-		loop_stop(g->loop);
-	else
-		loop_later(g->loop, &g->next, on_next);
+	if (g->n < ENDS) {
+		g->fds[g->n] = door_come();
+		if (g->fds[g->n] != -1)
+			door_say(g->fds[g->n++], str_split(&g->says, RS));
+	}
+	return g->wants_up && g->stats.state == STORE_UP;
 }
 
 /* So many turns, or until it is up. */
 static void
 take_turns(unsigned n, bool wants_up)
 {
-	stage.turns = n;
 	stage.wants_up = wants_up;
-	loop_later(stage.loop, &stage.next, on_next);
-	loop_on_turn(stage.loop, on_turn, &stage);
-	loop_run(stage.loop);
-	loop_on_turn(stage.loop, NULL, NULL);
-}
-
-static void
-say(struct str text)
-{
-	if (stage.fd != -1 && text.len > 0)
-		(void)!send(stage.fd, text.p, text.len,
-		    MSG_NOSIGNAL | MSG_DONTWAIT);
+	door_turns(n, serve, &stage);
 }
 
 static void
@@ -171,6 +129,12 @@ on_answer(enum store_answer answer, struct str value, void *arg)
 	MUST(answer < STORE_ANSWER_COUNT);
 	MUST((answer == STORE_FOUND) == (value.len > 0));
 	MUST(value.len <= STORE_VALUE_MAX);
+	(*(unsigned *)arg)++;
+}
+
+static void
+on_issuer(uint64_t pool UNUSED, void *arg)
+{
 	(*(unsigned *)arg)++;
 }
 
@@ -184,81 +148,169 @@ all_refused(const struct store_stats *st)
 	return n;
 }
 
+/* ---- what is asked and put ---- */
+
+struct talk {
+	struct store *store;
+	struct issuers *issuers;
+	struct store_ask asks[ASKS];
+	struct issuer_ask *ask;
+	unsigned came[ASKS], named[ASKS];
+};
+
 static void
-converse(struct store *s, struct str text)
+ask_issuers(struct talk *t)
+{
+	static const uint64_t hashes[][2] = { { 1, 2 }, { 3, 4 } };
+	struct issuer_ask *ask;
+
+	issuers_tell(t->issuers, STR("s"), hashes[0], STR("pool"), 60);
+	for (size_t i = 0; i < ASKS; i++) {
+		ask = issuers_ask(t->issuers, STR("s"), hashes, 1 + i % 2,
+		    on_issuer, &t->named[i]);
+		MUST((ask == NULL) == (t->named[i] == 1));
+		if (i == 0)
+			t->ask = ask;
+	}
+}
+
+static void
+ask_all(struct talk *t)
 {
 	static const struct str keys[] = { { "a", 1 }, { "b", 1 } };
-	struct store_ask asks[ASKS];
-	const struct store_stats *st = &stage.stats;
-	unsigned came[ASKS] = { 0 };
+	struct store *s = t->store;
 
 	store_put(s, keys[0], STR("value"), 1000000, STORE_SET);
 	for (size_t i = 0; i < ASKS; i++) {
-		asks[i] = (struct store_ask){ on_answer, &came[i], NULL };
-		store_first(s, keys, 1 + i % ARRAY_LEN(keys), &asks[i]);
+		t->asks[i] = (struct store_ask){ on_answer, &t->came[i], NULL };
+		store_first(s, keys, 1 + i % ARRAY_LEN(keys), &t->asks[i]);
 	}
 	store_put(s, keys[1], STR("value"), 1000000, STORE_KEEP);
 	store_drop(s, keys[1]);
-	store_flush(s);
-	/* In two parts, so that one ends wherever it may. */
-	say(str_sub(text, 0, text.len / 2));
-	take_turns(2, false);
-	store_forget(s, &asks[0]);
-	say(str_sub(text, text.len / 2, text.len));
-	take_turns(3, false);
-	if (stage.fd != -1)
-		(void)shutdown(stage.fd, SHUT_RDWR);
-	take_turns(3, false);
-	MUST(came[0] <= 1 && asks[0].request == NULL);
-	for (size_t i = 1; i < ASKS; i++)
-		MUST(came[i] == 1 && asks[i].request == NULL);
+	ask_issuers(t);
+	issuers_flush(t->issuers);
+}
+
+/* Each was told once, but for those that did not want it any more. */
+static void
+try_told(const struct talk *t)
+{
+	const struct store_stats *st = &stage.stats;
+
+	MUST(t->came[0] <= 1 && t->asks[0].request == NULL);
+	MUST(t->named[0] <= 1);
+	for (size_t i = 1; i < ASKS; i++) {
+		MUST(t->came[i] == 1 && t->asks[i].request == NULL);
+		MUST(t->named[i] == 1);
+	}
 	MUST(stat_get(&st->put) + all_refused(st) + stat_get(&st->queued) >=
 	    PUTS);
 	MUST(stat_get(&st->put) <= PUTS);
 	MUST(st->state == STORE_DOWN);
 }
 
-/* Who has come, and those that came before and went. */
+/* It is in two parts, so that one ends wherever it may. */
 static void
-let_go(void)
+converse(struct store *s, struct str text)
 {
-	while (stage.fd != -1) {
-		close(stage.fd);
-		stage.fd = accept4(stage.door, NULL, NULL, SOCK_CLOEXEC);
+	struct talk t = { .store = s, .issuers = issuers_new(s) };
+
+	MUST(t.issuers != NULL);
+	ask_all(&t);
+	door_say(stage.fds[0], door_half(text, true));
+	take_turns(2, false);
+	store_forget(s, &t.asks[0]);
+	if (t.named[0] == 0)
+		issuers_forget(t.issuers, &t.ask);
+	door_say(stage.fds[0], door_half(text, false));
+	take_turns(3, false);
+	for (int i = 0; i < stage.n; i++)
+		(void)shutdown(stage.fds[i], SHUT_RDWR);
+	take_turns(3, false);
+	try_told(&t);
+	issuers_free(&t.issuers);
+}
+
+/* ---- life ---- */
+
+void __real_redis_dial_begin(struct redis_dial *, const struct cfg_addr *);
+void __wrap_redis_dial_begin(struct redis_dial *, const struct cfg_addr *);
+
+/* Whoever is named is behind the door. */
+void
+__wrap_redis_dial_begin(struct redis_dial *d, const struct cfg_addr *to)
+{
+	struct cfg_addr there = { .host = door_path(), .is_unix = true };
+	struct addr a;
+
+	if (!to->is_unix) {
+		MUST(to->port != 0);
+		(void)addr_literal(to, &a);
+		stage.named++;
 	}
+	__real_redis_dial_begin(d, &there);
 }
 
 static void
-try_server(struct str text, bool greets)
+be_up(const struct store_env *env, struct str text, bool talks)
+{
+	struct stage *g = &stage;
+	struct store *s;
+
+	g->n = 0;
+	g->named = 0;
+	g->says = talks ? STR("+OK\r\n+OK\r\n+PONG\r\n") : text;
+	memset(&g->stats, 0, sizeof(g->stats));
+	MUST(store_open(env, &s) == E_OK);
+	for (int i = 0; g->n == 0 && i < DOOR_TURNS_MAX; i++)
+		take_turns(1, false);
+	take_turns(talks ? DOOR_TURNS_MAX : 2 * ENDS, true);
+	if (g->n > 0 && g->stats.state == STORE_UP) {
+		MUST(env->cfg->n_sentinels == 0 || g->named > 0);
+		converse(s, talks ? text : (struct str){ NULL, 0 });
+	}
+	store_close(&s);
+	take_turns(1, false);
+	door_let_go(g->fds, g->n);
+}
+
+static void
+try_server(struct str text, bool talks)
 {
 	static char prefix[] = "segue:";
-	struct stage *g = &stage;
 	struct cfg_store cfg = { .type = CFG_STORE_REDIS,
-		.address = { .host = g->at.sun_path, .is_unix = true },
+		.address = { .is_unix = true },
 		.prefix = prefix,
 		.database = 1,
 		.timeout_us = 10 * US_PER_S };
-	struct store_env env = { .cfg = &cfg,
+	struct store_env env = { .loop = door_open("store"),
+		.cfg = &cfg,
 		.password = "p",
-		.stats = &g->stats,
+		.stats = &stage.stats,
 		.name = "fuzz" };
-	struct store *s;
 
-	if (g->loop == NULL)
-		make_stage();
-	env.loop = g->loop;
-	memset(&g->stats, 0, sizeof(g->stats));
-	g->fd = -1;
-	MUST(store_open(&env, &s) == E_OK);
-	for (int i = 0; g->fd == -1 && i < TURNS_MAX; i++)
-		take_turns(1, false);
-	say(greets ? text : STR("+OK\r\n+OK\r\n+PONG\r\n"));
-	take_turns(greets ? 3 : TURNS_MAX, true);
-	if (g->fd != -1 && g->stats.state == STORE_UP)
-		converse(s, greets ? (struct str){ NULL, 0 } : text);
-	store_close(&s);
-	take_turns(1, false);
-	let_go();
+	cfg.address.host = door_path();
+	be_up(&env, text, talks);
+}
+
+static void
+try_sentinels(struct str text)
+{
+	static char prefix[] = "segue:", master[] = "m";
+	struct cfg_addr sentinels[] = { { .is_unix = true },
+		{ .is_unix = true } };
+	struct cfg_store cfg = { .type = CFG_STORE_REDIS,
+		.sentinels = sentinels,
+		.n_sentinels = ARRAY_LEN(sentinels),
+		.master = master,
+		.prefix = prefix,
+		.timeout_us = 10 * US_PER_S };
+	struct store_env env = { .loop = door_open("store"),
+		.cfg = &cfg,
+		.stats = &stage.stats,
+		.name = "fuzz" };
+
+	be_up(&env, text, false);
 }
 
 int
@@ -272,6 +324,8 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	if (data[0] == 'f')
 		try_file(rest);
 	else if (data[0] == 'g' || data[0] == 'r')
-		try_server(rest, data[0] == 'g');
+		try_server(rest, data[0] == 'r');
+	else if (data[0] == 's')
+		try_sentinels(rest);
 	return 0;
 }
