@@ -132,7 +132,9 @@ on_committed(const struct str *v, size_t n, void *arg)
 
 	if (c->proposal.phase != PHASE_COMMIT)
 		return;
-	if (n != 1 || !str_u64(v[0], &version)) {
+	if (n != 1 || !str_u64(v[0], &version) ||
+	    version > CLUSTER_NUMBER_MAX ||
+	    (version != 0 && version <= c->version)) {
 		cluster_end_proposal(c,
 		    "Redis has not answered: nobody knows whether the cluster "
 		    "has it; \"segue cluster status\" will show",
@@ -276,7 +278,7 @@ answer_prepare(struct cluster *c, const char *to, uint64_t id, bool ok,
 	json_kv_cstr(&j, "to", to);
 	json_kv_u64(&j, "id", id);
 	json_kv_bool(&j, "ok", ok);
-	json_kv_cstr(&j, "why", why);
+	json_kv_cstr(&j, "why", ok ? "" : why);
 	cluster_say(c, &j, &b);
 }
 

@@ -115,13 +115,21 @@ cluster_hear_command(struct cluster *c, const char *boot,
 	    json_get_text(doc, "who", ""), c->command_arg);
 }
 
+/* Of an answer that is none nobody knows what came of it. */
+static unsigned
+status_of(const struct json *doc)
+{
+	uint64_t status = cluster_number(doc, "status");
+
+	return status < 100 || status > 599 ? 0 : (unsigned)status;
+}
+
 void
 cluster_hear_result(struct cluster *c, const struct json *doc)
 {
 	struct forwarded *f = find_forwarded(c, cluster_number(doc, "id"));
 
 	if (f != NULL && strcmp(json_get_text(doc, "to", ""), c->boot) == 0)
-		cluster_end_forwarded(c, f,
-		    (unsigned)cluster_number(doc, "status"),
+		cluster_end_forwarded(c, f, status_of(doc),
 		    str_of(json_get_text(doc, "body", "")));
 }

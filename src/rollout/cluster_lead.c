@@ -77,8 +77,8 @@ static void
 on_lease(const struct str *v, size_t n, void *arg)
 {
 	struct cluster *c = arg;
-	struct str rest, who;
-	uint64_t version;
+	struct str rest, who, name;
+	uint64_t version, number;
 
 	c->asking = false;
 	if (n < 2)
@@ -87,10 +87,13 @@ on_lease(const struct str *v, size_t n, void *arg)
 		version = 0; /* no proxy has written that: it is written anew */
 	rest = v[0];
 	who = str_split(&rest, ' ');
+	if (!str_u64(rest, &number))
+		who.len = 0; /* ... nor that */
+	name = who;
 	(void)str_copy(who, c->leader, sizeof(c->leader));
-	(void)str_copy(str_split(&who, '/'), c->leader_name,
+	(void)str_copy(str_split(&name, '/'), c->leader_name,
 	    sizeof(c->leader_name));
-	if (strcmp(c->leader, c->id) == 0) {
+	if (str_eq(who, str_of(c->id))) {
 		lead(c, v[0], version);
 		return;
 	}
