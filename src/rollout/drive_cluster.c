@@ -134,6 +134,31 @@ serves_by_ours(const struct drive *d, const struct ro_state *s,
 	return true;
 }
 
+/* No proxy gets there, and what comes next must fit into messages and pins. */
+#define GENERATION_MOST (UINT64_C(1) << 52)
+#define EPOCH_MOST (UINT32_MAX / 2)
+
+static bool
+can_go_on(const struct ro_state *s, char why[CLUSTER_WHY_MAX])
+{
+	bool can = s->generation <= GENERATION_MOST;
+
+	for (size_t i = 0; i < s->n_services; i++)
+		can &= s->services[i].epoch <= EPOCH_MOST;
+	if (!can)
+		(void)snprintf(why, CLUSTER_WHY_MAX,
+		    "its generation, or an epoch, is more than changes can "
+		    "have made");
+	return can;
+}
+
+static bool
+could_be_ours(const struct drive *d, const struct ro_state *s,
+    char why[CLUSTER_WHY_MAX])
+{
+	return serves_by_ours(d, s, why) && can_go_on(s, why);
+}
+
 static bool
 fits(struct str text, char why[CLUSTER_WHY_MAX], void *arg)
 {
@@ -145,7 +170,7 @@ fits(struct str text, char why[CLUSTER_WHY_MAX], void *arg)
 	if (ro_state_new(&s) != E_OK)
 		return false;
 	ok = ro_state_read(text, &s, why, CLUSTER_WHY_MAX) == E_OK &&
-	    serves_by_ours(d, &s, why);
+	    could_be_ours(d, &s, why);
 	ro_state_free(&s);
 	return ok;
 }
@@ -210,7 +235,7 @@ decide_follow(struct drive *d, struct change *c)
 	char why[CLUSTER_WHY_MAX];
 	bool changed;
 
-	if (rc == E_OK && !serves_by_ours(d, &d->next, why))
+	if (rc == E_OK && !could_be_ours(d, &d->next, why))
 		return change_refuse(c, RO_NO_CLUSTER, "%s", why);
 	if (rc == E_OK)
 		rc = ro_state_reconcile(&d->next, d->cfg, clock_wall_us(),

@@ -471,6 +471,20 @@ read_news(const struct json *j, struct ro_service *s)
 	        read_pasts(json_get(j, "past"), s));
 }
 
+/* A pin of now is of its service's epoch: no word of later ones is known. */
+static bool
+is_of_its_time(const struct ro_service *s)
+{
+	for (size_t i = 0; i < s->n_pools; i++)
+		if (s->pools[i].min_epoch > s->epoch ||
+		    s->pools[i].move_epoch > s->epoch)
+			return false;
+	for (size_t i = 0; i < s->n_orders; i++)
+		if (s->orders[i].epoch > s->epoch)
+			return false;
+	return true;
+}
+
 static bool
 read_service(const struct json *j, struct ro_service *s)
 {
@@ -482,7 +496,7 @@ read_service(const struct json *j, struct ro_service *s)
 	    !read_pools(json_get(j, "pools"), s) ||
 	    (rollout != NULL && !read_rollout(rollout, &s->rollout)) ||
 	    !read_news(j, s) || !read_done(json_get(j, "done"), s) ||
-	    !read_orders(json_get(j, "orders"), s))
+	    !read_orders(json_get(j, "orders"), s) || !is_of_its_time(s))
 		return false;
 	if (pending == NULL)
 		return true;
