@@ -35,6 +35,7 @@ void json_end_array(struct json_out *);
 void json_key(struct json_out *, const char *key);
 void json_str(struct json_out *, struct str);
 void json_cstr(struct json_out *, const char *); /* NULL writes null */
+/* What is above INT64_MAX is that: no reader takes more, ours included. */
 void json_u64(struct json_out *, uint64_t);
 void json_i64(struct json_out *, int64_t);
 void json_num(struct json_out *, double); /* not finite: null */

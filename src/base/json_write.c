@@ -203,7 +203,7 @@ void
 json_u64(struct json_out *j, uint64_t n)
 {
 	element(j);
-	buf_add_u64(j->out, n);
+	buf_add_u64(j->out, MIN(n, (uint64_t)INT64_MAX));
 }
 
 void

