@@ -27,6 +27,7 @@
 #define SKEW_S 600    /* of clocks: so much longer a record is kept */
 #define AT_ONCE 32    /* services of which nobody is known to have any */
 #define KEY_MAX 448
+#define COUNT_MOST (UINT64_C(1) << 53) /* more there cannot be */
 #define EPOCH_BITS 20 /* of a score: who is seen at once is where he went */
 
 struct tally {
@@ -283,7 +284,7 @@ take_counts(struct asked *a, struct sessions *all, struct str text)
 		return;
 	}
 	for (size_t i = 0; i < a->n; i++) {
-		if (!str_u64(str_split(&text, ' '), &n))
+		if (!str_u64(str_split(&text, ' '), &n) || n > COUNT_MOST)
 			return;
 		sessions_share(all, a->pools[i], n);
 	}
