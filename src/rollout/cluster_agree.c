@@ -130,7 +130,8 @@ on_committed(const struct str *v, size_t n, void *arg)
 	struct cluster *c = arg;
 	uint64_t version;
 
-	if (c->proposal.phase != PHASE_COMMIT)
+	/* Another one is asked for since, or was given up: Redis was slow. */
+	if (--c->commits > 0 || c->proposal.phase != PHASE_COMMIT)
 		return;
 	if (n != 1 || !str_u64(v[0], &version) ||
 	    version > CLUSTER_NUMBER_MAX ||
@@ -166,6 +167,7 @@ commit(struct cluster *c)
 	words[3] = str_from(least,
 	    (size_t)snprintf(least, sizeof(least), "%" PRIu64, c->version));
 	c->proposal.phase = PHASE_COMMIT;
+	c->commits++;
 	bus_run(c->bus, commit_script, words, 2, 5, on_committed, c);
 }
 

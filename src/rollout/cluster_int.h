@@ -94,6 +94,7 @@ struct cluster {
 	char prepared_by[CLUSTER_BOOT_MAX];
 	struct buf prepared;
 	struct proposal proposal;
+	unsigned commits; /* asked for, and not answered yet */
 	uint64_t ids;
 };
 

@@ -169,6 +169,15 @@ pass(uint64_t us)
 	t.tick(t.tick_arg);
 }
 
+static void
+hear_own(void)
+{
+	char text[64];
+	int n = snprintf(text, sizeof(text), "{\"boot\":\"%s\"}", t.boot);
+
+	t.bus.message(str_from(text, (size_t)n), t.bus.arg);
+}
+
 /* The oldest question is answered; NULL: a list of one. */
 static void
 reply(struct str first, const char *second)
@@ -304,6 +313,28 @@ Test(cluster, no_version_goes_back)
 		end();
 		begin();
 	}
+}
+
+/* Redis is slow: we lose the lease, have it again, and propose anew. */
+Test(cluster, a_late_answer_is_of_what_was_asked)
+{
+	lead();
+	pass(US_PER_S / 2); /* the lease is asked for */
+	cluster_propose(t.cluster, STR("one"), false, on_agreed, NULL);
+	hear_own();
+	pass(3 * US_PER_S / 2);
+	cr_expect_eq(t.came, 1u);
+	cr_expect(t.unknown);
+	cr_assert_eq(t.role, CLUSTER_ALONE);
+	cr_assert_eq(t.n_runs, 2u);
+	lease(" 1", 2, "1");
+	cr_assert_eq(t.role, CLUSTER_LEADER);
+	cluster_propose(t.cluster, STR("two"), false, on_agreed, NULL);
+	reply(STR("2"), NULL);
+	cr_expect_eq(t.came, 1u, "that was the first one's");
+	reply(STR("3"), NULL);
+	cr_expect_eq(t.came, 2u);
+	cr_expect_str_eq(t.why, "");
 }
 
 /* ---- what a command came to ---- */
