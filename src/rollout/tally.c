@@ -375,10 +375,27 @@ is_of_interest(const struct tally *t, const struct ro_service *s,
 	return any;
 }
 
+/* Redis is not asked any more how many a pool has that is gone. */
+static void
+forget_gone(const struct tally *t, const struct ro_service *s,
+    struct sessions *all)
+{
+	for (size_t i = 0; i < SESSIONS_POOLS; i++) {
+		uint64_t pool = atomic_load(&all->pools[i].pool);
+		bool known = all->pools[i].shared == 0;
+
+		for (size_t k = 0; k < s->n_pools && !known; k++)
+			known = hash_of(t, s, k) == pool;
+		if (!known)
+			sessions_share(all, pool, 0);
+	}
+}
+
 static void
 look_at(struct tally *t, const struct ro_service *s, struct sessions *all,
     size_t at)
 {
+	forget_gone(t, s, all);
 	if (t->bus == NULL || !bus_is_up(t->bus))
 		sessions_sweep(all, clock_mono_us(), NULL, NULL);
 	else if (is_of_interest(t, s, all, at))
