@@ -13,6 +13,7 @@
  *   t  DIGIT: time passes         z    the same, and Redis says nothing
  *   c  DIGIT: a command           f    one is given on to who leads
  *   n  DIGITS: sessions are seen  p    DIGIT: a pool's instances, the disk
+ *   l  DIGIT: a reload
  *
  * The hash of a state that comes is right: who can write to Redis can count.
  */
@@ -60,8 +61,8 @@ static const char text_of_cfg[] =
     "    pools:\n"
     "      - { name: v1, share: 100%%, probe: { hold: 0 },"
     " instances: [ \"127.0.0.1:1\" ] }\n"
-    "      - { name: v2, probe: { hold: 0 }, instances: [ \"127.0.0.1:2\" ] "
-    "}\n";
+    "      - { name: %s, probe: { hold: 0 },"
+    " instances: [ \"127.0.0.1:2\" ] }\n";
 
 enum { HEARS, COUNTS, BUSES }; /* the cluster's, and the tally's */
 
@@ -72,7 +73,8 @@ struct given {
 
 struct stage {
 	struct loop *loop;
-	struct cfg *cfgs[2]; /* that go on, and that block */
+	struct cfg *cfgs[2]; /* that goes on, and that blocks */
+	struct cfg *other;   /* of other pools */
 	/* of one input */
 	struct cfg *cfg;
 	struct registry *registry;
@@ -83,10 +85,14 @@ struct stage {
 	struct admin admin; /* carries out what others were told */
 	struct bus *buses[BUSES];
 	STAILQ_HEAD(, given) given; /* commands */
-	uint64_t version;         /* by which it was served before */
-	uint64_t generation;      /* of the state, likewise */
-	uint64_t base;            /* ... that all have agreed on last */
-	bool followed;            /* ... since */
+	uint64_t version;           /* by which it was served before */
+	uint64_t generation;        /* of the state, likewise */
+	uint32_t epoch;             /* of the service, likewise */
+	uint64_t base;              /* ... that all have agreed on last */
+	bool settled;               /* a second has passed, and nothing else */
+	bool followed;              /* ... since */
+	unsigned commits;           /* asked for */
+	unsigned answered;          /* ... of which this one is, now */
 };
 
 static struct stage stage;
@@ -97,6 +103,7 @@ struct run {
 	STAILQ_ENTRY(run) link;
 	bus_reply_fn *fn;
 	void *arg;
+	unsigned commit; /* of .commits; 0: something else */
 };
 
 struct bus {
@@ -163,6 +170,9 @@ bus_tell(struct bus *b, struct str text)
 	j = json_read(text, why, sizeof(why));
 	MUST(j != NULL);
 	MUST(json_get_text(j, "type", NULL) != NULL);
+	/* It is the last one, and no other, that Redis has taken. */
+	MUST(strcmp(json_get_text(j, "type", ""), "commit") != 0 ||
+	    stage.answered == stage.commits);
 	MUST(json_get_text(j, "boot", "")[0] != '\0');
 	json_free(&j);
 }
@@ -180,18 +190,20 @@ try_commit(const struct str *words)
 	head = str_sub(head, 14, head.len);
 	MUST(str_u64(str_split(&head, ' '), &generation));
 	MUST(generation >= stage.base);
+	stage.commits++;
 }
 
 void
 bus_run(struct bus *b, const char *script, const struct str *words,
     size_t n_keys, size_t n, bus_reply_fn *fn, void *arg)
 {
+	bool commits = strstr(script, "'HSET'") != NULL;
 	struct run *r;
 
 	MUST(n_keys > 0 && n_keys <= n && n <= WORDS_MAX);
 	for (size_t i = 0; i < n_keys; i++)
 		MUST(str_starts(words[i], STR("segue:")));
-	if (strstr(script, "'HSET'") != NULL)
+	if (commits)
 		try_commit(words);
 	if (!b->is_linked) {
 		fn(NULL, 0, arg);
@@ -201,6 +213,7 @@ bus_run(struct bus *b, const char *script, const struct str *words,
 	MUST(r != NULL);
 	r->fn = fn;
 	r->arg = arg;
+	r->commit = commits ? stage.commits : 0;
 	STAILQ_INSERT_TAIL(&b->runs, r, link);
 }
 
@@ -218,21 +231,33 @@ turn_up(struct bus *b)
 	b->env.turned(true, STORE_WHY_NOTHING, b->env.arg);
 }
 
-/* Who asked is told before that it is down. */
 static void
-turn_down(struct bus *b)
+answer_none(struct bus *b)
 {
 	struct run *r;
 
-	b->is_linked = false;
 	while ((r = take_run(b)) != NULL) {
 		r->fn(NULL, 0, r->arg);
 		free(r);
 	}
-	if (b->is_up) {
-		b->is_up = false;
-		b->env.turned(false, STORE_WHY_CLOSED, b->env.arg);
-	}
+}
+
+static void
+tell_down(struct bus *b)
+{
+	if (!b->is_up)
+		return;
+	b->is_up = false;
+	b->env.turned(false, STORE_WHY_CLOSED, b->env.arg);
+}
+
+/* Who asked is told before that it is down. */
+static void
+turn_down(struct bus *b)
+{
+	b->is_linked = false;
+	answer_none(b);
+	tell_down(b);
 }
 
 void
@@ -270,17 +295,22 @@ reply(struct bus *b, struct str text)
 		return;
 	while (text.p != NULL && n < BUS_VALUES_MAX)
 		values[n++] = copy(str_split(&text, US));
+	stage.answered = r->commit;
 	r->fn(values, n, r->arg);
+	stage.answered = 0;
 	free(r);
 	for (size_t i = 0; i < n; i++)
 		drop(values[i]);
 }
 
+/* The others who asked are told after it is. */
 static void
 fail(struct bus *b)
 {
 	reply(b, (struct str){ NULL, 0 });
-	turn_down(b);
+	b->is_linked = false;
+	tell_down(b);
+	answer_none(b);
 }
 
 static void
@@ -399,7 +429,10 @@ try_cluster(struct stage *g)
 	try_members(g->cluster);
 }
 
-/* Services and pools are those of the configuration, and somebody serves. */
+/*
+ * Services and pools are those of the configuration, somebody has the share or
+ * nobody, and a pin of now is not void.
+ */
 static void
 try_service(const struct ro_service *s, const struct cfg_service *cfg)
 {
@@ -408,6 +441,8 @@ try_service(const struct ro_service *s, const struct cfg_service *cfg)
 	MUST(strcmp(s->name, cfg->name) == 0 && s->n_pools == cfg->n_pools);
 	for (size_t i = 0; i < s->n_pools; i++) {
 		MUST(strcmp(s->pools[i].name, cfg->pools[i].name) == 0);
+		MUST(s->pools[i].min_epoch <= s->epoch);
+		MUST(s->pools[i].move_epoch <= s->epoch);
 		sum += s->pools[i].share_bp;
 	}
 	MUST(sum == 0 || sum == CFG_SHARE_ALL);
@@ -418,31 +453,40 @@ static void
 try_drive(struct stage *g)
 {
 	const struct ro_state *s = drive_state(g->drive);
+	const struct cfg *cfg = drive_cfg(g->drive);
 
-	MUST(s->n_services == g->cfg->n_services);
+	MUST(s->n_services == cfg->n_services);
 	for (size_t i = 0; i < s->n_services; i++)
-		try_service(&s->services[i], &g->cfg->services[i]);
+		try_service(&s->services[i], &cfg->services[i]);
 	MUST(s->generation >= g->generation || g->followed);
+	MUST(s->services[0].epoch >= g->epoch || g->followed);
 	g->generation = s->generation;
+	g->epoch = s->services[0].epoch;
 	g->followed = false;
 }
 
-/* What is counted is on a pool that there is. */
+static bool
+has_pool(struct registry *r, const struct service *s, uint64_t name_hash)
+{
+	struct pool *p;
+
+	for (size_t i = 0; (p = registry_pool_at(r, s, i)) != NULL; i++)
+		if (p->name_hash == name_hash)
+			return true;
+	return false;
+}
+
+/* What Redis counts is of pools that there are, or were a second ago. */
 static void
-try_sessions(struct registry *r, struct service *s)
+try_sessions(struct stage *g, const struct service *s)
 {
 	uint64_t n = 0;
-	struct pool *p;
 
 	for (size_t i = 0; i < SESSIONS_POOLS; i++) {
 		const struct session_pool *of = &s->sessions.pools[i];
-		bool known = of->pool == 0;
 
-		for (size_t k = 0; !known; k++) {
-			p = registry_pool_at(r, s, k);
-			MUST(p != NULL);
-			known = p->name_hash == of->pool;
-		}
+		MUST(of->shared == 0 || !g->settled ||
+		    has_pool(g->registry, s, of->pool));
 		n += of->n;
 	}
 	MUST(n == s->sessions.n);
@@ -465,6 +509,43 @@ try_facts(struct stage *g)
 		}
 }
 
+/* A document can be read. */
+static void
+try_json(struct str text)
+{
+	char why[160];
+	struct json *j = json_read(text, why, sizeof(why));
+
+	MUST(json_is_object(j));
+	json_free(&j);
+}
+
+/* What was written can be loaded at the next start. */
+static void
+try_disk(void)
+{
+	struct ro_state s;
+	char why[CLUSTER_WHY_MAX];
+
+	if (sham_disk().len == 0)
+		return;
+	MUST(ro_state_new(&s) == E_OK);
+	MUST(__real_ro_state_read(sham_disk(), &s, why, sizeof(why)) == E_OK);
+	ro_state_free(&s);
+}
+
+/* What operators are shown. */
+static void
+try_status(struct stage *g)
+{
+	struct buf b = BUF_INIT;
+
+	status_write(&g->admin, &b);
+	MUST(!b.failed);
+	try_json(buf_str(&b));
+	buf_free(&b);
+}
+
 static void
 try_all(struct stage *g)
 {
@@ -473,7 +554,7 @@ try_all(struct stage *g)
 	try_cluster(g);
 	try_drive(g);
 	while ((s = registry_service_next(g->registry, s)) != NULL)
-		try_sessions(g->registry, s);
+		try_sessions(g, s);
 }
 
 /* ---- commands ---- */
@@ -543,6 +624,14 @@ command(struct stage *g, unsigned n)
 }
 
 static void
+on_reloaded(int code UNUSED, const char *why UNUSED, void *arg)
+{
+	struct given *one = arg;
+
+	MUST(one->came++ == 0);
+}
+
+static void
 forward(struct stage *g)
 {
 	if (cluster_role(g->cluster) == CLUSTER_FOLLOWER)
@@ -568,16 +657,17 @@ static void
 see(struct stage *g, struct str digits)
 {
 	struct service *s = registry_service(g->registry, "a");
+	struct pool *p;
 
 	for (size_t i = 0; i < digits.len && i < SESSIONS_MOST; i++) {
 		unsigned n = (unsigned char)digits.p[i];
 		struct session one = { .id = i + 1,
-			.pool = registry_pool(g->registry, "a",
-			    n % 2 == 0 ? "v1" : "v2")
-			            ->name_hash,
 			.ends_s = UINT32_MAX,
 			.epoch = 1 + n / 2 % 4 };
 
+		p = registry_pool_at(g->registry, s, n % 2);
+		MUST(p != NULL);
+		one.pool = p->name_hash;
 		sessions_see(&s->sessions, &one, clock_mono_us(),
 		    SESSIONS_MOST);
 	}
@@ -624,6 +714,7 @@ take_step(struct stage *g, char what, struct str text)
 	                               : (unsigned char)(text.p[0] - '0') % 10;
 	struct bus *hears = g->buses[HEARS], *counts = g->buses[COUNTS];
 
+	g->settled = false;
 	switch (what) {
 	case 'm':
 		hear(text);
@@ -656,6 +747,7 @@ take_step(struct stage *g, char what, struct str text)
 	case 't':
 	case 'z':
 		pass(digit, what == 't');
+		g->settled = time_of(digit) >= US_PER_S;
 		break;
 	case 'c':
 		command(g, digit);
@@ -665,6 +757,10 @@ take_step(struct stage *g, char what, struct str text)
 		break;
 	case 'n':
 		see(g, text);
+		break;
+	case 'l':
+		drive_reload(g->drive, digit % 2 == 0 ? g->cfg : g->other, NULL,
+		    on_reloaded, give(g));
 		break;
 	case 'p':
 		change_world(digit);
@@ -690,14 +786,14 @@ take_steps(struct stage *g, struct str text)
 /* ---- life ---- */
 
 static struct cfg *
-configure(const char *absent)
+configure(const char *absent, const char *pool)
 {
 	struct cfg_problems problems;
 	struct buf text = BUF_INIT;
 	struct cfg *cfg;
 	int rc;
 
-	buf_printf(&text, text_of_cfg, absent);
+	buf_printf(&text, text_of_cfg, absent, pool);
 	rc = cfg_parse(buf_str(&text), "fuzz", &cfg, &problems);
 	for (size_t i = 0; i < problems.n; i++)
 		(void)fprintf(stderr, "%s\n", problems.list[i].text);
@@ -743,7 +839,8 @@ begin(struct stage *g)
 	sham_be_up(true);
 	sham_turn();
 	g->generation = g->base = drive_state(g->drive)->generation;
-	g->version = 0;
+	g->version = g->epoch = 0;
+	g->commits = 0;
 }
 
 /* Each that was given has ended, and once. */
@@ -774,12 +871,15 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 		return 0;
 	g->loop = sham_begin();
 	if (g->cfgs[0] == NULL) {
-		g->cfgs[0] = configure("fence");
-		g->cfgs[1] = configure("block");
+		g->cfgs[0] = configure("fence", "v2");
+		g->cfgs[1] = configure("block", "v2");
+		g->other = configure("fence", "v3");
 	}
 	g->cfg = g->cfgs[data[0] == 'b'];
 	begin(g);
 	take_steps(g, str_from((const char *)data + 1, size - 1));
+	try_status(g);
 	end(g);
+	try_disk();
 	return 0;
 }

@@ -25,6 +25,77 @@
 
 static struct loop *loop;
 
+/* ---- instances ---- */
+
+static const struct probing *probing; /* borrowed */
+static bool up;
+
+static void
+fit_pool(const struct probing *w, const struct pool *p)
+{
+	struct instance *i = NULL;
+
+	while ((i = registry_probed_next(w->registry, p, i)) != NULL) {
+		enum health was = i->health;
+
+		i->health = up ? HEALTH_UP : HEALTH_DOWN;
+		i->passes = up;
+		i->fails = !up;
+		if (was == i->health)
+			continue;
+		i->health_since_us = clock_mono_us();
+		w->edge(i, was, w->arg);
+	}
+}
+
+static void
+fit(const struct probing *w)
+{
+	struct service *s = NULL;
+	struct pool *p;
+
+	while ((s = registry_service_next(w->registry, s)) != NULL)
+		for (size_t i = 0;
+		     (p = registry_pool_at(w->registry, s, i)) != NULL; i++)
+			fit_pool(w, p);
+}
+
+int
+probing_fit(const struct probing *w, struct cfg *cfg UNUSED, bool renew UNUSED)
+{
+	probing = w;
+	return E_OK;
+}
+
+void
+probing_note(const struct probing *w UNUSED, const struct instance *i UNUSED)
+{
+}
+
+void
+probing_note_all(const struct probing *w UNUSED)
+{
+}
+
+void
+probing_hurry(const struct probing *w UNUSED, const struct instance *i UNUSED)
+{
+}
+
+void
+probing_stop(const struct probing *w UNUSED)
+{
+	probing = NULL;
+}
+
+void
+sham_be_up(bool yes)
+{
+	up = yes;
+	if (probing != NULL)
+		fit(probing);
+}
+
 /* ---- time ---- */
 
 struct alarm {
@@ -95,6 +166,8 @@ sham_pass(uint64_t us)
 {
 	struct alarm *a;
 
+	if (probing != NULL)
+		fit(probing);
 	mono_us += us;
 	clock_fake(mono_us, WALL_US + mono_us);
 	passes++;
@@ -215,77 +288,6 @@ __wrap_file_replace(const char *path UNUSED, struct str text UNUSED,
 	return E_OK;
 }
 
-/* ---- instances ---- */
-
-static const struct probing *probing; /* borrowed */
-static bool up;
-
-static void
-fit_pool(const struct probing *w, const struct pool *p)
-{
-	struct instance *i = NULL;
-
-	while ((i = registry_probed_next(w->registry, p, i)) != NULL) {
-		enum health was = i->health;
-
-		i->health = up ? HEALTH_UP : HEALTH_DOWN;
-		i->passes = up;
-		i->fails = !up;
-		if (was == i->health)
-			continue;
-		i->health_since_us = mono_us;
-		w->edge(i, was, w->arg);
-	}
-}
-
-static void
-fit(const struct probing *w)
-{
-	struct service *s = NULL;
-	struct pool *p;
-
-	while ((s = registry_service_next(w->registry, s)) != NULL)
-		for (size_t i = 0;
-		     (p = registry_pool_at(w->registry, s, i)) != NULL; i++)
-			fit_pool(w, p);
-}
-
-int
-probing_fit(const struct probing *w, struct cfg *cfg UNUSED, bool renew UNUSED)
-{
-	probing = w;
-	return E_OK;
-}
-
-void
-probing_note(const struct probing *w UNUSED, const struct instance *i UNUSED)
-{
-}
-
-void
-probing_note_all(const struct probing *w UNUSED)
-{
-}
-
-void
-probing_hurry(const struct probing *w UNUSED, const struct instance *i UNUSED)
-{
-}
-
-void
-probing_stop(const struct probing *w UNUSED)
-{
-	probing = NULL;
-}
-
-void
-sham_be_up(bool yes)
-{
-	up = yes;
-	if (probing != NULL)
-		fit(probing);
-}
-
 /* ---- names ---- */
 
 struct names {
@@ -403,5 +405,6 @@ sham_begin(void)
 	clock_fake(mono_us, WALL_US + mono_us);
 	up = true;
 	fails = false;
+	buf_free(&file);
 	return loop;
 }

@@ -25,7 +25,7 @@ void sham_turn(void);
 void sham_pass(uint64_t us);
 /* From now on the disk refuses what it gets, or takes it. */
 void sham_disk_fails(bool);
-/* What it has taken last; borrowed until the next one. */
+/* What it has taken last, or nothing; borrowed until the next one. */
 struct str sham_disk(void);
 /* All instances are. */
 void sham_be_up(bool);
