@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 #define US '\x1f'
 #define WORDS_MAX 16 /* that a bus takes */
 #define NUMBER_MAX (UINT64_C(1) << 53)
-#define STEPS_MAX 64
+#define STEPS_MAX 80
 #define SESSIONS_MOST 64
 #define TICK_US (50 * US_PER_MS)
 
