@@ -4,16 +4,21 @@
  * tally of sessions.  Behind it is all that the control thread has, but for
  * what tests/fuzz/sham stands in for.
  *
- * The first byte says what it does when another one is away: b, it blocks.  Then
- * come steps, each ended by RS; the first byte of one says what happens:
+ * The first byte says what it does when another one is away: b, it blocks.
+ * Then come steps, each up to RS; the first byte of one says what happens:
  *
- *   m  a message TEXT             r s  the oldest question of cluster and tally
- *   u d  the cluster's bus is          is answered TEXT, values between US
- *   v e  up, or down; the tally's x y  ... with an error
- *   t  DIGIT: time passes         z    the same, and Redis says nothing
- *   c  DIGIT: a command           f    one is given on to who leads
- *   n  DIGITS: sessions are seen  p    DIGIT: a pool's instances, the disk
- *   l  DIGIT: a reload
+ *   m     a message is heard
+ *   r s   the oldest question, of the cluster or the tally, is answered: values
+ *         up to US
+ *   x y   ... with an error, and the connection ends
+ *   u v   the cluster's bus, or the tally's, can be used
+ *   d e   ... not any more
+ *   t z   time passes, by a digit; Redis says nothing meanwhile
+ *   c     a command, by a digit
+ *   f     one is given on to who leads
+ *   n     sessions are seen, one for each byte
+ *   p     instances, or the disk, are well or not, by a digit
+ *   l     a reload, by a digit
  *
  * The hash of a state that comes is right: who can write to Redis can count.
  */
@@ -696,7 +701,7 @@ pass(unsigned n, bool answers)
 	uint64_t left = time_of(n);
 
 	while (left > 0) {
-		uint64_t us = MIN(left, 500 * US_PER_MS);
+		uint64_t us = MIN(left, US_PER_S);
 
 		if (answers)
 			hear(STR("{\"boot\":\"1111111111111111\"}"));
