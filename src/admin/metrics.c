@@ -606,6 +606,12 @@ put_keys_lacking(struct look *l)
 }
 
 static void
+put_keys_unread(struct look *l)
+{
+	put(l, l->p->pool->jwks_unread);
+}
+
+static void
 put_causes(struct look *l)
 {
 	for (size_t c = 0; c < CAUSE_COUNT; c++)
@@ -846,6 +852,8 @@ static const struct metric metrics[] = {
 		"Keys that it publishes for its tokens; 0 where they are not read (jwks)." },
 	{ "segue_pool_keys_lacking", G, OF_POOL, NULL, put_keys_lacking, 0,
 		"Keys that other pools of the service publish, and it does not." },
+	{ "segue_pool_keys_unread", G, OF_POOL, NULL, put_keys_unread, 0,
+		"Paths of jwks at which its keys could not be read, last time." },
 	{ "segue_pool_queued", G, OF_POOL, NULL, put_sum, P(queued),
 		"Exchanges that wait for a place at an instance." },
 	{ "segue_pool_queued_total", C, OF_POOL, NULL, put_sum, P(queued_ever),

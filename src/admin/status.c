@@ -241,7 +241,7 @@ void
 status_put_keys(struct json_out *j, const struct pool *p)
 {
 	json_key(j, "keys");
-	if (p == NULL || p->jwks_read_us == 0) {
+	if (p == NULL || p->jwks_read_us + p->jwks_unread == 0) {
 		json_put_null(j);
 		return;
 	}
@@ -249,7 +249,12 @@ status_put_keys(struct json_out *j, const struct pool *p)
 	json_kv_u64(j, "published", p->jwks_keys);
 	json_kv_u64(j, "lacks", p->jwks_lacks);
 	json_kv_bool(j, "united", p->jwks_united);
-	json_kv_micro(j, "age_s", clock_mono_us() - p->jwks_read_us);
+	json_kv_u64(j, "unread", p->jwks_unread);
+	json_key(j, "age_s");
+	if (p->jwks_read_us == 0)
+		json_put_null(j);
+	else
+		json_micro(j, clock_mono_us() - p->jwks_read_us);
 	json_end_object(j);
 }
 

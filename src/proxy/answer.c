@@ -314,7 +314,8 @@ fill_head(struct exchange *x, struct http_head *h, struct str type,
 	if (rc == E_OK)
 		rc = http_head_add(h, FIELD_OTHER, STR("Cache-Control"),
 		    gives_copy(x) ? STR("no-cache") : STR("no-store"));
-	if (rc == E_OK && gives_copy(x) && x->copy->for_all)
+	if (rc == E_OK && gives_copy(x) && x->copy->for_all &&
+	    http_head_value_of(h, STR("access-control-allow-origin")).p == NULL)
 		rc = http_head_add(h, FIELD_OTHER,
 		    STR("Access-Control-Allow-Origin"), STR("*"));
 	if (rc == E_OK && x->location.p != NULL)
@@ -396,7 +397,7 @@ answer_send(struct exchange *x, unsigned status)
 	if (rc == E_OK && retry != NULL)
 		rc = http_head_add(&h, FIELD_RETRY_AFTER, STR("Retry-After"),
 		    str_of(retry));
-	if (rc == E_OK && gives_copy(x))
+	if (rc == E_OK && x->outcome == OUT_COPY && x->copy != NULL)
 		rc = http_head_add(&h, FIELD_OTHER, STR("Age"),
 		    write_age(x, age));
 	if (rc == E_OK)

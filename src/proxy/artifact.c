@@ -86,23 +86,41 @@ key_of(const struct exchange *x, struct str value, struct artifact_key *key)
 	    digest_pair(x->proxy->digester, value, key->half);
 }
 
-/* The one pool that has the key by which a token says it is signed. */
+/* Has it users?  Who can make up a token sends nobody to one that has none. */
+static bool
+has_users(const struct view_service *vs, uint64_t pool)
+{
+	for (size_t i = 0; i < vs->n_pools; i++)
+		if (vs->pools[i].pool->name_hash == pool)
+			return vs->pools[i].in_use;
+	return false;
+}
+
+/*
+ * The one pool that has the key by which a token says it is signed; which
+ * proves nothing: no session goes elsewhere, or begins, by that.
+ */
 static uint64_t
 pool_by_key(const struct exchange *x, struct str token)
 {
 	const struct view_service *vs = route_service_now(x);
 	char bytes[JWT_KID_MAX];
 	struct str kid;
+	uint64_t pool;
 
-	if (vs == NULL || vs->cfg->jwks.n_paths == 0)
+	if (vs == NULL || x->pinned || vs->cfg->jwks.n_paths == 0 ||
+	    vs->cfg->shared_state != CFG_SHARED_NONE)
 		return 0;
 	kid = jwt_kid(token, bytes);
-	return kid.len == 0 ? 0 : jwks_pool_of(&x->service->jwks, kid);
+	if (kid.len == 0)
+		return 0;
+	pool = jwks_pool_of(&x->service->jwks, kid);
+	return has_users(vs, pool) ? pool : 0;
 }
 
 /* .artifact is who has issued it, if that is known. */
 static void
-look_up(struct exchange *x, struct str value)
+look_up(struct exchange *x, struct str value, bool by_key)
 {
 	struct artifact_key key;
 	bool several;
@@ -114,7 +132,7 @@ look_up(struct exchange *x, struct str value)
 	several = x->artifact == ARTIFACTS_SEVERAL;
 	if (several)
 		x->artifact = 0;
-	else if (x->artifact == 0)
+	else if (x->artifact == 0 && by_key)
 		x->artifact = pool_by_key(x, value);
 	if (x->artifact != 0)
 		stat_add(&x->scell->artifacts_found, 1);
@@ -134,7 +152,7 @@ typedef struct str next_fn(struct str all, bool states, struct str *rest,
  * is anybody's who is led to somewhere.
  */
 static void
-look_in(struct exchange *x, struct str params, next_fn *next)
+look_in(struct exchange *x, struct str params, next_fn *next, bool by_key)
 {
 	char bytes[ARTIFACT_VALUE_MAX];
 	struct str rest = params, value;
@@ -143,7 +161,7 @@ look_in(struct exchange *x, struct str params, next_fn *next)
 		value = next(params, !x->pinned, &rest, bytes);
 		if (value.p == NULL)
 			return;
-		look_up(x, value);
+		look_up(x, value, by_key);
 		explicit_bzero(bytes, value.len);
 	}
 }
@@ -192,7 +210,7 @@ look_in_query(struct exchange *x)
 	if (x->pinned && !route_is_safe_point(x))
 		return;
 	target_split(x->req.target, &path, &query);
-	look_in(x, query, artifact_in_query);
+	look_in(x, query, artifact_in_query, false);
 	x->artifact_pins = x->artifact != 0;
 	if (x->forms != NULL)
 		x->forms->pins = true;
@@ -278,7 +296,7 @@ artifact_begin(struct exchange *x)
 		return false;
 	token = bearer(x);
 	if (token.len > 0)
-		look_up(x, token);
+		look_up(x, token, true);
 	else if (http_method_is_safe(x->req.method))
 		look_in_query(x);
 	if (x->artifact != 0)
@@ -321,7 +339,7 @@ artifact_form(struct exchange *x, struct str bytes)
 void
 artifact_form_end(struct exchange *x)
 {
-	look_in(x, buf_str(&x->forms->request), artifact_in_form);
+	look_in(x, buf_str(&x->forms->request), artifact_in_form, true);
 	if (ask_store(x))
 		return;
 	go_on(x);

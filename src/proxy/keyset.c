@@ -15,20 +15,46 @@ may_be_given(const struct exchange *x)
 	    !(x->pinned && x->pin.trial);
 }
 
+/* Servers that know hosts apart may have other keys for the others. */
+static bool
+is_of_host(const struct exchange *x, const struct cfg_jwks *cfg)
+{
+	struct str host = x->req.authority, wanted;
+
+	if (cfg->host == NULL)
+		return true;
+	wanted = str_of(cfg->host);
+	return str_caseeq(host, wanted) ||
+	    (str_find(wanted, ':') < 0 &&
+	        str_caseeq(str_split(&host, ':'), wanted));
+}
+
+/* A reload may have changed which path is which. */
+static bool
+take_set(struct exchange *x, size_t n, struct str path)
+{
+	x->copy = jwks_get(&x->service->jwks, n);
+	if (x->copy != NULL && !str_eq(buf_str(&x->copy->path), path))
+		copy_unref(&x->copy);
+	return x->copy != NULL;
+}
+
 bool
 keyset_answers(struct exchange *x)
 {
 	const struct view_service *vs = route_service_now(x);
+	const struct cfg_jwks *cfg;
 	struct str path, query;
 
-	if (vs == NULL || !vs->cfg->jwks.united || !may_be_given(x))
+	if (vs == NULL || !vs->cfg->jwks.united || !may_be_given(x) ||
+	    !is_of_host(x, &vs->cfg->jwks))
 		return false;
+	cfg = &vs->cfg->jwks;
 	target_split(x->req.target, &path, &query);
-	for (size_t i = 0; i < vs->cfg->jwks.n_paths; i++) {
-		if (!str_eq(path, str_of(vs->cfg->jwks.paths[i])))
+	for (size_t i = 0; i < cfg->n_paths; i++) {
+		if (!str_eq(path, str_of(cfg->paths[i])))
 			continue;
-		x->copy = jwks_get(&x->service->jwks, i);
-		if (x->copy == NULL)
+		if (!take_set(x, i, path))
 			return false;
 		exchange_refuse(x, 200, OUT_KEYS);
 		return true;

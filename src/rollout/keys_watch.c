@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "config/config.h"
 #include "net/loop.h"
 #include "rollout/news.h"
@@ -16,8 +17,9 @@
 #include "upstream/ask.h"
 #include "upstream/registry.h"
 
-#define LOOK_US (200 * US_PER_MS)
+#define LOOK_US US_PER_S /* at least so often */
 #define MOMENT_US (10 * US_PER_MS)
+#define AGAIN_US (60 * US_PER_S) /* so often it is looked what is too old */
 #define KEPT_US (UINT64_C(86400) * US_PER_S)
 /* Pools that share their keys change them at about the same time. */
 #define LACKS_READS 2
@@ -29,10 +31,11 @@ struct source {
 	const struct cfg_pool *pool;
 	size_t path;
 	struct json *set; /* owned; what it said last; NULL: nothing is known */
-	uint64_t asked_us, read_us; /* monotonic; 0: never */
-	unsigned tries;             /* in vain, since it was read */
-	unsigned lacking;           /* reads in a row */
-	char why[WHY_MAX];          /* empty: it was read */
+	uint64_t due_us;  /* monotonic; it is asked again then */
+	uint64_t read_us; /* monotonic; 0: never */
+	unsigned tries;   /* in vain, since it was read */
+	unsigned lacking; /* reads in a row */
+	char why[WHY_MAX]; /* empty: it was read */
 };
 
 struct watched {
@@ -41,7 +44,9 @@ struct watched {
 	const struct cfg_service *cfg; /* inside the watch's */
 	struct source sources[SOURCES_MAX];
 	size_t n;
-	struct ask *ask; /* owned */
+	uint64_t published_us; /* monotonic */
+	bool differs;          /* pools do, or something was not read */
+	struct ask *ask;       /* owned */
 	/* of what is asked: */
 	struct source *asked;
 	struct cfg_probe how;
@@ -69,6 +74,27 @@ pool_of(const struct watched *w, const struct source *s)
 {
 	return registry_pool(w->watch->env.registry, w->cfg->name,
 	    s->pool->name);
+}
+
+/* One that is fit; after a try in vain another, if there is. */
+static const struct instance *
+instance_of(const struct watched *w, const struct source *s)
+{
+	struct registry *r = w->watch->env.registry;
+	const struct pool *p = pool_of(w, s);
+	const struct instance *i = NULL, *found = NULL;
+	unsigned n = 0;
+
+	while (p != NULL && (i = registry_instance_next(r, p, i)) != NULL)
+		n += i->health == HEALTH_UP && inst_has_address(i);
+	n = n == 0 ? 0 : s->tries % n + 1;
+	while (n > 0 && (i = registry_instance_next(r, p, i)) != NULL) {
+		if (i->health != HEALTH_UP || !inst_has_address(i))
+			continue;
+		found = i;
+		n--;
+	}
+	return found;
 }
 
 /* ---- what all that is known comes to ---- */
@@ -103,7 +129,7 @@ by_rank(const void *a, const void *b)
 	return (x->source > y->source) - (x->source < y->source);
 }
 
-/* What may be said of them still, in order. */
+/* All but those of retired pools, in order; what is too old is let go. */
 static size_t
 rank_all(struct watched *w, struct ranked out[SOURCES_MAX])
 {
@@ -116,7 +142,7 @@ rank_all(struct watched *w, struct ranked out[SOURCES_MAX])
 
 		if (rank == 0 || now - s->read_us > KEPT_US)
 			json_free(&s->set);
-		if (s->set != NULL)
+		if (rank > 0)
 			out[n++] = (struct ranked){ s, rank };
 	}
 	qsort(out, n, sizeof(*out), by_rank);
@@ -125,42 +151,56 @@ rank_all(struct watched *w, struct ranked out[SOURCES_MAX])
 
 /* It is told once it is so for more than a moment, and when it is over. */
 static void
-note_lacks(struct watched *w, struct source *s, unsigned lacks, bool just_read)
+note_lacks(struct watched *w, struct source *s, const struct jwks_said *said,
+    bool just_read)
 {
 	bool was = s->lacking >= LACKS_READS;
 
-	if (lacks == 0)
+	if (said->lacks == 0)
 		s->lacking = 0;
 	else if (just_read && !was)
 		s->lacking++;
 	if (was != (s->lacking >= LACKS_READS))
 		news_keys(w->watch->env.feed, pool_of(w, s), path_of(w, s),
-		    lacks, w->cfg->jwks.united);
+		    said->lacks, said->united);
+}
+
+static void
+forget_pool(struct pool *p)
+{
+	p->jwks_keys = p->jwks_lacks = p->jwks_unread = 0;
+	p->jwks_read_us = 0;
+	p->jwks_united = true;
+}
+
+static void
+note_pool(struct pool *p, const struct source *s, const struct jwks_said *said)
+{
+	p->jwks_keys += said->keys;
+	p->jwks_lacks += said->lacks;
+	p->jwks_united &= said->lacks == 0 || said->united;
+	p->jwks_unread += s->why[0] != '\0' ||
+	    (said->set == NULL && said->needed);
+	p->jwks_read_us = MAX(p->jwks_read_us, s->read_us);
 }
 
 /* Sums over its paths. */
 static void
-note_pools(const struct watched *w, const struct ranked *ranked,
+note_pools(struct watched *w, const struct ranked *ranked,
     const struct jwks_said *said, size_t n)
 {
 	struct pool *p;
 
-	for (size_t i = 0; i < w->n; i++) {
-		p = pool_of(w, &w->sources[i]);
-		if (p == NULL)
-			continue;
-		p->jwks_keys = p->jwks_lacks = 0;
-		p->jwks_read_us = 0;
-		p->jwks_united = w->cfg->jwks.united;
-	}
+	w->differs = false;
+	for (size_t i = 0; i < w->n; i++)
+		if ((p = pool_of(w, &w->sources[i])) != NULL)
+			forget_pool(p);
 	for (size_t i = 0; i < n; i++) {
 		p = pool_of(w, ranked[i].source);
 		if (p == NULL)
 			continue;
-		p->jwks_keys += said[i].keys;
-		p->jwks_lacks += said[i].lacks;
-		p->jwks_read_us = MAX(p->jwks_read_us,
-		    ranked[i].source->read_us);
+		note_pool(p, ranked[i].source, &said[i]);
+		w->differs |= p->jwks_lacks + p->jwks_unread > 0;
 	}
 }
 
@@ -181,44 +221,68 @@ publish(struct watched *w, const struct source *read)
 			.pool = p == NULL ? 0 : p->name_hash,
 			.path = ranked[i].source->path,
 			.set = ranked[i].source->set,
+			.needed = ranked[i].rank > 1 &&
+			    instance_of(w, ranked[i].source) != NULL,
 		};
 	}
+	w->published_us = clock_mono_us();
 	if (svc == NULL ||
 	    jwks_take(&svc->jwks, said, n, &w->cfg->jwks, clock_mono_us()) !=
 	        E_OK)
 		return;
 	note_pools(w, ranked, said, n);
 	for (size_t i = 0; i < n; i++)
-		note_lacks(w, ranked[i].source, said[i].lacks,
-		    ranked[i].source == read);
+		if (said[i].set != NULL)
+			note_lacks(w, ranked[i].source, &said[i],
+			    ranked[i].source == read);
 }
 
 /* ---- what one says ---- */
 
-static void
-take_set(struct source *s, const struct ask *a)
+/* Why not; NULL: it was taken.  True in *changed: it says something else. */
+static const char *
+take_set(struct source *s, const struct ask *a, bool *changed)
 {
-	char why[1]; /* what it says is nothing for a log */
-	struct json *set;
+	struct str said = ask_said(a);
+	char none[1]; /* what it says is nothing for a log */
+	const char *why = NULL;
+	struct json *set = said.len >= ASK_BODY_MAX
+	    ? NULL
+	    : json_read(said, none, sizeof(none));
 
-	if (ask_status(a) != 200) {
-		(void)snprintf(s->why, sizeof(s->why), "status %u",
-		    ask_status(a));
-		return;
-	}
-	set = json_read(ask_said(a), why, sizeof(why));
 	if (set == NULL)
-		(void)snprintf(s->why, sizeof(s->why), "it is no JSON");
-	else if (!jwks_is_set(set))
-		(void)snprintf(s->why, sizeof(s->why),
-		    "it is no set of keys (RFC 7517)");
-	if (s->why[0] != '\0') {
+		return said.len >= ASK_BODY_MAX ? "more than 64 KiB"
+		                                : "it is no JSON";
+	if (!jwks_is_set(set, &why)) {
 		json_free(&set);
-		return;
+		return why;
 	}
+	*changed = !json_same(set, s->set);
 	json_free(&s->set);
 	s->set = set;
 	s->read_us = clock_mono_us();
+	return NULL;
+}
+
+/* .why; true: there is something new. */
+static bool
+judge(struct watched *w, struct source *s, enum health_reason reason)
+{
+	const char *why = NULL;
+	bool changed = false;
+	unsigned status = ask_status(w->ask);
+
+	s->why[0] = '\0';
+	if (reason != HEALTH_WHY_PASSED)
+		why = health_reason_text(reason);
+	else if (status != 200)
+		(void)snprintf(s->why, sizeof(s->why), "status %u", status);
+	else
+		why = take_set(s, w->ask, &changed);
+	if (why != NULL)
+		(void)snprintf(s->why, sizeof(s->why), "%s", why);
+	s->tries = s->why[0] == '\0' ? 0 : s->tries + 1;
+	return changed;
 }
 
 /* Why it cannot be read is told when it is another reason. */
@@ -248,17 +312,13 @@ ended(enum health_reason why, void *arg)
 	struct watched *w = arg;
 	struct source *s = w->asked;
 	char was[WHY_MAX];
+	bool changed;
 
 	memcpy(was, s->why, sizeof(was));
-	s->why[0] = '\0';
-	if (why == HEALTH_WHY_PASSED)
-		take_set(s, w->ask);
-	else
-		(void)snprintf(s->why, sizeof(s->why), "%s",
-		    health_reason_text(why));
-	s->tries = s->why[0] == '\0' ? 0 : s->tries + 1;
+	changed = judge(w, s, why);
 	tell_read(w, s, was);
-	publish(w, s->why[0] == '\0' ? s : NULL);
+	if (changed || w->differs || strcmp(was, s->why) != 0)
+		publish(w, s->why[0] == '\0' ? s : NULL);
 	alarm_set(w->watch->clock, MOMENT_US); /* for the next of them */
 }
 
@@ -266,32 +326,14 @@ static const struct ask_user asks = { wants, ended };
 
 /* ---- asking ---- */
 
-/* One that is fit; after a try in vain another, if there is. */
-static const struct instance *
-instance_of(const struct watched *w, const struct source *s)
+/* Varied, so that services do not fall in step. */
+static uint64_t
+next_due(const struct watched *w)
 {
-	struct registry *r = w->watch->env.registry;
-	const struct pool *p = pool_of(w, s);
-	const struct instance *i = NULL, *found = NULL;
-	unsigned n = 0;
+	uint64_t us = w->cfg->jwks.interval_us;
 
-	while (p != NULL && (i = registry_instance_next(r, p, i)) != NULL)
-		n += i->health == HEALTH_UP && inst_has_address(i);
-	n = n == 0 ? 0 : s->tries % n + 1;
-	while (n > 0 && (i = registry_instance_next(r, p, i)) != NULL) {
-		if (i->health != HEALTH_UP || !inst_has_address(i))
-			continue;
-		found = i;
-		n--;
-	}
-	return found;
-}
-
-static bool
-is_due(const struct watched *w, const struct source *s, uint64_t now)
-{
-	return s->asked_us == 0 ||
-	    now - s->asked_us >= w->cfg->jwks.interval_us;
+	return clock_mono_us() + us - us / 10 +
+	    random_below((uint32_t)(us / 5) + 1);
 }
 
 /* Its instances are asked as users' requests are, by the name of the probe. */
@@ -317,45 +359,50 @@ begin(struct watched *w, struct source *s, const struct instance *i)
 	w->how.protocol = p->protocol;
 	w->how.tls = p->tls.on;
 	w->how.client = p->tls.on ? p->tls.client : NULL;
-	s->asked_us = clock_mono_us();
+	s->due_us = next_due(w);
 	ask_begin(w->ask, &(struct ask_what){ &w->how, &w->addr, w->host });
 }
 
-/* The one that was asked longest ago. */
+/* The one that waits for it longest; those that nobody can answer for wait. */
 static void
 look_at(struct watched *w)
 {
-	const struct instance *of = NULL, *i;
+	const struct instance *i;
 	struct source *next = NULL;
 	uint64_t now = clock_mono_us();
 
 	if (ask_is_under_way(w->ask))
 		return;
+	if (now - w->published_us > AGAIN_US)
+		publish(w, NULL);
 	for (size_t k = 0; k < w->n; k++) {
 		struct source *s = &w->sources[k];
 
-		if (!is_due(w, s, now) ||
-		    (next != NULL && next->asked_us <= s->asked_us))
-			continue;
-		i = instance_of(w, s);
-		if (i == NULL)
-			continue;
-		next = s;
-		of = i;
+		if (s->due_us <= now &&
+		    (next == NULL || s->due_us < next->due_us))
+			next = s;
 	}
-	if (next != NULL)
-		begin(w, next, of);
+	if (next == NULL)
+		return;
+	i = rank_of(w, next) == 0 ? NULL : instance_of(w, next);
+	if (i != NULL)
+		begin(w, next, i);
+	else
+		next->due_us = now + MIN(LOOK_US, w->cfg->jwks.interval_us);
 }
 
 static void
 on_clock(void *arg)
 {
 	struct keys_watch *k = arg;
+	uint64_t least_us = LOOK_US;
 	struct watched *w;
 
-	alarm_set(k->clock, LOOK_US);
-	TAILQ_FOREACH (w, &k->list, link)
+	TAILQ_FOREACH (w, &k->list, link) {
 		look_at(w);
+		least_us = MIN(least_us, w->cfg->jwks.interval_us);
+	}
+	alarm_set(k->clock, least_us);
 }
 
 /* ---- life ---- */
@@ -419,6 +466,10 @@ inherit(struct watched *w, struct watched *old)
 			*s = *o;
 			s->pool = pool;
 			s->path = path;
+			s->due_us = old->asked == o &&
+			        ask_is_under_way(old->ask)
+			    ? 0
+			    : MIN(o->due_us, next_due(w));
 			o->set = NULL;
 		}
 	}
@@ -435,10 +486,8 @@ forget(struct keys_watch *k, const struct watched *old)
 	for (size_t i = 0; i < old->n; i++) {
 		struct pool *p = pool_of(old, &old->sources[i]);
 
-		if (p == NULL)
-			continue;
-		p->jwks_keys = p->jwks_lacks = 0;
-		p->jwks_read_us = 0;
+		if (p != NULL)
+			forget_pool(p);
 	}
 }
 

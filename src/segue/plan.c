@@ -108,6 +108,21 @@ say_unready(struct run *r, const struct json *doc)
 	}
 }
 
+static void
+say_unread(struct run *r, const struct json *pool)
+{
+	struct buf line = BUF_INIT;
+
+	if (json_get_int(json_get(pool, "keys"), "unread", 0) == 0)
+		return;
+	buf_printf(&line,
+	    "the keys of %s cannot be read: nobody knows whether its tokens "
+	    "will be taken (jwks)",
+	    show_text(pool, "name"));
+	say_clean(r, &line);
+	buf_free(&line);
+}
+
 /* Whoever has asked one of them knows no token of the other. */
 static void
 say_keys(struct run *r, const struct json *doc)
@@ -120,6 +135,7 @@ say_keys(struct run *r, const struct json *doc)
 		const struct json *keys = json_get(p, "keys");
 		struct buf line = BUF_INIT;
 
+		say_unread(r, p);
 		if (json_get_int(keys, "lacks", 0) == 0 ||
 		    json_get_truth(keys, "united", false))
 			continue;

@@ -321,6 +321,18 @@ put_blocks(struct screen *s, const struct json *service,
 	}
 }
 
+/* Why is in the log. */
+static void
+put_unread(struct screen *s, const struct json *pool)
+{
+	if (json_get_int(json_get(pool, "keys"), "unread", 0) == 0)
+		return;
+	put_label(s, STYLE_WARN, "keys");
+	put(s, STYLE_PLAIN, "those of %s cannot be read (event=jwks_unread)",
+	    name_of(pool));
+	end_line(s);
+}
+
 /* Whether tokens of the others are refused by who asks it for the keys. */
 static void
 put_keys(struct screen *s, const struct json *pool)
@@ -400,8 +412,10 @@ put_service(struct screen *s, const struct json *status,
 		put_drain(s, status, json_at(pools, i));
 	for (size_t i = 0; i < json_len(pools); i++)
 		put_blocks(s, service, json_at(pools, i));
-	for (size_t i = 0; i < json_len(pools); i++)
+	for (size_t i = 0; i < json_len(pools); i++) {
+		put_unread(s, json_at(pools, i));
 		put_keys(s, json_at(pools, i));
+	}
 	s->troubled = 0;
 	for (size_t i = 0; i < json_len(pools); i++)
 		put_troubled(s, service, json_at(pools, i));

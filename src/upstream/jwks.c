@@ -72,9 +72,14 @@ jwks_get(struct jwks *j, size_t n)
 /* ---- one set ---- */
 
 bool
-jwks_is_set(const struct json *set)
+jwks_is_set(const struct json *set, const char **why)
 {
-	return json_is_array(json_get(set, "keys"));
+	const struct json *keys = json_get(set, "keys");
+
+	*why = !json_is_array(keys)          ? "it is no set of keys (RFC 7517)"
+	    : json_len(keys) > JWKS_KEYS_MAX ? "more than 128 keys"
+	                                     : NULL;
+	return *why == NULL;
 }
 
 /* The one at i or after it, which moves on; NULL: no more.  What has no type
@@ -84,7 +89,7 @@ next_key(const struct jwks_said *s, size_t *i)
 {
 	const struct json *keys = json_get(s->set, "keys"), *key;
 
-	while (*i < JWKS_KEYS_MAX && (key = json_at(keys, *i)) != NULL) {
+	while ((key = json_at(keys, *i)) != NULL) {
 		++*i;
 		if (json_get_text(key, "kty", NULL) != NULL)
 			return key;
@@ -92,12 +97,25 @@ next_key(const struct jwks_said *s, size_t *i)
 	return NULL;
 }
 
-/* Of what a signature is checked by: versions may differ in all the rest. */
+static bool
+is_of_known_type(const struct json *key)
+{
+	const char *type = json_get_text(key, "kty", "");
+
+	return strcmp(type, "RSA") == 0 || strcmp(type, "EC") == 0 ||
+	    strcmp(type, "OKP") == 0;
+}
+
+/*
+ * Of what a signature is checked by: versions may differ in all the rest.  Of
+ * a type that is not known that is all of it.
+ */
 static uint64_t
 identity(const struct json *key)
 {
 	static const char *const parts[] = { "kid", "kty", "crv", "n", "e", "x",
 		"y" };
+	struct buf text = BUF_INIT;
 	uint64_t h = SEED;
 
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
@@ -105,6 +123,11 @@ identity(const struct json *key)
 
 		h = hash_bytes(v.p, v.len, h);
 	}
+	if (is_of_known_type(key))
+		return h;
+	json_print(&text, key);
+	h = hash_bytes(text.p, text.len, h);
+	buf_free(&text);
 	return h;
 }
 
@@ -113,13 +136,15 @@ identity(const struct json *key)
 struct have {
 	uint64_t id;
 	const struct json *key;
-	const struct jwks_said *by; /* who was seen to have it last */
+	const struct jwks_said *by; /* who was seen to have it last, or first */
 };
 
-/* Those of one path, each once. */
+/* Those of one path: each once, or as often as the first that has it says it,
+ * for several uses. */
 struct together {
 	struct have *list;
 	size_t n;
+	size_t distinct;
 };
 
 /* Where it is, .n: nowhere. */
@@ -141,9 +166,11 @@ collect(struct together *t, const struct jwks_said *s)
 
 	while ((key = next_key(s, &i)) != NULL) {
 		uint64_t id = identity(key);
+		size_t at = find(t, id);
 
-		if (find(t, id) == t->n)
-			t->list[t->n++] = (struct have){ id, key, NULL };
+		t->distinct += at == t->n;
+		if (at == t->n || t->list[at].by == s)
+			t->list[t->n++] = (struct have){ id, key, s };
 	}
 }
 
@@ -155,7 +182,10 @@ count(struct together *t, struct jwks_said *s)
 	size_t i = 0;
 
 	s->keys = 0;
-	s->lacks = (unsigned)t->n;
+	s->lacks = (unsigned)t->distinct;
+	for (i = 0; i < t->n; i++)
+		t->list[i].by = NULL;
+	i = 0;
 	while ((key = next_key(s, &i)) != NULL) {
 		struct have *h = &t->list[find(t, identity(key))];
 
@@ -166,6 +196,7 @@ count(struct together *t, struct jwks_said *s)
 	return s->lacks > 0;
 }
 
+/* NULL: without memory, or it is too long. */
 static struct copy *
 write_set(const struct together *t, const char *path, uint64_t now_us)
 {
@@ -183,9 +214,21 @@ write_set(const struct together *t, const char *path, uint64_t now_us)
 		json_print(&c->body, t->list[i].key);
 	}
 	buf_add_str(&c->body, STR("]}"));
-	if (c->path.failed || c->type.failed || c->body.failed)
+	if (c->path.failed || c->type.failed || c->body.failed ||
+	    c->body.len > JWKS_UNION_MAX)
 		copy_unref(&c);
 	return c;
+}
+
+/* Were all read there that have to be? */
+static bool
+is_whole(const struct jwks_said *said, size_t n, size_t path)
+{
+	for (size_t i = 0; i < n; i++)
+		if (said[i].path == path && said[i].needed &&
+		    said[i].set == NULL)
+			return false;
+	return true;
 }
 
 /* Keys of one path; *set: of all, where it is wanted. */
@@ -193,10 +236,9 @@ static int
 take_path(struct jwks_said *said, size_t n, size_t path,
     const struct cfg_jwks *cfg, uint64_t now_us, struct copy **set)
 {
-	struct together t = { calloc(n * JWKS_KEYS_MAX + 1, sizeof(*t.list)),
+	struct together t = { calloc(n * JWKS_KEYS_MAX + 1, sizeof(*t.list)), 0,
 		0 };
 	bool differ = false;
-	int rc = E_OK;
 
 	if (t.list == NULL)
 		return E_NOMEM;
@@ -204,13 +246,15 @@ take_path(struct jwks_said *said, size_t n, size_t path,
 		if (said[i].path == path)
 			collect(&t, &said[i]);
 	for (size_t i = 0; i < n; i++)
-		differ |= said[i].path == path && count(&t, &said[i]);
-	if (differ && cfg->united) {
+		differ |= said[i].path == path && said[i].set != NULL &&
+		    count(&t, &said[i]);
+	if (differ && cfg->united && is_whole(said, n, path))
 		*set = write_set(&t, cfg->paths[path], now_us);
-		rc = *set == NULL ? E_NOMEM : E_OK;
-	}
+	for (size_t i = 0; i < n; i++)
+		if (said[i].path == path)
+			said[i].united = *set != NULL;
 	free(t.list);
-	return rc;
+	return E_OK;
 }
 
 /* In order, and each once. */

@@ -18,7 +18,8 @@
 
 struct json;
 
-#define JWKS_KEYS_MAX 128 /* of a set; what follows is not taken */
+#define JWKS_KEYS_MAX 128                 /* of a set */
+#define JWKS_UNION_MAX ((size_t)64 << 10) /* bytes of a set of all */
 
 struct jwks_kid {
 	uint64_t hash;
@@ -45,17 +46,20 @@ struct copy *jwks_get(struct jwks *, size_t n) MUST_CHECK;
 struct jwks_said {
 	uint64_t pool;          /* hash of its name */
 	size_t path;            /* the service's n-th */
-	const struct json *set; /* borrowed */
-	unsigned keys;          /* out: in .set */
-	unsigned lacks;         /* out: of other pools' at the path, not here */
+	const struct json *set; /* borrowed; NULL: it could not be read */
+	bool needed;            /* users ask it: no set of all is without it */
+	/* out: keys of .set; those of other pools at the path that it lacks;
+	 * that all are given there */
+	unsigned keys, lacks;
+	bool united;
 };
 
-/* Is it a set of keys? */
-bool jwks_is_set(const struct json *);
+/* Is it a set of keys, of which we take all?  Leaves why not. */
+bool jwks_is_set(const struct json *, const char **why);
 /*
  * Takes all that is known of a service, in the order in which the keys are to
  * stand; where that is wanted, with a set of all for each path at which pools
- * differ.
+ * differ and all that are needed were read.
  * E_NOMEM: nothing has changed.
  */
 int jwks_take(struct jwks *, struct jwks_said *, size_t n,

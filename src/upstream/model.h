@@ -290,7 +290,8 @@ struct pool {
 	/* control, of cfg jwks, over all paths: */
 	unsigned jwks_keys;    /* it publishes */
 	unsigned jwks_lacks;   /* others of its service do, and it does not */
-	bool jwks_united;      /* all are given all the same */
+	bool jwks_united;      /* all are given, wherever it lacks some */
+	unsigned jwks_unread;  /* paths that could not be read, or not yet */
 	uint64_t jwks_read_us; /* monotonic, of what was read last; 0: never */
 };
 

@@ -50,13 +50,14 @@ class Op:
 
 
 class Site:
-    def __init__(self, rig, ones, twos, shared="none", jwks=None, **more):
+    def __init__(self, rig, ones, twos, shared="none", jwks=None,
+                 share="50%", **more):
         self.a, self.b = Op("v1", *ones), Op("v2", *twos)
         self.ia = rig.scripted("v1", "a", self.a)
         self.ib = rig.scripted("v2", "b", self.b)
         self.s = rig.segued(service(
-            pool("v1", [self.ia], share="50%"),
-            pool("v2", [self.ib], share="50%"), drain=DRAIN,
+            pool("v1", [self.ia], share="100%" if share == "0%" else share),
+            pool("v2", [self.ib], share=share), drain=DRAIN,
             share_key="request", shared_state=shared,
             jwks={"paths": ["/jwks"], "interval": "200ms", "union": True,
                   **(jwks or {})}, **more))
@@ -75,8 +76,9 @@ class Site:
 
     def wait_lacks(self, **lacks):
         wait_until(lambda: all(
-            (self.reports(name) or {"lacks": None})["lacks"] == n
-            for name, n in lacks.items()), 10, f"lacks {lacks}")
+            (r := self.reports(name)) and r["published"] > 0 and
+            r["lacks"] == n for name, n in lacks.items()), 10,
+            f"lacks {lacks}")
 
     def events(self):
         return self.s.do("events", "--last", "200").out
@@ -205,8 +207,8 @@ def test_keys_that_are_strange(rig):
     site = Site(rig, [7, None, {"kid": 5}, nameless, [], nameless],
                 [key("two")])
     wait_until(lambda: json.loads(once(
-        site.s.address, "/jwks").body) == {"keys": [nameless, key("two")]},
-        5, "both")
+        site.s.address, "/jwks").body) == {"keys": [
+            nameless, nameless, key("two")]}, 5, "all")
 
 
 def test_while_it_is_held(rig):
@@ -217,13 +219,48 @@ def test_while_it_is_held(rig):
     site.s.do("release")
 
 
-def test_two_paths_by_another_host(rig):
+def test_two_paths_of_one_host(rig):
+    """Others may have other keys: they are asked for at a pool."""
     site = Site(rig, [key("one")], [key("two")],
                 jwks={"paths": ["/jwks", "/other/jwks"],
                       "host": "id.example.org"})
     site.wait_lacks(v1=2, v2=2)
-    site.wait_for("one", "two")
     assert "id.example.org" in site.a.hosts
+    for path in ("/jwks", "/other/jwks"):
+        for host, ours in (("id.example.org", True), ("ID.example.org", True),
+                           ("id.example.org:8443", True),
+                           ("id.example.org.evil", False), ("x", False)):
+            with Client(site.s.address) as c:
+                c.method = "GET"
+                c.send(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"
+                       .encode())
+                assert (not c.answer().version) == ours, host
+
+
+def test_too_many_to_be_given(rig):
+    """They are asked of a pool, as before, and that is told."""
+    site = Site(rig, [key("one", n="A" * 40000)], [key("two", n="B" * 40000)])
+    site.wait_lacks(v1=1, v2=1)
+    assert once(site.s.address, "/jwks").version in ("v1", "v2")
+    assert "who asks it refuses their tokens" in site.s.do("status").out
+
+
+def test_a_pool_that_cannot_be_read(rig):
+    """Who has users, and keys that nobody knows: none are given without."""
+    site = Site(rig, [key("one")], [key("two")])
+    site.wait_for("one", "two")
+    site.b.says = ("404 Not Found", b"")
+    wait_log(site.s, "event=jwks_unread service=web pool=v2")
+    assert "those of v2 cannot be read" in site.s.do("status").out
+    assert "the keys of v2 cannot be read" in site.s.do(
+        "plan", "--to", "v2").out
+    config = site.s.config["services"][0]["jwks"]
+    config["paths"] = ["/other/jwks"]
+    site.s.write_config()
+    site.s.do("reload")
+    wait_until(lambda: site.reports("v2")["unread"] == 1, 5, "it is unread")
+    assert {once(site.s.address, "/other/jwks").version
+            for _ in range(20)} == {"v1", "v2"}
 
 
 # ---- a token leads to who has signed it ----
@@ -240,6 +277,29 @@ def test_a_token_leads_to_its_pool(rig):
     site.s.do("reload")
     assert calls(site.s, "one", 40) == {200, 401}
     assert site.reports("v1") is None
+
+
+def test_strangers_do_not_get_to_a_pool_without_users(rig):
+    """Whoever has read the keys can make up a token that names one."""
+    site = Site(rig, [key("one")], [key("two")], share="0%")
+    site.wait_for("one", "two")
+    forged = token("two", alg="none")
+    for target, fields in (
+            ("/", f"Authorization: Bearer {forged}\r\n"),
+            (f"/?id_token_hint={forged}", "")):
+        assert {once(site.s.address, target, fields=fields).version
+                for _ in range(5)} == {"v1"}
+
+
+def test_a_key_moves_no_session(rig):
+    site = Site(rig, [key("one")], [key("two")])
+    site.wait_for("one", "two")
+    hint = f"/?id_token_hint={token('two', alg='none')}"
+    for _ in range(6):
+        with Client(site.s.address, cookies={}) as c:
+            at = c.get("/").version
+            assert {c.get(hint, fields="Sec-Fetch-Dest: document\r\n").version,
+                    c.get("/").version} == {at}
 
 
 def test_a_key_of_both_leads_nowhere(rig):

@@ -41,8 +41,12 @@ say(uint64_t pool, size_t path, const char *keys)
 	(void)snprintf(text, sizeof(text), "{\"keys\":[%s]}", keys);
 	sets[n] = json_read(str_of(text), why, sizeof(why));
 	cr_assert_not_null(sets[n], "%s", why);
-	cr_assert(jwks_is_set(sets[n]));
-	said[n] = (struct jwks_said){ pool, path, sets[n], 9, 9 };
+	cr_assert(jwks_is_set(sets[n], &(const char *){ NULL }));
+	said[n] = (struct jwks_said){ .pool = pool,
+		.path = path,
+		.set = sets[n],
+		.keys = 9,
+		.lacks = 9 };
 	n++;
 }
 
@@ -157,24 +161,89 @@ Test(jwks, what_is_none_is_not_given)
 	cr_expect_eq(jwks_pool_of(&all, STR("x")), 0);
 }
 
+/* Published for two uses, and by another pool without any. */
+Test(jwks, twice_by_one)
+{
+	say(7, 0,
+	    KEY("a", ", \"use\": \"sig\"") "," KEY("a", ", \"use\": \"enc\""));
+	say(8, 0, KEY("a", "") "," KEY("b", ""));
+	take();
+	expect_set(0,
+	    KEY("a", ", \"use\": \"sig\"") "," KEY("a",
+	        ", \"use\": \"enc\"") "," KEY("b", ""));
+	cr_expect_eq(said[0].lacks, 1);
+	cr_expect_eq(said[1].lacks, 0);
+}
+
+/* What they differ in is not known. */
+Test(jwks, of_a_type_of_later)
+{
+	say(7, 0, "{\"kty\": \"AKP\", \"pub\": \"x\"}");
+	say(8, 0, "{\"kty\": \"AKP\", \"pub\": \"y\"}");
+	take();
+	expect_set(0,
+	    "{\"kty\": \"AKP\", \"pub\": \"x\"},"
+	    "{\"kty\": \"AKP\", \"pub\": \"y\"}");
+}
+
+/* Those of one that users ask must be there. */
+Test(jwks, one_that_was_not_read)
+{
+	say(7, 0, KEY("a", ""));
+	say(8, 0, KEY("b", ""));
+	said[n++] = (struct jwks_said){ .pool = 9, .path = 0, .needed = true };
+	take();
+	expect_set(0, NULL);
+	cr_expect_not(said[0].united);
+	cr_expect_eq(said[0].lacks, 1);
+	said[2].needed = false;
+	take();
+	expect_set(0, KEY("a", "") "," KEY("b", ""));
+	cr_expect(said[0].united);
+}
+
+Test(jwks, too_many_to_be_given)
+{
+	static char many[2][JWKS_UNION_MAX / 2 + 64];
+	char why[80];
+
+	for (int i = 0; i < 2; i++) {
+		int len = snprintf(many[i], sizeof(many[i]),
+		    "{\"keys\":[{\"kty\":\"RSA\",\"kid\":\"%d\",\"n\":\"", i);
+
+		memset(many[i] + len, 'A', JWKS_UNION_MAX / 2 - 40);
+		str_copy(STR("\"}]}"), many[i] + len + JWKS_UNION_MAX / 2 - 40,
+		    8);
+		say(7 + (uint64_t)i, 0, "");
+		json_free(&sets[i]);
+		sets[i] = json_read(str_of(many[i]), why, sizeof(why));
+		cr_assert_not_null(sets[i], "%s", why);
+		said[i].set = sets[i];
+	}
+	take();
+	expect_set(0, NULL);
+	cr_expect_not(said[0].united);
+}
+
 Test(jwks, no_more_than_so_many)
 {
 	struct buf keys = BUF_INIT;
+	const char *no;
 	char why[80];
 
-	buf_add_cstr(&keys, "{\"keys\":[");
-	for (int i = 0; i < JWKS_KEYS_MAX + 2; i++)
-		buf_printf(&keys, "%s{\"kid\":\"k%d\",\"kty\":\"x\"}",
-		    i == 0 ? "" : ",", i);
-	buf_add_cstr(&keys, "]}");
-	say(7, 0, "");
-	json_free(&sets[0]);
-	sets[0] = json_read(buf_str(&keys), why, sizeof(why));
-	said[0].set = sets[0];
-	take();
-	cr_expect_eq(said[0].keys, JWKS_KEYS_MAX);
-	cr_expect_eq(jwks_pool_of(&all, STR("k127")), 7);
-	cr_expect_eq(jwks_pool_of(&all, STR("k128")), 0);
+	for (int more = 0; more < 2; more++) {
+		struct json *set;
+
+		keys.len = 0;
+		buf_add_cstr(&keys, "{\"keys\":[1");
+		for (int i = 1; i < JWKS_KEYS_MAX + more; i++)
+			buf_add_cstr(&keys, ",1");
+		buf_add_cstr(&keys, "]}");
+		set = json_read(buf_str(&keys), why, sizeof(why));
+		cr_assert_not_null(set, "%s", why);
+		cr_expect_eq(jwks_is_set(set, &no), more == 0);
+		json_free(&set);
+	}
 	buf_free(&keys);
 }
 
@@ -185,13 +254,15 @@ Test(jwks, what_is_a_set)
 		bool is;
 	} rows[] = { { "{\"keys\":[]}", true }, { "{\"keys\":{}}", false },
 		{ "{}", false }, { "[]", false }, { "5", false } };
+	const char *no;
 	char why[80];
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct json *j = json_read(str_of(rows[i].text), why,
 		    sizeof(why));
 
-		cr_expect_eq(jwks_is_set(j), rows[i].is, "%s", rows[i].text);
+		cr_expect_eq(jwks_is_set(j, &no), rows[i].is, "%s",
+		    rows[i].text);
 		json_free(&j);
 	}
 }
