@@ -21,7 +21,7 @@
  *                      {service, to, mark, refused: NAME | null, message,
  *                      steps: [{step, text, limit_s | null}],
  *                      pools: [{name, state, share_bp, sessions, in_flight,
- *                      streams, ready, unready, drains}], outage: {step,
+ *                      streams, ready, unready, keys, drains}], outage: {step,
  *                      writes_only, perhaps, at_most_s | null, last_s | null}
  *                      | null, drain: {mode, flows_us, requests_us,
  *                      streams_us}, note: SENTENCE | null};
@@ -153,6 +153,10 @@
  *        latency: {p50_us, p90_us, p99_us, n},
  *        drain: {mode, began, requests_us, flows_us, streams_us, closed} |
  *               null,
+ *        keys: {published, lacks, united, unread, age_s | null} | null,
+ *                                            of jwks: its own; those of other
+ *                                            pools that it lacks, all given
+ *                                            all the same; paths unread
  *        instances: [{name, address, weight, health, reason, health_s, admin,
  *          ejected_s (0: it is in), ejected_why, ejections, added,
  *          in_flight, streams, requests, connections, last_status, probe_us,

@@ -70,6 +70,8 @@ bool json_is_null(const struct json *); /* or absent */
 /* Text of a string value, NULL when it is none. */
 const char *json_text(const struct json *);
 bool json_int(const struct json *, int64_t *out);
+/* From 0 to UINT32_MAX, whatever strangers say: no sum of these wraps. */
+uint64_t json_count(const struct json *);
 bool json_number(const struct json *, double *out); /* whole or not */
 bool json_truth(const struct json *, bool *out);
 /* By key, with a fallback when absent or of another type. */

@@ -117,6 +117,15 @@ json_int(const struct json *j, int64_t *n)
 	return true;
 }
 
+uint64_t
+json_count(const struct json *j)
+{
+	int64_t n = 0;
+
+	(void)json_int(j, &n);
+	return (uint64_t)MIN(MAX(n, 0), (int64_t)UINT32_MAX);
+}
+
 bool
 json_number(const struct json *j, double *n)
 {

@@ -29,35 +29,29 @@ is_of_host(const struct exchange *x, const struct cfg_jwks *cfg)
 	        str_caseeq(str_split(&host, ':'), wanted));
 }
 
-/* A reload may have changed which path is which. */
 static bool
-take_set(struct exchange *x, size_t n, struct str path)
+is_listed(struct str path, const struct cfg_jwks *cfg)
 {
-	x->copy = jwks_get(&x->service->jwks, n);
-	if (x->copy != NULL && !str_eq(buf_str(&x->copy->path), path))
-		copy_unref(&x->copy);
-	return x->copy != NULL;
+	for (size_t i = 0; i < cfg->n_paths; i++)
+		if (str_eq(path, str_of(cfg->paths[i])))
+			return true;
+	return false;
 }
 
 bool
 keyset_answers(struct exchange *x)
 {
 	const struct view_service *vs = route_service_now(x);
-	const struct cfg_jwks *cfg;
 	struct str path, query;
 
 	if (vs == NULL || !vs->cfg->jwks.united || !may_be_given(x) ||
 	    !is_of_host(x, &vs->cfg->jwks))
 		return false;
-	cfg = &vs->cfg->jwks;
 	target_split(x->req.target, &path, &query);
-	for (size_t i = 0; i < cfg->n_paths; i++) {
-		if (!str_eq(path, str_of(cfg->paths[i])))
-			continue;
-		if (!take_set(x, i, path))
-			return false;
-		exchange_refuse(x, 200, OUT_KEYS);
-		return true;
-	}
-	return false;
+	if (is_listed(path, &vs->cfg->jwks))
+		x->copy = jwks_get(&x->service->jwks, path);
+	if (x->copy == NULL)
+		return false;
+	exchange_refuse(x, 200, OUT_KEYS);
+	return true;
 }

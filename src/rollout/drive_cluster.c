@@ -443,15 +443,6 @@ put_counts(struct json_out *j, void *arg)
 	json_kv_u64(j, "in_flight", inflight);
 }
 
-/* Whatever members say, the sum of all is no smaller than one of them. */
-static uint64_t
-number(const struct json *j, const char *key)
-{
-	int64_t n = json_get_int(j, key, 0);
-
-	return (uint64_t)MIN(MAX(n, 0), (int64_t)UINT32_MAX);
-}
-
 static void
 add_counts(struct drive *d, const struct json *pools)
 {
@@ -468,12 +459,12 @@ add_counts(struct drive *d, const struct json *pools)
 			continue;
 		f = &d->rows[(size_t)(s - d->state.services) * CFG_POOLS_MAX +
 		    (size_t)(p - s->pools)];
-		f->inflight += number(j, "in_flight");
-		f->streams += number(j, "streams");
-		f->sessions += number(j, "sessions");
+		f->inflight += json_count(json_get(j, "in_flight"));
+		f->streams += json_count(json_get(j, "streams"));
+		f->sessions += json_count(json_get(j, "sessions"));
 		if (!f->shared)
 			f->shown = f->sessions;
-		f->writes += number(j, "writes");
+		f->writes += json_count(json_get(j, "writes"));
 		if (json_get_truth(j, "unknown", false))
 			f->sessions_unknown = "sessions of another proxy";
 	}

@@ -237,31 +237,21 @@ facts_pace_put(const struct ro_state *s, struct pace *const *paces,
 	json_end_array(j);
 }
 
-/* Whatever another one says, no sum of it wraps. */
-static uint64_t
-number(const struct json *j)
-{
-	int64_t n = 0;
-
-	(void)json_int(j, &n);
-	return (uint64_t)MIN(MAX(n, 0), (int64_t)UINT32_MAX);
-}
-
 static void
 add_side(const struct json *j, struct side *to)
 {
 	const struct json *took = json_get(j, "took");
 
-	to->toll.requests += number(json_get(j, "requests"));
-	to->toll.bad += number(json_get(j, "bad"));
-	to->logins.begun += number(json_get(j, "begun"));
-	to->logins.done += number(json_get(j, "done"));
+	to->toll.requests += json_count(json_get(j, "requests"));
+	to->toll.bad += json_count(json_get(j, "bad"));
+	to->logins.begun += json_count(json_get(j, "begun"));
+	to->logins.done += json_count(json_get(j, "done"));
 	for (size_t i = 0; i + 1 < json_len(took); i += 2) {
-		uint64_t at = number(json_at(took, i));
+		uint64_t at = json_count(json_at(took, i));
 
 		if (at < HIST_BUCKETS)
 			stat_add(&to->took.count[at],
-			    number(json_at(took, i + 1)));
+			    json_count(json_at(took, i + 1)));
 	}
 }
 
@@ -294,8 +284,8 @@ facts_pace_add(const struct ro_state *s, struct pace **paces,
 			continue;
 		add_side(json_get(j, "own"), &p->all.own);
 		add_side(json_get(j, "others"), &p->all.others);
-		p->all.mirrored.requests += number(json_get(j, "mirrored"));
-		p->all.mirrored.bad += number(json_get(j, "mirrored_bad"));
+		p->all.mirrored.requests += json_count(json_get(j, "mirrored"));
+		p->all.mirrored.bad += json_count(json_get(j, "mirrored_bad"));
 	}
 }
 

@@ -227,7 +227,7 @@ publish(struct watched *w, const struct source *read)
 	}
 	w->published_us = clock_mono_us();
 	if (svc == NULL ||
-	    jwks_take(&svc->jwks, said, n, &w->cfg->jwks, clock_mono_us()) !=
+	    jwks_take(&svc->jwks, said, n, &w->cfg->jwks, w->published_us) !=
 	        E_OK)
 		return;
 	note_pools(w, ranked, said, n);

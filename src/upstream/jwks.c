@@ -57,12 +57,15 @@ jwks_pool_of(struct jwks *j, struct str kid)
 }
 
 struct copy *
-jwks_get(struct jwks *j, size_t n)
+jwks_get(struct jwks *j, struct str path)
 {
-	struct copy *c;
+	struct copy *c = NULL;
 
 	(void)pthread_mutex_lock(&j->mutex);
-	c = j->sets[n];
+	for (size_t i = 0; i < CFG_JWKS_PATHS_MAX && c == NULL; i++)
+		if (j->sets[i] != NULL &&
+		    str_eq(buf_str(&j->sets[i]->path), path))
+			c = j->sets[i];
 	if (c != NULL)
 		c->refs++;
 	(void)pthread_mutex_unlock(&j->mutex);
@@ -136,7 +139,8 @@ identity(const struct json *key)
 struct have {
 	uint64_t id;
 	const struct json *key;
-	const struct jwks_said *by; /* who was seen to have it last, or first */
+	/* who brought it; while it is counted, who was seen last to have it */
+	const struct jwks_said *by;
 };
 
 /* Those of one path: each once, or as often as the first that has it says it,
@@ -183,9 +187,6 @@ count(struct together *t, struct jwks_said *s)
 
 	s->keys = 0;
 	s->lacks = (unsigned)t->distinct;
-	for (i = 0; i < t->n; i++)
-		t->list[i].by = NULL;
-	i = 0;
 	while ((key = next_key(s, &i)) != NULL) {
 		struct have *h = &t->list[find(t, identity(key))];
 
@@ -245,6 +246,8 @@ take_path(struct jwks_said *said, size_t n, size_t path,
 	for (size_t i = 0; i < n; i++)
 		if (said[i].path == path)
 			collect(&t, &said[i]);
+	for (size_t i = 0; i < t.n; i++)
+		t.list[i].by = NULL;
 	for (size_t i = 0; i < n; i++)
 		differ |= said[i].path == path && said[i].set != NULL &&
 		    count(&t, &said[i]);

@@ -37,8 +37,8 @@ void jwks_init(struct jwks *);
 void jwks_free(struct jwks *);
 /* By the "kid" of a token's header; 0: nobody's, or that of several. */
 uint64_t jwks_pool_of(struct jwks *, struct str kid);
-/* All keys of the service's n-th path.  One ref; NULL: ask a pool. */
-struct copy *jwks_get(struct jwks *, size_t n) MUST_CHECK;
+/* All keys that are published at that path.  One ref; NULL: ask a pool. */
+struct copy *jwks_get(struct jwks *, struct str path) MUST_CHECK;
 
 /* ---- control ---- */
 

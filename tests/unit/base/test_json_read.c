@@ -252,3 +252,27 @@ Test(json_read, path_with_an_endless_part)
 		json_free(&j);
 	}
 }
+
+/* What strangers say is bounded, and what is no whole number is nought. */
+Test(json_read, counts, .timeout = 2)
+{
+	static const struct {
+		const char *text;
+		uint64_t n;
+	} cases[] = { { "0", 0 }, { "5", 5 }, { "4294967295", UINT32_MAX },
+		{ "4294967296", UINT32_MAX },
+		{ "9223372036854775807", UINT32_MAX }, { "-1", 0 },
+		{ "-9223372036854775808", 0 }, { "1.5", 0 }, { "\"7\"", 0 },
+		{ "null", 0 }, { "[]", 0 } };
+	char why[80];
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct json *j = json_read(str_of(cases[i].text), why,
+		    sizeof(why));
+
+		cr_assert_not_null(j, "%s", why);
+		cr_expect_eq(json_count(j), cases[i].n, "%s", cases[i].text);
+		json_free(&j);
+	}
+	cr_expect_eq(json_count(NULL), 0);
+}

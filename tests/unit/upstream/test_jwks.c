@@ -59,7 +59,7 @@ take(void)
 static void
 expect_set(size_t path, const char *keys)
 {
-	struct copy *c = jwks_get(&all, path);
+	struct copy *c = jwks_get(&all, str_of(paths[path]));
 	char text[1024];
 
 	if (keys == NULL) {
