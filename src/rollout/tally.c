@@ -23,6 +23,7 @@
    to a second. */
 #define EAGER_US (200 * US_PER_MS)
 #define EAGER_FOR_US (3 * US_PER_S / 2)
+#define GLANCE_US (US_PER_S / 2) /* of looks each second is one */
 #define CHECK_TURNS 2 /* of a pool that drains: who is elsewhere by now? */
 #define SKEW_S 600    /* of clocks: so much longer a record is kept */
 #define AT_ONCE 32    /* services of which nobody is known to have any */
@@ -44,6 +45,7 @@ struct tally {
 	bool answers;      /* it does, since the connection is there */
 	uint64_t eager_us; /* monotonic: looks are more frequent until then */
 	bool soon;         /* the next look is */
+	bool glances;      /* instead of looking */
 	uint64_t turn;     /* looks so far */
 };
 
@@ -403,17 +405,11 @@ look_at(struct tally *t, const struct ro_service *s, struct sessions *all,
 }
 
 static void
-on_time(void *arg)
+look(struct tally *t)
 {
-	struct tally *t = arg;
 	struct service *of = NULL;
 
-	t->soon = false;
-	alarm_set(t->alarm,
-	    clock_mono_us() < t->eager_us ? EAGER_US : US_PER_S);
 	t->turn++;
-	if (t->under_way > 0 && clock_mono_us() - t->heard_us > SILENT_US)
-		bus_drop(t->bus);
 	for (size_t i = 0; i < t->env.state->n_services; i++) {
 		const struct ro_service *s = &t->env.state->services[i];
 
@@ -423,6 +419,46 @@ on_time(void *arg)
 		if (of != NULL)
 			look_at(t, s, &of->sessions, i);
 	}
+}
+
+/* Of one service, whatever the number: what has emptied Redis took all. */
+static void
+glance(struct tally *t)
+{
+	const struct ro_state *state = t->env.state;
+	uint64_t pools[CFG_POOLS_MAX];
+	struct service *of;
+
+	if (t->bus == NULL || !bus_is_up(t->bus))
+		return;
+	for (size_t i = 0; i < state->n_services; i++) {
+		const struct ro_service *s = &state->services[i];
+
+		of = registry_service(t->env.registry, s->name);
+		if (of == NULL || of->sessions.shared_since_us == 0)
+			continue;
+		for (size_t k = 0; k < s->n_pools; k++)
+			pools[k] = hash_of(t, s, k);
+		count(t, s, pools, &of->sessions, clock_wall_us() / US_PER_S);
+		return;
+	}
+}
+
+static void
+on_time(void *arg)
+{
+	struct tally *t = arg;
+	bool eager = clock_mono_us() < t->eager_us;
+
+	t->glances = !t->glances && !eager && !t->soon;
+	t->soon = false;
+	alarm_set(t->alarm, eager ? EAGER_US : GLANCE_US);
+	if (t->under_way > 0 && clock_mono_us() - t->heard_us > SILENT_US)
+		bus_drop(t->bus);
+	if (t->glances)
+		glance(t);
+	else
+		look(t);
 }
 
 /* ---- life ---- */

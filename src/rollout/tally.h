@@ -13,8 +13,9 @@
  * It is told in batches, of each session once it is new or has moved and then
  * six times within the idle time, of those on a pool that drains every two
  * seconds; and it tells which of these have a newer pin elsewhere: they are
- * not waited for any more.  When it is there again, or was emptied, it is told
- * of all at once, and asked more often until the others have done so, too.
+ * not waited for any more.  When it is there again, or was emptied (a glance
+ * at one service between the looks finds that), it is told of all at once,
+ * and asked more often until the others have done so, too.
  * What Redis counts is only shown: it may be late, or have lost something, and
  * a drain must not end by that.
  *
