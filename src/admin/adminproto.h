@@ -21,10 +21,11 @@
  *                      {service, to, mark, refused: NAME | null, message,
  *                      steps: [{step, text, limit_s | null}],
  *                      pools: [{name, state, share_bp, sessions, in_flight,
- *                      streams, ready, unready, keys, drains}], outage: {step,
- *                      writes_only, perhaps, at_most_s | null, last_s | null}
- *                      | null, drain: {mode, flows_us, requests_us,
- *                      streams_us}, note: SENTENCE | null};
+ *                      streams, ready, unready, keys, keys_hold, drains}],
+ *                      outage: {step, writes_only, perhaps, at_most_s | null,
+ *                      last_s | null} | null, drain: {mode, flows_us,
+ *                      requests_us, streams_us}, note: SENTENCE | null};
+ *                      keys_hold: no share grows while they are as they are;
  *                      drains: it would be drained; outage: a step holds requests; perhaps: on one of the ways that
  *                      a check may find; last_s: how long they were held last
  *                      time; mark: for a command that is to carry out this

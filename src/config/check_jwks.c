@@ -29,6 +29,6 @@ check_jwks(struct problems *p, const struct cfg_service *s,
 	for (size_t i = 0; i < j->n_paths; i++)
 		if (j->paths[i] != NULL)
 			check_path(p, j, i, &list);
-	if (j->n_paths == 0 && (j->united || j->host != NULL))
+	if (j->n_paths == 0 && (j->united || j->required || j->host != NULL))
 		problem_warn(p, &w, "this means nothing without paths");
 }

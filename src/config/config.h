@@ -474,6 +474,7 @@ struct cfg_jwks {
 	char *host;           /* asked for there; NULL: that of the probe */
 	uint64_t interval_us; /* so often each is read: 10 s */
 	bool united;          /* key union: all are given there: off */
+	bool required; /* no share by a rollout while pools differ: off */
 };
 
 struct cfg_service {

@@ -517,6 +517,8 @@ static const struct key jwks_keys[] = {
 	    .help = "So often each pool's are read." },
 	{ "union", K_BOOL, AT(jwks.united), "off", 0, 0, KEY_HTTP,
 	    .help = "Whether a GET there is answered with the keys of all pools while they differ, whichever pool its session is on: who checks tokens of one pool then knows those of the others." },
+	{ "required", K_BOOL, AT(jwks.required), "off", 0, 0, KEY_HTTP,
+	    .help = "Whether the steps share and promote of a rollout wait until each pool that has a share, or gets one, publishes all keys of the others, or all are given with union, and none fails to be read." },
 	END
 };
 static const struct key drain_keys[] = {

@@ -152,6 +152,19 @@ judge_sessions(const struct pool *p, const struct cfg_service *svc,
 		    "requests of sessions that have just left";
 }
 
+/* Who asks one of the pools must know the tokens of all. */
+static void
+judge_keys(const struct pool *p, struct ro_facts_pool *f)
+{
+	if (p->jwks_unknown + p->jwks_unread > 0)
+		(void)snprintf(f->keys, sizeof(f->keys),
+		    "the keys of %s have not been read (jwks)", p->name);
+	else if (p->jwks_lacks > 0 && !p->jwks_united)
+		(void)snprintf(f->keys, sizeof(f->keys),
+		    "%s lacks %u of the other pools' keys (jwks)", p->name,
+		    p->jwks_lacks);
+}
+
 static void
 gather_pool(struct registry *r, const struct cfg_service *svc,
     const struct cfg_pool *cfg, const struct facts_now *now,
@@ -189,6 +202,8 @@ gather_pool(struct registry *r, const struct cfg_service *svc,
 	    : f->sessions;
 	if (svc->sticky_scope != CFG_STICKY_NONE)
 		judge_sessions(p, svc, now, f);
+	if (svc->jwks.required)
+		judge_keys(p, f);
 	judge_ready(p, cfg, &c, f, now->wall_us, due_us);
 }
 

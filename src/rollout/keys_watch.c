@@ -168,7 +168,7 @@ note_lacks(struct watched *w, struct source *s, const struct jwks_said *said,
 static void
 forget_pool(struct pool *p)
 {
-	p->jwks_keys = p->jwks_lacks = p->jwks_unread = 0;
+	p->jwks_keys = p->jwks_lacks = p->jwks_unread = p->jwks_unknown = 0;
 	p->jwks_read_us = 0;
 	p->jwks_united = true;
 }
@@ -195,6 +195,9 @@ note_pools(struct watched *w, const struct ranked *ranked,
 	for (size_t i = 0; i < w->n; i++)
 		if ((p = pool_of(w, &w->sources[i])) != NULL)
 			forget_pool(p);
+	for (size_t i = 0; i < w->n; i++)
+		if ((p = pool_of(w, &w->sources[i])) != NULL)
+			p->jwks_unknown += w->sources[i].set == NULL;
 	for (size_t i = 0; i < n; i++) {
 		p = pool_of(w, ranked[i].source);
 		if (p == NULL)

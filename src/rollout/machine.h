@@ -150,6 +150,8 @@ struct ro_facts_pool {
 	 * nothing; NULL: nobody */
 	const char *sessions_unknown;
 	char unready[120];     /* why it is not ready; empty when it is */
+	char keys[120];        /* why those of its tokens let it get no share
+	                          (cfg jwks.required); empty: they do */
 	uint64_t pins_live_us; /* so long; 0: the service keeps no sessions */
 	/* as the configuration has them; borrowed, "" where there is none */
 	const char *version, *revision, *requires;

@@ -53,7 +53,7 @@ fail_late(struct job *j, const struct ro_step *s)
 {
 	const char *unready = job_facts(j, j->pool)->unready;
 	struct ro_rollout *r = rollout_of(j);
-	char holds[MACHINE_HOLDS_MAX];
+	char holds[MACHINE_HOLDS_MAX], waits[JOB_UNFIT_MAX];
 
 	if (s->kind == CFG_STEP_ROLL) {
 		roll_holds(j, holds, sizeof(holds));
@@ -71,6 +71,9 @@ fail_late(struct job *j, const struct ro_step *s)
 	else if (!job_can_serve(j, j->pool) && unready[0] != '\0')
 		rollout_fail(j, "%s is not ready in time: %s", j->pool->name,
 		    unready);
+	else if (!r->entered && step_waits(j, s, waits))
+		rollout_fail(j, "%s %s in time: %s", j->pool->name,
+		    step_kinds[s->kind].late, waits);
 	else
 		rollout_fail(j, "%s %s in time", j->pool->name,
 		    step_kinds[s->kind].late);
@@ -211,14 +214,6 @@ is_left_out(const struct ro_rollout *r)
 	        r->path != RO_PATH_RECREATE);
 }
 
-/* It is done only when, or begins only once, the new pool can serve. */
-static bool
-needs_ready(const struct ro_step *s)
-{
-	return s->kind == CFG_STEP_READY ||
-	    step_kinds[s->kind].may_enter == step_is_ready;
-}
-
 /*
  * In a rehearsal: it only runs no command, or it runs one at instances that
  * serve; it would move traffic, or wait.
@@ -228,11 +223,12 @@ is_only_passed(const struct job *j)
 {
 	const struct ro_rollout *r = &j->svc->rollout;
 	const struct ro_step *s = step_of(r);
+	char why[JOB_UNFIT_MAX];
 
 	if (!r->rehearsal || s->kind == CFG_STEP_CHECK)
 		return false;
 	return s->kind == CFG_STEP_ROLL || !steps_has_job(s) ||
-	    (needs_ready(s) && !r->entered && !step_is_ready(j));
+	    (!r->entered && step_waits(j, s, why));
 }
 
 static void
@@ -240,14 +236,12 @@ pass_step(struct job *j)
 {
 	struct ro_rollout *r = rollout_of(j);
 	struct ro_step *s = &r->steps[r->at];
-	char unfit[JOB_UNFIT_MAX];
+	char why[JOB_UNFIT_MAX];
 
 	s->said[0] = '\0';
-	if (needs_ready(s) && !step_is_ready(j)) {
-		job_say_unfit(j, j->pool, unfit);
+	if (step_waits(j, s, why))
 		(void)snprintf(s->said, sizeof(s->said),
-		    "it would wait: %.128s", unfit);
-	}
+		    "it would wait: %.128s", why);
 	rollout_next_step(j);
 }
 
@@ -304,7 +298,7 @@ machine_rollout_holds(const struct ro_state *s, size_t service,
 	const struct ro_rollout *r = &svc->rollout;
 	struct job j = { .facts = facts, .svc = svc, .svc_at = service };
 	const struct ro_step *step;
-	char unfit[JOB_UNFIT_MAX];
+	char waits[JOB_UNFIT_MAX];
 
 	out[0] = '\0';
 	j.pool = ro_pool_find(svc, r->to);
@@ -330,9 +324,8 @@ machine_rollout_holds(const struct ro_state *s, size_t service,
 	} else if (machine_wants_run(svc)) {
 		(void)snprintf(out, MACHINE_HOLDS_MAX, "job %s runs",
 		    step->job);
-	} else if (needs_ready(step) && !step_is_ready(&j)) {
-		job_say_unfit(&j, j.pool, unfit);
-		str_copy(str_of(unfit), out, MACHINE_HOLDS_MAX);
+	} else if (step_waits(&j, step, waits)) {
+		str_copy(str_of(waits), out, MACHINE_HOLDS_MAX);
 	}
 }
 

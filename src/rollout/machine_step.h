@@ -54,6 +54,9 @@ struct step_kind {
 /* One row a kind. */
 extern const struct step_kind step_kinds[CFG_STEP_COUNT];
 bool step_is_ready(const struct job *);
+/* What it is done only when, or begins only once it is so, is not so: why. */
+bool step_waits(const struct job *, const struct ro_step *,
+    char why[JOB_UNFIT_MAX]);
 /* Has it lasted for as long as it says? */
 bool step_is_over(const struct job *, const struct ro_step *);
 /* Is what the rollout leads to what it comes from? */

@@ -105,6 +105,43 @@ step_is_ready(const struct job *j)
 	return job_can_serve(j, j->pool);
 }
 
+/* Why new sessions of a pool would have tokens that others refuse; or "". */
+static const char *
+keys_hold(const struct job *j)
+{
+	for (size_t i = 0; i < j->svc->n_pools; i++) {
+		const struct ro_pool *p = &j->svc->pools[i];
+		const char *why = job_facts(j, p)->keys;
+
+		if ((p == j->pool || p->share_bp > 0) && why[0] != '\0')
+			return why;
+	}
+	return "";
+}
+
+static bool
+may_grow(const struct job *j)
+{
+	return step_is_ready(j) && keys_hold(j)[0] == '\0';
+}
+
+bool
+step_waits(const struct job *j, const struct ro_step *s,
+    char why[JOB_UNFIT_MAX])
+{
+	bool (*may)(const struct job *) = s->kind == CFG_STEP_READY
+	    ? step_is_ready
+	    : step_kinds[s->kind].may_enter;
+
+	if (may(j))
+		return false;
+	if (!step_is_ready(j))
+		job_say_unfit(j, j->pool, why);
+	else
+		str_copy(str_of(keys_hold(j)), why, JOB_UNFIT_MAX);
+	return true;
+}
+
 /* ---- how steps end ---- */
 
 static enum ending
@@ -262,7 +299,7 @@ window_holds(const struct job *j, const struct ro_step *s, char *out,
 const struct step_kind step_kinds[CFG_STEP_COUNT] = {
 	[CFG_STEP_READY] = { is_always, enter_nothing, end_ready,
 	    "is not ready", false },
-	[CFG_STEP_SHARE] = { step_is_ready, enter_share, end_adopted,
+	[CFG_STEP_SHARE] = { may_grow, enter_share, end_adopted,
 	    "does not get its share", false },
 	[CFG_STEP_PAUSE] = { is_always, enter_nothing, end_over, "pauses",
 	    false },
@@ -287,7 +324,7 @@ const struct step_kind step_kinds[CFG_STEP_COUNT] = {
 	    "the window did not open", true },
 	[CFG_STEP_ROLL] = { is_always, roll_enter, roll_end, NULL, false },
 	[CFG_STEP_CHECK] = { is_always, run_enter, run_end_check, NULL, false },
-	[CFG_STEP_PROMOTE] = { step_is_ready, enter_promote, end_adopted,
+	[CFG_STEP_PROMOTE] = { may_grow, enter_promote, end_adopted,
 	    "does not get all", false },
 	[CFG_STEP_RETIRE] = { is_always, enter_retire, end_adopted,
 	    "did not hear of it", false },

@@ -129,12 +129,14 @@ say_keys(struct run *r, const struct json *doc)
 {
 	const struct json *pools = json_get(doc, "pools");
 	char n[SHOW_MAX];
+	bool waits = false;
 
 	for (size_t i = 0; i < json_len(pools); i++) {
 		const struct json *p = json_at(pools, i);
 		const struct json *keys = json_get(p, "keys");
 		struct buf line = BUF_INIT;
 
+		waits |= json_get_truth(p, "keys_hold", false);
 		say_unread(r, p);
 		if (json_get_int(keys, "lacks", 0) == 0 ||
 		    json_get_truth(keys, "united", false))
@@ -146,6 +148,10 @@ say_keys(struct run *r, const struct json *doc)
 		say_clean(r, &line);
 		buf_free(&line);
 	}
+	if (waits)
+		run_say(r,
+		    "the steps share and promote wait while keys differ or are "
+		    "not read (jwks.required)");
 }
 
 /* What is not Segue's to prevent. */

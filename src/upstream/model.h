@@ -292,6 +292,7 @@ struct pool {
 	unsigned jwks_lacks;   /* others of its service do, and it does not */
 	bool jwks_united;      /* all are given, wherever it lacks some */
 	unsigned jwks_unread;  /* paths that could not be read, or not yet */
+	unsigned jwks_unknown; /* ... at which nothing was ever read */
 	uint64_t jwks_read_us; /* monotonic, of what was read last; 0: never */
 };
 

@@ -9,7 +9,7 @@ import pytest
 from rig import wait_until
 from rig.segued import pool, service
 from rig.wire import Client, once
-from test_rollout import DRAIN
+from test_rollout import DRAIN, rollout, wait_stand
 
 JSON = "Content-Type: application/json\r\n"
 
@@ -342,6 +342,62 @@ def test_what_a_pool_lacks_is_told(rig):
     site.wait_lacks(v1=0, v2=0)
     wait_log(s, "event=jwks_same service=web pool=v2")
     assert "lacks" not in s.do("status").out
+
+
+def gated(rig, ones, twos, **jwks):
+    """A rollout that waits for keys; v2 has no share yet."""
+    return Site(rig, ones, twos, share="0%",
+                jwks={"union": False, "required": True, **jwks},
+                rollout={"steps": ["ready", {
+                    "step": "share", "share": "10%", "deadline": "3s"},
+                    "promote", "drain"]})
+
+
+def test_a_rollout_waits_for_keys(rig):
+    """Of the new pool for those of the old one, and the other way round."""
+    site = gated(rig, [key("one")], [key("two")])
+    s = site.s
+    site.wait_lacks(v1=1, v2=1)
+    assert "share and promote wait while" in s.do("plan", "--to", "v2").out
+    s.do("rollout", "start", "--to", "v2", "--rehearse", "--wait")
+    assert rollout(s)["steps"][1]["said"] == \
+        "it would wait: v1 lacks 1 of the other pools' keys (jwks)"
+    s.do("rollout", "start", "--to", "v2")
+    wait_until(lambda: "other pools' keys (jwks)" in s.do("status").out, 5,
+               "that it waits")
+    site.b.keys = [key("one"), key("two")]
+    site.wait_lacks(v1=1, v2=0)
+    wait_until(lambda: "v1 lacks 1 of the other pools' keys (jwks)" in
+               s.do("status").out, 5, "that it waits for v1")
+    assert {once(s.address).version for _ in range(30)} == {"v1"}
+    site.a.keys = site.b.keys
+    wait_stand(s, "done")
+
+
+def test_a_rollout_fails_for_want_of_keys(rig):
+    site = gated(rig, [key("one")], [key("two")])
+    site.wait_lacks(v1=1, v2=1)
+    site.s.do("rollout", "start", "--to", "v2")
+    why = wait_stand(site.s, "rolled_back")["why"]
+    assert why.startswith("v2 does not get its share in time: v1 lacks 1"), why
+
+
+def test_a_rollout_takes_a_set_of_all(rig):
+    site = gated(rig, [key("one")], [key("two")], union=True)
+    site.s.do("rollout", "start", "--to", "v2")
+    wait_stand(site.s, "done")
+
+
+def test_a_rollout_waits_until_they_are_read(rig):
+    site = gated(rig, [key("one")], [key("one")])
+    site.b.says = ("500 Internal Server Error", b"")
+    site.s.stop()
+    site.s.start()
+    site.s.do("rollout", "start", "--to", "v2")
+    wait_until(lambda: "the keys of v2 have not been read (jwks)" in
+               site.s.do("status").out, 5, "that it waits")
+    site.b.says = None
+    wait_stand(site.s, "done")
 
 
 def test_pools_of_one_store_rotate_together(rig):
