@@ -29,6 +29,7 @@ struct loop;
 struct store_env;
 
 #define CLUSTER_NAME_MAX 64
+#define CLUSTER_BOOT_MAX 20
 #define CLUSTER_MEMBERS_MAX 64
 #define CLUSTER_WHY_MAX 256
 
@@ -45,7 +46,7 @@ const char *cluster_role_name(enum cluster_role);
 /* Another one's question; opaque, borrowed for the call. */
 struct cluster_from {
 	char member[CLUSTER_NAME_MAX];
-	char boot[20];
+	char boot[CLUSTER_BOOT_MAX];
 	uint64_t id;
 };
 
@@ -124,7 +125,7 @@ void cluster_answer(struct cluster *, const struct cluster_from *,
 /* ---- reading ---- */
 
 struct cluster_member {
-	char name[CLUSTER_NAME_MAX];
+	char name[CLUSTER_NAME_MAX], boot[CLUSTER_BOOT_MAX];
 	bool self;
 	enum cluster_role role;
 	bool away;          /* not heard of for the time it may be silent */
@@ -134,7 +135,7 @@ struct cluster_member {
 	uint64_t silent_us; /* it was heard of so long ago */
 	uint64_t in_flight;
 	/* what .counts of it has said; or NULL */
-	const struct json *counts, *paces;
+	const struct json *counts, *paces, *parts;
 };
 /* The i-th, ourselves first; false: there is none. */
 bool cluster_member(const struct cluster *, size_t i,

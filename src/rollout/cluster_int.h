@@ -21,7 +21,6 @@ struct alarm;
 struct bus;
 struct cfg_cluster;
 
-#define CLUSTER_BOOT_MAX 20
 #define CLUSTER_ID_MAX (CLUSTER_NAME_MAX + CLUSTER_BOOT_MAX) /* "NAME/BOOT" */
 
 struct member {

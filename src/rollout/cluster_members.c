@@ -234,7 +234,9 @@ cluster_member(const struct cluster *c, size_t i, struct cluster_member *out)
 		.silent_us = cluster_now() - m->heard_us,
 		.in_flight = m->in_flight,
 		.counts = json_get(m->doc, "pools"),
-		.paces = json_get(m->doc, "paces") };
+		.paces = json_get(m->doc, "paces"),
+		.parts = json_get(m->doc, "parts") };
 	(void)str_copy(str_of(m->name), out->name, sizeof(out->name));
+	(void)str_copy(str_of(m->boot), out->boot, sizeof(out->boot));
 	return true;
 }

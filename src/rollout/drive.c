@@ -62,12 +62,15 @@ drive_make_room(struct drive *d, size_t n_services)
 	    !grow(&d->rates, n, sizeof(*d->rates)) ||
 	    !grow(&d->pace, n, sizeof(*d->pace)) ||
 	    !grow(&d->paces, n, sizeof(*d->paces)) ||
+	    !grow(&d->parts, n, sizeof(*d->parts)) ||
 	    !grow(&d->meters, n, sizeof(*d->meters)))
 		return E_NOMEM;
 	/* Others may be at these places now. */
 	memset(d->rows, 0, n * CFG_POOLS_MAX * sizeof(*d->rows));
-	while (d->n_paces < n) /* they know of whom they are */
-		d->paces[d->n_paces++] = NULL;
+	for (; d->n_paces < n; d->n_paces++) { /* they know of whom they are */
+		d->paces[d->n_paces] = NULL;
+		d->parts[d->n_paces] = NULL;
+	}
 	memset(d->meters, 0, n * sizeof(*d->meters));
 	return E_OK;
 }
@@ -113,13 +116,16 @@ drive_facts(struct drive *d)
 	d->facts.runs = d->runs;
 	facts_count(d->env.registry, &d->state, d->began_us, d->counts);
 	d->facts.counts = d->counts;
+	gather_rates(d);
+	facts_parts(&d->state, d->counts, d->rates, now.wall_us, d->parts);
+	drive_add_parts(d);
+	facts_parts_sum(&d->state, d->parts, d->counts, d->rates);
 	facts_roll(d->env.registry, &d->state, now.wall_us, d->rolls);
 	d->facts.rolls = d->rolls;
 	facts_pace(d->env.registry, d->cfg, &d->state, now.wall_us, d->paces);
 	drive_add_paces(d);
 	facts_pace_sum(&d->state, d->paces, d->pace);
 	d->facts.paces = d->pace;
-	gather_rates(d);
 	d->facts.minute = facts_minute(now.wall_us);
 	return &d->facts;
 }
@@ -606,9 +612,12 @@ drive_free(struct drive **dp)
 	free(d->rolls);
 	free(d->rates);
 	free(d->meters);
-	for (size_t i = 0; i < d->n_paces; i++)
+	for (size_t i = 0; i < d->n_paces; i++) {
 		free(d->paces[i]);
+		facts_part_free(&d->parts[i]);
+	}
 	free(d->paces);
+	free(d->parts);
 	free(d->pace);
 	free(d->own);
 	cfg_unref(&d->joined_cfg);

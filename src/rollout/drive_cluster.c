@@ -440,6 +440,8 @@ put_counts(struct json_out *j, void *arg)
 	json_end_array(j);
 	json_key(j, "paces");
 	facts_pace_put(&d->state, d->paces, j);
+	json_key(j, "parts");
+	facts_parts_put(&d->state, d->parts, j);
 	json_kv_u64(j, "in_flight", inflight);
 }
 
@@ -504,6 +506,18 @@ drive_add_paces(struct drive *d)
 	     d->cluster != NULL && cluster_member(d->cluster, i, &m); i++)
 		if (!m.away)
 			facts_pace_add(&d->state, d->paces, m.paces);
+}
+
+void
+drive_add_parts(struct drive *d)
+{
+	uint64_t now = clock_wall_us();
+	struct cluster_member m;
+
+	for (size_t i = 1;
+	     d->cluster != NULL && cluster_member(d->cluster, i, &m); i++)
+		facts_parts_add(&d->state, d->parts, m.boot, m.away,
+		    now - MIN(now, m.silent_us), m.parts);
 }
 
 /* ---- life ---- */

@@ -21,6 +21,7 @@ struct cluster;
 struct disk;
 struct ejecting;
 struct names;
+struct part;
 struct rate;
 struct running;
 struct waiters;
@@ -77,7 +78,8 @@ struct drive {
 	double *rates;               /* owned; [service] */
 	struct rate *meters;         /* owned; [service] */
 	struct pace **paces;         /* owned, and each; [service] */
-	size_t n_paces;              /* of which so many are in use */
+	struct part **parts;         /* owned, and each; [service] */
+	size_t n_paces;              /* of both so many are in use */
 	struct ro_pace *pace;        /* owned; [service]: facts.paces */
 	uint64_t began_us; /* wall clock, as it was: of this process */
 	struct defer look;
@@ -157,6 +159,7 @@ uint64_t drive_look_at_runs(struct drive *) MUST_CHECK;
 /* What the others have on their hands is in .rows, too. */
 void drive_add_others(struct drive *);
 void drive_add_paces(struct drive *); /* ... has come to, in .paces */
+void drive_add_parts(struct drive *); /* ... have counted, in .parts */
 
 /* ---- drive.c ---- */
 

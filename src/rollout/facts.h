@@ -59,14 +59,38 @@ double facts_rate_of(const struct rate *);
 struct ro_toll facts_toll(const struct pool *);
 
 /*
+ * ---- what all proxies were asked while a rollout is under way ----
+ *
+ * Each counts from when it has heard that the rollout began, tells the others
+ * its part, and adds theirs.  What one has told stays when it is away; that
+ * some is missing then is told in .lacks_us.
+ */
+struct part;
+struct json;
+struct json_out;
+
+/* parts[n_services]: owned; NULL of those without one.  counts, rates: of this
+ * proxy alone. */
+void facts_parts(const struct ro_state *, const struct ro_count *counts,
+    const double *rates, uint64_t wall_us, struct part **parts);
+/* Of this proxy alone, as facts_parts_add() takes it from another one. */
+void facts_parts_put(const struct ro_state *, struct part *const *parts,
+    struct json_out *);
+/* boot: the process that has told that, one of 19 characters at most. */
+void facts_parts_add(const struct ro_state *, struct part **parts,
+    const char *boot, bool away, uint64_t heard_us, const struct json *);
+/* counts, rates: what it all comes to, as machine_count() takes it. */
+void facts_parts_sum(const struct ro_state *, struct part *const *parts,
+    struct ro_count *counts, double *rates);
+void facts_part_free(struct part **);
+
+/*
  * ---- what a step analyze or mirror looks at ----
  *
  * Each proxy counts from when it has heard that the step began, tells the
  * others, and adds what these have told to its own.
  */
 struct pace;
-struct json;
-struct json_out;
 
 /* paces[n_services]: owned; NULL of those that are at no such step. */
 void facts_pace(struct registry *, const struct cfg *, const struct ro_state *,

@@ -326,10 +326,14 @@ uint64_t machine_held_left(const struct ro_state *, const struct ro_service *,
 /* Is a run of a job under way for it, or about to be: .runs of its rollout? */
 bool machine_wants_run(const struct ro_service *);
 
+/* What has come since, with what was in flight then; .waiting is of now. */
+void ro_count_less(struct ro_count *, const struct ro_count *base);
+void ro_count_add(struct ro_count *, const struct ro_count *part);
+
 /*
  * What was asked of a service since its last rollout began, up to its end or
  * now.  False: some of it is missing, as a process that counted is no more, or
- * nobody counts.
+ * nobody counts; of what came since .process_us nothing is.
  */
 bool machine_count(const struct ro_service *, const struct ro_count *now,
     struct ro_count *out);

@@ -16,8 +16,8 @@ count_toll(const struct ro_count *c, const char *pool)
 	return NULL;
 }
 
-static void
-subtract(struct ro_count *c, const struct ro_count *base)
+void
+ro_count_less(struct ro_count *c, const struct ro_count *base)
 {
 	c->holds &= base->holds;
 	/* What was in flight then ends as one of ours. */
@@ -44,6 +44,49 @@ subtract(struct ro_count *c, const struct ro_count *base)
 	}
 }
 
+static struct ro_toll *
+toll_for(struct ro_count *c, const char *pool)
+{
+	size_t i = 0;
+
+	while (i < c->n_pools && strcmp(c->pools[i].pool, pool) != 0)
+		i++;
+	if (i == CFG_POOLS_MAX)
+		return NULL;
+	if (i == c->n_pools) {
+		c->n_pools++;
+		str_copy(str_of(pool), c->pools[i].pool,
+		    sizeof(c->pools[i].pool));
+	}
+	return &c->pools[i].toll;
+}
+
+void
+ro_count_add(struct ro_count *c, const struct ro_count *part)
+{
+	c->holds &= part->holds;
+	c->accepted += part->accepted;
+	c->in_flight += part->in_flight;
+	for (int i = 0; i < CLASS_COUNT; i++)
+		c->class[i] += part->class[i];
+	c->refused += part->refused;
+	c->retries += part->retries;
+	c->held += part->held;
+	c->released += part->released;
+	c->waiting += part->waiting;
+	c->moved += part->moved;
+	for (int i = 0; i < STREAM_END_COUNT; i++)
+		c->streams[i] += part->streams[i];
+	for (size_t i = 0; i < part->n_pools; i++) {
+		struct ro_toll *toll = toll_for(c, part->pools[i].pool);
+
+		if (toll == NULL)
+			continue;
+		toll->requests += part->pools[i].toll.requests;
+		toll->bad += part->pools[i].toll.bad;
+	}
+}
+
 bool
 machine_count(const struct ro_service *s, const struct ro_count *now,
     struct ro_count *out)
@@ -60,8 +103,11 @@ machine_count(const struct ro_service *s, const struct ro_count *now,
 	*out = *now;
 	if (now->process_us != r->base.process_us)
 		return false; /* all that this process has counted */
-	subtract(out, &r->base);
-	return true;
+	ro_count_less(out, &r->base);
+	if (now->lacks_us == 0)
+		return true;
+	out->process_us = now->lacks_us;
+	return false;
 }
 
 static const struct ro_count *

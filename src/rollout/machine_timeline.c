@@ -22,6 +22,12 @@ timeline_begin(struct ro_rollout *r)
 		t->seen[i] = r->base.pools[i].toll;
 }
 
+static bool
+is_less(const struct ro_toll *a, const struct ro_toll *b)
+{
+	return a->requests < b->requests || a->bad < b->bad;
+}
+
 /* What has come since it was looked at last, into the piece at hand. */
 static void
 add(struct ro_timeline *t, const struct ro_count *base,
@@ -37,9 +43,12 @@ add(struct ro_timeline *t, const struct ro_count *base,
 
 		if (toll == NULL)
 			continue;
-		if (anew || toll->requests < was.requests ||
-		    toll->bad < was.bad)
-			was = (struct ro_toll){ 0 };
+		/* Those of a pool that came back begin anew, too; else others
+		 * have not told all of it yet. */
+		if (anew || is_less(toll, &was))
+			was = anew || is_less(toll, &base->pools[i].toll)
+			    ? (struct ro_toll){ 0 }
+			    : *toll;
 		piece[i].requests += toll->requests - was.requests;
 		piece[i].bad += toll->bad - was.bad;
 		t->seen[i] = *toll;
@@ -80,6 +89,15 @@ add_piece(struct ro_timeline *t)
 	memset(t->pieces[t->n++], 0, sizeof(t->pieces[0]));
 }
 
+/* Was something lost within its last piece? */
+static bool
+lacks_some(const struct ro_rollout *r, const struct ro_count *now)
+{
+	return now->lacks_us >=
+	    r->began_us + (r->timeline.n - 1) * r->timeline.piece_us &&
+	    now->lacks_us != 0;
+}
+
 static uint64_t
 end_of(const struct ro_rollout *r)
 {
@@ -98,7 +116,7 @@ timeline_note(struct ro_rollout *r, const struct ro_count *now,
 	if (now->process_us == t->process_us)
 		add(t, &r->base, now);
 	for (bool gap = now->process_us != t->process_us;; more = true) {
-		t->gaps |= (uint64_t)gap << (t->n - 1);
+		t->gaps |= (uint64_t)(gap || lacks_some(r, now)) << (t->n - 1);
 		if (end_of(r) > wall_us)
 			break;
 		add_piece(t);

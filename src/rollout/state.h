@@ -20,6 +20,9 @@
 #include "upstream/account.h"
 #include "upstream/registry.h"
 
+struct json;
+struct json_out;
+
 #define RO_STATE_FORMAT 1
 #define RO_STATE_BYTES_MAX ((size_t)16 << 20)
 #define RO_STATE_FILE "state.json" /* in the state directory */
@@ -117,6 +120,9 @@ struct ro_toll {
 /* What was asked of a service, and what became of it. */
 struct ro_count {
 	uint64_t process_us; /* wall clock: these counters began; 0: none */
+	uint64_t lacks_us;   /* wall clock: of what came before, some is missing
+	                        though that process goes on; 0: nothing is; not
+	                        in the file */
 	bool holds;          /* the account does (upstream/account.h) */
 	uint64_t accepted, in_flight;
 	uint64_t class[CLASS_COUNT];
@@ -346,6 +352,10 @@ int ro_state_text(const struct ro_state *, struct buf *out) MUST_CHECK;
 
 /* On disk, or a code; then the old file stands, or (base/file.h) may not. */
 int ro_state_save(const char *path, const struct ro_state *) MUST_CHECK;
+
+/* Those counters alone.  False: it is none, and *out, all nought, half full. */
+void ro_count_write(struct json_out *, const struct ro_count *);
+bool ro_count_read(const struct json *, struct ro_count *out) MUST_CHECK;
 
 /* What the header line must hold for that body. */
 uint64_t ro_state_hash(struct str body, uint64_t generation);

@@ -249,8 +249,8 @@ read_counted_pools(const struct json *j, struct ro_count *c)
 	return true;
 }
 
-static bool
-read_count(const struct json *j, struct ro_count *c)
+bool
+ro_count_read(const struct json *j, struct ro_count *c)
 {
 	for (int i = 0; i < CLASS_COUNT; i++)
 		if (!read_u64(j, account_class_name((enum account_class)i),
@@ -384,8 +384,8 @@ read_rollout(const struct json *j, struct ro_rollout *r)
 	        !read_u32(j, "ran", UINT32_MAX, &r->ran) ||
 	        !read_u8(j, "path", RO_PATH_COUNT - 1, &r->path) ||
 	        !read_bool(j, "partial", &r->partial) ||
-	        !read_count(json_get(j, "base"), &r->base) ||
-	        !read_count(json_get(j, "count"), &r->count) ||
+	        !ro_count_read(json_get(j, "base"), &r->base) ||
+	        !ro_count_read(json_get(j, "count"), &r->count) ||
 	        !read_timeline(json_get(j, "timeline"), r) ||
 	        !read_text(j, "version", r->version, sizeof(r->version))))
 		return false;

@@ -83,10 +83,9 @@ write_step(struct json_out *j, const struct ro_step *s)
 	json_end_object(j);
 }
 
-static void
-write_count(struct json_out *j, const char *key, const struct ro_count *c)
+void
+ro_count_write(struct json_out *j, const struct ro_count *c)
 {
-	json_key(j, key);
 	json_begin_object(j);
 	json_kv_u64(j, "process_us", c->process_us);
 	json_kv_bool(j, "holds", c->holds);
@@ -221,8 +220,10 @@ write_rollout(struct json_out *j, const struct ro_rollout *r)
 	json_kv_u64(j, "ran", r->ran);
 	json_kv_u64(j, "path", r->path);
 	json_kv_bool(j, "partial", r->partial);
-	write_count(j, "base", &r->base);
-	write_count(j, "count", &r->count);
+	json_key(j, "base");
+	ro_count_write(j, &r->base);
+	json_key(j, "count");
+	ro_count_write(j, &r->count);
 	write_timeline(j, r);
 	json_kv_cstr(j, "to", r->to);
 	json_kv_cstr(j, "version", r->version);

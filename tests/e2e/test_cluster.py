@@ -294,6 +294,71 @@ def test_analysis_counts_what_others_see(rig, script, stand):
         'segue_pool_answers_total{service="web",pool="v2",status="2xx"}'] == 0
 
 
+def reports(proxies):
+    return [rollout(s)["report"] for s in proxies]
+
+
+def has_counted(report, n):
+    by_time = sum(p["requests"] for piece in report["timeline"]
+                  for p in piece["pools"])
+    return report["holds"] and report["accepted"] == n == by_time and \
+        sum(p["requests"] for p in report["pools"]) == n
+
+
+CHANGE = {"share_key": "request", "rollout": {"steps": [
+    {"step": "share", "share": "50%"}, {"step": "pause", "for": "3s"},
+    "approve", "promote"]}}
+
+
+def test_report_is_of_all(rig):
+    """The same at each, while it lasts and when it is done."""
+    c = Cluster(rig, jobs=CHANGE)
+    for s in c.proxies:
+        once(s.address)
+    c.followers[0].do("rollout", "start", "--to", "v2")
+    for s in c.proxies:
+        for _ in range(30):
+            once(s.address)
+    for _ in range(2):
+        wait_until(lambda: all(r["whole"] and has_counted(r, 90)
+                               for r in reports(c.proxies)), 3 * rig.slower,
+                   "90 at each")
+        if rollout(c.leader)["stand"] == "running":
+            wait_until(lambda: rollout(c.leader)["at"] == 2, 10, "approve")
+            c.leader.do("rollout", "approve", "--wait")
+    assert "0 lost: each of 90 requests" in c.followers[0].do(
+        "rollout", "report").out
+
+
+def test_report_when_the_leader_dies(rig):
+    """What it had told is not lost, and that some may be is told."""
+    c = Cluster(rig, jobs=CHANGE)
+    gone = c.leader
+    rest = c.followers
+    gone.do("rollout", "start", "--to", "v2")
+    for s in c.proxies:
+        for _ in range(30):
+            once(s.address)
+    wait_until(lambda: all(has_counted(r, 90) for r in reports(rest)),
+               3 * rig.slower, "90 at each")
+    gone.kill_all()
+    wait_until(lambda: any(cluster(s)["role"] == "leader" for s in rest), 10,
+               "somebody who leads")
+    for s in rest:
+        for _ in range(5):
+            once(s.address)
+    wait_until(lambda: all(not r["whole"] and has_counted(r, 100)
+                           for r in reports(rest)), 3 * rig.slower,
+               "100 at each")
+    gone.start()
+    c.wait_together()
+    for _ in range(7):
+        once(gone.address)
+    wait_until(lambda: all(not r["whole"] and has_counted(r, 107)
+                           for r in reports(rest)), 3 * rig.slower,
+               "107 at each")
+
+
 def test_leader_is_cut_off_in_a_rollout(rig):
     """Another one takes it to its end; the one cut off does nothing."""
     c = Cluster(rig, cuts=True, jobs={"rollout": {"steps": [
