@@ -163,11 +163,13 @@ dump(const struct cfg *c)
 
 /* What a start would read besides. */
 static bool
-test_store(const struct cfg *c)
+test_files(const struct cfg *c)
 {
 	char why[512];
 	int rc = source_test_store(c, why, sizeof(why));
 
+	if (rc == E_OK)
+		rc = source_test_keys(c, why, sizeof(why));
 	if (rc != E_OK)
 		complain("%s", why);
 	return rc == E_OK;
@@ -201,7 +203,7 @@ main(int argc, char **argv)
 		return master_run(&source, cfg);
 	if (mode == MODE_DUMP)
 		dump(cfg);
-	else if (!test_store(cfg))
+	else if (!test_files(cfg))
 		rc = E_STATE;
 	else
 		(void)fprintf(stderr, "%s: all is well\n",

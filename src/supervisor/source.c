@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "config/pages.h"
 #include "config/tlsfiles.h"
+#include "session/keyring.h"
 #include "supervisor/complain.h"
 #include "tls/make.h"
 
@@ -193,5 +194,25 @@ source_test_store(const struct cfg *c, char *why, size_t cap)
 	int rc = source_store(c, &password, why, cap);
 
 	buf_wipe(&password);
+	return rc;
+}
+
+int
+source_test_keys(const struct cfg *c, char *why, size_t cap)
+{
+	struct buf path = BUF_INIT;
+	struct keyring *ring = NULL;
+	char fault[256] = "out of memory";
+	int rc = E_NOMEM;
+
+	source_key_file(c, &path);
+	if (!path.failed)
+		rc = keyring_load(path.p, &ring, fault, sizeof(fault));
+	if (rc == E_OK)
+		keyring_unref(&ring);
+	if (rc == E_NOENT || rc == E_PERM)
+		rc = E_OK;
+	(void)snprintf(why, cap, "key_file: %s", fault);
+	buf_free(&path);
 	return rc;
 }

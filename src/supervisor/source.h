@@ -61,6 +61,9 @@ int source_store(const struct cfg *, struct buf *out, char *why,
     size_t cap) MUST_CHECK;
 /* The same for who does not start it. */
 int source_test_store(const struct cfg *, char *why, size_t cap) MUST_CHECK;
+/* Are the keys fit?  A start makes them where there are none; and who may not
+ * read them may ask all the same. */
+int source_test_keys(const struct cfg *, char *why, size_t cap) MUST_CHECK;
 
 /* Parses text that source_read() gave, without its pages; results as there. */
 int source_parse(struct str text, const char *origin, struct buf *said,

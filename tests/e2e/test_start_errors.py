@@ -75,6 +75,11 @@ def test_key_file_unreadable(s):
         f.write("1 nothex\n")
     os.chmod(s.config["key_file"], 0o600)
     must_not_start(s, r"keys:1: ")
+    done = s.run_to_end("-t", "-c", s.config_path)
+    assert done.returncode == 1 and "key_file: " in done.stderr, done
+    os.remove(s.config["key_file"])
+    assert s.run_to_end("-t", "-c", s.config_path).returncode == 0
+    assert not os.path.exists(s.config["key_file"])
 
 
 def test_key_file_open_to_all(s):

@@ -694,14 +694,14 @@ time_of(unsigned n)
 	return n < 6 ? (n + 1) * TICK_US : (n - 5) * US_PER_S;
 }
 
-/* Up to a second at once; our own word comes back meanwhile, or does not. */
+/* By what passes between two looks; our own word comes back, or does not. */
 static void
 pass(unsigned n, bool answers)
 {
 	uint64_t left = time_of(n);
 
 	while (left > 0) {
-		uint64_t us = MIN(left, US_PER_S);
+		uint64_t us = MIN(left, US_PER_S / 2);
 
 		if (answers)
 			hear(STR("{\"boot\":\"1111111111111111\"}"));
