@@ -99,7 +99,8 @@ put_pools(struct json_out *j, struct drive *d, const struct ro_service *s,
 		    registry_pool(drive_registry(d), s->name, p->name));
 		json_kv_bool(j, "keys_hold",
 		    f->keys[0] != '\0' &&
-		        (p->share_bp > 0 || strcmp(p->name, to) == 0));
+		        ((p->share_bp > 0 && f->eligible > 0) ||
+		            strcmp(p->name, to) == 0));
 		json_kv_bool(j, "drains",
 		    steps_have(r, CFG_STEP_DRAIN) && p->share_bp > 0 &&
 		        strcmp(p->name, to) != 0);

@@ -518,7 +518,7 @@ static const struct key jwks_keys[] = {
 	{ "union", K_BOOL, AT(jwks.united), "off", 0, 0, KEY_HTTP,
 	    .help = "Whether a GET there is answered with the keys of all pools while they differ, whichever pool its session is on: who checks tokens of one pool then knows those of the others." },
 	{ "required", K_BOOL, AT(jwks.required), "off", 0, 0, KEY_HTTP,
-	    .help = "Whether the steps share and promote of a rollout wait until each pool that has a share, or gets one, publishes all keys of the others, or all are given with union, and none fails to be read." },
+	    .help = "Whether the steps share and promote of a rollout wait until each pool that has a share, or gets one, can be read and publishes all keys of these and of those that drain, or all are given with union." },
 	END
 };
 static const struct key drain_keys[] = {

@@ -133,7 +133,7 @@ on_turned(bool up, enum store_why why, void *arg)
 		return;
 	}
 	c->up_us = 0;
-	c->asking = c->reading = false;
+	c->asking = c->reading = c->in_touch = false;
 	(void)snprintf(c->why, sizeof(c->why), "Redis: %s",
 	    store_why_text(why));
 }

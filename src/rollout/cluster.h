@@ -56,8 +56,10 @@ struct cluster_use {
 	void (*state)(struct buf *out, void *arg);
 	/* Could that state be taken over here?  why: if not. */
 	bool (*fits)(struct str text, char why[CLUSTER_WHY_MAX], void *arg);
-	/* It is to be: cluster_followed() says that it is. */
-	void (*follow)(struct str text, uint64_t version, void *arg);
+	/* It is to be: cluster_followed() says that it is.  in_time: it was
+	 * heard of at once, since none before it was missed. */
+	void (*follow)(struct str text, uint64_t version, bool in_time,
+	    void *arg);
 	void (*role)(enum cluster_role, void *arg); /* it has changed */
 	/* Of the present state. */
 	uint64_t (*generation)(void *arg);

@@ -45,7 +45,7 @@ on_read(const struct str *v, size_t n, void *arg)
 	    v[1].len == 0 || c->following || c->role == CLUSTER_LEADER)
 		return;
 	c->following = true;
-	c->env.use.follow(v[1], version, c->env.use.arg);
+	c->env.use.follow(v[1], version, c->in_touch, c->env.use.arg);
 }
 
 void
@@ -66,6 +66,8 @@ cluster_followed(struct cluster *c, uint64_t version)
 	c->version = version;
 	if (version > c->newest)
 		c->newest = version;
+	if (c->newest == version && c->role != CLUSTER_ALONE)
+		c->in_touch = true;
 	if (c->newest > version && bus_is_up(c->bus))
 		cluster_read_state(c); /* the next one came meanwhile */
 }
@@ -343,6 +345,7 @@ cluster_hear_commit(struct cluster *c, const char *boot, const struct json *doc)
 		return;
 	}
 	c->following = true;
-	c->env.use.follow(buf_str(&c->prepared), version, c->env.use.arg);
+	c->env.use.follow(buf_str(&c->prepared), version, c->in_touch,
+	    c->env.use.arg);
 	buf_free(&c->prepared);
 }

@@ -86,6 +86,7 @@ struct cluster {
 	uint64_t newest;   /* committed, as far as we know */
 	uint64_t committed_us; /* monotonic: when we have committed it */
 	bool reading, following;
+	bool in_touch; /* what is committed is heard of at once */
 	/* Ours is another state, though its version may be the same. */
 	bool diverged;
 	char refused[CLUSTER_WHY_MAX]; /* why the last proposal was; or empty */

@@ -44,6 +44,8 @@ cluster_be(struct cluster *c, enum cluster_role role, const char *why)
 	log_info("event=cluster_role role=%s%s%s%s", cluster_role_name(role),
 	    why[0] == '\0' ? "" : " why=\"", why, why[0] == '\0' ? "" : "\"");
 	c->role = role;
+	c->in_touch = role == CLUSTER_LEADER ||
+	    (c->in_touch && role != CLUSTER_ALONE);
 	c->role_since_us = clock_wall_us();
 	if (role != CLUSTER_LEADER && c->proposal.phase != PHASE_NONE)
 		cluster_end_proposal(c,
@@ -105,6 +107,8 @@ on_lease(const struct str *v, size_t n, void *arg)
 		c->newest = version;
 	if (version > c->version || c->diverged)
 		cluster_read_state(c);
+	else if (version == c->version)
+		c->in_touch = true;
 }
 
 const char *

@@ -62,16 +62,14 @@ drive_make_room(struct drive *d, size_t n_services)
 	    !grow(&d->rates, n, sizeof(*d->rates)) ||
 	    !grow(&d->pace, n, sizeof(*d->pace)) ||
 	    !grow(&d->paces, n, sizeof(*d->paces)) ||
-	    !grow(&d->parts, n, sizeof(*d->parts)) ||
 	    !grow(&d->meters, n, sizeof(*d->meters)))
 		return E_NOMEM;
 	/* Others may be at these places now. */
 	memset(d->rows, 0, n * CFG_POOLS_MAX * sizeof(*d->rows));
 	for (; d->n_paces < n; d->n_paces++) { /* they know of whom they are */
 		d->paces[d->n_paces] = NULL;
-		d->parts[d->n_paces] = NULL;
+		d->meters[d->n_paces] = (struct rate){ .n = 0 };
 	}
-	memset(d->meters, 0, n * sizeof(*d->meters));
 	return E_OK;
 }
 
@@ -94,8 +92,8 @@ static void
 gather_rates(struct drive *d)
 {
 	for (size_t i = 0; i < d->state.n_services; i++) {
-		facts_rate(&d->meters[i], d->counts[i].accepted,
-		    clock_mono_us());
+		facts_rate(&d->meters[i], d->state.services[i].name,
+		    d->counts[i].accepted, clock_mono_us());
 		d->rates[i] = facts_rate_of(&d->meters[i]);
 	}
 	d->facts.rates = d->rates;
@@ -117,9 +115,11 @@ drive_facts(struct drive *d)
 	facts_count(d->env.registry, &d->state, d->began_us, d->counts);
 	d->facts.counts = d->counts;
 	gather_rates(d);
-	facts_parts(&d->state, d->counts, d->rates, now.wall_us, d->parts);
+	facts_parts(&d->parts, &d->state, d->counts, d->rates, now.wall_us,
+	    d->heard && !d->late);
+	d->heard = d->late = false;
 	drive_add_parts(d);
-	facts_parts_sum(&d->state, d->parts, d->counts, d->rates);
+	facts_parts_sum(&d->parts, &d->state, d->counts, d->rates);
 	facts_roll(d->env.registry, &d->state, now.wall_us, d->rolls);
 	d->facts.rolls = d->rolls;
 	facts_pace(d->env.registry, d->cfg, &d->state, now.wall_us, d->paces);
@@ -559,6 +559,7 @@ drive_new(const struct drive_env *env, struct drive **out, char *why,
 	d->wall_off_us = clock_wall_us() - clock_mono_us();
 	d->began_us = clock_wall_us();
 	STAILQ_INIT(&d->waiting);
+	facts_parts_init(&d->parts);
 	d->probing = (struct probing){ .loop = env->loop,
 		.registry = env->registry,
 		.board = env->board,
@@ -612,12 +613,10 @@ drive_free(struct drive **dp)
 	free(d->rolls);
 	free(d->rates);
 	free(d->meters);
-	for (size_t i = 0; i < d->n_paces; i++) {
+	for (size_t i = 0; i < d->n_paces; i++)
 		free(d->paces[i]);
-		facts_part_free(&d->parts[i]);
-	}
 	free(d->paces);
-	free(d->parts);
+	facts_parts_free(&d->parts);
 	free(d->pace);
 	free(d->own);
 	cfg_unref(&d->joined_cfg);

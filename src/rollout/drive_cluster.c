@@ -181,6 +181,7 @@ struct follow {
 	struct change change;
 	struct buf text;
 	uint64_t version;
+	bool in_time;
 	bool done;
 };
 
@@ -258,6 +259,8 @@ adopt_follow(struct drive *d, struct change *c)
 	}
 	drive_take_over(d, true);
 	drive_fit_probes(d, false);
+	d->heard = true;
+	d->late |= !follow_of(c)->in_time;
 	follow_of(c)->done = true;
 	return true;
 }
@@ -290,7 +293,7 @@ static const struct change_kind follow_kind = { .decide = decide_follow,
 	.end = end_follow };
 
 static void
-on_follow(struct str text, uint64_t version, void *arg)
+on_follow(struct str text, uint64_t version, bool in_time, void *arg)
 {
 	struct drive *d = arg;
 	struct follow *f = calloc(1, sizeof(*f));
@@ -305,6 +308,7 @@ on_follow(struct str text, uint64_t version, void *arg)
 	f->change.kind = &follow_kind;
 	f->change.agreed = true;
 	f->version = version;
+	f->in_time = in_time;
 	drive_submit(d, &f->change);
 }
 
@@ -441,7 +445,7 @@ put_counts(struct json_out *j, void *arg)
 	json_key(j, "paces");
 	facts_pace_put(&d->state, d->paces, j);
 	json_key(j, "parts");
-	facts_parts_put(&d->state, d->parts, j);
+	facts_parts_put(&d->parts, j);
 	json_kv_u64(j, "in_flight", inflight);
 }
 
@@ -511,13 +515,11 @@ drive_add_paces(struct drive *d)
 void
 drive_add_parts(struct drive *d)
 {
-	uint64_t now = clock_wall_us();
 	struct cluster_member m;
 
 	for (size_t i = 1;
 	     d->cluster != NULL && cluster_member(d->cluster, i, &m); i++)
-		facts_parts_add(&d->state, d->parts, m.boot, m.away,
-		    now - MIN(now, m.silent_us), m.parts);
+		facts_parts_add(&d->parts, m.boot, m.away, m.parts);
 }
 
 /* ---- life ---- */

@@ -15,13 +15,13 @@
 #include "base/stat.h"
 #include "net/loop.h"
 #include "rollout/drive.h"
+#include "rollout/facts.h"
 #include "rollout/probing.h"
 
 struct cluster;
 struct disk;
 struct ejecting;
 struct names;
-struct part;
 struct rate;
 struct running;
 struct waiters;
@@ -78,10 +78,13 @@ struct drive {
 	double *rates;               /* owned; [service] */
 	struct rate *meters;         /* owned; [service] */
 	struct pace **paces;         /* owned, and each; [service] */
-	struct part **parts;         /* owned, and each; [service] */
 	size_t n_paces;              /* of both so many are in use */
-	struct ro_pace *pace;        /* owned; [service]: facts.paces */
-	uint64_t began_us; /* wall clock, as it was: of this process */
+	struct parts parts;
+	/* Since facts were gathered last: a state of others was taken over;
+	 * one of them not when the others did. */
+	bool heard, late;
+	struct ro_pace *pace; /* owned; [service]: facts.paces */
+	uint64_t began_us;    /* wall clock, as it was: of this process */
 	struct defer look;
 	struct waiters *waiters;
 	struct names *names;

@@ -152,23 +152,47 @@ judge_sessions(const struct pool *p, const struct cfg_service *svc,
 		    "requests of sessions that have just left";
 }
 
-/* Who asks one of the pools must know the tokens of all. */
-static void
-judge_keys(const struct pool *p, struct ro_facts_pool *f)
+/* Applications have tokens of its, or will have. */
+static bool
+signs(const struct ro_service *s, const char *pool)
 {
-	if (p->jwks_unknown + p->jwks_unread > 0)
+	for (size_t i = 0; i < s->n_pools; i++)
+		if (strcmp(s->pools[i].name, pool) == 0)
+			return s->pools[i].share_bp > 0 ||
+			    s->pools[i].state == POOL_DRAINING ||
+			    strcmp(s->rollout.to, pool) == 0;
+	return false;
+}
+
+/* Who asks that pool for keys must know the tokens of all that sign. */
+static void
+judge_keys(const struct pool *p, const struct cfg_service *svc,
+    const struct ro_service *s, struct ro_facts_pool *f)
+{
+	const char *name;
+
+	if (p->jwks_unknown > 0)
 		(void)snprintf(f->keys, sizeof(f->keys),
 		    "the keys of %s have not been read (jwks)", p->name);
-	else if (p->jwks_lacks > 0 && !p->jwks_united)
+	else if (p->jwks_unread > 0)
 		(void)snprintf(f->keys, sizeof(f->keys),
-		    "%s lacks %u of the other pools' keys (jwks)", p->name,
-		    p->jwks_lacks);
+		    "the keys of %s cannot be read (jwks)", p->name);
+	else if (!p->jwks_united)
+		for (size_t i = 0; i < svc->n_pools && f->keys[0] == '\0';
+		     i++) {
+			name = svc->pools[i].name;
+			if ((p->jwks_lacks_of >> i & 1) == 0 || !signs(s, name))
+				continue;
+			(void)snprintf(f->keys, sizeof(f->keys),
+			    "%.40s does not publish all keys of %.40s (jwks)",
+			    p->name, name);
+		}
 }
 
 static void
 gather_pool(struct registry *r, const struct cfg_service *svc,
-    const struct cfg_pool *cfg, const struct facts_now *now,
-    struct ro_facts_pool *f, uint64_t *due_us)
+    const struct ro_service *s, const struct cfg_pool *cfg,
+    const struct facts_now *now, struct ro_facts_pool *f, uint64_t *due_us)
 {
 	struct pool *p = registry_pool(r, svc->name, cfg->name);
 	struct count c;
@@ -203,7 +227,7 @@ gather_pool(struct registry *r, const struct cfg_service *svc,
 	if (svc->sticky_scope != CFG_STICKY_NONE)
 		judge_sessions(p, svc, now, f);
 	if (svc->jwks.required)
-		judge_keys(p, f);
+		judge_keys(p, svc, s, f);
 	judge_ready(p, cfg, &c, f, now->wall_us, due_us);
 }
 
@@ -224,7 +248,7 @@ facts_gather(struct registry *r, const struct cfg *cfg,
 			    str_of(s->services[i].pools[p].name));
 
 			if (pool != NULL)
-				gather_pool(r, svc, pool, now,
+				gather_pool(r, svc, &s->services[i], pool, now,
 				    &rows[i * CFG_POOLS_MAX + p], due_us);
 		}
 	}

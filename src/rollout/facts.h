@@ -7,6 +7,7 @@
 #define ROLLOUT_FACTS_H
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "base/attr.h"
 #include "base/stat.h"
@@ -44,13 +45,15 @@ uint16_t facts_minute(uint64_t wall_us);
 /* How many requests a service had, looked at once a second. */
 #define RATE_MARKS 11
 struct rate {
+	uint64_t of;   /* hash of a name; another one begins anew */
 	uint8_t at, n; /* the newest, and how many there are */
 	struct rate_mark {
 		uint64_t at_us; /* monotonic */
 		uint64_t accepted;
 	} marks[RATE_MARKS];
 };
-void facts_rate(struct rate *, uint64_t accepted, uint64_t now_us);
+void facts_rate(struct rate *, const char *service, uint64_t accepted,
+    uint64_t now_us);
 /* A second, over the last ten looks; -1: they were not made yet. */
 double facts_rate_of(const struct rate *);
 
@@ -62,27 +65,33 @@ struct ro_toll facts_toll(const struct pool *);
  * ---- what all proxies were asked while a rollout is under way ----
  *
  * Each counts from when it has heard that the rollout began, tells the others
- * its part, and adds theirs.  What one has told stays when it is away; that
- * some is missing then is told in .lacks_us.
+ * its part, and adds theirs.  What one has told stays when it is away.  What is
+ * missing, or may be, is told in .lacks_us: who is away, or has told nothing of
+ * it; who heard late of it; what was counted before a process began anew.
  */
 struct part;
 struct json;
 struct json_out;
+struct parts { /* of the rollouts that are under way, by service */
+	TAILQ_HEAD(part_list, part) list;
+};
 
-/* parts[n_services]: owned; NULL of those without one.  counts, rates: of this
- * proxy alone. */
-void facts_parts(const struct ro_state *, const struct ro_count *counts,
-    const double *rates, uint64_t wall_us, struct part **parts);
+void facts_parts_init(struct parts *);
+void facts_parts_free(struct parts *); /* of what it leads to */
+/* counts, rates: of this proxy alone.  in_time: that a rollout is under way
+ * which was not before it has heard when the others did. */
+void facts_parts(struct parts *, const struct ro_state *,
+    const struct ro_count *counts, const double *rates, uint64_t wall_us,
+    bool in_time);
 /* Of this proxy alone, as facts_parts_add() takes it from another one. */
-void facts_parts_put(const struct ro_state *, struct part *const *parts,
-    struct json_out *);
-/* boot: the process that has told that, one of 19 characters at most. */
-void facts_parts_add(const struct ro_state *, struct part **parts,
-    const char *boot, bool away, uint64_t heard_us, const struct json *);
-/* counts, rates: what it all comes to, as machine_count() takes it. */
-void facts_parts_sum(const struct ro_state *, struct part *const *parts,
+void facts_parts_put(const struct parts *, struct json_out *);
+/* boot: the process that has told that; of each one that there is. */
+void facts_parts_add(struct parts *, const char *boot, bool away,
+    const struct json *);
+/* counts, rates: what it all comes to, as machine_count() takes it; a rate is
+ * unknown where one that is there has not told it. */
+void facts_parts_sum(const struct parts *, const struct ro_state *,
     struct ro_count *counts, double *rates);
-void facts_part_free(struct part **);
 
 /*
  * ---- what a step analyze or mirror looks at ----

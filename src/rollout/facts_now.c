@@ -1,9 +1,11 @@
 /*
  * What a step window has to know: the time of day, and how much is asked.
  */
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "rollout/facts.h"
 
 uint16_t
@@ -18,10 +20,14 @@ facts_minute(uint64_t wall_us)
 }
 
 void
-facts_rate(struct rate *r, uint64_t accepted, uint64_t now_us)
+facts_rate(struct rate *r, const char *service, uint64_t accepted,
+    uint64_t now_us)
 {
 	struct rate_mark *newest = &r->marks[r->at];
+	uint64_t of = hash_bytes(service, strlen(service), 0);
 
+	if (r->of != of || accepted < newest->accepted)
+		*r = (struct rate){ .of = of };
 	if (r->n > 0 && now_us - newest->at_us < US_PER_S)
 		return;
 	r->at = (uint8_t)((r->at + (r->n > 0)) % RATE_MARKS);

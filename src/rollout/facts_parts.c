@@ -5,124 +5,213 @@
 #include <string.h>
 
 #include "base/attr.h"
-#include "base/clock.h"
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "rollout/cluster.h"
 #include "rollout/facts.h"
 #include "rollout/steps.h"
 
-/* So late, clocks that differ aside, nobody hears of it who was there. */
-#define HEARS_US (30 * US_PER_S)
 #define TOLD_MAX ((size_t)2 * CLUSTER_MEMBERS_MAX)
 
 /* What another process has told last. */
 struct told {
 	char boot[CLUSTER_BOOT_MAX];
-	bool away;
+	bool fresh;        /* it is there, and has told it in its last word */
 	bool whole;        /* since the rollout began */
 	uint64_t since_us; /* wall clock; else since then */
-	uint64_t heard_us; /* wall clock */
 	double rate;       /* requests a second; -1: unknown */
 	struct ro_count count;
 };
 
 struct part {
-	uint64_t rollout, began_us; /* of which it is */
-	bool alone; /* without others its counters are what there is */
-	bool whole; /* as in struct told */
+	TAILQ_ENTRY(part) link;
+	char service[CFG_NAME_MAX + 1];
+	size_t at; /* its place in the state that was looked at last */
+	/* Of which rollout: its id, and the counters that it began with. */
+	uint64_t rollout, process_us;
+	uint64_t now_us; /* wall clock, of that look */
+	bool known;      /* its service was seen then */
+	bool alone;      /* without others its counters are what there is */
+	bool whole;      /* as in struct told */
 	uint64_t since_us;
 	double rate;
+	uint64_t accepted;    /* at that look, since the process began */
 	struct ro_count base; /* own, when it began here */
 	struct ro_count own;  /* since */
 	struct told *told;    /* owned; [n] */
 	size_t n;
+	bool missing, unknown; /* one that may count has not told; is there */
 };
 
 void
-facts_part_free(struct part **pp)
+facts_parts_init(struct parts *all)
 {
-	if (*pp != NULL)
-		free((*pp)->told);
-	free(*pp);
-	*pp = NULL;
+	TAILQ_INIT(&all->list);
+}
+
+static void
+part_free(struct part *p)
+{
+	free(p->told);
+	free(p);
+}
+
+void
+facts_parts_free(struct parts *all)
+{
+	struct part *p;
+
+	while ((p = TAILQ_FIRST(&all->list)) != NULL) {
+		TAILQ_REMOVE(&all->list, p, link);
+		part_free(p);
+	}
+}
+
+/* at: where it is looked for first, as all come in one order. */
+static struct part *
+find(const struct parts *all, const char *service, struct part *at)
+{
+	struct part *p;
+
+	if (at != NULL && strcmp(at->service, service) == 0)
+		return at;
+	TAILQ_FOREACH (p, &all->list, link)
+		if (strcmp(p->service, service) == 0)
+			return p;
+	return NULL;
+}
+
+static struct part *
+next(struct part *p)
+{
+	return p == NULL ? NULL : TAILQ_NEXT(p, link);
 }
 
 /* ---- what is counted here ---- */
 
-/* Who leads has begun it, with what it had counted; the others hear of it. */
+/*
+ * Who leads has begun it, with what it had counted; the others hear of it, or
+ * have begun since.
+ */
 static void
 begin(const struct ro_rollout *r, const struct ro_count *now, uint64_t wall_us,
-    struct part *p)
+    bool in_time, struct part *p)
 {
-	bool ours = r->base.process_us == now->process_us;
-	bool was_there = ours || now->process_us <= r->began_us;
+	bool ours = r->base.process_us == now->process_us &&
+	    now->accepted >= r->base.accepted;
+	bool is_new = !ours && now->process_us > r->began_us;
 
 	p->rollout = r->id;
-	p->began_us = r->began_us;
-	p->alone = ours || !was_there;
-	p->whole = was_there && (ours || wall_us < r->began_us + HEARS_US);
-	p->since_us = was_there ? wall_us : now->process_us;
+	p->process_us = r->base.process_us;
+	p->alone = ours || is_new;
+	p->whole = ours || (in_time && !is_new);
+	p->since_us = is_new ? now->process_us : wall_us;
 	p->base = (struct ro_count){ .holds = true };
-	if (was_there)
+	if (!is_new)
 		p->base = ours ? r->base : *now;
 }
 
+/* The service went and came back, and its counters with it. */
 static bool
-is_same(const struct part *p, const struct ro_rollout *r)
+began_anew(const struct part *p, const struct ro_count *now)
 {
-	return p->rollout == r->id && p->began_us == r->began_us;
+	return now->accepted < p->accepted;
+}
+
+static struct part *
+make(struct parts *all, const struct ro_service *s)
+{
+	struct part *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL; /* what is known then is what came here */
+	str_copy(str_of(s->name), p->service, sizeof(p->service));
+	TAILQ_INSERT_TAIL(&all->list, p, link);
+	return p;
 }
 
 static void
-look_at(const struct ro_rollout *r, const struct ro_count *now, double rate,
-    uint64_t wall_us, struct part **pp)
+note(struct part *p, const struct ro_count *now, double rate, uint64_t wall_us)
 {
-	struct part *p = *pp;
-
-	if (p != NULL && !(steps_under_way(r) && is_same(p, r)))
-		facts_part_free(pp);
-	if (*pp == NULL && steps_under_way(r)) {
-		*pp = calloc(1, sizeof(**pp));
-		if (*pp != NULL)
-			begin(r, now, wall_us, *pp);
-	}
-	p = *pp;
-	if (p == NULL)
-		return; /* without memory what is known is what came here */
+	p->known = true;
+	p->now_us = wall_us;
+	p->accepted = now->accepted;
 	p->own = *now;
 	ro_count_less(&p->own, &p->base);
 	p->rate = rate;
+	p->missing = p->unknown = false;
 	for (size_t i = 0; i < p->n; i++)
-		p->told[i].away = true; /* but for those that are added now */
+		p->told[i].fresh = false; /* but for those that come now */
+}
+
+static struct part *
+look_at(struct parts *all, const struct ro_service *s, struct part *at,
+    const struct ro_count *now, uint64_t wall_us, bool in_time)
+{
+	const struct ro_rollout *r = &s->rollout;
+	struct part *p = find(all, s->name, at);
+
+	if (p != NULL &&
+	    (p->rollout != r->id || p->process_us != r->base.process_us)) {
+		TAILQ_REMOVE(&all->list, p, link);
+		part_free(p);
+		p = NULL;
+	}
+	if (p == NULL) {
+		p = make(all, s);
+		if (p != NULL)
+			begin(r, now, wall_us, in_time, p);
+	} else if (began_anew(p, now)) {
+		p->whole = p->alone = false;
+		p->since_us = wall_us;
+		p->base = (struct ro_count){ .holds = true };
+	}
+	return p;
 }
 
 void
-facts_parts(const struct ro_state *s, const struct ro_count *counts,
-    const double *rates, uint64_t wall_us, struct part **parts)
+facts_parts(struct parts *all, const struct ro_state *s,
+    const struct ro_count *counts, const double *rates, uint64_t wall_us,
+    bool in_time)
 {
-	for (size_t i = 0; i < s->n_services; i++)
-		look_at(&s->services[i].rollout, &counts[i], rates[i], wall_us,
-		    &parts[i]);
+	struct part *p, *at = TAILQ_FIRST(&all->list), *after;
+
+	TAILQ_FOREACH (p, &all->list, link)
+		p->known = false;
+	for (size_t i = 0; i < s->n_services; i++) {
+		if (!steps_under_way(&s->services[i].rollout))
+			continue;
+		after = next(at);
+		p = look_at(all, &s->services[i], at, &counts[i], wall_us,
+		    in_time);
+		if (p == NULL)
+			continue;
+		p->at = i;
+		note(p, &counts[i], rates[i], wall_us);
+		at = p == at ? after : next(p);
+	}
+	for (p = TAILQ_FIRST(&all->list); p != NULL; p = after) {
+		after = next(p);
+		if (p->known)
+			continue;
+		TAILQ_REMOVE(&all->list, p, link);
+		part_free(p);
+	}
 }
 
 /* ---- for other proxies ---- */
 
 void
-facts_parts_put(const struct ro_state *s, struct part *const *parts,
-    struct json_out *j)
+facts_parts_put(const struct parts *all, struct json_out *j)
 {
-	json_begin_array(j);
-	for (size_t i = 0; i < s->n_services; i++) {
-		const struct part *p = parts[i];
+	const struct part *p;
 
-		if (p == NULL)
-			continue;
+	json_begin_array(j);
+	TAILQ_FOREACH (p, &all->list, link) {
 		json_begin_object(j);
-		json_kv_cstr(j, "service", s->services[i].name);
+		json_kv_cstr(j, "service", p->service);
 		json_kv_u64(j, "rollout", p->rollout);
-		json_kv_u64(j, "began_us", p->began_us);
+		json_kv_u64(j, "process_us", p->process_us);
 		json_kv_bool(j, "whole", p->whole);
 		json_kv_u64(j, "since_us", p->since_us);
 		json_kv_num(j, "rate", p->rate);
@@ -137,87 +226,98 @@ facts_parts_put(const struct ro_state *s, struct part *const *parts,
 static struct told *
 told_by(struct part *p, const char *boot)
 {
-	struct told *more;
-
 	for (size_t i = 0; i < p->n; i++)
 		if (strcmp(p->told[i].boot, boot) == 0)
 			return &p->told[i];
-	more = p->n == TOLD_MAX ? NULL
-	                        : realloc(p->told, (p->n + 1) * sizeof(*more));
-	if (more == NULL)
-		return NULL;
-	p->told = more;
-	more = &p->told[p->n++];
-	*more = (struct told){ .count = { .holds = true } };
-	str_copy(str_of(boot), more->boot, sizeof(more->boot));
-	return more;
+	return NULL;
 }
 
-static bool
-read_part(const struct json *j, struct told *t)
+static struct told *
+told_new(struct part *p, const char *boot)
+{
+	struct told *t = p->n == TOLD_MAX
+	    ? NULL
+	    : realloc(p->told, (p->n + 1) * sizeof(*t));
+
+	if (t == NULL)
+		return NULL; /* it is missing */
+	p->told = t;
+	t = &p->told[p->n++];
+	*t = (struct told){ .fresh = false };
+	str_copy(str_of(boot), t->boot, sizeof(t->boot));
+	return t;
+}
+
+static void
+read_part(struct part *p, const char *boot, bool away, const struct json *j)
 {
 	struct ro_count count = { 0 };
+	struct told *t = told_by(p, boot);
 
-	if (!ro_count_read(json_get(j, "count"), &count))
-		return false;
+	if ((uint64_t)json_get_int(j, "rollout", -1) != p->rollout ||
+	    (uint64_t)json_get_int(j, "process_us", -1) != p->process_us ||
+	    !ro_count_read(json_get(j, "count"), &count))
+		return;
+	if (t == NULL)
+		t = told_new(p, boot);
+	if (t == NULL)
+		return;
 	count.waiting = json_count(json_get(j, "waiting"));
 	t->count = count;
+	t->fresh = !away;
 	t->whole = json_get_truth(j, "whole", false);
 	t->since_us = (uint64_t)MAX(json_get_int(j, "since_us", 0), 0);
 	if (!json_number(json_get(j, "rate"), &t->rate))
 		t->rate = -1;
-	return true;
-}
-
-/* The one that it is of, if that is of the same rollout. */
-static struct part *
-find(const struct ro_state *s, struct part **parts, const struct json *j)
-{
-	const char *name = json_get_text(j, "service", "");
-	size_t i = 0;
-
-	while (i < s->n_services && strcmp(s->services[i].name, name) != 0)
-		i++;
-	return i < s->n_services && parts[i] != NULL &&
-	        (uint64_t)json_get_int(j, "rollout", -1) == parts[i]->rollout &&
-	        (uint64_t)json_get_int(j, "began_us", -1) == parts[i]->began_us
-	    ? parts[i]
-	    : NULL;
 }
 
 void
-facts_parts_add(const struct ro_state *s, struct part **parts, const char *boot,
-    bool away, uint64_t heard_us, const struct json *all)
+facts_parts_add(struct parts *all, const char *boot, bool away,
+    const struct json *doc)
 {
-	for (size_t i = 0; i < json_len(all); i++) {
-		const struct json *j = json_at(all, i);
-		struct part *p = find(s, parts, j);
-		struct told *t = p == NULL ? NULL : told_by(p, boot);
+	struct part *p, *at = TAILQ_FIRST(&all->list);
 
-		if (t == NULL || !read_part(j, t))
+	for (size_t i = 0; at != NULL && i < json_len(doc); i++) {
+		const struct json *j = json_at(doc, i);
+
+		p = find(all, json_get_text(j, "service", ""), at);
+		if (p == NULL)
 			continue;
-		t->away = away;
-		t->heard_us = heard_us;
+		read_part(p, boot, away, j);
+		at = next(p) == NULL ? TAILQ_FIRST(&all->list) : next(p);
+	}
+	TAILQ_FOREACH (p, &all->list, link) {
+		const struct told *t = told_by(p, boot);
+		bool is_fresh = t != NULL && t->fresh;
+
+		p->missing |= !is_fresh;
+		p->unknown |= !is_fresh && !away;
 	}
 }
 
 /* ---- what it comes to ---- */
 
+static void
+less_in_flight(struct ro_count *c)
+{
+	c->accepted -= MIN(c->accepted, c->in_flight);
+	c->in_flight = c->waiting = 0;
+}
+
 /* How what it had in flight has ended nobody knows who is there. */
 static void
-add_told(const struct told *t, struct ro_count *sum, double *rate)
+add_told(const struct part *p, const struct told *t, struct ro_count *sum,
+    double *rate)
 {
 	struct ro_count c = t->count;
 
 	if (!t->whole)
-		sum->lacks_us = MAX(sum->lacks_us,
-		    MIN(t->since_us, t->heard_us));
-	if (t->away) {
-		sum->lacks_us = MAX(sum->lacks_us, t->heard_us);
-		c.accepted -= MIN(c.accepted, c.in_flight);
-		c.in_flight = c.waiting = 0;
-	} else {
+		sum->lacks_us = MAX(sum->lacks_us, MIN(t->since_us, p->now_us));
+	if (t->fresh) {
 		*rate = *rate < 0 || t->rate < 0 ? -1 : *rate + t->rate;
+	} else {
+		sum->lacks_us = p->now_us;
+		less_in_flight(&c);
 	}
 	ro_count_add(sum, &c);
 }
@@ -229,24 +329,28 @@ sum_up(const struct ro_rollout *r, const struct part *p, struct ro_count *row,
 {
 	struct ro_count sum = r->base;
 
-	if (p->n == 0 && p->alone)
+	if (p->n == 0 && !p->missing && p->alone)
 		return;
-	sum.accepted -= MIN(sum.accepted, sum.in_flight);
-	sum.in_flight = sum.waiting = 0;
+	less_in_flight(&sum);
 	ro_count_add(&sum, &p->own);
 	if (!p->whole)
 		sum.lacks_us = p->since_us;
+	if (p->missing)
+		sum.lacks_us = p->now_us;
 	for (size_t i = 0; i < p->n; i++)
-		add_told(&p->told[i], &sum, rate);
+		add_told(p, &p->told[i], &sum, rate);
+	if (p->unknown)
+		*rate = -1;
 	*row = sum;
 }
 
 void
-facts_parts_sum(const struct ro_state *s, struct part *const *parts,
+facts_parts_sum(const struct parts *all, const struct ro_state *s,
     struct ro_count *counts, double *rates)
 {
-	for (size_t i = 0; i < s->n_services; i++)
-		if (parts[i] != NULL)
-			sum_up(&s->services[i].rollout, parts[i], &counts[i],
-			    &rates[i]);
+	const struct part *p;
+
+	TAILQ_FOREACH (p, &all->list, link)
+		sum_up(&s->services[p->at].rollout, p, &counts[p->at],
+		    &rates[p->at]);
 }

@@ -169,6 +169,7 @@ static void
 forget_pool(struct pool *p)
 {
 	p->jwks_keys = p->jwks_lacks = p->jwks_unread = p->jwks_unknown = 0;
+	p->jwks_lacks_of = 0;
 	p->jwks_read_us = 0;
 	p->jwks_united = true;
 }
@@ -178,6 +179,7 @@ note_pool(struct pool *p, const struct source *s, const struct jwks_said *said)
 {
 	p->jwks_keys += said->keys;
 	p->jwks_lacks += said->lacks;
+	p->jwks_lacks_of |= said->lacks_of;
 	p->jwks_united &= said->lacks == 0 || said->united;
 	p->jwks_unread += s->why[0] != '\0' ||
 	    (said->set == NULL && said->needed);
@@ -222,6 +224,8 @@ publish(struct watched *w, const struct source *read)
 
 		said[i] = (struct jwks_said){
 			.pool = p == NULL ? 0 : p->name_hash,
+			.at = (unsigned)(ranked[i].source->pool -
+			    w->cfg->pools),
 			.path = ranked[i].source->path,
 			.set = ranked[i].source->set,
 			.needed = ranked[i].rank > 1 &&

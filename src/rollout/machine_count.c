@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/attr.h"
 #include "rollout/machine_int.h"
 #include "rollout/steps.h"
 
@@ -16,21 +17,29 @@ count_toll(const struct ro_count *c, const char *pool)
 	return NULL;
 }
 
+/* Sums over pools shrink when one is taken out. */
+static void
+less(uint64_t *n, uint64_t base)
+{
+	*n -= MIN(*n, base);
+}
+
 void
 ro_count_less(struct ro_count *c, const struct ro_count *base)
 {
 	c->holds &= base->holds;
 	/* What was in flight then ends as one of ours. */
-	c->accepted = c->accepted - base->accepted + base->in_flight;
+	c->accepted += base->in_flight;
+	less(&c->accepted, base->accepted);
 	for (int i = 0; i < CLASS_COUNT; i++)
-		c->class[i] -= base->class[i];
-	c->refused -= base->refused;
-	c->retries -= base->retries;
-	c->held -= base->held;
-	c->released -= base->released;
-	c->moved -= base->moved;
+		less(&c->class[i], base -> class[i]);
+	less(&c->refused, base->refused);
+	less(&c->retries, base->retries);
+	less(&c->held, base->held);
+	less(&c->released, base->released);
+	less(&c->moved, base->moved);
 	for (int i = 0; i < STREAM_END_COUNT; i++)
-		c->streams[i] -= base->streams[i];
+		less(&c->streams[i], base->streams[i]);
 	for (size_t i = 0; i < c->n_pools; i++) {
 		const struct ro_toll *was = count_toll(base, c->pools[i].pool);
 		struct ro_toll *toll = &c->pools[i].toll;

@@ -105,16 +105,18 @@ step_is_ready(const struct job *j)
 	return job_can_serve(j, j->pool);
 }
 
-/* Why new sessions of a pool would have tokens that others refuse; or "". */
+/* Why tokens would be refused, of new sessions or of others; or "".  A pool
+ * that nobody can ask keeps nobody waiting. */
 static const char *
 keys_hold(const struct job *j)
 {
 	for (size_t i = 0; i < j->svc->n_pools; i++) {
 		const struct ro_pool *p = &j->svc->pools[i];
-		const char *why = job_facts(j, p)->keys;
+		const struct ro_facts_pool *f = job_facts(j, p);
 
-		if ((p == j->pool || p->share_bp > 0) && why[0] != '\0')
-			return why;
+		if (f->keys[0] != '\0' &&
+		    (p == j->pool || (p->share_bp > 0 && f->eligible > 0)))
+			return f->keys;
 	}
 	return "";
 }
@@ -129,10 +131,11 @@ bool
 step_waits(const struct job *j, const struct ro_step *s,
     char why[JOB_UNFIT_MAX])
 {
-	bool (*may)(const struct job *) = s->kind == CFG_STEP_READY
-	    ? step_is_ready
-	    : step_kinds[s->kind].may_enter;
+	bool (*may)(const struct job *) = step_kinds[s->kind].may_enter;
 
+	if (s->kind == CFG_STEP_READY ||
+	    (j->svc->rollout.entered && may == may_grow))
+		may = step_is_ready;
 	if (may(j))
 		return false;
 	if (!step_is_ready(j))

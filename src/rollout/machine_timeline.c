@@ -28,6 +28,25 @@ is_less(const struct ro_toll *a, const struct ro_toll *b)
 	return a->requests < b->requests || a->bad < b->bad;
 }
 
+/*
+ * From where on it counts, as it does not from what was seen: those of another
+ * process, or of a pool that came back, begin anew; or who began it is known of
+ * again; or others have not told all of it yet.
+ */
+static struct ro_toll
+begin_of(const struct ro_count *now, const struct ro_toll *toll,
+    const struct ro_count *base, size_t i, bool anew)
+{
+	const struct ro_toll *first = &base->pools[i].toll;
+
+	if (is_less(toll, first))
+		return (struct ro_toll){ 0 };
+	if (!anew)
+		return *toll;
+	return now->process_us == base->process_us ? *first
+	                                           : (struct ro_toll){ 0 };
+}
+
 /* What has come since it was looked at last, into the piece at hand. */
 static void
 add(struct ro_timeline *t, const struct ro_count *base,
@@ -43,12 +62,8 @@ add(struct ro_timeline *t, const struct ro_count *base,
 
 		if (toll == NULL)
 			continue;
-		/* Those of a pool that came back begin anew, too; else others
-		 * have not told all of it yet. */
 		if (anew || is_less(toll, &was))
-			was = anew || is_less(toll, &base->pools[i].toll)
-			    ? (struct ro_toll){ 0 }
-			    : *toll;
+			was = begin_of(now, toll, base, i, anew);
 		piece[i].requests += toll->requests - was.requests;
 		piece[i].bad += toll->bad - was.bad;
 		t->seen[i] = *toll;

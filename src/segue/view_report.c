@@ -62,8 +62,8 @@ view_verdict(const struct json *report, struct buf *out)
 		    "this is no certificate: the account does not hold");
 	else if (!json_get_truth(report, "whole", false))
 		buf_printf(out,
-		    "this is no certificate: what came before %s was counted "
-		    "by a process that is no more",
+		    "this is no certificate: not all that came before %s was "
+		    "counted by a process that is there",
 		    show_text(report, "counted_since"));
 	else if (faults == 0 && late == 0 && refused == 0)
 		buf_printf(out,

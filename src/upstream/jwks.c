@@ -139,8 +139,9 @@ identity(const struct json *key)
 struct have {
 	uint64_t id;
 	const struct json *key;
-	/* who brought it; while it is counted, who was seen last to have it */
-	const struct jwks_said *by;
+	const struct jwks_said *by; /* who brought it */
+	uint32_t owners;            /* who has it, by places as bits */
+	bool again;                 /* for another use: it was counted */
 };
 
 /* Those of one path: each once, or as often as the first that has it says it,
@@ -148,7 +149,6 @@ struct have {
 struct together {
 	struct have *list;
 	size_t n;
-	size_t distinct;
 };
 
 /* Where it is, .n: nowhere. */
@@ -163,36 +163,39 @@ find(const struct together *t, uint64_t id)
 }
 
 static void
-collect(struct together *t, const struct jwks_said *s)
-{
-	const struct json *key;
-	size_t i = 0;
-
-	while ((key = next_key(s, &i)) != NULL) {
-		uint64_t id = identity(key);
-		size_t at = find(t, id);
-
-		t->distinct += at == t->n;
-		if (at == t->n || t->list[at].by == s)
-			t->list[t->n++] = (struct have){ id, key, s };
-	}
-}
-
-/* True: it lacks something. */
-static bool
-count(struct together *t, struct jwks_said *s)
+collect(struct together *t, struct jwks_said *s)
 {
 	const struct json *key;
 	size_t i = 0;
 
 	s->keys = 0;
-	s->lacks = (unsigned)t->distinct;
 	while ((key = next_key(s, &i)) != NULL) {
-		struct have *h = &t->list[find(t, identity(key))];
+		uint64_t id = identity(key);
+		size_t at = find(t, id);
+		bool is_new = at == t->n;
 
 		s->keys++;
-		s->lacks -= h->by != s;
-		h->by = s;
+		if (is_new || t->list[at].by == s)
+			t->list[t->n++] = (struct have){ .id = id,
+				.key = key,
+				.by = s,
+				.again = !is_new };
+		t->list[at].owners |= UINT32_C(1) << s->at;
+	}
+}
+
+/* True: it lacks something. */
+static bool
+count(const struct together *t, struct jwks_said *s)
+{
+	s->lacks = s->lacks_of = 0;
+	for (size_t i = 0; i < t->n; i++) {
+		const struct have *h = &t->list[i];
+
+		if (h->again || (h->owners >> s->at & 1) != 0)
+			continue;
+		s->lacks++;
+		s->lacks_of |= h->owners;
 	}
 	return s->lacks > 0;
 }
@@ -237,7 +240,7 @@ static int
 take_path(struct jwks_said *said, size_t n, size_t path,
     const struct cfg_jwks *cfg, uint64_t now_us, struct copy **set)
 {
-	struct together t = { calloc(n * JWKS_KEYS_MAX + 1, sizeof(*t.list)), 0,
+	struct together t = { calloc(n * JWKS_KEYS_MAX + 1, sizeof(*t.list)),
 		0 };
 	bool differ = false;
 
@@ -246,8 +249,6 @@ take_path(struct jwks_said *said, size_t n, size_t path,
 	for (size_t i = 0; i < n; i++)
 		if (said[i].path == path)
 			collect(&t, &said[i]);
-	for (size_t i = 0; i < t.n; i++)
-		t.list[i].by = NULL;
 	for (size_t i = 0; i < n; i++)
 		differ |= said[i].path == path && said[i].set != NULL &&
 		    count(&t, &said[i]);

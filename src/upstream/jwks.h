@@ -45,12 +45,15 @@ struct copy *jwks_get(struct jwks *, struct str path) MUST_CHECK;
 /* What a pool publishes at a path. */
 struct jwks_said {
 	uint64_t pool;          /* hash of its name */
+	unsigned at;            /* its place among those of the service */
 	size_t path;            /* the service's n-th */
 	const struct json *set; /* borrowed; NULL: it could not be read */
 	bool needed;            /* users ask it: no set of all is without it */
-	/* out: keys of .set; those of other pools at the path that it lacks;
-	 * that all are given there */
+	/* out: keys of .set; those of other pools at the path that it lacks,
+	 * and who publishes these, by places as bits; that all are given
+	 * there */
 	unsigned keys, lacks;
+	uint32_t lacks_of;
 	bool united;
 };
 

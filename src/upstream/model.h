@@ -288,12 +288,13 @@ struct pool {
 	uint64_t window_us;      /* control; the one of eject began then */
 	bool shares;             /* control; has a share in the newest view */
 	/* control, of cfg jwks, over all paths: */
-	unsigned jwks_keys;    /* it publishes */
-	unsigned jwks_lacks;   /* others of its service do, and it does not */
-	bool jwks_united;      /* all are given, wherever it lacks some */
-	unsigned jwks_unread;  /* paths that could not be read, or not yet */
-	unsigned jwks_unknown; /* ... at which nothing was ever read */
-	uint64_t jwks_read_us; /* monotonic, of what was read last; 0: never */
+	unsigned jwks_keys;     /* it publishes */
+	unsigned jwks_lacks;    /* others of its service do, and it does not */
+	uint32_t jwks_lacks_of; /* ... and which, by places as bits */
+	bool jwks_united;       /* all are given, wherever it lacks some */
+	unsigned jwks_unread;   /* paths that could not be read, or not yet */
+	unsigned jwks_unknown;  /* ... at which nothing was ever read */
+	uint64_t jwks_read_us;  /* monotonic, of what was read last; 0: never */
 };
 
 /* An instance's record of failures: control only; see upstream/eject.h. */

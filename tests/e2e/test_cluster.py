@@ -359,6 +359,49 @@ def test_report_when_the_leader_dies(rig):
                "107 at each")
 
 
+def test_report_is_no_certificate_for_who_is_cut_off(rig):
+    """Nobody knows what it was asked; not even when it is back."""
+    c = Cluster(rig, cuts=True, jobs=CHANGE)
+    leader, gone = c.leader, c.followers[0]
+    wire = c.between[cluster(gone)["member"]]
+    wire.cut()
+    wait_until(lambda: cluster(gone)["role"] == "alone" and any(
+        m["away"] for m in cluster(leader)["members"]), 10, "alone")
+    leader.do("rollout", "start", "--to", "v2")
+    for s in c.proxies:
+        for _ in range(10):
+            once(s.address)
+    wait_until(lambda: has_counted(rollout(leader)["report"], 20),
+               3 * rig.slower, "20")
+    assert rollout(leader)["report"]["whole"] is False
+    wire.mend()
+    c.wait_together()
+    wait_until(lambda: rollout(leader)["at"] == 2, 10, "approve")
+    time.sleep(1)
+    assert [r["whole"] for r in reports(c.proxies)] == [False] * 3
+    leader.do("rollout", "approve", "--wait")
+    assert [r["whole"] for r in reports(c.proxies)] == [False] * 3
+    assert "this is no certificate" in gone.do("rollout", "report").out
+
+
+def test_a_window_waits_for_all(rig):
+    """Nobody asks the one that leads; and changes do not begin it anew."""
+    c = Cluster(rig, jobs={"share_key": "request", "rollout": {"steps": [
+        {"step": "window", "below": 20}, "approve"]}})
+    users, leader = [Users(s) for s in c.followers], c.leader
+    leader.do("rollout", "start", "--to", "v2")
+    began = time.monotonic()
+    while "counted for 10s" in rollout(leader)["holds"]:
+        leader.do("add-instance", "v2", c.b.address, "--name",
+                  f"x{time.monotonic() - began:.0f}")
+        time.sleep(2)
+    assert time.monotonic() - began < 15 * rig.slower
+    assert "requests a second, and fewer than 20" in rollout(leader)["holds"]
+    assert rollout(leader)["at"] == 0
+    for u in users:
+        u.ended.set()
+
+
 def test_leader_is_cut_off_in_a_rollout(rig):
     """Another one takes it to its end; the one cut off does nothing."""
     c = Cluster(rig, cuts=True, jobs={"rollout": {"steps": [

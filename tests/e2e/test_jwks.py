@@ -361,13 +361,13 @@ def test_a_rollout_waits_for_keys(rig):
     assert "share and promote wait while" in s.do("plan", "--to", "v2").out
     s.do("rollout", "start", "--to", "v2", "--rehearse", "--wait")
     assert rollout(s)["steps"][1]["said"] == \
-        "it would wait: v1 lacks 1 of the other pools' keys (jwks)"
+        "it would wait: v1 does not publish all keys of v2 (jwks)"
     s.do("rollout", "start", "--to", "v2")
-    wait_until(lambda: "other pools' keys (jwks)" in s.do("status").out, 5,
+    wait_until(lambda: "all keys of v2 (jwks)" in s.do("status").out, 5,
                "that it waits")
     site.b.keys = [key("one"), key("two")]
     site.wait_lacks(v1=1, v2=0)
-    wait_until(lambda: "v1 lacks 1 of the other pools' keys (jwks)" in
+    wait_until(lambda: "v1 does not publish all keys of v2 (jwks)" in
                s.do("status").out, 5, "that it waits for v1")
     assert {once(s.address).version for _ in range(30)} == {"v1"}
     site.a.keys = site.b.keys
@@ -379,7 +379,8 @@ def test_a_rollout_fails_for_want_of_keys(rig):
     site.wait_lacks(v1=1, v2=1)
     site.s.do("rollout", "start", "--to", "v2")
     why = wait_stand(site.s, "rolled_back")["why"]
-    assert why.startswith("v2 does not get its share in time: v1 lacks 1"), why
+    assert why == "v2 does not get its share in time: v1 does not publish " \
+        "all keys of v2 (jwks)"
 
 
 def test_a_rollout_takes_a_set_of_all(rig):
@@ -398,6 +399,38 @@ def test_a_rollout_waits_until_they_are_read(rig):
                site.s.do("status").out, 5, "that it waits")
     site.b.says = None
     wait_stand(site.s, "done")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_dead_pool_keeps_no_rollout_waiting(rig, known):
+    """Whether its keys were read before or not: nobody can ask it."""
+    site = gated(rig, [key("one")], [key("one")])
+    site.wait_lacks(v1=0, v2=0)
+    if not known:
+        site.a.says = ("500 Internal Server Error", b"")
+        site.s.stop()
+        site.s.start()
+    site.ia.close()
+    wait_until(lambda: site.s.admin.instance("a")["health"] == "down",
+               5, "it is down")
+    site.s.do("rollout", "start", "--to", "v2")
+    wait_stand(site.s, "done")
+
+
+def test_keys_of_who_takes_no_part_are_not_asked_for(rig):
+    """A pool without a share, though its tokens may be about yet."""
+    zero = rig.scripted("v0", "c", Op("v0", key("zero")))
+    ones = [rig.scripted(f"v{i}", "ab"[i - 1], Op(f"v{i}", key("one")))
+            for i in (1, 2)]
+    s = rig.segued(service(
+        pool("v0", [zero], share="0%"), pool("v1", [ones[0]], share="100%"),
+        pool("v2", [ones[1]], share="0%"), drain=DRAIN, shared_state="none",
+        jwks={"paths": ["/jwks"], "interval": "200ms", "required": True},
+        rollout={"steps": ["ready", "promote"]}))
+    wait_until(lambda: (s.admin.pool("v1")["keys"] or {}).get("lacks") == 1,
+               5, "what it lacks")
+    s.do("rollout", "start", "--to", "v2")
+    wait_stand(s, "done")
 
 
 def test_pools_of_one_store_rotate_together(rig):

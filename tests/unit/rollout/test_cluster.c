@@ -32,6 +32,7 @@ static struct {
 	uint64_t now_us;
 	enum cluster_role role;
 	unsigned followed;
+	bool in_time; /* ... the last one */
 	/* of the last proposal, or command */
 	unsigned came;
 	bool unknown;
@@ -131,9 +132,10 @@ fits(struct str text UNUSED, char why[CLUSTER_WHY_MAX] UNUSED, void *arg UNUSED)
 }
 
 static void
-follow(struct str text UNUSED, uint64_t version, void *arg UNUSED)
+follow(struct str text UNUSED, uint64_t version, bool in_time, void *arg UNUSED)
 {
 	t.followed++;
+	t.in_time = in_time;
 	cluster_followed(t.cluster, version);
 }
 
@@ -335,6 +337,43 @@ Test(cluster, a_late_answer_is_of_what_was_asked)
 	reply(STR("3"), NULL);
 	cr_expect_eq(t.came, 2u);
 	cr_expect_str_eq(t.why, "");
+}
+
+/* ---- what another one has committed ---- */
+
+/* It is asked who leads: p2, and that is what is committed. */
+static void
+look_at_lease(const char *version)
+{
+	pass(US_PER_S / 2);
+	hear_own();
+	reply(STR("p2/2 1"), version);
+}
+
+/* Who is told follows in time; not who finds out when it is back. */
+Test(cluster, who_was_away_follows_late)
+{
+	reply(STR("p2/2 1"), "3");
+	reply(STR("3"), "state");
+	cr_assert_eq(t.followed, 1u);
+	cr_expect_not(t.in_time, "it joins");
+	look_at_lease("4");
+	reply(STR("4"), "state");
+	cr_assert_eq(t.followed, 2u);
+	cr_expect(t.in_time);
+	t.bus.turned(false, STORE_WHY_CONNECTING, t.bus.arg);
+	t.bus.turned(true, STORE_WHY_NOTHING, t.bus.arg);
+	look_at_lease("5");
+	reply(STR("5"), "state");
+	cr_assert_eq(t.followed, 3u);
+	cr_expect_not(t.in_time, "it was cut off");
+	t.bus.turned(false, STORE_WHY_CONNECTING, t.bus.arg);
+	t.bus.turned(true, STORE_WHY_NOTHING, t.bus.arg);
+	look_at_lease("5");
+	look_at_lease("6");
+	reply(STR("6"), "state");
+	cr_assert_eq(t.followed, 4u);
+	cr_expect(t.in_time, "it had missed nothing");
 }
 
 /* ---- what a command came to ---- */

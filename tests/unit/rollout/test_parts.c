@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "rollout/facts.h"
+#include "rollout/machine_int.h"
 #include "world.h"
 
 #define BEGAN WORLD_BEGAN
@@ -18,7 +19,7 @@ struct proxy {
 	struct ro_state state;
 	struct ro_count own[2], rows[2];
 	double rate[2], rates[2];
-	struct part *parts[2];
+	struct parts parts;
 };
 
 static struct world w; /* for its services */
@@ -29,6 +30,7 @@ static void
 proxy_make(struct proxy *p, const char *boot, uint64_t process_us)
 {
 	*p = (struct proxy){ .boot = boot, .state = w.s };
+	facts_parts_init(&p->parts);
 	for (size_t i = 0; i < 2; i++)
 		p->own[i] = (struct ro_count){ .process_us = process_us,
 			.holds = true };
@@ -55,13 +57,19 @@ come(struct proxy *p, uint64_t n, uint64_t in_flight)
 	own->pools[0].toll.requests += n;
 }
 
-/* It looks, without what others tell. */
+/* It looks, without what others tell; in_time: it was told when they were. */
 static void
-look(struct proxy *p)
+look_when(struct proxy *p, bool in_time)
 {
 	memcpy(p->rows, p->own, sizeof(p->rows));
 	memcpy(p->rates, p->rate, sizeof(p->rates));
-	facts_parts(&p->state, p->rows, p->rates, now, p->parts);
+	facts_parts(&p->parts, &p->state, p->rows, p->rates, now, in_time);
+}
+
+static void
+look(struct proxy *p)
+{
+	look_when(p, false);
 }
 
 static struct json *
@@ -74,7 +82,7 @@ told_by(struct proxy *p)
 
 	look(p);
 	json_begin(&j, &text);
-	facts_parts_put(&p->state, p->parts, &j);
+	facts_parts_put(&p->parts, &j);
 	doc = json_read(buf_str(&text), why, sizeof(why));
 	cr_assert_not_null(doc, "%s", why);
 	buf_free(&text);
@@ -86,7 +94,7 @@ hear(struct proxy *p, struct proxy *of, bool away)
 {
 	struct json *doc = told_by(of);
 
-	facts_parts_add(&p->state, p->parts, of->boot, away, now, doc);
+	facts_parts_add(&p->parts, of->boot, away, doc);
 	json_free(&doc);
 }
 
@@ -94,7 +102,7 @@ hear(struct proxy *p, struct proxy *of, bool away)
 static bool
 sum(struct proxy *p, struct ro_count *out)
 {
-	facts_parts_sum(&p->state, p->parts, p->rows, p->rates);
+	facts_parts_sum(&p->parts, &p->state, p->rows, p->rates);
 	return machine_count(&w.s.services[0], &p->rows[0], out);
 }
 
@@ -112,18 +120,17 @@ begin(void)
 	it()->stand = RO_STAND_RUNNING;
 	it()->n_steps = 1;
 	it()->base = a.own[0]; /* it leads */
+	proxy_make(&c, "", 1);
 	look(&a);
-	look(&b);
+	look_when(&b, true);
 }
 
 static void
 end(void)
 {
-	struct proxy *all[] = { &a, &b, &c };
-
-	for (size_t i = 0; i < 3; i++)
-		for (size_t k = 0; k < 2; k++)
-			facts_part_free(&all[i]->parts[k]);
+	facts_parts_free(&a.parts);
+	facts_parts_free(&b.parts);
+	facts_parts_free(&c.parts);
 	world_free(&w);
 }
 
@@ -186,6 +193,33 @@ Test(parts, it_is_unknown_how_much_is_asked)
 	cr_expect_eq(a.rates[0], -1);
 }
 
+/* It is there, and has told nothing of this. */
+static void
+say_nothing(struct proxy *p, const char *boot, bool away)
+{
+	facts_parts_add(&p->parts, boot, away, NULL);
+}
+
+Test(parts, who_has_told_nothing_is_missing)
+{
+	struct ro_count n;
+
+	now += S;
+	a.rate[0] = 2;
+	look(&a);
+	say_nothing(&a, "x", false);
+	cr_expect_not(sum(&a, &n));
+	expect(&n, 2, 2);
+	cr_expect_eq(n.process_us, now);
+	cr_expect_eq(a.rates[0], -1);
+	look(&a);
+	say_nothing(&a, "x", true);
+	cr_expect_not(sum(&a, &n));
+	cr_expect_eq(a.rates[0], 2, "nobody is sent there");
+	look(&a);
+	cr_expect(sum(&a, &n), "it has said good-bye before");
+}
+
 /* Of what it had on its way nobody knows the end. */
 Test(parts, who_is_away_has_told_what_it_has)
 {
@@ -195,13 +229,15 @@ Test(parts, who_is_away_has_told_what_it_has)
 	hear(&a, &b, false);
 	now += 5 * S;
 	look(&a);
-	cr_expect_not(sum(&a, &n));
-	expect(&n, 20, 2);
-	cr_expect_eq(n.process_us, BEGAN, "then it was there");
-	cr_expect_eq(a.rates[0], 0);
 	hear(&a, &b, true);
 	cr_expect_not(sum(&a, &n));
+	expect(&n, 20, 2);
+	cr_expect_eq(n.process_us, now);
+	cr_expect_eq(a.rates[0], 0);
 	now += S;
+	look(&a);
+	cr_expect_not(sum(&a, &n), "it is no member any more");
+	expect(&n, 20, 2);
 	look(&a);
 	hear(&a, &b, false);
 	cr_expect(sum(&a, &n), "it is back, and was never gone");
@@ -222,7 +258,6 @@ Test(parts, who_begins_anew_is_another)
 	hear(&a, &c, false);
 	cr_expect_not(sum(&a, &n));
 	expect(&n, 2 + 21 + 4, 3);
-	cr_expect_eq(n.process_us, now - S);
 	look(&c);
 	hear(&c, &a, false);
 	cr_expect_not(sum(&c, &n));
@@ -230,21 +265,21 @@ Test(parts, who_begins_anew_is_another)
 	cr_expect_eq(n.process_us, now - S);
 }
 
-/* It was cut off when the rollout began. */
+/* It was cut off when the rollout began, be that long ago or not. */
 Test(parts, who_hears_of_it_late)
 {
 	struct ro_count n;
 
 	proxy_make(&c, "c1", UP + 2 * S);
 	come(&c, 300, 0);
-	now += 100 * S;
-	look(&c);
+	now += 2 * S;
+	look_when(&c, false);
 	come(&c, 5, 0);
 	look(&a);
 	hear(&a, &c, false);
 	cr_expect_not(sum(&a, &n));
 	expect(&n, 7, 2);
-	cr_expect_eq(n.process_us, BEGAN + 100 * S);
+	cr_expect_eq(n.process_us, BEGAN + 2 * S);
 }
 
 /* Who leads now goes on from what was counted. */
@@ -255,11 +290,88 @@ Test(parts, of_another_leader)
 	come(&a, 10, 0);
 	come(&b, 20, 0);
 	hear(&b, &a, false);
-	proxy_make(&c, "a2", now);
 	now += S;
 	look(&b);
+	hear(&b, &a, true);
 	cr_expect_not(sum(&b, &n));
 	expect(&n, 2 + 10 + 1 + 20, 0);
+}
+
+/* All stamps go with it (ro_state_shift). */
+Test(parts, the_wall_clock_is_set)
+{
+	struct ro_count n;
+
+	come(&b, 20, 0);
+	hear(&a, &b, false);
+	it()->began_us += 7 * S;
+	now += 7 * S;
+	look(&a);
+	hear(&a, &b, false);
+	cr_expect(sum(&a, &n));
+	expect(&n, 2 + 21, 2);
+}
+
+/* As the configuration has them after a reload. */
+Test(parts, services_in_another_order)
+{
+	struct proxy *both[] = { &a, &b };
+	struct ro_service was = w.s.services[0];
+	struct ro_count n;
+
+	come(&b, 20, 0);
+	hear(&a, &b, false);
+	w.s.services[0] = w.s.services[1];
+	w.s.services[1] = was;
+	for (size_t i = 0; i < 2; i++) {
+		n = both[i]->own[0];
+		both[i]->own[0] = both[i]->own[1];
+		both[i]->own[1] = n;
+	}
+	look(&a);
+	hear(&a, &b, false);
+	facts_parts_sum(&a.parts, &a.state, a.rows, a.rates);
+	cr_expect(machine_count(&w.s.services[1], &a.rows[1], &n));
+	expect(&n, 2 + 21, 2);
+}
+
+/* With counters that begin anew. */
+Test(parts, a_service_that_went_and_came_back)
+{
+	struct ro_count n;
+
+	come(&b, 20, 0);
+	(void)told_by(&b);
+	b.own[0] = (struct ro_count){ .process_us = UP + S, .holds = true };
+	come(&b, 3, 0);
+	look(&a);
+	hear(&a, &b, false);
+	cr_expect_not(sum(&a, &n));
+	expect(&n, 2 + 3, 2);
+}
+
+/* A leader that has begun anew, and nobody is there; then one is. */
+Test(parts, by_time_once_others_tell)
+{
+	struct ro_count n;
+	struct ro_timeline t;
+	uint64_t due = 0;
+
+	timeline_begin(it());
+	proxy_make(&c, "a2", now + S);
+	now += 2 * S;
+	come(&c, 4, 0);
+	look(&c);
+	(void)sum(&c, &n);
+	(void)timeline_note(it(), &c.rows[0], now, &due);
+	come(&b, 20, 0);
+	come(&c, 2, 0);
+	look(&c);
+	hear(&c, &b, false);
+	cr_expect_not(sum(&c, &n));
+	expect(&n, 21 + 6, 0);
+	machine_timeline(&w.s.services[0], &c.rows[0], now, &t);
+	cr_expect_leq(t.pieces[0][0].requests, 4 + 20 + 6);
 }
 
 Test(parts, of_another_rollout_are_none)
@@ -275,10 +387,9 @@ Test(parts, of_another_rollout_are_none)
 	look(&a);
 	cr_expect(sum(&a, &n));
 	expect(&n, 2, 2);
-	cr_expect_null(a.parts[1]);
 	it()->stand = RO_STAND_DONE;
 	look(&a);
-	cr_expect_null(a.parts[0]);
+	cr_expect(TAILQ_EMPTY(&a.parts.list));
 }
 
 Test(parts, what_is_none)
@@ -299,8 +410,8 @@ Test(parts, what_is_none)
 
 		cr_assert_not_null(doc, "%s", said[i]);
 		look(&a);
-		facts_parts_add(&a.state, a.parts, "x", false, now, doc);
-		(void)sum(&a, &n);
+		facts_parts_add(&a.parts, "x", false, doc);
+		cr_expect_not(sum(&a, &n));
 		expect(&n, 2, 2);
 		json_free(&doc);
 	}

@@ -2659,7 +2659,9 @@ Test(rollout, rate_of_requests)
 		else
 			cr_expect_eq(is, t < 21 ? 5 * (double)(21 - t) / 10 : 0,
 			    "%d: %f", (int)t, is);
-		facts_rate(&r, 5 * MIN(t, 10), (100 + t) * S);
-		facts_rate(&r, 1000, (100 + t) * S + S / 2);
+		facts_rate(&r, "a", 5 * MIN(t, 10), (100 + t) * S);
+		facts_rate(&r, "a", 1000, (100 + t) * S + S / 2);
 	}
+	facts_rate(&r, "b", 1001, 200 * S);
+	cr_expect_eq(facts_rate_of(&r), -1, "another service is at its place");
 }

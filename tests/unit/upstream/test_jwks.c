@@ -43,6 +43,7 @@ say(uint64_t pool, size_t path, const char *keys)
 	cr_assert_not_null(sets[n], "%s", why);
 	cr_assert(jwks_is_set(sets[n], &(const char *){ NULL }));
 	said[n] = (struct jwks_said){ .pool = pool,
+		.at = (unsigned)pool,
 		.path = path,
 		.set = sets[n],
 		.keys = 9,
@@ -191,7 +192,8 @@ Test(jwks, one_that_was_not_read)
 {
 	say(7, 0, KEY("a", ""));
 	say(8, 0, KEY("b", ""));
-	said[n++] = (struct jwks_said){ .pool = 9, .path = 0, .needed = true };
+	said[n++] =
+	    (struct jwks_said){ .pool = 9, .at = 9, .path = 0, .needed = true };
 	take();
 	expect_set(0, NULL);
 	cr_expect_not(said[0].united);
