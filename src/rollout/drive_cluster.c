@@ -520,6 +520,8 @@ drive_add_parts(struct drive *d)
 	for (size_t i = 1;
 	     d->cluster != NULL && cluster_member(d->cluster, i, &m); i++)
 		facts_parts_add(&d->parts, m.boot, m.away, m.parts);
+	if (d->cluster != NULL && cluster_role(d->cluster) == CLUSTER_ALONE)
+		facts_parts_alone(&d->parts);
 }
 
 /* ---- life ---- */

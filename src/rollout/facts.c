@@ -152,10 +152,17 @@ judge_sessions(const struct pool *p, const struct cfg_service *svc,
 		    "requests of sessions that have just left";
 }
 
-/* Applications have tokens of its, or will have. */
+/*
+ * Applications have tokens of its, or will have.  Where nobody is up nobody is
+ * served: those who are to be elsewhere do not wait for it.
+ */
 static bool
-signs(const struct ro_service *s, const char *pool)
+signs(struct registry *r, const struct ro_service *s, const char *pool)
 {
+	const struct pool *p = registry_pool(r, s->name, pool);
+
+	if (p == NULL || count_instances(r, p).up == 0)
+		return false;
 	for (size_t i = 0; i < s->n_pools; i++)
 		if (strcmp(s->pools[i].name, pool) == 0)
 			return s->pools[i].share_bp > 0 ||
@@ -166,8 +173,9 @@ signs(const struct ro_service *s, const char *pool)
 
 /* Who asks that pool for keys must know the tokens of all that sign. */
 static void
-judge_keys(const struct pool *p, const struct cfg_service *svc,
-    const struct ro_service *s, struct ro_facts_pool *f)
+judge_keys(struct registry *r, const struct pool *p,
+    const struct cfg_service *svc, const struct ro_service *s,
+    struct ro_facts_pool *f)
 {
 	const char *name;
 
@@ -181,7 +189,8 @@ judge_keys(const struct pool *p, const struct cfg_service *svc,
 		for (size_t i = 0; i < svc->n_pools && f->keys[0] == '\0';
 		     i++) {
 			name = svc->pools[i].name;
-			if ((p->jwks_lacks_of >> i & 1) == 0 || !signs(s, name))
+			if ((p->jwks_lacks_of >> i & 1) == 0 ||
+			    !signs(r, s, name))
 				continue;
 			(void)snprintf(f->keys, sizeof(f->keys),
 			    "%.40s does not publish all keys of %.40s (jwks)",
@@ -227,7 +236,7 @@ gather_pool(struct registry *r, const struct cfg_service *svc,
 	if (svc->sticky_scope != CFG_STICKY_NONE)
 		judge_sessions(p, svc, now, f);
 	if (svc->jwks.required)
-		judge_keys(p, svc, s, f);
+		judge_keys(r, p, svc, s, f);
 	judge_ready(p, cfg, &c, f, now->wall_us, due_us);
 }
 

@@ -88,6 +88,8 @@ void facts_parts_put(const struct parts *, struct json_out *);
 /* boot: the process that has told that; of each one that there is. */
 void facts_parts_add(struct parts *, const char *boot, bool away,
     const struct json *);
+/* The others cannot be heard: whatever they have told, more may be missing. */
+void facts_parts_alone(struct parts *);
 /* counts, rates: what it all comes to, as machine_count() takes it; a rate is
  * unknown where one that is there has not told it. */
 void facts_parts_sum(const struct parts *, const struct ro_state *,

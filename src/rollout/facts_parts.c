@@ -40,7 +40,8 @@ struct part {
 	struct ro_count own;  /* since */
 	struct told *told;    /* owned; [n] */
 	size_t n;
-	bool missing, unknown; /* one that may count has not told; is there */
+	/* One that may count has not told; it is not there; it is. */
+	bool missing, lost, unknown;
 };
 
 void
@@ -99,12 +100,13 @@ begin(const struct ro_rollout *r, const struct ro_count *now, uint64_t wall_us,
 {
 	bool ours = r->base.process_us == now->process_us &&
 	    now->accepted >= r->base.accepted;
-	bool is_new = !ours && now->process_us > r->began_us;
+	bool is_new = !ours && !in_time && now->process_us > r->began_us;
+	bool missed = !ours && !in_time && now->accepted > 0;
 
 	p->rollout = r->id;
 	p->process_us = r->base.process_us;
 	p->alone = ours || is_new;
-	p->whole = ours || (in_time && !is_new);
+	p->whole = !missed;
 	p->since_us = is_new ? now->process_us : wall_us;
 	p->base = (struct ro_count){ .holds = true };
 	if (!is_new)
@@ -139,7 +141,7 @@ note(struct part *p, const struct ro_count *now, double rate, uint64_t wall_us)
 	p->own = *now;
 	ro_count_less(&p->own, &p->base);
 	p->rate = rate;
-	p->missing = p->unknown = false;
+	p->missing = p->lost = p->unknown = false;
 	for (size_t i = 0; i < p->n; i++)
 		p->told[i].fresh = false; /* but for those that come now */
 }
@@ -153,11 +155,11 @@ look_at(struct parts *all, const struct ro_service *s, struct part *at,
 
 	if (p != NULL &&
 	    (p->rollout != r->id || p->process_us != r->base.process_us)) {
-		TAILQ_REMOVE(&all->list, p, link);
-		part_free(p);
-		p = NULL;
-	}
-	if (p == NULL) {
+		free(p->told);
+		p->told = NULL;
+		p->n = 0;
+		begin(r, now, wall_us, in_time, p);
+	} else if (p == NULL) {
 		p = make(all, s);
 		if (p != NULL)
 			begin(r, now, wall_us, in_time, p);
@@ -291,7 +293,20 @@ facts_parts_add(struct parts *all, const char *boot, bool away,
 		bool is_fresh = t != NULL && t->fresh;
 
 		p->missing |= !is_fresh;
+		p->lost |= !is_fresh && away;
 		p->unknown |= !is_fresh && !away;
+	}
+}
+
+void
+facts_parts_alone(struct parts *all)
+{
+	struct part *p;
+
+	TAILQ_FOREACH (p, &all->list, link) {
+		p->missing = p->lost = p->unknown = true;
+		for (size_t i = 0; i < p->n; i++)
+			p->told[i].fresh = false;
 	}
 }
 
@@ -304,6 +319,13 @@ less_in_flight(struct ro_count *c)
 	c->in_flight = c->waiting = 0;
 }
 
+static void
+lose(struct ro_count *c, uint64_t at_us)
+{
+	c->lacks_us = MAX(c->lacks_us, at_us);
+	c->lost_us = MAX(c->lost_us, at_us);
+}
+
 /* How what it had in flight has ended nobody knows who is there. */
 static void
 add_told(const struct part *p, const struct told *t, struct ro_count *sum,
@@ -312,11 +334,13 @@ add_told(const struct part *p, const struct told *t, struct ro_count *sum,
 	struct ro_count c = t->count;
 
 	if (!t->whole)
-		sum->lacks_us = MAX(sum->lacks_us, MIN(t->since_us, p->now_us));
+		lose(sum, MIN(t->since_us, p->now_us));
 	if (t->fresh) {
 		*rate = *rate < 0 || t->rate < 0 ? -1 : *rate + t->rate;
 	} else {
 		sum->lacks_us = p->now_us;
+		if (!p->unknown)
+			lose(sum, p->now_us);
 		less_in_flight(&c);
 	}
 	ro_count_add(sum, &c);
@@ -334,7 +358,9 @@ sum_up(const struct ro_rollout *r, const struct part *p, struct ro_count *row,
 	less_in_flight(&sum);
 	ro_count_add(&sum, &p->own);
 	if (!p->whole)
-		sum.lacks_us = p->since_us;
+		lose(&sum, p->since_us);
+	if (p->lost)
+		lose(&sum, p->now_us);
 	if (p->missing)
 		sum.lacks_us = p->now_us;
 	for (size_t i = 0; i < p->n; i++)

@@ -108,9 +108,9 @@ add_piece(struct ro_timeline *t)
 static bool
 lacks_some(const struct ro_rollout *r, const struct ro_count *now)
 {
-	return now->lacks_us >=
+	return now->lost_us >=
 	    r->began_us + (r->timeline.n - 1) * r->timeline.piece_us &&
-	    now->lacks_us != 0;
+	    now->lost_us != 0;
 }
 
 static uint64_t

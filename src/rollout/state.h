@@ -123,6 +123,7 @@ struct ro_count {
 	uint64_t lacks_us;   /* wall clock: of what came before, some is missing
 	                        though that process goes on; 0: nothing is; not
 	                        in the file */
+	uint64_t lost_us;    /* ... and will not be told in a moment */
 	bool holds;          /* the account does (upstream/account.h) */
 	uint64_t accepted, in_flight;
 	uint64_t class[CLASS_COUNT];

@@ -302,7 +302,8 @@ def has_counted(report, n):
     by_time = sum(p["requests"] for piece in report["timeline"]
                   for p in piece["pools"])
     return report["holds"] and report["accepted"] == n == by_time and \
-        sum(p["requests"] for p in report["pools"]) == n
+        sum(p["requests"] for p in report["pools"]) == n and \
+        report["timeline"][0]["whole"] == report["whole"]
 
 
 CHANGE = {"share_key": "request", "rollout": {"steps": [
@@ -382,6 +383,21 @@ def test_report_is_no_certificate_for_who_is_cut_off(rig):
     leader.do("rollout", "approve", "--wait")
     assert [r["whole"] for r in reports(c.proxies)] == [False] * 3
     assert "this is no certificate" in gone.do("rollout", "report").out
+
+
+def test_who_is_alone_gives_no_certificate(rig):
+    """Redis is gone: nobody hears the others, though they were there."""
+    c = Cluster(rig, jobs=CHANGE)
+    c.leader.do("rollout", "start", "--to", "v2")
+    wait_until(lambda: all(r["whole"] for r in reports(c.proxies)), 5,
+               "certificates")
+    c.redis.kill()
+    for s in c.proxies:
+        wait_until(lambda s=s: cluster(s)["role"] == "alone", 10, "alone")
+        once(s.address)
+        assert rollout(s)["report"]["whole"] is False
+    s.do("rollout", "abort")
+    assert "this is no certificate" in s.do("rollout", "report").out
 
 
 def test_a_window_waits_for_all(rig):

@@ -402,10 +402,11 @@ def test_a_rollout_waits_until_they_are_read(rig):
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_dead_pool_keeps_no_rollout_waiting(rig, known):
-    """Whether its keys were read before or not: nobody can ask it."""
-    site = gated(rig, [key("one")], [key("one")])
-    site.wait_lacks(v1=0, v2=0)
+@pytest.mark.parametrize("own", ["one", "two"])
+def test_a_dead_pool_keeps_no_rollout_waiting(rig, known, own):
+    """Whatever its keys are, and whether they were read before or not."""
+    site = gated(rig, [key("one")], [key(own)])
+    site.wait_lacks(v1=int(own == "two"), v2=int(own == "two"))
     if not known:
         site.a.says = ("500 Internal Server Error", b"")
         site.s.stop()

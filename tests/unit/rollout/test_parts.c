@@ -220,6 +220,38 @@ Test(parts, who_has_told_nothing_is_missing)
 	cr_expect(sum(&a, &n), "it has said good-bye before");
 }
 
+Test(parts, who_is_alone_knows_of_nobody)
+{
+	struct ro_count n;
+
+	come(&b, 20, 0);
+	look(&a);
+	facts_parts_alone(&a.parts);
+	cr_expect_not(sum(&a, &n), "it has heard of none since it began");
+	expect(&n, 2, 2);
+	look(&a);
+	hear(&a, &b, false);
+	facts_parts_alone(&a.parts);
+	cr_expect_not(sum(&a, &n));
+	expect(&n, 23, 2);
+	cr_expect_eq(a.rates[0], -1);
+}
+
+/* It was asked nothing yet: whenever it hears of it, it has missed nothing. */
+Test(parts, who_joins)
+{
+	struct ro_count n;
+
+	proxy_make(&c, "c1", now + S);
+	now += 2 * S;
+	look(&c);
+	come(&c, 4, 0);
+	look(&a);
+	hear(&a, &c, false);
+	cr_expect(sum(&a, &n));
+	expect(&n, 6, 2);
+}
+
 /* Of what it had on its way nobody knows the end. */
 Test(parts, who_is_away_has_told_what_it_has)
 {
