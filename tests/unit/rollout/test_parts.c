@@ -373,7 +373,7 @@ Test(parts, a_service_that_went_and_came_back)
 	struct ro_count n;
 
 	come(&b, 20, 0);
-	(void)told_by(&b);
+	look(&b);
 	b.own[0] = (struct ro_count){ .process_us = UP + S, .holds = true };
 	come(&b, 3, 0);
 	look(&a);
