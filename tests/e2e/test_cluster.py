@@ -307,7 +307,7 @@ def has_counted(report, n):
 
 
 CHANGE = {"share_key": "request", "rollout": {"steps": [
-    {"step": "share", "share": "50%"}, {"step": "pause", "for": "3s"},
+    {"step": "share", "share": "50%"}, {"step": "pause", "for": "1s"},
     "approve", "promote"]}}
 
 
@@ -400,6 +400,7 @@ def test_who_is_alone_gives_no_certificate(rig):
     assert "this is no certificate" in s.do("rollout", "report").out
 
 
+@pytest.mark.waits
 def test_a_window_waits_for_all(rig):
     """Nobody asks the one that leads; and changes do not begin it anew."""
     c = Cluster(rig, jobs={"share_key": "request", "rollout": {"steps": [
@@ -847,6 +848,7 @@ def test_who_begins_knows_of_others(rig):
     wait_until(lambda: counts(c) == [(6, 0)] * 2, 1 * rig.slower, "six")
 
 
+@pytest.mark.waits
 def test_commands_for_pinned_requests_are_few(rig):
     """20 commands for 1,000 requests at most, beside those of a cluster
     at rest."""

@@ -19,7 +19,7 @@ from test_cluster import Cluster, Users, cluster, serves, shares
 from test_rollout import rollout
 from test_rollout_jobs import lines, script
 
-pytestmark = [pytest.mark.alone, pytest.mark.nets, pytest.mark.skipif(
+pytestmark = [pytest.mark.alone, pytest.mark.waits, pytest.mark.skipif(
     os.geteuid() != 0, reason="only root makes networks")]
 
 
