@@ -97,10 +97,7 @@ put_pools(struct json_out *j, struct drive *d, const struct ro_service *s,
 		json_kv_cstr(j, "unready", f->unready);
 		status_put_keys(j,
 		    registry_pool(drive_registry(d), s->name, p->name));
-		json_kv_bool(j, "keys_hold",
-		    f->keys[0] != '\0' &&
-		        ((p->share_bp > 0 && f->eligible > 0) ||
-		            strcmp(p->name, to) == 0));
+		json_kv_bool(j, "keys_hold", machine_keys_hold(p, f, to));
 		json_kv_bool(j, "drains",
 		    steps_have(r, CFG_STEP_DRAIN) && p->share_bp > 0 &&
 		        strcmp(p->name, to) != 0);

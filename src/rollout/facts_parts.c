@@ -40,8 +40,8 @@ struct part {
 	struct ro_count own;  /* since */
 	struct told *told;    /* owned; [n] */
 	size_t n;
-	/* One that may count has not told; it is not there; it is. */
-	bool missing, lost, unknown;
+	/* Who may count has not told in his last word: he is away; is there. */
+	bool lost, unknown;
 };
 
 void
@@ -141,7 +141,7 @@ note(struct part *p, const struct ro_count *now, double rate, uint64_t wall_us)
 	p->own = *now;
 	ro_count_less(&p->own, &p->base);
 	p->rate = rate;
-	p->missing = p->lost = p->unknown = false;
+	p->lost = p->unknown = false;
 	for (size_t i = 0; i < p->n; i++)
 		p->told[i].fresh = false; /* but for those that come now */
 }
@@ -153,16 +153,18 @@ look_at(struct parts *all, const struct ro_service *s, struct part *at,
 	const struct ro_rollout *r = &s->rollout;
 	struct part *p = find(all, s->name, at);
 
-	if (p != NULL &&
-	    (p->rollout != r->id || p->process_us != r->base.process_us)) {
-		free(p->told);
+	bool is_new = p == NULL || p->rollout != r->id ||
+	    p->process_us != r->base.process_us;
+
+	if (p == NULL)
+		p = make(all, s);
+	if (p == NULL)
+		return NULL;
+	if (is_new) {
+		free(p->told); /* of the one before */
 		p->told = NULL;
 		p->n = 0;
 		begin(r, now, wall_us, in_time, p);
-	} else if (p == NULL) {
-		p = make(all, s);
-		if (p != NULL)
-			begin(r, now, wall_us, in_time, p);
 	} else if (began_anew(p, now)) {
 		p->whole = p->alone = false;
 		p->since_us = wall_us;
@@ -292,7 +294,6 @@ facts_parts_add(struct parts *all, const char *boot, bool away,
 		const struct told *t = told_by(p, boot);
 		bool is_fresh = t != NULL && t->fresh;
 
-		p->missing |= !is_fresh;
 		p->lost |= !is_fresh && away;
 		p->unknown |= !is_fresh && !away;
 	}
@@ -304,7 +305,7 @@ facts_parts_alone(struct parts *all)
 	struct part *p;
 
 	TAILQ_FOREACH (p, &all->list, link) {
-		p->missing = p->lost = p->unknown = true;
+		p->lost = p->unknown = true;
 		for (size_t i = 0; i < p->n; i++)
 			p->told[i].fresh = false;
 	}
@@ -353,7 +354,9 @@ sum_up(const struct ro_rollout *r, const struct part *p, struct ro_count *row,
 {
 	struct ro_count sum = r->base;
 
-	if (p->n == 0 && !p->missing && p->alone)
+	bool missing = p->lost || p->unknown;
+
+	if (p->n == 0 && !missing && p->alone)
 		return;
 	less_in_flight(&sum);
 	ro_count_add(&sum, &p->own);
@@ -361,7 +364,7 @@ sum_up(const struct ro_rollout *r, const struct part *p, struct ro_count *row,
 		lose(&sum, p->since_us);
 	if (p->lost)
 		lose(&sum, p->now_us);
-	if (p->missing)
+	if (missing)
 		sum.lacks_us = p->now_us;
 	for (size_t i = 0; i < p->n; i++)
 		add_told(p, &p->told[i], &sum, rate);

@@ -323,6 +323,13 @@ struct ro_pace machine_analysis(const struct ro_state *, size_t service,
 uint64_t machine_held_left(const struct ro_state *, const struct ro_service *,
     const struct ro_facts *);
 
+/*
+ * Do the steps share and promote of a rollout to that pool wait for the keys of
+ * this one?  A pool that nobody can ask keeps nobody waiting.
+ */
+bool machine_keys_hold(const struct ro_pool *, const struct ro_facts_pool *,
+    const char *to);
+
 /* Is a run of a job under way for it, or about to be: .runs of its rollout? */
 bool machine_wants_run(const struct ro_service *);
 

@@ -105,8 +105,15 @@ step_is_ready(const struct job *j)
 	return job_can_serve(j, j->pool);
 }
 
-/* Why tokens would be refused, of new sessions or of others; or "".  A pool
- * that nobody can ask keeps nobody waiting. */
+bool
+machine_keys_hold(const struct ro_pool *p, const struct ro_facts_pool *f,
+    const char *to)
+{
+	return f->keys[0] != '\0' &&
+	    (strcmp(p->name, to) == 0 || (p->share_bp > 0 && f->eligible > 0));
+}
+
+/* Why tokens would be refused, of new sessions or of others; or "". */
 static const char *
 keys_hold(const struct job *j)
 {
@@ -114,8 +121,7 @@ keys_hold(const struct job *j)
 		const struct ro_pool *p = &j->svc->pools[i];
 		const struct ro_facts_pool *f = job_facts(j, p);
 
-		if (f->keys[0] != '\0' &&
-		    (p == j->pool || (p->share_bp > 0 && f->eligible > 0)))
+		if (machine_keys_hold(p, f, j->pool->name))
 			return f->keys;
 	}
 	return "";

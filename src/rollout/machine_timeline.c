@@ -106,7 +106,7 @@ add_piece(struct ro_timeline *t)
 
 /* Was something lost within its last piece? */
 static bool
-lacks_some(const struct ro_rollout *r, const struct ro_count *now)
+lost_some(const struct ro_rollout *r, const struct ro_count *now)
 {
 	return now->lost_us >=
 	    r->began_us + (r->timeline.n - 1) * r->timeline.piece_us &&
@@ -131,7 +131,7 @@ timeline_note(struct ro_rollout *r, const struct ro_count *now,
 	if (now->process_us == t->process_us)
 		add(t, &r->base, now);
 	for (bool gap = now->process_us != t->process_us;; more = true) {
-		t->gaps |= (uint64_t)(gap || lacks_some(r, now)) << (t->n - 1);
+		t->gaps |= (uint64_t)(gap || lost_some(r, now)) << (t->n - 1);
 		if (end_of(r) > wall_us)
 			break;
 		add_piece(t);
