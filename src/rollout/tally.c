@@ -69,21 +69,27 @@ struct batch {
 	uint64_t pools[CFG_POOLS_MAX];
 };
 
+/* Of a session: its id, and its score as Redis writes it. */
+#define TOLD "%016" PRIx64 "%016" PRIu64
+#define TOLD_BYTES 32
+
 /*
  * The newest pin says where it is, by its epoch, and of two such the last sight.
- * Told are those that have a newer pin than ours, with its epoch.
+ * Told are those that have a newer pin than ours, with its epoch.  When all are
+ * told anew most are known: the same text is the same score.
  */
 static const char tell_script[] =
-    "local left, E = '', 1048576 "
-    "for i = 1, #ARGV[2], 30 do "
-    "local id = string.sub(ARGV[2], i, i + 15) "
-    "local score = tonumber(string.sub(ARGV[2], i + 16, i + 29), 16) "
+    "local left, E, text = '', 1048576, ARGV[2] "
+    "for i = 1, #text, 32 do "
+    "local id = string.sub(text, i, i + 15) "
+    "local score = string.sub(text, i + 16, i + 31) "
     "local late = false "
     "for k = 1, #KEYS do "
-    "local s = tonumber(redis.call('ZSCORE', KEYS[k], id) or -1) "
-    "if s >= 0 then "
+    "local s = redis.call('ZSCORE', KEYS[k], id) "
+    "if s == score and k == 1 then late = true "
+    "elseif s then s = tonumber(s) "
     "local newer = s % E - score % E "
-    "if newer > 0 or (newer == 0 and s > score) then late = true "
+    "if newer > 0 or (newer == 0 and s > tonumber(score)) then late = true "
     "if k > 1 and newer > 0 then "
     "left = left .. id .. string.format('%05x', s % E) end "
     "elseif k > 1 then redis.call('ZREM', KEYS[k], id) end "
@@ -256,9 +262,8 @@ add(const struct session *one, void *arg)
 		return false; /* of a pool that is no more */
 	if (b->tally->under_way >= UNDER_WAY)
 		return false;
-	buf_printf(&b->text[at], "%016" PRIx64 "%014" PRIx64, one->id,
-	    score_of(wall_s, one->epoch));
-	if (b->text[at].len >= (size_t)BATCH * 30)
+	buf_printf(&b->text[at], TOLD, one->id, score_of(wall_s, one->epoch));
+	if (b->text[at].len >= (size_t)BATCH * TOLD_BYTES)
 		send_batch(b, at);
 	return true;
 }

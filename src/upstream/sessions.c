@@ -356,48 +356,102 @@ has_ended(const struct sessions *s, const struct session_row *r, uint32_t now_s,
 	    atomic_load_explicit(&s->pools[r->at].least, memory_order_relaxed);
 }
 
-struct teller {
+/* Rows a sweep looks at before it tells of them: others wait only so long. */
+#define SLICE 256
+
+struct sweep {
+	uint32_t now_s, idle_s, every_s;
 	session_tell_fn *tell;
 	void *arg;
-	uint32_t every_s;
 	bool again[SESSIONS_POOLS];
+	struct session due[SLICE];
+	bool told[SLICE];
+	size_t n;
 };
 
-static void
-tell_of(struct sessions *s, struct session_row *r, const struct teller *t)
+static bool
+is_due(struct session_row *r, const struct sweep *w)
 {
-	struct session one;
-
-	if (t->again[r->at])
+	if (w->again[r->at])
 		r->told_s = 0;
-	if (t->tell == NULL ||
-	    (r->told_s != 0 && r->seen_s - r->told_s < t->every_s))
-		return;
-	show(s, r, &one);
-	if (t->tell(&one, t->arg))
-		r->told_s = r->seen_s;
-	else
-		s->untold++;
+	return w->tell != NULL &&
+	    (r->told_s == 0 || r->seen_s - r->told_s >= w->every_s);
 }
 
-static void
-sweep(struct sessions *s, struct session_shard *h, uint32_t now_s,
-    uint32_t idle_s, const struct teller *t)
+/* Of the rows from here on: returns where it has come to. */
+static uint32_t
+pick(struct sessions *s, struct session_shard *h, uint32_t i, struct sweep *w)
 {
-	for (uint32_t i = 0; i < h->size;) {
+	uint32_t end = h->size - i > SLICE ? i + SLICE : h->size;
+
+	w->n = 0;
+	while (i < end) {
 		struct session_row *r = &h->rows[i];
 
 		/* Another one may come to stand where one goes. */
-		if (r->id != 0 && has_ended(s, r, now_s, idle_s)) {
+		if (r->id != 0 && has_ended(s, r, w->now_s, w->idle_s)) {
 			take_out(s, h, i);
 			continue;
 		}
-		if (r->id != 0)
-			tell_of(s, r, t);
+		if (r->id != 0 && is_due(r, w))
+			show(s, r, &w->due[w->n++]);
 		i++;
 	}
+	return i;
+}
+
+/* One that has moved meanwhile is to be told of once more. */
+static void
+mark(const struct sessions *s, struct session_shard *h, const struct sweep *w)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		const struct session *one = &w->due[i];
+		struct session_row *r = row_of(h, one->id);
+
+		if (w->told[i] && r->id == one->id && r->epoch == one->epoch &&
+		    atomic_load(&s->pools[r->at].pool) == one->pool)
+			r->told_s = one->seen_s;
+	}
+}
+
+/* Returns of how many not. */
+static uint64_t
+tell(struct sweep *w)
+{
+	uint64_t untold = 0;
+
+	for (size_t i = 0; i < w->n; i++) {
+		w->told[i] = w->tell(&w->due[i], w->arg);
+		untold += !w->told[i];
+	}
+	return untold;
+}
+
+/* While others are told workers go on; if they make it larger, all may move. */
+static void
+sweep(struct sessions *s, struct session_shard *h, struct sweep *w)
+{
+	uint32_t size, at = 0;
+	uint64_t untold = 0;
+
+	(void)pthread_mutex_lock(&h->mutex);
+	size = h->size;
+	while (at < size) {
+		at = pick(s, h, at, w);
+		if (w->n == 0)
+			continue;
+		(void)pthread_mutex_unlock(&h->mutex);
+		untold += tell(w);
+		(void)pthread_mutex_lock(&h->mutex);
+		mark(s, h, w);
+		if (h->size != size)
+			at = untold = 0;
+		size = h->size;
+	}
+	s->untold += untold;
 	if (h->size > LEAST_ROWS && h->n < h->size / 8)
 		(void)resize(h, h->size / 2);
+	(void)pthread_mutex_unlock(&h->mutex);
 }
 
 /*
@@ -422,26 +476,25 @@ free_pools(struct sessions *s, struct session_shard *all)
 }
 
 void
-sessions_sweep(struct sessions *s, uint64_t now_us, session_tell_fn *tell,
+sessions_sweep(struct sessions *s, uint64_t now_us, session_tell_fn *fn,
     void *arg)
 {
 	struct session_shard *all = atomic_load(&s->shards);
-	struct teller t = { .tell = tell,
-		.arg = arg,
-		.every_s = seconds(s->idle_us) / SESSIONS_TELLS };
+	struct sweep w = { .now_s = seconds(now_us),
+		.idle_s = seconds(s->idle_us),
+		.every_s = seconds(s->idle_us) / SESSIONS_TELLS,
+		.tell = fn,
+		.arg = arg };
 
 	s->untold = 0;
-	for (size_t i = 0; tell != NULL && i < SESSIONS_POOLS; i++) {
-		t.again[i] = s->pools[i].retell;
+	for (size_t i = 0; fn != NULL && i < SESSIONS_POOLS; i++) {
+		w.again[i] = s->pools[i].retell;
 		s->pools[i].retell = false;
 	}
 	if (all == NULL)
 		return;
-	for (size_t i = 0; i < SESSIONS_SHARDS; i++) {
-		(void)pthread_mutex_lock(&all[i].mutex);
-		sweep(s, &all[i], seconds(now_us), seconds(s->idle_us), &t);
-		(void)pthread_mutex_unlock(&all[i].mutex);
-	}
+	for (size_t i = 0; i < SESSIONS_SHARDS; i++)
+		sweep(s, &all[i], &w);
 	if (atomic_load(&s->pools[SESSIONS_POOLS - 1].pool) != 0)
 		free_pools(s, all);
 }

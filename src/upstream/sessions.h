@@ -96,8 +96,8 @@ void sessions_each(struct sessions *, session_fn *fn, void *arg);
  * needed any more.  Its work is a look at each record: to be called about once
  * a second.
  *
- * tell: of those that others are to be told of, in no order, and not to call
- * any of these; false: not now.  NULL: nobody is to be told.
+ * tell: of those that others are to be told of, in no order, once or more;
+ * false: not now.  NULL: nobody is to be told.  Workers do not wait meanwhile.
  */
 typedef bool session_tell_fn(const struct session *, void *arg);
 void sessions_sweep(struct sessions *, uint64_t now_us, session_tell_fn *tell,

@@ -364,6 +364,46 @@ Test(sessions, are_told_when_new_moved_and_six_times_an_idle_time)
 	cr_expect_eq(told(302, false), 1, "that pool's are elsewhere now");
 }
 
+struct meanwhile {
+	uint64_t told, seen;
+	uint64_t seventh; /* where it was told to be */
+};
+
+/* Workers go on: two more come for each one told, and the seventh moves. */
+static bool
+hear_and_see(const struct session *one, void *arg)
+{
+	struct meanwhile *m = arg;
+
+	for (int i = 0; i < 2 && m->seen < 2000; i++)
+		see(1000 + m->seen++, V1, 1);
+	if (one->id == id_of(7)) {
+		m->seventh = one->pool;
+		see(7, V2, 1);
+	}
+	m->told++;
+	return true;
+}
+
+Test(sessions, go_on_while_others_are_told)
+{
+	struct meanwhile m = { .told = 0 };
+	struct session one;
+
+	for (uint64_t n = 0; n < 1000; n++)
+		see(n, V1, 0);
+	sessions_sweep(&s, NOW_US + US_PER_S, hear_and_see, &m);
+	cr_expect_geq(m.told, 1000);
+	for (uint64_t n = 0; n < 3000; n++)
+		cr_expect(sessions_find(&s, id_of(n), &one), "%lu", n);
+	sessions_sweep(&s, NOW_US + 2 * US_PER_S, hear_and_see, &m);
+	cr_expect_eq(m.seventh, V2, "it has moved while it was told");
+	cr_expect_geq(m.told, 3000);
+	cr_expect_eq(told(3, false), 0);
+	sessions_retell(&s);
+	cr_expect_eq(told(4, false), 3000);
+}
+
 Test(sessions, are_given_up_to_a_newer_pin_alone)
 {
 	struct session one;
