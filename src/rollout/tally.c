@@ -64,7 +64,7 @@ struct batch {
 	struct tally *tally;
 	const struct ro_service *s;
 	struct sessions *sessions;
-	uint64_t wall_s, mono_s;
+	int64_t booted_s; /* wall clock; a sight has the same score each time */
 	struct buf text[CFG_POOLS_MAX];
 	uint64_t pools[CFG_POOLS_MAX];
 };
@@ -253,7 +253,7 @@ static bool
 add(const struct session *one, void *arg)
 {
 	struct batch *b = arg;
-	uint64_t wall_s = b->wall_s + one->seen_s - b->mono_s;
+	uint64_t wall_s = (uint64_t)(b->booted_s + one->seen_s);
 	size_t at = 0;
 
 	while (at < b->s->n_pools && b->pools[at] != one->pool)
@@ -316,8 +316,9 @@ on_counted(const struct str *values, size_t n, void *arg)
 
 static void
 count(struct tally *t, const struct ro_service *s, const uint64_t *pools,
-    const struct sessions *all, uint64_t wall_s)
+    const struct sessions *all)
 {
+	uint64_t now_us = clock_wall_us(), wall_s = now_us / US_PER_S;
 	struct asked *a = ask_of(t, s, pools);
 	char keys[CFG_POOLS_MAX][KEY_MAX], since[KEY_MAX], least[24], now[24],
 	    old[24];
@@ -333,7 +334,7 @@ count(struct tally *t, const struct ro_service *s, const uint64_t *pools,
 		words[n++] = key_of(t, s, i, keys[i]);
 	(void)snprintf(least, sizeof(least), "%" PRIu64,
 	    score_of(wall_s - kept_us(all) / US_PER_S, 0));
-	(void)snprintf(now, sizeof(now), "%" PRIu64, clock_wall_us());
+	(void)snprintf(now, sizeof(now), "%" PRIu64, now_us);
 	(void)snprintf(old, sizeof(old), "%" PRIu64,
 	    score_of(wall_s - 2 * kept_us(all) / US_PER_S - SKEW_S, 0));
 	words[n] = str_of(least);
@@ -350,8 +351,8 @@ share(struct tally *t, const struct ro_service *s, struct sessions *all)
 	struct batch b = { .tally = t,
 		.s = s,
 		.sessions = all,
-		.wall_s = clock_wall_us() / US_PER_S,
-		.mono_s = clock_mono_us() / US_PER_S };
+		.booted_s = (int64_t)(clock_wall_us() - clock_mono_us()) /
+		    (int64_t)US_PER_S };
 
 	for (size_t i = 0; i < s->n_pools; i++) {
 		b.pools[i] = hash_of(t, s, i);
@@ -364,7 +365,7 @@ share(struct tally *t, const struct ro_service *s, struct sessions *all)
 	for (size_t i = 0; i < s->n_pools; i++)
 		if (b.text[i].len > 0)
 			send_batch(&b, i);
-	count(t, s, b.pools, all, b.wall_s);
+	count(t, s, b.pools, all);
 }
 
 /* Of many services, those without any are asked for in turn. */
@@ -444,7 +445,7 @@ glance(struct tally *t)
 			continue;
 		for (size_t k = 0; k < s->n_pools; k++)
 			pools[k] = hash_of(t, s, k);
-		count(t, s, pools, &of->sessions, clock_wall_us() / US_PER_S);
+		count(t, s, pools, &of->sessions);
 		return;
 	}
 }
