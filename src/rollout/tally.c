@@ -64,7 +64,8 @@ struct batch {
 	struct tally *tally;
 	const struct ro_service *s;
 	struct sessions *sessions;
-	int64_t booted_s; /* wall clock; a sight has the same score each time */
+	int64_t booted_s; /* wall clock, rounded up: what is seen has the same
+	                     score each time, and ends in no set too early */
 	struct buf text[CFG_POOLS_MAX];
 	uint64_t pools[CFG_POOLS_MAX];
 };
@@ -79,24 +80,27 @@ struct batch {
  * told anew most are known: the same text is the same score.
  */
 static const char tell_script[] =
-    "local left, E, text = '', 1048576, ARGV[2] "
+    "local left, E, keys, text = '', 1048576, { KEYS[1] }, ARGV[2] "
+    "for k = 2, #KEYS do "
+    "if redis.call('ZCOUNT', KEYS[k], '-inf', '+inf') > 0 then "
+    "keys[#keys + 1] = KEYS[k] end end "
     "for i = 1, #text, 32 do "
     "local id = string.sub(text, i, i + 15) "
     "local score = string.sub(text, i + 16, i + 31) "
     "local late = false "
-    "for k = 1, #KEYS do "
-    "local s = redis.call('ZSCORE', KEYS[k], id) "
+    "for k = 1, #keys do "
+    "local s = redis.call('ZSCORE', keys[k], id) "
     "if s == score and k == 1 then late = true "
-    "elseif s then s = tonumber(s) "
+    "else s = tonumber(s or -1) if s >= 0 then "
     "local newer = s % E - score % E "
     "if newer > 0 or (newer == 0 and s > tonumber(score)) then late = true "
     "if k > 1 and newer > 0 then "
     "left = left .. id .. string.format('%05x', s % E) end "
-    "elseif k > 1 then redis.call('ZREM', KEYS[k], id) end "
-    "end end "
-    "if not late then redis.call('ZADD', KEYS[1], score, id) end "
+    "elseif k > 1 then redis.call('ZREM', keys[k], id) end "
+    "end end end "
+    "if not late then redis.call('ZADD', keys[1], score, id) end "
     "end "
-    "redis.call('PEXPIRE', KEYS[1], ARGV[1]) "
+    "redis.call('PEXPIRE', keys[1], ARGV[1]) "
     "return {'ok' .. left}";
 
 static const char count_script[] =
@@ -351,7 +355,8 @@ share(struct tally *t, const struct ro_service *s, struct sessions *all)
 	struct batch b = { .tally = t,
 		.s = s,
 		.sessions = all,
-		.booted_s = (int64_t)(clock_wall_us() - clock_mono_us()) /
+		.booted_s = (int64_t)(clock_wall_us() - clock_mono_us() +
+		                US_PER_S - 1) /
 		    (int64_t)US_PER_S };
 
 	for (size_t i = 0; i < s->n_pools; i++) {

@@ -356,24 +356,22 @@ has_ended(const struct sessions *s, const struct session_row *r, uint32_t now_s,
 	    atomic_load_explicit(&s->pools[r->at].least, memory_order_relaxed);
 }
 
-/* Rows a sweep looks at before it tells of them: others wait only so long. */
+/* Rows of which others are told in one go, while nobody waits. */
 #define SLICE 256
 
 struct sweep {
 	uint32_t now_s, idle_s, every_s;
 	session_tell_fn *tell;
 	void *arg;
-	bool again[SESSIONS_POOLS];
+	bool retells, again[SESSIONS_POOLS];
 	struct session due[SLICE];
 	bool told[SLICE];
 	size_t n;
 };
 
 static bool
-is_due(struct session_row *r, const struct sweep *w)
+is_due(const struct session_row *r, const struct sweep *w)
 {
-	if (w->again[r->at])
-		r->told_s = 0;
 	return w->tell != NULL &&
 	    (r->told_s == 0 || r->seen_s - r->told_s >= w->every_s);
 }
@@ -400,6 +398,14 @@ pick(struct sessions *s, struct session_shard *h, uint32_t i, struct sweep *w)
 	return i;
 }
 
+static void
+forget_told(struct session_shard *h, const struct sweep *w)
+{
+	for (uint32_t i = 0; i < h->size; i++)
+		if (h->rows[i].id != 0 && w->again[h->rows[i].at])
+			h->rows[i].told_s = 0;
+}
+
 /* One that has moved meanwhile is to be told of once more. */
 static void
 mark(const struct sessions *s, struct session_shard *h, const struct sweep *w)
@@ -414,41 +420,38 @@ mark(const struct sessions *s, struct session_shard *h, const struct sweep *w)
 	}
 }
 
-/* Returns of how many not. */
-static uint64_t
-tell(struct sweep *w)
+static void
+tell(struct sessions *s, struct sweep *w)
 {
-	uint64_t untold = 0;
-
 	for (size_t i = 0; i < w->n; i++) {
 		w->told[i] = w->tell(&w->due[i], w->arg);
-		untold += !w->told[i];
+		s->untold += !w->told[i];
 	}
-	return untold;
 }
 
-/* While others are told workers go on; if they make it larger, all may move. */
+/*
+ * While others are told workers go on.  If they make it larger rows change their
+ * places: one may be missed, and is due in the next sweep.
+ */
 static void
 sweep(struct sessions *s, struct session_shard *h, struct sweep *w)
 {
 	uint32_t size, at = 0;
-	uint64_t untold = 0;
 
 	(void)pthread_mutex_lock(&h->mutex);
-	size = h->size;
-	while (at < size) {
+	if (w->retells)
+		forget_told(h, w);
+	while (at < h->size) {
+		size = h->size;
 		at = pick(s, h, at, w);
 		if (w->n == 0)
 			continue;
 		(void)pthread_mutex_unlock(&h->mutex);
-		untold += tell(w);
+		tell(s, w);
 		(void)pthread_mutex_lock(&h->mutex);
 		mark(s, h, w);
-		if (h->size != size)
-			at = untold = 0;
-		size = h->size;
+		s->untold += h->size != size;
 	}
-	s->untold += untold;
 	if (h->size > LEAST_ROWS && h->n < h->size / 8)
 		(void)resize(h, h->size / 2);
 	(void)pthread_mutex_unlock(&h->mutex);
@@ -489,6 +492,7 @@ sessions_sweep(struct sessions *s, uint64_t now_us, session_tell_fn *fn,
 	s->untold = 0;
 	for (size_t i = 0; fn != NULL && i < SESSIONS_POOLS; i++) {
 		w.again[i] = s->pools[i].retell;
+		w.retells |= w.again[i];
 		s->pools[i].retell = false;
 	}
 	if (all == NULL)

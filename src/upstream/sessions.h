@@ -63,7 +63,7 @@ struct sessions {
 	uint64_t idle_us;   /* one not seen for so long has ended */
 	uint64_t shared_us; /* Redis has said how many there are; 0: never */
 	uint64_t shared_since_us; /* wall clock: nothing was lost there since */
-	uint64_t untold; /* so many it was not told of in the last sweep */
+	uint64_t untold; /* it was not told of some in the last sweep */
 
 	_Atomic uint64_t n;
 	_Atomic uint64_t lost; /* ever: found no room */
@@ -96,8 +96,9 @@ void sessions_each(struct sessions *, session_fn *fn, void *arg);
  * needed any more.  Its work is a look at each record: to be called about once
  * a second.
  *
- * tell: of those that others are to be told of, in no order, once or more;
- * false: not now.  NULL: nobody is to be told.  Workers do not wait meanwhile.
+ * tell: of those that others are to be told of, in no order; workers do not wait
+ * meanwhile.  It may call none of these but sessions_see() and
+ * sessions_retell().  False: not now.  NULL: nobody is to be told.
  */
 typedef bool session_tell_fn(const struct session *, void *arg);
 void sessions_sweep(struct sessions *, uint64_t now_us, session_tell_fn *tell,

@@ -364,25 +364,54 @@ Test(sessions, are_told_when_new_moved_and_six_times_an_idle_time)
 	cr_expect_eq(told(302, false), 1, "that pool's are elsewhere now");
 }
 
+#define CROWD 700 /* of one shard, so that workers make it larger */
+
+/* All want the first row, or that in the middle of a table twice as large. */
+static uint64_t
+id_in_crowd(uint64_t n)
+{
+	return UINT64_C(5) << 32 | (n + 1) << 10;
+}
+
+static void
+see_in_crowd(uint64_t n, uint64_t pool)
+{
+	struct session one = { .id = id_in_crowd(n),
+		.pool = pool,
+		.ends_s = FAR_S,
+		.epoch = 3 };
+
+	sessions_see(&s, &one, NOW_US, MOST);
+}
+
 struct meanwhile {
 	uint64_t told, seen;
-	uint64_t seventh; /* where it was told to be */
+	unsigned of[2 * CROWD]; /* each was told so often */
+	uint64_t third;         /* where it was told to be */
+	bool busy;
 };
 
-/* Workers go on: two more come for each one told, and the seventh moves. */
+/* Workers go on: as many come, and the third one moves. */
 static bool
 hear_and_see(const struct session *one, void *arg)
 {
 	struct meanwhile *m = arg;
 
-	for (int i = 0; i < 2 && m->seen < 2000; i++)
-		see(1000 + m->seen++, V1, 1);
-	if (one->id == id_of(7)) {
-		m->seventh = one->pool;
-		see(7, V2, 1);
+	while (m->seen < CROWD)
+		see_in_crowd(CROWD + m->seen++, V1);
+	if (one->id == id_in_crowd(3)) {
+		m->third = one->pool;
+		see_in_crowd(3, V2);
 	}
 	m->told++;
-	return true;
+	m->of[(uint32_t)one->id / 1024 - 1]++;
+	return !m->busy;
+}
+
+static void
+tell_crowd(struct meanwhile *m)
+{
+	sessions_sweep(&s, NOW_US + US_PER_S, hear_and_see, m);
 }
 
 Test(sessions, go_on_while_others_are_told)
@@ -390,18 +419,65 @@ Test(sessions, go_on_while_others_are_told)
 	struct meanwhile m = { .told = 0 };
 	struct session one;
 
-	for (uint64_t n = 0; n < 1000; n++)
-		see(n, V1, 0);
-	sessions_sweep(&s, NOW_US + US_PER_S, hear_and_see, &m);
-	cr_expect_geq(m.told, 1000);
-	for (uint64_t n = 0; n < 3000; n++)
-		cr_expect(sessions_find(&s, id_of(n), &one), "%lu", n);
-	sessions_sweep(&s, NOW_US + 2 * US_PER_S, hear_and_see, &m);
-	cr_expect_eq(m.seventh, V2, "it has moved while it was told");
-	cr_expect_geq(m.told, 3000);
-	cr_expect_eq(told(3, false), 0);
+	for (uint64_t n = 0; n < CROWD; n++)
+		see_in_crowd(n, V1);
+	tell_crowd(&m);
+	cr_expect_gt(s.untold, 0, "some were missed: it has grown");
+	for (uint64_t n = 0; n < 2 * CROWD; n++)
+		cr_expect(sessions_find(&s, id_in_crowd(n), &one), "%lu", n);
+	tell_crowd(&m);
+	cr_expect_eq(s.untold, 0);
+	cr_expect_eq(m.third, V2, "it has moved while it was told");
+	cr_expect_eq(m.told, 2 * CROWD + 1);
+	for (uint64_t n = 0; n < 2 * CROWD; n++)
+		cr_expect_eq(m.of[n], n == 3 ? 2 : 1, "%lu", n);
+	cr_expect_eq(told(2, false), 0);
+}
+
+Test(sessions, are_all_told_anew_whoever_comes_meanwhile)
+{
+	struct meanwhile m = { .told = 0 };
+
+	for (uint64_t n = 0; n < CROWD; n++)
+		see_in_crowd(n, V1);
+	cr_expect_eq(told(1, false), CROWD);
 	sessions_retell(&s);
-	cr_expect_eq(told(4, false), 3000);
+	tell_crowd(&m);
+	tell_crowd(&m);
+	for (uint64_t n = 0; n < 2 * CROWD; n++)
+		cr_expect_eq(m.of[n], n == 3 ? 2 : 1, "%lu", n);
+	m.busy = true;
+	sessions_retell(&s);
+	tell_crowd(&m);
+	cr_expect_eq(s.untold, 2 * CROWD);
+	cr_expect_eq(told(2, false), 2 * CROWD);
+}
+
+static void *
+see_many(void *arg)
+{
+	const uint64_t *first = arg;
+
+	for (uint64_t n = 0; n < 20000; n++)
+		see(*first + n, n % 3 == 0 ? V2 : V1, 0);
+	return NULL;
+}
+
+Test(sessions, are_told_beside_threads_that_see_them)
+{
+	uint64_t firsts[] = { 0, 10000 }, n = 0;
+	pthread_t threads[2];
+
+	for (size_t i = 0; i < ARRAY_LEN(firsts); i++)
+		cr_assert_eq(
+		    pthread_create(&threads[i], NULL, see_many, &firsts[i]), 0);
+	while (atomic_load(&s.n) < 30000)
+		n += told(1, false);
+	for (size_t i = 0; i < ARRAY_LEN(firsts); i++)
+		(void)pthread_join(threads[i], NULL);
+	n += told(1, false) + told(1, false);
+	cr_expect_geq(n, 30000);
+	cr_expect_eq(told(1, false), 0);
 }
 
 Test(sessions, are_given_up_to_a_newer_pin_alone)
