@@ -49,4 +49,5 @@ def rig(request):
 
 @pytest.fixture(scope="session")
 def rounds():
-    return int(os.environ.get("SEGUE_E2E_ROUNDS", "2"))
+    once = os.environ.get("SEGUE_SANITIZER") is not None
+    return int(os.environ.get("SEGUE_E2E_ROUNDS", "1" if once else "2"))

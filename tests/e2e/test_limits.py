@@ -135,7 +135,8 @@ def test_a_body_that_stands_still(s):
     a = ask_raw(s, f"POST / HTTP/1.1\r\n{WEB}Accept: text/html\r\n"
                    "Content-Length: 9\r\n\r\nx")
     assert a.status == 408 and b">408 Request Timeout<" in a.body
-    assert ended(s, "body_timeout", "deadline") == 1
+    wait_until(lambda: ended(s, "body_timeout", "deadline") == 1,
+               what="it is counted once all is sent")
 
 
 def test_reload_takes_pages(s, rig):

@@ -32,10 +32,10 @@ def test_share_in_steps(rig, rounds):
     site.start_load(session=4)
     for i in range(rounds):
         for pct in (0, 10, 50, 100):
+            site.load.phase(f"to {pct}% {i}")
             site.segued.do("share", "v2", f"{pct}%")
             phase_until(site, f"{pct}% {i}", lambda p: sum(
                 v["sessions"] for v in p["on"].values()) > 1800)
-        site.segued.do("share", "v2", "0%")
     final = site.finish()
     for i in range(rounds):
         for pct in (0, 10, 50, 100):
