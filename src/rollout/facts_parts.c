@@ -152,7 +152,6 @@ look_at(struct parts *all, const struct ro_service *s, struct part *at,
 {
 	const struct ro_rollout *r = &s->rollout;
 	struct part *p = find(all, s->name, at);
-
 	bool is_new = p == NULL || p->rollout != r->id ||
 	    p->process_us != r->base.process_us;
 
@@ -353,7 +352,6 @@ sum_up(const struct ro_rollout *r, const struct part *p, struct ro_count *row,
     double *rate)
 {
 	struct ro_count sum = r->base;
-
 	bool missing = p->lost || p->unknown;
 
 	if (p->n == 0 && !missing && p->alone)

@@ -364,7 +364,7 @@ struct sweep {
 	session_tell_fn *tell;
 	void *arg;
 	bool retells, again[SESSIONS_POOLS];
-	struct session due[SLICE];
+	struct session due[SLICE]; /* of these rows; [n] */
 	bool told[SLICE];
 	size_t n;
 };
@@ -398,6 +398,7 @@ pick(struct sessions *s, struct session_shard *h, uint32_t i, struct sweep *w)
 	return i;
 }
 
+/* Before any of a shard is told: who is missed then stays due. */
 static void
 forget_told(struct session_shard *h, const struct sweep *w)
 {

@@ -4,8 +4,6 @@ import random
 import threading
 import time
 
-import pytest
-
 from rig import wait_until
 from rig.load import say
 from rig.segued import pool, service
@@ -300,7 +298,6 @@ def test_plan(rig):
     assert r.code == 3 and "is under way" in r.err, r
 
 
-@pytest.mark.waits
 def test_window(rig):
     """It waits for its time of day, and until little is asked."""
     now = time.localtime()
@@ -381,7 +378,7 @@ def test_killed_at_random_instants(rig):
                     {"step": "share", "share": "60%"}, "promote", "drain"])
     s.do("rollout", "start", "--to", "v2")
     at, kills = 0, 0
-    while kills < (100 if rig.slower == 1 else 30):
+    while kills < 100:
         time.sleep(dice.uniform(0.001, 0.06) * min(rig.slower, 5))
         s.kill_all()
         kills += 1
