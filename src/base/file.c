@@ -141,6 +141,18 @@ sync_directory(int fd)
 	return fsync(fd) == 0 || errno == EINVAL ? E_OK : err_sys();
 }
 
+int
+file_sync_directory(const char *path)
+{
+	int fd = open_directory(path), rc;
+
+	if (fd < 0)
+		return fd;
+	rc = sync_directory(fd);
+	close(fd);
+	return rc;
+}
+
 /* Writes a new file; what it began it removes on error. */
 static int
 write_new(const char *path, struct str text, mode_t mode)

@@ -25,6 +25,9 @@ int file_read_fd(int fd, size_t max, struct buf *out) MUST_CHECK;
  */
 int file_replace(const char *path, struct str text, mode_t mode) MUST_CHECK;
 
+/* What was made, renamed or removed beside path stays so after a crash. */
+int file_sync_directory(const char *path) MUST_CHECK;
+
 /* write(2) until all is written or an error comes. */
 int file_write_all(int fd, struct str text) MUST_CHECK;
 

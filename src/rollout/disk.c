@@ -5,14 +5,20 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/file.h"
+#include "base/journal.h"
+#include "base/log.h"
 #include "base/thread.h"
 #include "net/loop.h"
 #include "net/mailbox.h"
+
+/* So long no text came: the file may follow. */
+#define QUIET_NS 200000000L
 
 /*
  * .text and .code change hands: the semaphore gives them to the thread, the
@@ -23,22 +29,70 @@ struct disk {
 	struct mail done;
 	disk_done_fn *fn;
 	void *arg;
-	const char *path; /* borrowed */
+	struct journal journal; /* the thread's */
 	pthread_t thread;
 	sem_t work;
 	struct buf text; /* empty when work is posted: the end */
 	int code;
 	uint64_t began_us; /* monotonic; control's */
+	uint64_t texts;    /* so many were written; control's */
 	bool busy;         /* control's */
+	/* The thread's: one more than the texts after which it last rested. */
+	_Atomic uint64_t rested;
 };
 
+/* False: there was none for so long. */
+static bool
+await_work(struct disk *d)
+{
+	struct timespec until;
+	int rc;
+
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += QUIET_NS;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_nsec -= 1000000000L;
+		until.tv_sec++;
+	}
+	do
+		rc = sem_timedwait(&d->work, &until);
+	while (rc == -1 && errno == EINTR);
+	return rc == 0;
+}
+
+/* Nothing is lost when it fails: the journal has it. */
+static void
+tell_unsettled(const struct disk *d, int rc)
+{
+	if (rc != E_OK)
+		log_warn("event=state_not_settled file=\"%s\" why=\"%s\"",
+		    d->journal.path, err_text(rc));
+}
+
+static void
+settle(struct disk *d)
+{
+	if (journal_is_unsettled(&d->journal))
+		tell_unsettled(d, journal_settle(&d->journal));
+}
+
+static void
+await_turn(struct disk *d, uint64_t texts)
+{
+	if (journal_is_unsettled(&d->journal) && await_work(d))
+		return;
+	settle(d);
+	atomic_store(&d->rested, texts + 1);
+	while (sem_wait(&d->work) == -1 && errno == EINTR)
+		;
+}
+
 static struct buf
-await_text(struct disk *d)
+await_text(struct disk *d, uint64_t texts)
 {
 	struct buf text;
 
-	while (sem_wait(&d->work) == -1 && errno == EINTR)
-		;
+	await_turn(d, texts);
 	text = d->text;
 	d->text = BUF_INIT;
 	return text;
@@ -48,14 +102,16 @@ static void *
 run(void *arg)
 {
 	struct disk *d = arg;
+	uint64_t texts = 0;
 	struct buf text;
 
 	thread_become(ROLE_NONE, "disk");
-	while (text = await_text(d), text.len > 0) {
-		d->code = file_replace(d->path, buf_str(&text), 0600);
-		buf_free(&text);
+	settle(d); /* nobody waits yet */
+	while (text = await_text(d, texts++), text.len > 0) {
+		d->code = journal_write(&d->journal, &text);
 		mailbox_post(d->box, &d->done);
 	}
+	tell_unsettled(d, journal_close(&d->journal));
 	return NULL;
 }
 
@@ -84,21 +140,23 @@ start_thread(struct disk *d)
 }
 
 int
-disk_new(struct loop *loop, const char *path, disk_done_fn *fn, void *arg,
-    struct disk **out)
+disk_new(struct loop *loop, const char *path, size_t max, disk_done_fn *fn,
+    void *arg, struct disk **out)
 {
 	struct disk *d = calloc(1, sizeof(*d));
-	int rc = E_NOMEM;
+	int rc;
 
 	*out = NULL;
 	if (d == NULL)
 		return E_NOMEM;
 	d->fn = fn;
 	d->arg = arg;
-	d->path = path;
-	rc = mailbox_new(loop, on_mail, d, &d->box);
+	rc = journal_init(&d->journal, path, max);
 	if (rc != E_OK)
 		goto fail_mem;
+	rc = mailbox_new(loop, on_mail, d, &d->box);
+	if (rc != E_OK)
+		goto fail_journal;
 	if (sem_init(&d->work, 0, 0) == -1) {
 		rc = err_sys();
 		goto fail_box;
@@ -112,6 +170,8 @@ fail_sem:
 	sem_destroy(&d->work);
 fail_box:
 	mailbox_free(&d->box);
+fail_journal:
+	journal_fini(&d->journal);
 fail_mem:
 	free(d);
 	return rc;
@@ -138,6 +198,7 @@ disk_free(struct disk **dp)
 	pthread_join(d->thread, NULL);
 	mailbox_free(&d->box); /* tells what was under way */
 	sem_destroy(&d->work);
+	journal_fini(&d->journal);
 	free(d);
 	*dp = NULL;
 }
@@ -150,6 +211,7 @@ disk_write(struct disk *d, struct buf *text)
 	*text = BUF_INIT;
 	d->began_us = clock_mono_us();
 	d->busy = true;
+	d->texts++;
 	post(d);
 }
 
@@ -157,6 +219,12 @@ bool
 disk_is_busy(const struct disk *d)
 {
 	return d->busy;
+}
+
+bool
+disk_rests(const struct disk *d)
+{
+	return atomic_load(&d->rested) == d->texts + 1;
 }
 
 uint64_t

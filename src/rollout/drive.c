@@ -497,7 +497,10 @@ begin(struct drive *d, char *why, size_t cap)
 	if (rc != E_OK)
 		return rc;
 	(void)snprintf(why, cap, "%s", err_text(E_NOMEM));
-	rc = drive_make_room(d, d->state.n_services);
+	rc = disk_new(d->env.loop, d->path, RO_STATE_BYTES_MAX,
+	    drive_on_written, d, &d->disk);
+	if (rc == E_OK)
+		rc = drive_make_room(d, d->state.n_services);
 	if (rc == E_OK)
 		rc = probing_fit(&d->probing, d->cfg, true);
 	if (rc != E_OK)
@@ -534,8 +537,6 @@ make(struct drive *d)
 	return d->clock != NULL && d->waiters != NULL && d->running != NULL &&
 	    d->path != NULL && ro_state_new(&d->state) == E_OK &&
 	    ro_state_new(&d->next) == E_OK &&
-	    disk_new(d->env.loop, d->path, drive_on_written, d, &d->disk) ==
-	    E_OK &&
 	    ejecting_new(d->env.loop, d->env.registry, d->env.feed, on_ejecting,
 	        d, &d->ejecting) == E_OK;
 }

@@ -303,6 +303,7 @@ drive_disk(const struct drive *d, struct drive_disk *out)
 {
 	*out = (struct drive_disk){ .pending_us = disk_pending_us(d->disk),
 		.waiting = d->n_waiting,
+		.rests = disk_rests(d->disk),
 		.failed = d->saves_failed,
 		.took = &d->save_took };
 }

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/file.h"
+#include "base/journal.h"
 #include "base/json.h"
 #include "rollout/state.h"
 #include "rollout/steps.h"
@@ -711,7 +711,7 @@ ro_state_load(const char *path, struct ro_state *out, char *why, size_t cap)
 	char detail[256] = "";
 	int rc;
 
-	rc = file_read(path, RO_STATE_BYTES_MAX, &text);
+	rc = journal_read(path, RO_STATE_BYTES_MAX, &text);
 	if (rc == E_OK)
 		rc = ro_state_read(buf_str(&text), out, detail, sizeof(detail));
 	buf_free(&text);

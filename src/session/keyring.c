@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <openssl/crypto.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -271,25 +270,6 @@ write_new_key(int fd)
 	return rc;
 }
 
-/* Makes the new name itself durable. */
-static int
-sync_directory(const char *path)
-{
-	char *copy = strdup(path);
-	int fd, rc = E_OK;
-
-	if (copy == NULL)
-		return E_NOMEM;
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(copy);
-	if (fd == -1)
-		return err_sys();
-	if (fsync(fd) == -1)
-		rc = err_sys();
-	close(fd);
-	return rc;
-}
-
 /*
  * The whole file is written under another name and then linked, not renamed:
  * of two who make one at a time, the second must take the first one's key
@@ -315,7 +295,7 @@ make_file(const char *path)
 		rc = err_sys();
 	(void)unlink(tmp);
 	if (rc == E_OK)
-		rc = sync_directory(path);
+		rc = file_sync_directory(path);
 out:
 	free(tmp);
 	return rc;

@@ -2,9 +2,9 @@
  * load - the load driver of the end-to-end tests: options, control, the end.
  *
  *     e2e-load --target 127.0.0.1:8080 [--clients 200] [--think 20ms]
- *         [--session 20] [--posts 30] [--body 4096] [--timeout 10s]
- *         [--get /get] [--post /post] [--stays X-Version] [--moved-ok]
- *         [--sources 127.1.0.1-127.1.255.254 | none]
+ *         [--eager 0] [--session 20] [--posts 30] [--body 4096]
+ *         [--timeout 10s] [--get /get] [--post /post] [--stays X-Version]
+ *         [--moved-ok] [--sources 127.1.0.1-127.1.255.254 | none]
  *
  * Lines on standard input: "phase NAME" begins a new stretch and "report"
  * tells all so far; both answer with a line.  "stop", a signal or the end of
@@ -55,6 +55,7 @@ number(const char *text, uint64_t max)
 static const struct option longs[] = {
 	{ "target",   required_argument, NULL, 't' },
 	{ "clients",  required_argument, NULL, 'c' },
+	{ "eager",    required_argument, NULL, 'e' },
 	{ "think",    required_argument, NULL, 'k' },
 	{ "session",  required_argument, NULL, 's' },
 	{ "posts",    required_argument, NULL, 'p' },
@@ -81,6 +82,9 @@ read_option(struct load *l, int c)
 		break;
 	case 'c':
 		o->clients = number(optarg, 20000);
+		break;
+	case 'e':
+		o->eager = number(optarg, 20000);
 		break;
 	case 'k':
 		o->think_us = duration(optarg);

@@ -26,6 +26,7 @@ struct load_options {
 	const char *get, *post; /* paths */
 	const char *stays;      /* "X-Version" or "X-Instance" */
 	unsigned clients;
+	unsigned eager;   /* so many of them ask without a pause */
 	unsigned session; /* mean number of requests of a session */
 	unsigned post_pct;
 	unsigned body_max; /* bytes of a post's body */

@@ -27,7 +27,10 @@ session_begin(struct lclient *c)
 static void
 pause_then_ask(struct lclient *c)
 {
-	asker_pause(&c->asker, asker_about(load_of(c)->opt.think_us));
+	const struct load_options *o = &load_of(c)->opt;
+	bool eager = c->asker.number < o->eager;
+
+	asker_pause(&c->asker, eager ? 0 : asker_about(o->think_us));
 }
 
 /* ---- answers ---- */

@@ -89,6 +89,29 @@ class ReadOnly:
                               capture_output=True, check=False).returncode
 
 
+class Small:
+    """A disk of 1 MiB."""
+
+    def __init__(self, path, rig):
+        self.path = path
+        if os.geteuid() != 0 or ReadOnly.call(
+                "mount", "-t", "tmpfs", "-o", "size=1m", "none", path) != 0:
+            pytest.skip("needs to mount")
+        rig.closing.append(self)
+
+    def fill(self):
+        with open(f"{self.path}/filler", "wb", buffering=0) as f:
+            with pytest.raises(OSError):
+                while True:
+                    f.write(bytes(4096))
+
+    def clear(self):
+        os.remove(f"{self.path}/filler")
+
+    def close(self):
+        ReadOnly.call("umount", "-l", self.path)
+
+
 @pytest.mark.parametrize("kind", [Full, Gone, ReadOnly])
 def test_no_room_for_the_state(rig, kind):
     site = Site(rig)
@@ -115,7 +138,8 @@ def test_no_room_for_the_state(rig, kind):
     assert read(path).split(b"\n", 1)[1] == before.split(b"\n", 1)[1]
     wait_until(lambda: admin.status()["state_disk"]["saved"],
                what="the state on disk, by itself")
-    assert sorted(os.listdir(f"{s.dir}/state")) == ["keys", "state.json"]
+    assert {*os.listdir(f"{s.dir}/state"), "state.json.journal"} == {
+        "keys", "state.json", "state.json.journal"}
     admin.do("share", pool="v2", share="20%")
     site.wait_answers(300)
     final = site.finish()
@@ -131,6 +155,42 @@ def test_no_room_for_the_state(rig, kind):
     assert len(lines) <= final["answers"]
     if kind is not Full:
         assert len(lines) == final["answers"]
+
+
+def test_a_full_disk_takes_switches(rig):
+    """No room for a new file: the journal has its room, so an operator can go
+    back, whatever has filled the disk; and that outlives kill -9."""
+    a, b = rig.scripted("v1", "a"), rig.scripted("v2", "b")
+    s = rig.segued(service(pool("v1", [a], share="100%"), pool("v2", [b])),
+                   start=False)
+    state = f"{s.dir}/state"
+    os.makedirs(state, exist_ok=True)
+    disk = Small(state, rig)
+    s.start()
+    journal = f"{state}/state.json.journal"
+    wait_until(lambda: os.path.exists(journal) and
+               os.path.getsize(journal) >= 2 * 65536, what="the journal")
+    wait_until(lambda: s.admin.instance("b")["health"] == "up")
+    disk.fill()
+    for n in range(6):
+        s.admin.do("switch", pool=("v2", "v1")[n % 2])
+        if n == 2:  # quiet enough for the file, which has no room
+            wait_until(lambda: "event=state_not_settled" in
+                       rig.text("segued/segue.log"))
+    s.admin.do("share", pool="v2", share="37%")
+    assert s.admin.status()["state_disk"]["saved"] is True
+    s.kill_all()
+    s.start()
+    assert s.admin.pool("v2")["share_bp"] == 3700
+    s.stop()
+    s.start()
+    assert s.admin.pool("v2")["share_bp"] == 3700
+    disk.clear()
+    s.admin.do("share", pool="v2", share="38%")
+    wait_until(lambda: b'"share_bp":3800' in read(f"{state}/state.json"),
+               what="the file itself")
+    s.stop()
+    assert not os.path.exists(journal)
 
 
 def test_one_that_hangs(rig):

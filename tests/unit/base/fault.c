@@ -20,6 +20,7 @@ void *__real_calloc(size_t, size_t);
 void *__real_realloc(void *, size_t);
 ssize_t __real_write(int, const void *, size_t);
 int __real_fsync(int);
+int __real_fdatasync(int);
 int __real_rename(const char *, const char *);
 int __real_dup3(int, int, int);
 ssize_t __real_getrandom(void *, size_t, unsigned);
@@ -29,6 +30,7 @@ void *__wrap_calloc(size_t, size_t);
 void *__wrap_realloc(void *, size_t);
 ssize_t __wrap_write(int, const void *, size_t);
 int __wrap_fsync(int);
+int __wrap_fdatasync(int);
 int __wrap_rename(const char *, const char *);
 int __wrap_dup3(int, int, int);
 ssize_t __wrap_getrandom(void *, size_t, unsigned);
@@ -130,6 +132,12 @@ int
 __wrap_fsync(int fd)
 {
 	return fails(FAULT_FSYNC) ? -1 : __real_fsync(fd);
+}
+
+int
+__wrap_fdatasync(int fd)
+{
+	return fails(FAULT_FSYNC) ? -1 : __real_fdatasync(fd);
 }
 
 int

@@ -16,7 +16,7 @@
 	X(CALLOC)                                                              \
 	X(REALLOC)                                                             \
 	X(WRITE)                                                               \
-	X(FSYNC)                                                               \
+	X(FSYNC) /* and fdatasync(2) */                                        \
 	X(RENAME)                                                              \
 	X(DUP3)                                                                \
 	X(GETRANDOM)

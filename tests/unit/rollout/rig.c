@@ -12,7 +12,7 @@
 #include "../base/scratch.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/file.h"
+#include "base/journal.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "net/loop.h"
@@ -206,6 +206,7 @@ void
 rig_run(struct rig *r)
 {
 	cr_assert_eq(rig_start(r), E_OK, "%s", r->why);
+	rig_rests(r);
 	rig_health(r, true, true);
 }
 
@@ -362,6 +363,28 @@ rig_written(struct rig *r)
 	rig_until(r, "the disk", is_on_disk, r->drive);
 }
 
+static bool
+disk_is_at_rest(void *arg)
+{
+	struct drive_disk disk;
+
+	drive_disk(arg, &disk);
+	return disk.rests;
+}
+
+void
+rig_rests(struct rig *r)
+{
+	rig_until(r, "a disk that rests", disk_is_at_rest, r->drive);
+}
+
+void
+rig_without_slots(struct rig *r)
+{
+	rig_rests(r);
+	cr_assert_eq(unlink(scratch_path(RO_STATE_FILE JOURNAL_SUFFIX)), 0);
+}
+
 uint64_t
 rig_give(struct rig *r, const struct ro_command *c, bool wait, uint64_t wait_us,
     struct rig_answer *a)
@@ -429,8 +452,8 @@ rig_on_disk(void)
 
 	/* Not ro_state_load(): that removes what is being written. */
 	cr_assert_eq(ro_state_new(&s), E_OK);
-	cr_assert_eq(file_read(scratch_path(RO_STATE_FILE), RO_STATE_BYTES_MAX,
-	                 &text),
+	cr_assert_eq(journal_read(scratch_path(RO_STATE_FILE),
+	                 RO_STATE_BYTES_MAX, &text),
 	    E_OK);
 	cr_assert_eq(ro_state_read(buf_str(&text), &s, why, sizeof(why)), E_OK,
 	    "%s", why);

@@ -87,7 +87,11 @@ const struct ro_pool *rig_pool(struct rig *, const char *name);
 struct instance *rig_instance(struct rig *, size_t n); /* i1 or i2 */
 /* A session is on the pool of that instance. */
 void rig_see(struct rig *, size_t n, uint64_t session);
-/* Generation in the state file; asserts that it is sound. */
+/* The disk has nothing to do until it is given something. */
+void rig_rests(struct rig *);
+/* It rests, and what comes next replaces the file, as there are no slots. */
+void rig_without_slots(struct rig *);
+/* Generation in the state file or its journal; asserts that it is sound. */
 uint64_t rig_on_disk(void);
 /* The last event of that type, "" when there is none. */
 const char *rig_event(struct rig *, enum feed_type);
