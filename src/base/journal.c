@@ -23,6 +23,8 @@ struct head {
 	uint64_t hash; /* of the four, and the text */
 };
 
+static const char blank[sizeof(struct head)];
+
 static uint64_t
 hash_of(struct str text)
 {
@@ -58,22 +60,37 @@ read_slot(struct str slot, uint64_t base, struct head *h, struct str *text)
 	    h->hash == seal(h, text->p);
 }
 
-/* Takes over what the slots have after the file. */
+static bool
+is_blank(struct str slot)
+{
+	return slot.len >= sizeof(blank) &&
+	    memcmp(slot.p, blank, sizeof(blank)) == 0;
+}
+
+/*
+ * Takes over what the slots have after the file; and the slots themselves, if
+ * nothing in them could be taken for what is newer.
+ */
 static void
 follow(struct journal *j, struct str slots)
 {
 	size_t half = slots.len / 2;
 	struct str newest = { NULL, 0 }, text;
+	unsigned blanks = 0;
 	struct head h;
 
 	for (size_t i = 0; i < 2; i++) {
-		if (!read_slot(str_sub(slots, i * half, half), j->base, &h,
-		        &text) ||
+		struct str slot = str_sub(slots, i * half, half);
+
+		blanks += is_blank(slot);
+		if (!read_slot(slot, j->base, &h, &text) ||
 		    h.serial < j->serial)
 			continue;
 		newest = text;
 		j->serial = h.serial;
 	}
+	if (blanks == 2 || newest.len > 0)
+		j->slot_size = half;
 	if (newest.len == 0)
 		return;
 	j->behind = true;
@@ -90,14 +107,16 @@ read_slots(const struct journal *j, size_t max, struct buf *out)
 	return rc == E_NOENT || rc == E_TOOBIG ? E_OK : rc;
 }
 
+/* The slots first: what they lack since the file has followed, it has. */
 static int
 read_both(struct journal *j, size_t max)
 {
 	struct buf slots = BUF_INIT;
+	int slots_rc = read_slots(j, max, &slots);
 	int rc = file_read(j->path, max, &j->text);
 
 	if (rc == E_OK)
-		rc = read_slots(j, max, &slots);
+		rc = slots_rc;
 	if (rc == E_OK) {
 		j->base = hash_of(buf_str(&j->text));
 		follow(j, buf_str(&slots));
@@ -136,8 +155,11 @@ journal_init(struct journal *j, const char *path, size_t max)
 {
 	int rc = name(j, path);
 
-	if (rc == E_OK && read_both(j, max) != E_OK)
+	if (rc == E_OK && read_both(j, max) != E_OK) {
 		buf_free(&j->text);
+		j->behind = false;
+		j->slot_size = 0;
+	}
 	return rc;
 }
 
@@ -161,7 +183,7 @@ fits(const struct journal *j, size_t len)
 static int
 open_slots(const struct journal *j)
 {
-	int fd = open(j->slots, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = open(j->slots, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 	struct stat st;
 
 	if (fd == -1)
@@ -184,23 +206,18 @@ write_at(int fd, size_t at, struct str text)
 static int
 fill_slot(int fd, size_t at, struct head *h, struct str text)
 {
-	struct buf b = BUF_INIT;
-	int rc = E_NOMEM;
+	int rc;
 
 	h->magic = MAGIC;
 	h->len = text.len;
 	h->hash = seal(h, text.p);
-	buf_add(&b, h, sizeof(*h));
-	buf_add_str(&b, text);
-	if (!b.failed)
-		rc = write_at(fd, at, buf_str(&b));
+	rc = write_at(fd, at, str_from((const char *)h, sizeof(*h)));
+	if (rc == E_OK)
+		rc = file_write_all(fd, text);
 	if (rc == E_OK && fdatasync(fd) == -1)
 		rc = err_sys();
-	buf_free(&b);
 	return rc;
 }
-
-static const char blank[sizeof(struct head)];
 
 /* Over the older one.  What was not flushed shall not be found, either. */
 static int
@@ -215,7 +232,8 @@ write_slot(struct journal *j, int fd, struct str text)
 		j->serial = h.serial;
 	} else {
 		j->slot_size = 0;
-		(void)write_at(fd, at, str_from(blank, sizeof(blank)));
+		if (write_at(fd, at, str_from(blank, sizeof(blank))) != E_OK)
+			(void)unlink(j->slots);
 	}
 	close(fd);
 	return rc;
@@ -286,8 +304,9 @@ make_slots(struct journal *j)
 
 /* ---- the file ---- */
 
+/* Nobody else has put another one there. */
 static bool
-file_is_as_before(const struct journal *j)
+file_is_ours(const struct journal *j)
 {
 	struct buf text = BUF_INIT;
 	bool yes = file_read(j->path, SIZE_MAX, &text) == E_OK &&
@@ -297,29 +316,50 @@ file_is_as_before(const struct journal *j)
 	return yes;
 }
 
+/*
+ * The slots come after the text that was there: they are blanked, as somebody
+ * may put that back.  If it is the same one again they still count: then they
+ * go, both at once.
+ */
+static int
+undo_slots(struct journal *j, bool same)
+{
+	int rc;
+
+	if (!same && j->slot_size > 0 && blank_slots(j) == E_OK)
+		return E_OK;
+	rc = remove_slots(j);
+	return same ? rc : E_OK;
+}
+
 /* Where a full disk took no new file, the slots go on behind the old one. */
 static int
 replace(struct journal *j, struct str text)
 {
+	bool same = hash_of(text) == j->base;
 	int rc = file_replace(j->path, text, MODE);
 
-	j->behind = true;
-	if (rc != E_OK) {
-		if (!file_is_as_before(j))
-			j->slot_size = 0;
+	if (rc != E_OK)
 		return rc;
-	}
 	j->base = hash_of(text);
-	if (j->slot_size == 0 || blank_slots(j) != E_OK)
-		rc = remove_slots(j);
+	rc = undo_slots(j, same);
 	j->behind = rc != E_OK;
 	return rc;
+}
+
+static int
+follow_up(struct journal *j)
+{
+	if (!j->behind)
+		return E_OK;
+	return file_is_ours(j) ? replace(j, buf_str(&j->text)) : E_STATE;
 }
 
 int
 journal_write(struct journal *j, struct buf *text)
 {
-	int fd = fits(j, text->len) ? open_slots(j) : E_TOOBIG, rc;
+	bool slots = fits(j, text->len) && file_is_ours(j);
+	int fd = slots ? open_slots(j) : E_TOOBIG, rc;
 
 	if (fd >= 0)
 		rc = write_slot(j, fd, buf_str(text));
@@ -344,7 +384,7 @@ journal_is_unsettled(const struct journal *j)
 int
 journal_settle(struct journal *j)
 {
-	int rc = j->behind ? replace(j, buf_str(&j->text)) : E_OK;
+	int rc = follow_up(j);
 
 	if (rc == E_OK && !fits(j, j->text.len))
 		rc = make_slots(j);
@@ -354,8 +394,5 @@ journal_settle(struct journal *j)
 int
 journal_close(struct journal *j)
 {
-	bool behind = j->behind && j->text.len > 0;
-	int rc = behind ? replace(j, buf_str(&j->text)) : E_OK;
-
-	return rc == E_OK ? remove_slots(j) : rc;
+	return follow_up(j);
 }

@@ -11,8 +11,11 @@
  * what counts: one that was put there by somebody else, or taken away, leaves
  * the journal without a meaning.  A text that a crash cut in its slot has the
  * wrong hash, and the other slot, or the file, is what was there before it.
- * Before the file changes its slots are of no use any more, they are undone on
- * disk, too: the file may get a text again that it had before.
+ * When the file has followed, the slots are undone on disk before the next text
+ * goes there: the file may get a text again that it had before.
+ *
+ * Of two processes the later one counts: who finds that the file is not as he
+ * left it does not settle any more.
  *
  * Thread: any, one at a time; may block on the disk.
  */
@@ -41,7 +44,7 @@ struct journal {
 /*
  * Appends what is newest: the file, or what its journal has after it.  Changes
  * nothing.  E_NOENT when there is no file, whatever the journal has; as
- * file_read(), of both.
+ * file_read(), of both.  Another process may write meanwhile.
  */
 int journal_read(const char *path, size_t max, struct buf *out) MUST_CHECK;
 
@@ -55,9 +58,10 @@ void journal_fini(struct journal *);
 
 /*
  * On disk when it returns, in a slot or, where there is none that fits, in the
- * file.  Takes the text, leaves an empty buf.  As file_replace(); after an
- * error the old text is found, but perhaps not after a crash of the machine,
- * until one is written well.
+ * file.  Takes the text, leaves an empty buf.  As file_replace().  After an
+ * error the old text is found, or this one: where only the last flush failed,
+ * where even blanks cannot be written, or after a crash of the machine; until
+ * one is written well.
  */
 int journal_write(struct journal *, struct buf *text) MUST_CHECK;
 
@@ -66,10 +70,10 @@ bool journal_is_unsettled(const struct journal *);
 /*
  * The file has the newest text, and there are slots for texts that are half as
  * long again.  On error nothing is lost: the slots go on, or the next text
- * replaces the file.
+ * replaces the file.  E_STATE: somebody else has put a file there.
  */
 int journal_settle(struct journal *) MUST_CHECK;
-/* The file has the newest text, and there is no journal any more. */
+/* The file has the newest text; the slots keep their room.  As above. */
 int journal_close(struct journal *) MUST_CHECK;
 
 #endif

@@ -41,7 +41,7 @@ struct disk {
 	_Atomic uint64_t rested;
 };
 
-/* False: there was none for so long. */
+/* False: there was none for so long, or longer when the clock is set back. */
 static bool
 await_work(struct disk *d)
 {
@@ -60,13 +60,15 @@ await_work(struct disk *d)
 	return rc == 0;
 }
 
-/* Nothing is lost when it fails: the journal has it. */
+/* What was told is not lost by that. */
 static void
 tell_unsettled(const struct disk *d, int rc)
 {
 	if (rc != E_OK)
 		log_warn("event=state_not_settled file=\"%s\" why=\"%s\"",
-		    d->journal.path, err_text(rc));
+		    d->journal.path,
+		    rc == E_STATE ? "somebody else has written it"
+		                  : err_text(rc));
 }
 
 static void

@@ -40,7 +40,7 @@ void disk_free(struct disk **);
 /* Takes the text (not empty), leaves an empty buf; must not be busy. */
 void disk_write(struct disk *, struct buf *text);
 bool disk_is_busy(const struct disk *);
-/* The file has the last text, or that failed; nothing is written any more. */
+/* For tests: the file has the last text, or that failed; nothing goes on. */
 bool disk_rests(const struct disk *);
 /* How long what is under way has been so; 0: nothing is. */
 uint64_t disk_pending_us(const struct disk *);

@@ -183,7 +183,7 @@ struct registry *drive_registry(const struct drive *);
 struct drive_disk {
 	uint64_t pending_us;     /* how long a save is under way; 0: none is */
 	uint64_t waiting;        /* changes that wait for it */
-	bool rests;              /* the file itself has the last one, too */
+	bool rests;              /* disk_rests() */
 	uint64_t failed;         /* saves that did since the start */
 	const struct hist *took; /* of all saves; borrowed */
 };

@@ -698,10 +698,11 @@ explain(int rc, const char *path, const char *detail, char *why, size_t cap)
 		    path, detail, no_guess, path, path);
 	else
 		(void)snprintf(why, cap,
-		    "%s: the state file cannot be read: %s.  %s  Mend its "
-		    "access rights or the disk, or begin with the "
-		    "configuration's shares after  mv %s %s.unread",
-		    path, err_text(rc), no_guess, path, path);
+		    "%s: the state file, or its journal (%s" JOURNAL_SUFFIX
+		    "), cannot be read: %s.  %s  Mend their access rights or "
+		    "the disk, or begin with the configuration's shares after  "
+		    "mv %s %s.unread",
+		    path, path, err_text(rc), no_guess, path, path);
 }
 
 int

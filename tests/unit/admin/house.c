@@ -215,6 +215,8 @@ house_close(struct house *h)
 	cr_expect_eq(close(theirs.http_fd), 0);
 	(void)snprintf(path, sizeof(path), "%s/state.json", h->dir);
 	cr_expect_eq(unlink(path), 0);
+	(void)snprintf(path, sizeof(path), "%s/state.json.journal", h->dir);
+	cr_expect_eq(unlink(path), 0);
 	cr_expect_eq(unlink(h->socket), 0);
 	log_close();
 	cr_expect_eq(unlink(h->log), 0);

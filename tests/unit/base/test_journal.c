@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,7 @@ static void
 end(void)
 {
 	fault_arm(FAULT_FSYNC, 0, 0);
+	fault_arm(FAULT_WRITE, 0, 0);
 	journal_fini(&j);
 	scratch_end();
 }
@@ -166,6 +168,23 @@ Test(journal, what_does_not_fit_replaces_the_file)
 
 /* ---- a crash ---- */
 
+/* Of both slots, as the new bytes begin both: the first of them came to the
+ * disk, or the last. */
+static const char *
+cut(const char *before, const char *after, char *mix, size_t len, size_t at,
+    bool first)
+{
+	for (size_t i = 0; i < 2; i++) {
+		size_t slot = i * len / 2, n = first ? at : len / 2 - at;
+
+		memcpy(mix + slot, before + slot, len / 2);
+		memcpy(mix + slot + (first ? 0 : at),
+		    after + slot + (first ? 0 : at), n);
+	}
+	scratch_write(SLOTS, str_from(mix, len));
+	return first ? "the first of them" : "the last of them";
+}
+
 /* However many of the new bytes came to the disk: the old text or the new. */
 Test(journal, cut_at_every_byte)
 {
@@ -181,25 +200,19 @@ Test(journal, cut_at_every_byte)
 	cr_assert_eq(len, same);
 	mix = malloc(len);
 	cr_assert_not_null(mix);
-	for (size_t cut = 0; cut <= 256; cut++) {
-		char *got;
-		bool new;
+	for (size_t at = 0; at <= 2 * 128; at++) {
+		const char *how = cut(before, after, mix, len, at / 2, at % 2);
+		char *got = found();
+		bool new = strcmp(got, "what was being written") == 0;
 
-		/* both slots begin with what differs */
-		memcpy(mix, before, len);
-		memcpy(mix, after, cut);
-		memcpy(mix + len / 2, after + len / 2, cut);
-		scratch_write(SLOTS, str_from(mix, len));
-		got = found();
-		new = strcmp(got, "what was being written") == 0;
 		cr_expect(new || strcmp(got, "the text before it") == 0,
-		    "cut at %zu: %s", cut, got);
+		    "%s, %zu: %s", how, at / 2, got);
 		was += !new;
 		is += new;
 		free(got);
 	}
-	cr_expect_gt(was, strlen("what was being written"));
-	cr_expect_gt(is, 0u);
+	cr_expect_gt(was, 2 * strlen("what was being written"));
+	cr_expect_gt(is, 64u);
 	free(before);
 	free(after);
 	free(mix);
@@ -221,6 +234,81 @@ Test(journal, who_comes_after_finds_it)
 	cr_expect(journal_is_unsettled(&j));
 	cr_expect_eq(journal_settle(&j), E_OK);
 	expect_file("fourth");
+}
+
+/* Renames and flushes that it takes to write one. */
+static void
+expect_price(const char *text, unsigned names, unsigned flushes)
+{
+	unsigned n = fault_calls(FAULT_RENAME), f = fault_calls(FAULT_FSYNC);
+
+	cr_expect_eq(put(text), E_OK);
+	cr_expect_eq(fault_calls(FAULT_RENAME) - n, names, "%s", text);
+	cr_expect_eq(fault_calls(FAULT_FSYNC) - f, flushes, "%s", text);
+	expect_found(text, "written");
+}
+
+Test(journal, who_comes_after_takes_the_slots_over)
+{
+	settled("first");
+	killed();
+	cr_expect_not(journal_is_unsettled(&j), "both are blank");
+	expect_price("second", 0, 1);
+	killed();
+	expect_price("third", 0, 1);
+	killed();
+	expect_found("third", "from the other slot");
+	cr_expect_eq(journal_close(&j), E_OK);
+	expect_file("third");
+	killed();
+	expect_price("fourth", 0, 1);
+}
+
+Test(journal, slots_of_another_file_are_not_taken_over)
+{
+	settled("first");
+	cr_expect_eq(put("second"), E_OK);
+	scratch_write("state", STR("another"));
+	killed();
+	cr_expect(journal_is_unsettled(&j));
+	expect_price("third", 1, 3);
+	scratch_write("state", STR("first"));
+	expect_found("first", "they are gone");
+}
+
+/* It was read at the start; once more it could not be. */
+Test(journal, what_could_not_be_read_is_left_there)
+{
+	char away[256];
+
+	settled("first");
+	cr_expect_eq(put("second"), E_OK);
+	(void)snprintf(away, sizeof(away), "%s", scratch_path("away"));
+	cr_assert_eq(rename(scratch_path(SLOTS), away), 0);
+	cr_assert_eq(mkdir(scratch_path(SLOTS), 0700), 0);
+	killed();
+	cr_assert_eq(rmdir(scratch_path(SLOTS)), 0);
+	cr_assert_eq(rename(away, scratch_path(SLOTS)), 0);
+	cr_expect_not(journal_is_unsettled(&j));
+	cr_expect_eq(journal_close(&j), E_OK);
+	expect_found("second", "still");
+}
+
+/* One that ends slowly does not write over what the next one has written. */
+Test(journal, of_two_the_later_one_counts)
+{
+	struct journal earlier;
+
+	settled("first");
+	cr_expect_eq(put("second"), E_OK);
+	earlier = j;
+	open_it();
+	cr_expect_eq(journal_settle(&j), E_OK);
+	cr_expect_eq(put("third"), E_OK);
+	cr_expect_eq(journal_settle(&earlier), E_STATE);
+	cr_expect_eq(journal_close(&earlier), E_STATE);
+	expect_found("third", "of the later one");
+	journal_fini(&earlier);
 }
 
 /* ---- others ---- */
@@ -246,10 +334,31 @@ Test(journal, an_old_copy_is_put_back)
 	cr_expect_eq(journal_settle(&j), E_OK);
 	scratch_write("state", STR("first"));
 	expect_found("first", "its slots were undone");
+	expect_price("third", 1, 3);
 	killed();
-	cr_expect_eq(put("third"), E_OK);
+	cr_expect_eq(put("fourth"), E_OK);
 	cr_expect_eq(put("first"), E_OK);
 	expect_found("first", "none of the slots is of now");
+}
+
+/* The same bytes again, as when a change is taken back: what came between is
+ * gone as a whole, not one slot after the other. */
+Test(journal, the_text_of_the_file_again)
+{
+	struct stat st;
+	int fd;
+
+	settled("first");
+	cr_expect_eq(put("taken back"), E_OK);
+	cr_expect_eq(put("first"), E_OK);
+	fd = open(scratch_path(SLOTS), O_RDONLY);
+	cr_assert_geq(fd, 0);
+	cr_expect_eq(journal_settle(&j), E_OK);
+	cr_assert_eq(fstat(fd, &st), 0);
+	cr_expect_eq(st.st_nlink, 0u);
+	close(fd);
+	expect_found("first", "settled");
+	expect_price("second", 0, 1);
 }
 
 Test(journal, slots_that_are_not_ours)
@@ -289,14 +398,21 @@ Test(journal, garbage_of_any_length)
 	}
 }
 
-Test(journal, closed_it_is_one_file)
+/* The room stays there; who has nothing to write asks nothing of the disk. */
+Test(journal, closed)
 {
+	unsigned flushes;
+
 	settled("first");
 	cr_expect_eq(put("second"), E_OK);
-	cr_expect_eq(scratch_files(), 2u);
 	cr_expect_eq(journal_close(&j), E_OK);
-	cr_expect_eq(scratch_files(), 1u);
 	expect_file("second");
+	cr_expect_eq(scratch_files(), 2u);
+	flushes = fault_calls(FAULT_FSYNC);
+	cr_expect_eq(journal_close(&j), E_OK);
+	killed();
+	cr_expect_eq(journal_close(&j), E_OK);
+	cr_expect_eq(fault_calls(FAULT_FSYNC), flushes);
 }
 
 Test(journal, without_a_file)
@@ -371,8 +487,13 @@ Test(journal, a_full_disk_takes_what_fits_the_slots)
 	fault_arm(FAULT_WRITE, 1, ENOSPC);
 	cr_expect_eq(journal_close(&j), E_FULL);
 	expect_found("fourth", "for the next start");
+	killed();
+	fault_arm(FAULT_WRITE, 1, ENOSPC);
+	cr_expect_eq(journal_settle(&j), E_FULL);
+	cr_expect_eq(put("fifth"), E_OK);
+	expect_found("fifth", "of the next one");
 	cr_expect_eq(journal_settle(&j), E_OK);
-	expect_file("fourth");
+	expect_file("fifth");
 }
 
 Test(journal, a_short_write_goes_on)
