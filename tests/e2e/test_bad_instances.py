@@ -151,11 +151,15 @@ def test_half_an_answer_is_seen_by_few(rig):
     wait_ejected(s)
     n = s.admin.instance("bad")["requests"]
     wait_until(lambda: s.admin.instance("bad")["in_flight"] == 0)
+    # what was cut until now has reached its clients
+    cut = s.admin.status()["accounting"]["fault"]
+    wait_until(lambda: load.report()["failed"] >= cut, what="all that was cut")
     load.phase("after")
     answers = load.report()["answers"] + 1000
     wait_until(lambda: load.report()["answers"] > answers, 20)
     final = load.stop()
     print(say(final), n)
+    assert final["failed"] == cut
     assert set(final["failures_safe"]) == {"cut_within_answer"}, final["failures_safe"]
     assert of_phase(final, "after")["failures_safe"] == 0, final["phases"]
     # five, and what the others of 40 clients asked until all had heard

@@ -192,8 +192,8 @@ static struct buf file;
 static bool fails;
 
 int
-disk_new(struct loop *l UNUSED, const char *path UNUSED, disk_done_fn *fn,
-    void *arg, struct disk **out)
+disk_new(struct loop *l UNUSED, const char *path UNUSED, size_t max UNUSED,
+    disk_done_fn *fn, void *arg, struct disk **out)
 {
 	*out = disk = calloc(1, sizeof(*disk));
 	MUST(disk != NULL);
@@ -237,6 +237,12 @@ bool
 disk_is_busy(const struct disk *d)
 {
 	return d->text.len > 0;
+}
+
+bool
+disk_rests(const struct disk *d)
+{
+	return !disk_is_busy(d);
 }
 
 uint64_t
