@@ -5,6 +5,8 @@ import statistics
 import threading
 import time
 
+import pytest
+
 from rig import wait_until
 from rig.admin import Stream
 from rig.load import of_phase, on
@@ -50,6 +52,7 @@ def measure_switches(site, series):
     return rows
 
 
+@pytest.mark.alone
 def test_switch_is_a_border(rig):
     """No session begins on the old version after the command has returned;
     the first answer of the new one comes within 5 ms of its being sent (the
