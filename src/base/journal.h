@@ -70,7 +70,7 @@ bool journal_is_unsettled(const struct journal *);
 /*
  * The file has the newest text, and there are slots for texts that are half as
  * long again.  On error nothing is lost: the slots go on, or the next text
- * replaces the file.  E_STATE: somebody else has put a file there.
+ * replaces the file.  E_STATE: the file is not as it was left, or is gone.
  */
 int journal_settle(struct journal *) MUST_CHECK;
 /* The file has the newest text; the slots keep their room.  As above. */

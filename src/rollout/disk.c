@@ -67,8 +67,7 @@ tell_unsettled(const struct disk *d, int rc)
 	if (rc != E_OK)
 		log_warn("event=state_not_settled file=\"%s\" why=\"%s\"",
 		    d->journal.path,
-		    rc == E_STATE ? "somebody else has written it"
-		                  : err_text(rc));
+		    rc == E_STATE ? "it is not as it was left" : err_text(rc));
 }
 
 static void
